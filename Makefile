@@ -1,0 +1,62 @@
+# `make` lists what can be done. Everything lives in .venv; nothing else on the machine is changed.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench judge soak docs wheel assets locks clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys, venv; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+VENDOR := src/kumihimo/service/console/static/vendor
+$(VENDOR)/.ready: $(VENV)/.ready package.json package-lock.json tools/assets.py
+	$(BIN)/python tools/assets.py
+	@touch $@
+
+assets: $(VENDOR)/.ready ## fetch the console's scripts and styles from npm (needed once)
+
+demo: $(VENDOR)/.ready ## start the demo: the rivers of Fukui, June 2024 (DEMO_ARGS="--event 2023-08" for typhoon Lan)
+	$(BIN)/kumihimo demo $(DEMO_ARGS)
+
+test: $(VENDOR)/.ready ## run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready ## formatting, lint, types, import contracts, generated docs
+	$(BIN)/ruff format --check src tests tools bench
+	$(BIN)/ruff check src tests tools bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/docs.py --check
+
+bench: $(VENDOR)/.ready ## measure, each number as a ratio to a ceiling of the same run
+	$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+judge: $(VENDOR)/.ready ## run an outside suite: make judge NAME=etsi SUITE=/path/to/suite
+	$(BIN)/python tools/judge.py --name "$(NAME)" --suite "$(SUITE)"
+
+soak: $(VENDOR)/.ready ## the long kill and load runs: make soak MINUTES=30
+	$(BIN)/python tools/soak.py --minutes $(or $(MINUTES),30)
+
+docs: $(VENV)/.ready ## write the generated pages (rooms, settings)
+	$(BIN)/python tools/docs.py
+
+wheel: $(VENDOR)/.ready ## build dist/*.whl with the assets inside
+	rm -rf build dist
+	$(BIN)/python -m build --wheel --no-isolation
+
+locks: $(VENV)/.ready ## resolve the dependencies anew (needs uv)
+	uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o requirements/runtime.lock
+	uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements/runtime.lock -o requirements/dev.lock
+
+clean: ## remove what was built (not your data)
+	rm -rf build dist $(VENV) node_modules $(VENDOR)

@@ -1,0 +1,347 @@
+"""`make bench`: each number as a ratio to a ceiling measured in the same run, interleaved, median of the rounds.
+
+Writes bench/results.json and the table of bench/README.md; ends with 1 where a ratio is above 1 (then the measurement is
+wrong) or an answer was not 2xx.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import ceilings
+import load
+
+HERE = Path(__file__).parent
+ENTITIES = 1000
+CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+
+
+@dataclass
+class Number:
+    """One line of the table. ratio is ours / ceiling where more is better, ceiling / ours where less is."""
+
+    what: str
+    ours: float
+    ceiling: float
+    unit: str
+    ratio: float
+    note: str = ""
+
+
+def entity(number: int) -> dict[str, object]:
+    """The entity of the published load tests' shape: two properties, a flag, a relationship, about 550 bytes."""
+    return {
+        "id": f"urn:ngsi-ld:Store:{number:05d}",
+        "type": "Store",
+        "temperature": {"type": "Property", "value": 20 + number % 10, "unitCode": "CEL"},
+        "humidity": {"type": "Property", "value": 50 + number % 40, "unitCode": "P1"},
+        "open": {"type": "Property", "value": number % 2 == 0},
+        "name": {"type": "Property", "value": f"店舗{number}"},
+        "owner": {"type": "Relationship", "object": f"urn:ngsi-ld:Person:{number % 50}"},
+        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2 + number / 1e4, 36.06]}},
+    }
+
+
+class Platform:
+    """`kumihimo serve --open` in a process of its own, on a fresh folder."""
+
+    def __enter__(self) -> Platform:
+        self.folder = tempfile.TemporaryDirectory()
+        self.port = free_port()
+        start = time.perf_counter()
+        environ = {**os.environ, "KUMIHIMO_OUTBOUND_PRIVATE": "1", "KUMIHIMO_LOG_LEVEL": "WARNING"}
+        command = [str(Path(sys.executable).parent / "kumihimo"), "serve", "--open", "--data", self.folder.name]
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port), "--mqtt-port", "-1"], env=environ, stdout=subprocess.DEVNULL
+        )
+        while not self.answers():
+            if self.process.poll() is not None:
+                raise SystemExit("the platform did not start")
+            time.sleep(0.01)
+        self.started = time.perf_counter() - start
+        return self
+
+    def answers(self) -> bool:
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).status == 200
+        except OSError:
+            return False
+
+    def rss(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) / 1024  # type: ignore[union-attr]
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        self.folder.cleanup()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def post(port: int, path: str, body: object) -> None:
+    data = json.dumps(body).encode()
+    ask = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+    urllib.request.urlopen(ask, timeout=30).read()
+
+
+def get(port: int, path: str) -> bytes:
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30).read()
+
+
+def compare(
+    what: str,
+    platform: Platform,
+    requests: list[bytes],
+    answer: bytes,
+    status: str,
+    *,
+    durable: bool,
+    options: argparse.Namespace,
+) -> Number:
+    """Rate of the platform against an echo server with the same request and answer, round by round."""
+    ours, bare, ratios, p99 = [], [], [], []
+    with ceilings.EchoServer(answer, status, durable=durable) as port:
+        for _ in range(options.rounds):
+            mine = load.run(platform.port, requests, connections=options.connections, seconds=options.seconds)
+            if mine.wrong:
+                raise SystemExit(f"{what}: {mine.wrong} answers were not 2xx")
+            other = load.run(port, requests, connections=options.connections, seconds=options.seconds)
+            ours.append(mine.rate)
+            bare.append(other.rate)
+            ratios.append(mine.rate / other.rate)
+            p99.append(mine.quantile(0.99) * 1000)
+    note = f"p99 {statistics.median(p99):.1f} ms, {options.connections} connections"
+    return Number(what, statistics.median(ours), statistics.median(bare), "1/s", statistics.median(ratios), note)
+
+
+def notification_latency(platform: Platform, options: argparse.Namespace) -> Number:
+    """From the PATCH's sending to the notification's arrival, at 100 writes a second, against a bare POST."""
+    arrivals: dict[float, float] = {}
+    sink = Sink(arrivals)
+    sink.start()
+    post(
+        platform.port,
+        "/ngsi-ld/v1/subscriptions",
+        {
+            "id": "urn:ngsi-ld:Subscription:bench",
+            "type": "Subscription",
+            "entities": [{"type": "Timed"}],
+            "notification": {"endpoint": {"uri": f"http://127.0.0.1:{sink.port}/"}, "format": "keyValues"},
+        },
+    )
+    post(
+        platform.port,
+        "/ngsi-ld/v1/entities",
+        {"id": "urn:ngsi-ld:Timed:1", "type": "Timed", "senttime": {"type": "Property", "value": 0}},
+    )
+    time.sleep(0.5)
+    acks, sent = [], []
+    with socket.create_connection(("127.0.0.1", platform.port)) as line:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(int(100 * options.seconds)):
+            began = time.perf_counter()
+            body = json.dumps({"senttime": {"type": "Property", "value": began}}).encode()
+            line.sendall(load.request("PATCH", "/ngsi-ld/v1/entities/urn:ngsi-ld:Timed:1/attrs", body))
+            line.recv(65536)
+            acks.append(time.perf_counter() - began)
+            sent.append(began)
+            time.sleep(max(0.0, 0.01 - (time.perf_counter() - began)))
+    time.sleep(1.0)
+    due = [arrivals[one] - one for one in sent if one in arrivals]
+    bare = bare_post(sink.port)
+    p50, p99 = statistics.median(due), sorted(due)[int(len(due) * 0.99)]
+    note = f"delivered {len(due)}/{len(sent)}, p99 {p99 * 1000:.1f} ms, write acknowledged in {statistics.median(acks) * 1000:.2f} ms"
+    return Number("notification latency, 100 writes/s", p50 * 1000, bare * 1000, "ms", bare / p50, note)
+
+
+class Sink(threading.Thread):
+    """An HTTP endpoint that notes when each `senttime` arrived."""
+
+    def __init__(self, arrivals: dict[float, float]) -> None:
+        super().__init__(daemon=True)
+        self.arrivals = arrivals
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+
+    def run(self) -> None:
+        while True:
+            line, _ = self.server.accept()
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.serve, args=(line,), daemon=True).start()
+
+    def serve(self, line: socket.socket) -> None:
+        buffer = b""
+        while data := line.recv(65536):
+            buffer += data
+            while (head := buffer.find(b"\r\n\r\n")) >= 0:
+                length = load._content_length(buffer[:head])
+                if len(buffer) < head + 4 + length:
+                    break
+                now, body = time.perf_counter(), buffer[head + 4 : head + 4 + length]
+                buffer = buffer[head + 4 + length :]
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                for found in re.findall(rb'"senttime":\s*([0-9.e+-]+)', body):
+                    self.arrivals[float(found)] = now
+
+
+def bare_post(port: int) -> float:
+    """Median seconds of a POST and its answer over one kept connection to the same sink."""
+    times = []
+    ask = load.request("POST", "/", b'{"x":1}')
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(500):
+            start = time.perf_counter()
+            line.sendall(ask)
+            line.recv(65536)
+            times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def measure(options: argparse.Namespace) -> list[Number]:
+    numbers: list[Number] = []
+    with Platform() as platform:
+        bare_seconds, bare_rss = ceilings.bare_start()
+        rss = platform.rss()
+        numbers.append(
+            Number(
+                "start to ready",
+                platform.started,
+                bare_seconds,
+                "s",
+                bare_seconds / platform.started,
+                "against importing the same libraries",
+            )
+        )
+        numbers.append(
+            Number("idle memory", rss, bare_rss, "MiB", bare_rss / rss, "against the same libraries imported")
+        )
+        for start in range(0, ENTITIES, 100):
+            post(platform.port, "/ngsi-ld/v1/entityOperations/create", [entity(n) for n in range(start, start + 100)])
+        root = "/ngsi-ld/v1/entities"
+        one = get(platform.port, f"{root}/urn:ngsi-ld:Store:00001")
+        twenty = get(platform.port, f"{root}?type=Store&limit=20")
+        patches = [
+            load.request(
+                "PATCH",
+                f"{root}/urn:ngsi-ld:Store:{n:05d}/attrs",
+                json.dumps({"temperature": {"type": "Property", "value": n % 40}}).encode(),
+            )
+            for n in range(ENTITIES)
+        ]
+        gets = [load.request("GET", f"{root}/urn:ngsi-ld:Store:{n:05d}") for n in range(ENTITIES)]
+        pages = [load.request("GET", f"{root}?type=Store&limit=20&offset={n}") for n in range(0, 200, 20)]
+        numbers.append(
+            compare(
+                "PATCH one attribute, durable", platform, patches, b"", "204 No Content", durable=True, options=options
+            )
+        )
+        numbers.append(compare("GET by id", platform, gets, one, "200 OK", durable=False, options=options))
+        numbers.append(
+            compare("query of 20 by type", platform, pages, twenty, "200 OK", durable=False, options=options)
+        )
+        numbers.append(batch(platform, options))
+        numbers.append(notification_latency(platform, options))
+        numbers.append(
+            Number(
+                "memory after the run",
+                platform.rss(),
+                bare_rss,
+                "MiB",
+                bare_rss / platform.rss(),
+                f"{ENTITIES} entities",
+            )
+        )
+    return numbers
+
+
+def batch(platform: Platform, options: argparse.Namespace) -> Number:
+    """Entities per second of batch upserts of 100, against the barest durable batch."""
+    bodies = [
+        load.request(
+            "POST",
+            "/ngsi-ld/v1/entityOperations/upsert?options=update",
+            json.dumps([entity(n) for n in range(start, start + 100)]).encode(),
+        )
+        for start in range(0, ENTITIES, 100)
+    ]
+    ours, bare, ratios = [], [], []
+    document = json.dumps(entity(1)).encode()
+    for _ in range(options.rounds):
+        mine = load.run(platform.port, bodies, connections=4, seconds=options.seconds)
+        if mine.wrong:
+            raise SystemExit(f"batch: {mine.wrong} answers were not 2xx")
+        ceiling = ceilings.batch_rate(document, options.seconds / 2)
+        ours.append(mine.rate * 100)
+        bare.append(ceiling)
+        ratios.append(mine.rate * 100 / ceiling)
+    return Number(
+        "batch upsert of 100, durable",
+        statistics.median(ours),
+        statistics.median(bare),
+        "entities/s",
+        statistics.median(ratios),
+        "4 connections",
+    )
+
+
+def table(numbers: list[Number], fsync: float) -> str:
+    lines = [
+        f"fdatasync p50 {fsync * 1e6:.0f} µs; Python {sys.version.split()[0]}; {os.cpu_count()} cores, load generator included.",
+        "",
+        "| what | ours | ceiling | unit | ratio | note |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {n.what} | {n.ours:,.2f} | {n.ceiling:,.2f} | {n.unit} | **{n.ratio:.3f}** | {n.note} |" for n in numbers
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--keep", action="store_true", help="write the results into bench/")
+    options = parser.parse_args()
+    fsync = ceilings.fsync_p50()
+    numbers = measure(options)
+    text = table(numbers, fsync)
+    print(text)
+    if options.keep:
+        (HERE / "results.json").write_text(
+            json.dumps([asdict(n) for n in numbers], indent=1, ensure_ascii=False) + "\n"
+        )
+        page = HERE / "README.md"
+        head = page.read_text().split("<!-- table -->")[0]
+        page.write_text(f"{head}<!-- table -->\n\n{text}\n")
+    above = [n.what for n in numbers if n.ratio > 1]
+    if above:
+        print(f"above their ceiling, so the measurement is wrong: {', '.join(above)}")
+    return 1 if above else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

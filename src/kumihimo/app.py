@@ -1,0 +1,634 @@
+"""The wiring room: every room is made here, every port is bound here, and START is the order of starting.
+
+Imports all, imported by none but the command line. A worker process is the same list, shorter (decision 10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tomllib
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from kumihimo import __version__
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import AddressRefused, MethodNotAllowed, Problem, ResourceNotFound
+from kumihimo.base.jsontext import dumps
+from kumihimo.base.ports import ALL_LOGS, CommandOutcome, HttpAnswer, HttpFetch, MqttLink
+from kumihimo.base.screens import Screen
+from kumihimo.base.settings import LOOPBACK, Settings, SettingsError
+from kumihimo.cli.operations import Doors
+from kumihimo.cli.socket import LONGEST_PATH, socket_app, socket_path
+from kumihimo.device import http as device_http
+from kumihimo.device.actuation.arbiter import Arbiter
+from kumihimo.device.actuation.store import SCHEMA as ACTUATION
+from kumihimo.device.gateway import Gateway
+from kumihimo.device.registry.registry import Registry
+from kumihimo.device.registry.store import SCHEMA as REGISTRY
+from kumihimo.device.screens import device_screens
+from kumihimo.network.bus.memory import MemoryBus
+from kumihimo.network.http.closed import Closed
+from kumihimo.network.http.fetch import GuardedFetch
+from kumihimo.network.http.limits import Limits
+from kumihimo.network.http.probes import probe_routes
+from kumihimo.network.http.server import serve
+from kumihimo.network.mqtt.client import MqttConnector
+from kumihimo.network.mqtt.listener import MqttListener
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.ingest import BrokerIngest
+from kumihimo.platform.broker.store import SCHEMA as BROKER
+from kumihimo.platform.delivery.door import Delivery
+from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
+from kumihimo.platform.history.query import History
+from kumihimo.platform.history.store import SCHEMA as HISTORY
+from kumihimo.platform.history.store import remember_tx
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.ngsild import api as ngsild
+from kumihimo.platform.ngsild.openapi import document
+from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.alerts.store import SCHEMA as ALERTS
+from kumihimo.service.console.doors import Doors as ConsoleDoors
+from kumihimo.service.console.frame import Setup
+from kumihimo.service.console.live import Live
+from kumihimo.service.console.screens import console_screens
+from kumihimo.service.console.shell import Console
+from kumihimo.service.console.store import SCHEMA as CONSOLE
+from kumihimo.service.console.webhook import is_webhook, webhook_address, webhook_routes
+from kumihimo.service.console.words import OWN_PACKAGE, load_words
+from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.kpi.screens import kpi_screens
+from kumihimo.solutions.flood import demo as flood_demo
+from kumihimo.solutions.flood.demo import FloodDoors
+from kumihimo.solutions.flood.entities import LEVEL
+from kumihimo.solutions.flood.follow import LogReader, go_round
+from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
+from kumihimo.solutions.flood.recording import EventName
+from kumihimo.solutions.flood.screens import flood_screens
+from kumihimo.solutions.flood.stage import Stage
+from kumihimo.solutions.flood.steps import propose
+from kumihimo.solutions.flood.tenants import TENANT_NAMES, TENANTS
+from kumihimo.solutions.flood.watch import Watch
+from kumihimo.storage.database import Database, Schema
+from kumihimo.storage.health import Health
+from kumihimo.storage.opening import database_for
+
+log = logging.getLogger(__name__)
+
+
+WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
+SCHEMAS: tuple[Schema, ...] = (BROKER, HISTORY, DELIVERY, REGISTRY, ACTUATION, ALERTS, CONSOLE)
+
+
+@dataclass(slots=True)
+class Platform:
+    """All rooms of one process, wired; nothing is open until its step of START ran."""
+
+    settings: Settings
+    clock: Clock
+    bus: MemoryBus
+    database: Database
+    fetch: GuardedFetch
+    inward: GuardedFetch
+    contexts: Contexts
+    access: Access
+    history: History
+    broker: Broker
+    ingest: BrokerIngest
+    delivery: Delivery
+    registry: Registry
+    arbiter: Arbiter
+    gateway: Gateway
+    mqtt: MqttListener
+    alerts: Alerts
+    live: Live
+    kpi: Kpi
+    stage: Stage
+    credit: dict[str, str] = field(default_factory=dict)
+    """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""
+    http_port: int = 0
+    mqtt_port: int = 0
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    ready: bool = False
+    failed: bool = False
+
+    @property
+    def address(self) -> str:
+        """Where the HTTP listener is reached from this machine; the port is known once it listens."""
+        return f"http://{self.settings.host}:{self.http_port}"
+
+
+def doors_of(platform: Platform) -> Doors:
+    """The rooms that the command line's operations need."""
+    return Doors(platform.database, platform.registry, platform.broker, platform.contexts)
+
+
+def wire(settings: Settings, clock: Clock) -> Platform:
+    """Makes every room and binds every port; opens nothing."""
+    bus = MemoryBus()
+    database = database_for(Path(settings.data), settings.database_url or None, SCHEMAS, clock)
+    fetch = GuardedFetch(allow_private=settings.outbound_private, allow_hosts=settings.outbound_hosts)
+    contexts = Contexts(_context_fetch(settings, fetch), preload=read_preload(settings.context_preload))
+    access = Access(open_house=settings.open)
+    broker = Broker(database, clock, bus, remember_tx)
+    late = Late(fetch)
+    registry = Registry(database, clock, late.cut)
+    arbiter = Arbiter(database, registry, late.down, clock)
+    ingest = BrokerIngest(broker)
+    gateway = Gateway(registry, ingest, clock, settings.open, arbiter.result)
+    platform = Platform(
+        settings=settings,
+        clock=clock,
+        bus=bus,
+        database=database,
+        fetch=fetch,
+        inward=GuardedFetch(allow_private=True),
+        contexts=contexts,
+        access=access,
+        history=History(database),
+        broker=broker,
+        ingest=ingest,
+        delivery=Delivery(database, clock, bus, contexts, late.notify, access),
+        registry=registry,
+        arbiter=arbiter,
+        gateway=gateway,
+        mqtt=MqttListener(gateway, clock),
+        alerts=Alerts(database, clock, bus, arbiter, broker.apply),
+        live=Live(database, bus, access, contexts.core.compact),
+        kpi=Kpi(),
+        stage=Stage(),
+    )
+    late.platform = platform
+    platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
+    return platform
+
+
+class Late:
+    """Ways to what is made later than those who use them: the MQTT listener, and our own address."""
+
+    platform: Platform
+
+    def __init__(self, fetch: GuardedFetch) -> None:
+        self._fetch = fetch
+
+    def cut(self, tenant: str, device: str) -> None:
+        """Ends the connections of a device whose key was taken away."""
+        self.platform.mqtt.cut(tenant, device)
+
+    async def down(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        """As base.ports.MqttDown."""
+        return await self.platform.mqtt.publish(topic, payload, qos=qos, retain=retain)
+
+    async def notify(self, method: str, url: str, **options: Any) -> HttpAnswer:
+        """As base.ports.HttpFetch; our own webhook page is reached although it is on loopback, nothing else of us."""
+        address = urlsplit(url)
+        ours = address.hostname in LOOPBACK and address.port == self.platform.http_port
+        way = self.platform.inward if ours and is_webhook(address.path) else self._fetch
+        return await way(method, url, **options)
+
+
+def _context_fetch(settings: Settings, fetch: GuardedFetch) -> HttpFetch | None:
+    """Remote contexts come only from hosts that were named (decision 18)."""
+    if not settings.context_hosts:
+        return None
+    allowed = frozenset(settings.context_hosts)
+
+    async def fetch_allowed(method: str, url: str, **options: Any) -> HttpAnswer:
+        host = urlsplit(url).hostname or ""
+        if host not in allowed:
+            raise AddressRefused(f"no @context is fetched from {host!r}; add it to context_hosts or preload the file")
+        return await fetch(method, url, **options)
+
+    return fetch_allowed
+
+
+def read_preload(folder: str) -> dict[str, bytes]:
+    """Preloaded @context files by URL, from a folder with an index.toml of lines `"URL" = "file name"`."""
+    if not folder:
+        return {}
+    base = Path(folder)
+    try:
+        index = tomllib.loads((base / "index.toml").read_text())
+        return {url: (base / name).read_bytes() for url, name in index.items()}
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise SettingsError(
+            f"context_preload: {base / 'index.toml'} or a file it names cannot be read: {problem}"
+        ) from problem
+
+
+# --- HTTP ------------------------------------------------------------------------------------------------
+
+
+def build_http(platform: Platform) -> ASGIApp:
+    """Everything that the HTTP listener answers, closed unless the settings say otherwise."""
+    settings = platform.settings
+
+    async def make_tenant(name: str) -> None:
+        await platform.database.add_tenant(name)
+
+    face = ngsild.Face(
+        database=platform.database,
+        clock=platform.clock,
+        broker=platform.broker,
+        history=platform.history,
+        delivery=platform.delivery,
+        contexts=platform.contexts,
+        access=platform.access,
+        open_house=settings.open,
+        make_tenant=make_tenant,
+        max_body=settings.max_body,
+    )
+    health = Health(platform.database)
+
+    async def ready() -> bool:
+        return platform.ready and await health()
+
+    api = [*ngsild.routes(face), *device_http.routes(platform.gateway)]
+    pages = _console_doors(platform)
+    console = _console(platform, pages)
+    routes = [
+        *probe_routes(ready, _stats(platform, lambda: limits)),
+        _openapi_route([*api]),
+        *api,
+        *webhook_routes(pages),
+        *console.routes(),
+    ]
+    inner: ASGIApp = ngsild.Switch(api, Starlette(routes=routes, exception_handlers=_unknown(console)))
+    limits = Limits(
+        inner if settings.open else Closed(inner), settings.max_body, (settings.host, *settings.allowed_hosts)
+    )
+    return limits
+
+
+def _stats(platform: Platform, limits: Callable[[], Limits]) -> dict[str, Callable[[], dict[str, float]]]:
+    return {
+        "database": lambda: dict(platform.database.stats()),
+        "mqtt": lambda: dict(platform.mqtt.stats()),
+        "delivery": lambda: dict(platform.delivery.counters()),
+        "http": lambda: dict(limits().counters()),
+        "console": lambda: {"live_pages": platform.live.count},
+    }
+
+
+def _openapi_route(routes: Sequence[Route]) -> Route:
+    body = dumps(document(routes, __version__))
+
+    async def openapi(_: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return Route("/openapi.json", openapi)
+
+
+def _unknown(console: Console) -> dict[Any, Any]:
+    """What answers where no route does: a page for browsers, a problem document for programs."""
+
+    async def answer(request: Request, problem: Exception) -> Response:
+        found = problem if isinstance(problem, HTTPException) else HTTPException(404)
+        kind = MethodNotAllowed if found.status_code == 405 else ResourceNotFound
+        said = kind(f"{request.method} {request.url.path[:200]}")
+        if "text/html" in request.headers.get("accept", ""):
+            return await console.problem(request, said)
+        body = dumps(said.document())
+        return Response(body, said.status, headers=found.headers, media_type="application/problem+json")
+
+    return {404: answer, 405: answer}
+
+
+def _console_doors(platform: Platform) -> ConsoleDoors:
+    return ConsoleDoors(
+        database=platform.database,
+        clock=platform.clock,
+        bus=platform.bus,
+        access=platform.access,
+        broker=platform.broker,
+        history=platform.history,
+        delivery=platform.delivery,
+        context=platform.contexts.core,
+    )
+
+
+def _console(platform: Platform, doors: ConsoleDoors) -> Console:
+    settings = platform.settings
+    screens: list[Screen] = [
+        *flood_screens(flood_doors(platform), platform.stage),
+        *kpi_screens(platform.kpi),
+        *device_screens(platform.registry, platform.arbiter, lambda call: platform.access.decide(call, "administer")),
+        *console_screens(doors),
+    ]
+    words = load_words([OWN_PACKAGE, *(screen.package for screen in screens if screen.package)])
+    setup = Setup(
+        names=TENANT_NAMES, tile_url=settings.map_tiles, tile_credit=settings.map_credit, credit=platform.credit
+    )
+    return Console(screens, words, tenants=platform.database.tenants, live=platform.live, setup=setup)
+
+
+# --- the flood wing --------------------------------------------------------------------------------------
+
+
+def flood_doors(platform: Platform) -> FloodDoors:
+    """The doors that the wing goes through."""
+
+    async def commands(tenant: str) -> list[CommandOutcome]:
+        return [record.outcome() for record in await platform.arbiter.list(tenant)]
+
+    return FloodDoors(
+        database=platform.database,
+        clock=platform.clock,
+        bus=platform.bus,
+        broker=platform.broker,
+        history=platform.history,
+        registry=platform.registry,
+        ingest=platform.ingest,
+        act=platform.arbiter,
+        alerts=platform.alerts,
+        connect=MqttLate(platform),
+        fetch=platform.inward,
+        base_url=lambda: platform.address,
+        commands=commands,
+    )
+
+
+class MqttLate:
+    """Connects to our own listener, whose port is known once it listens."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    async def __call__(
+        self, *, client_id: str, username: str, password: str, subscribe: Sequence[str] = ()
+    ) -> MqttLink:
+        """As base.ports.MqttConnect."""
+        connect = MqttConnector(self._platform.settings.host, self._platform.mqtt_port)
+        return await connect(client_id=client_id, username=username, password=password, subscribe=subscribe)
+
+
+def run_flood(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Watches the rivers of every tenant that there is or comes to be."""
+    return background(_watch_all(platform), "flood", platform)
+
+
+async def _watch_all(platform: Platform) -> None:
+    doors = flood_doors(platform)
+    watched: dict[str, LogReader] = {}
+    waiting: set[str] = set()
+
+    async def begin(tenant: str, group: asyncio.TaskGroup) -> None:
+        await doors.alerts.recover(Call(tenant, Actor("system", "flood"), "start"))
+        watch = Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant)
+        group.create_task(watch.reader.run(), name=f"watch-{tenant}")
+        watched[tenant] = watch.reader
+
+    def wait(tenant: str, problem: Problem) -> None:
+        """One that is set aside, or a server that is away, stops no other; it is tried again at every nudge."""
+        if tenant not in waiting:
+            log.warning("the watch waits for the store", extra={"tenant": tenant, "why": problem.title})
+        waiting.add(tenant)
+
+    async def look(group: asyncio.TaskGroup) -> None:
+        try:
+            tenants = set(await platform.database.tenants())
+        except Problem as problem:
+            wait("", problem)
+            return
+        for tenant in tenants - watched.keys():
+            try:
+                await begin(tenant, group)
+            except Problem as problem:
+                wait(tenant, problem)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(flood_demo.follow_commands(doors))
+        group.create_task(go_round(lambda: list(watched.values())))
+        group.create_task(doors.alerts.run())
+        await look(group)
+        async for _ in platform.bus.listen(ALL_LOGS):
+            await look(group)
+
+
+def run_demo(event: EventName, speed: float, say: Callable[[str], None]) -> Step:
+    """The step that prepares and plays the demonstration; `say` gets the lines to print."""
+
+    @asynccontextmanager
+    async def step(platform: Platform) -> AsyncIterator[None]:
+        doors = flood_doors(platform)
+        platform.credit.update(load_words([flood_demo.PACKAGE])["flood.credit"])
+        prepared = await flood_demo.prepare(doors, event, speed)
+        platform.stage.prepared = prepared
+        flood_demo.look_again(doors)  # a page that was opened before this has no replay panel yet
+
+        async def subscribe() -> None:
+            for tenant in TENANTS:
+                await _subscribe_webhook(platform, tenant)
+
+        await subscribe()
+        prepared.after_reset.append(subscribe)
+        for line in _examples(platform, prepared):
+            say(line)
+        async with background(flood_demo.run(doors, prepared), "demo", platform):
+            yield
+
+    return step
+
+
+async def _subscribe_webhook(platform: Platform, tenant: str) -> None:
+    """A subscription to the tenant's webhook page, so that a developer sees notifications arrive at once.
+
+    At most one a minute (clause 5.2.12, throttling), or the page would only rush by; made anew at each start, because
+    the port may be another.
+    """
+    call = Call(tenant, Actor("system", "demo"), "demo")
+    webhook = await webhook_address(platform.database, tenant, platform.address)
+    body = {
+        "id": WEBHOOK_SUBSCRIPTION,
+        "type": "Subscription",
+        "subscriptionName": "水位の通知 / water levels (demo)",
+        "entities": [{"type": "RiverGauge"}],
+        "watchedAttributes": [platform.contexts.core.compact(LEVEL)],
+        "throttling": 60,
+        "notification": {
+            "format": "concise",
+            "endpoint": {"uri": webhook, "accept": "application/json"},
+        },
+    }
+    with suppress(ResourceNotFound):
+        await platform.delivery.delete(call, WEBHOOK_SUBSCRIPTION)
+    await platform.delivery.create(call, body, platform.contexts.core)
+
+
+def _examples(platform: Platform, prepared: flood_demo.Prepared) -> list[str]:
+    host, port = platform.settings.host, platform.mqtt_port
+    lines = []
+    for one in prepared.examples:
+        lines += [
+            "Publish a reading as a gauge would, to the training gauge (the open page changes within a second):",
+            f"  mosquitto_pub -h {host} -p {port} -q 1 -u {one.tenant}/{one.device} -P {one.key} \\",
+            f"    -t {one.topic} -m '{one.body}'",
+            "To see the river climb, publish again with a later minute and a level from 4.8, from 5.6, from 6.1.",
+            "",
+        ]
+    return lines
+
+
+# --- starting --------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_database(platform: Platform) -> AsyncIterator[None]:
+    """The store, checked and migrated."""
+    await platform.database.open()
+    try:
+        yield
+    finally:
+        await platform.database.close()
+
+
+@asynccontextmanager
+async def open_outbound(platform: Platform) -> AsyncIterator[None]:
+    """The ways out over HTTP: the guarded one, and the one to ourselves."""
+    await platform.fetch.open()
+    await platform.inward.open()
+    try:
+        yield
+    finally:
+        await platform.inward.close()
+        await platform.fetch.close()
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None], name: str, platform: Platform) -> AsyncIterator[None]:
+    """A task that runs as long as the platform; its failure stops the platform, loudly."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a part of the platform failed; stopping", extra={"part": name}, exc_info=task.exception())
+            platform.failed = True
+            platform.stop.set()
+
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def run_broker(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Taking away what expires while nobody asks."""
+    return background(platform.broker.run(), "broker", platform)
+
+
+def run_delivery(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Matching and sending of notifications."""
+    return background(platform.delivery.run(), "delivery", platform)
+
+
+def run_registry(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Writes the devices' counters in bounded steps."""
+    return background(platform.registry.run(), "registry", platform)
+
+
+def run_arbiter(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Lets commands expire that no device confirmed."""
+    return background(platform.arbiter.run(), "arbiter", platform)
+
+
+@asynccontextmanager
+async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
+    """The MQTT listener."""
+    if platform.settings.mqtt_port < 0:
+        yield
+        return
+    platform.mqtt_port = await platform.mqtt.start(platform.settings.host, platform.settings.mqtt_port)
+    try:
+        yield
+    finally:
+        await platform.mqtt.stop()
+
+
+async def _listen_http(platform: Platform, ready: asyncio.Event) -> None:
+    """Serves HTTP and the command line's socket until the platform stops."""
+    settings = platform.settings
+
+    def bound(port: int) -> None:
+        platform.http_port = port
+        platform.ready = True
+        ready.set()
+
+    await serve(
+        build_http(platform),
+        host=settings.host,
+        port=settings.port,
+        stop=platform.stop,
+        uds=_socket(platform),
+        uds_app=socket_app(doors_of(platform)),
+        bound=bound,
+        drain_seconds=settings.drain_seconds,
+    )
+
+
+def _socket(platform: Platform) -> Path | None:
+    path = socket_path(Path(platform.settings.data))
+    if len(str(path)) > LONGEST_PATH:
+        log.warning("the data folder's path is too long for a socket; the command line cannot reach this platform")
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@asynccontextmanager
+async def listen_http(platform: Platform) -> AsyncIterator[None]:
+    """The HTTP listener; returns once it takes connections, drains at the end."""
+    bound = asyncio.Event()
+    task = asyncio.create_task(_listen_http(platform, bound), name="http")
+    task.add_done_callback(lambda _: bound.set())
+    await bound.wait()
+    try:
+        if task.done():
+            await task
+        yield
+    finally:
+        platform.ready = False
+        await platform.live.close()
+        platform.stop.set()
+        await task
+
+
+Step = Callable[[Platform], AbstractAsyncContextManager[None]]
+START: tuple[Step, ...] = (
+    open_database,
+    open_outbound,
+    run_registry,
+    run_arbiter,
+    run_broker,
+    run_delivery,
+    listen_mqtt,
+    listen_http,
+    run_flood,
+)
+DEMO_START = START[:-1]
+"""The demonstration watches its own tenants, so that it can hold the watch still while it goes back."""
+
+
+async def run(platform: Platform, start: Sequence[Step] = START, *, started: Callable[[], None] | None = None) -> bool:
+    """Starts the steps in order, waits for `platform.stop`, ends them in reverse. True where nothing failed."""
+    async with AsyncExitStack() as stack:
+        for step in start:
+            await stack.enter_async_context(step(platform))
+        if started is not None:
+            started()
+        await platform.stop.wait()
+    return not platform.failed

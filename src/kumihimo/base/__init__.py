@@ -1,0 +1,7 @@
+"""Room: words and ports that every floor shares; pure values, no files, no sockets, no real clock.
+
+Owns: nothing
+Says: nothing
+Hears: nothing
+Door: call, clock, errors, events, ids, jsontext, ports, screens, settings, texts, times
+"""

@@ -1,0 +1,209 @@
+"""The doors by which the floors meet without naming each other; bound in `app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from kumihimo.base.call import Call
+
+# --- device -> platform -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measured value of one attribute of one entity, as a codec made it.
+
+    attribute and entity_type are expanded names; observed_at is the recorded moment in microseconds.
+    """
+
+    entity_id: str
+    entity_type: str
+    attribute: str
+    value: Any
+    observed_at: int
+    unit_code: str = ""
+    provided_by: str = ""
+
+
+ReadingStatus = Literal["stored", "duplicate", "late", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOutcome:
+    """What became of a reading; "late" was stored in history but did not replace newer state."""
+
+    status: ReadingStatus
+    detail: str = ""
+
+
+class Ingest(Protocol):
+    """Takes readings into the broker; returns once they are committed, in the order given."""
+
+    async def __call__(self, call: Call, readings: Sequence[Reading]) -> list[ReadingOutcome]: ...
+
+
+# --- MQTT carrier <-> device floor ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MqttPeer:
+    """Who is at the other end of an MQTT connection, as MqttGate.connect decided.
+
+    tenant and device are empty for a client without a device's credential (only under --open).
+    """
+
+    client_id: str
+    tenant: str = ""
+    device: str = ""
+
+
+class MqttRefused(Exception):
+    """The gate refuses; code is an MQTT 5 reason code (0x86 bad user name or password, 0x87 not authorized,
+    0x99 payload format invalid, 0x97 quota exceeded); the listener maps it for 3.1.1.
+    """
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class MqttGate(Protocol):
+    """What the MQTT listener asks; it knows no device and no entity itself."""
+
+    async def connect(self, client_id: str, username: str | None, password: bytes | None) -> MqttPeer: ...
+
+    def may_publish(self, peer: MqttPeer, topic: str) -> bool: ...
+
+    def may_subscribe(self, peer: MqttPeer, topic_filter: str) -> bool: ...
+
+    async def publish(self, peer: MqttPeer, topic: str, payload: bytes, properties: Mapping[str, Any]) -> None:
+        """Takes a message; returns once it is committed, and only then is it acknowledged."""
+        ...
+
+    async def disconnect(self, peer: MqttPeer) -> None: ...
+
+
+class MqttDown(Protocol):
+    """Publishes from the platform to whoever is subscribed at the listener."""
+
+    async def __call__(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        """Number of sessions that it was handed to."""
+        ...
+
+
+# --- outbound HTTP -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An answer from outside; body is cut at the limit given."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpFetch(Protocol):
+    """One outbound request. Resolves and checks the address each time; AddressRefused for one not allowed.
+
+    Raises OSError or TimeoutError where there is no answer. Redirects are not followed.
+    """
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        timeout: float = 10.0,
+        max_bytes: int = 1 << 20,
+    ) -> HttpAnswer: ...
+
+
+# --- nudges --------------------------------------------------------------------------------------------
+
+
+class Bus(Protocol):
+    """Carries nudges: "something was committed for this tenant". A lost one costs time, never data."""
+
+    def publish(self, topic: str) -> None:
+        """Wakes whoever listens to this topic; never blocks, never raises."""
+        ...
+
+    def listen(self, *topics: str) -> AsyncIterator[str]:
+        """Topics as they are published, duplicates folded while the listener is busy."""
+        ...
+
+
+def log_topic(tenant: str) -> str:
+    """The topic on which commits of a tenant's log are announced."""
+    return f"log.{tenant}"
+
+
+ALL_LOGS = "log.*"
+
+
+def screens_topic(tenant: str) -> str:
+    """The topic by which a room asks the open pages of a tenant to look again, where no entity changed."""
+    return f"screens.{tenant}"
+
+
+# --- commands ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something that a device shall do; reason is in plain words, in the language of who asked."""
+
+    tenant: str
+    device: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+CommandState = Literal["refused", "sent", "confirmed", "failed", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOutcome:
+    """Where a command stands; detail is the refusal's reason or the device's own words."""
+
+    id: str
+    state: CommandState
+    detail: str = ""
+
+
+class Act(Protocol):
+    """Puts a command before the arbiter; a refusal is an outcome, not an exception."""
+
+    async def __call__(self, call: Call, command: Command) -> CommandOutcome: ...
+
+
+# --- an MQTT client (simulated devices; later outside brokers) --------------------------------------------
+
+
+class MqttLink(Protocol):
+    """One open MQTT connection as a client."""
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
+        """Returns once the server acknowledged (QoS 1). ConnectionError where the link is gone or refused."""
+        ...
+
+    def messages(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Topic and payload of what arrives on the subscribed topics; ends when the link is closed."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class MqttConnect(Protocol):
+    """Opens an MQTT connection to the platform's own listener as a device would."""
+
+    async def __call__(
+        self, *, client_id: str, username: str, password: str, subscribe: Sequence[str] = ()
+    ) -> MqttLink: ...

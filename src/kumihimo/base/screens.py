@@ -1,0 +1,76 @@
+"""What a room hands to the console so that its pages stand in the one shell (decision 16).
+
+A room's `screens.py` has `SCREENS: list of Screen` (or a function that builds it); templates lie in the
+room's `templates/`, texts in its `texts.toml`. The console owns the shell, the navigation and the language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kumihimo.base.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as a screen sees it. form holds the posted fields; files are not taken yet."""
+
+    call: Call
+    lang: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    base_url: str = ""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant whose page this is."""
+        return self.call.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page to be rendered in the shell: template as "<package>:<file>", e.g. "kumihimo.solutions.flood:kpi.html"."""
+
+    template: str
+    title: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+    live: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """See other (303) after a form was taken."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An answer that is no page: JSON, CSV, a file."""
+
+    body: bytes
+    media_type: str
+    status: int = 200
+
+
+Answer = Page | Redirect | Document
+Handler = Callable[[Ask], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One address of the console. path is below "/t/{tenant}", e.g. "/flood/alerts/{id}"; nav is the text key
+    of its entry in the navigation, empty where it has none; order sorts the navigation.
+    """
+
+    path: str
+    show: Handler
+    post: Handler | None = None
+    nav: str = ""
+    order: int = 100
+    package: str = ""

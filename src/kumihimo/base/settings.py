@@ -1,0 +1,162 @@
+"""Every setting, once: its name, its meaning, its default. `docs/reference/settings.md` is made from this file.
+
+A setting is read from (later wins): its default, the TOML file, the environment (`KUMIHIMO_<NAME>`), the
+command line. Pure: the caller hands in the file's text and the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PREFIX = "KUMIHIMO_"
+FOREIGN_PREFIXES = ("KUMIHIMO_TEST_",)
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class SettingsError(Exception):
+    """A setting is unknown, has no such value, or contradicts another; the message says which and what to do."""
+
+
+def _setting(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a running platform."""
+
+    data: str = _setting("data", "Folder that holds everything the platform keeps (SQLite files, socket, lock).")
+    host: str = _setting("localhost", "Address that HTTP and MQTT listen on.")
+    port: int = _setting(8080, "Port of the HTTP listener; 0 takes any free one.")
+    mqtt_port: int = _setting(1883, "Port of the MQTT listener; 0 takes any free one, -1 starts none.")
+    open: bool = _setting(
+        False,
+        "Serves without log-in, for tests and closed networks; refused on any address but loopback. "
+        "Tenants are made on demand and MQTT outside device topics is open.",
+    )
+    database_url: str = _setting(
+        "", "postgresql://user:password@host/name chooses PostgreSQL with PostGIS; empty is SQLite in `data`."
+    )
+    context_preload: str = _setting(
+        "", "Folder of @context files with an index.toml (URL = file name), so that none is fetched."
+    )
+    context_hosts: tuple[str, ...] = _setting(
+        (), "Hosts from which a remote @context may be fetched; empty fetches none."
+    )
+    outbound_private: bool = _setting(
+        False, "Lets notifications and fetches go to private and loopback addresses (closed networks)."
+    )
+    outbound_hosts: tuple[str, ...] = _setting(
+        (), "Single hosts (host:port or CIDR) that outbound requests may reach although they are private."
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), "Host header names that are answered beside localhost and `host` (against DNS rebinding)."
+    )
+    max_body: int = _setting(8 * 1024 * 1024, "Largest HTTP body in bytes.")
+    map_tiles: str = _setting(
+        "",
+        "URL template of raster tiles shown under the map, for example 国土地理院's "
+        "https://cyberjapandata.gsi.go.jp/xyz/pale/{z}/{x}/{y}.png; empty uses the offline base map.",
+    )
+    map_credit: str = _setting("国土地理院", "Credit shown with `map_tiles`.")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = _setting("text", "text for people, json for machines.")
+    drain_seconds: float = _setting(10.0, "How long SIGTERM waits for requests under way.")
+
+    def __post_init__(self) -> None:
+        """Contradictions are refused here, so that no listener ever starts with them."""
+        if self.open and self.host not in LOOPBACK:
+            raise SettingsError(
+                f"--open serves without log-in and is refused on {self.host!r}: "
+                "listen on localhost, or leave --open away"
+            )
+        if self.log_format not in ("text", "json"):
+            raise SettingsError(f"log_format is {self.log_format!r}; use text or json")
+        if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise SettingsError(f"log_level is {self.log_level!r}; use DEBUG, INFO, WARNING or ERROR")
+        for name, value, low in (("port", self.port, 0), ("mqtt_port", self.mqtt_port, -1)):
+            if not low <= value <= 65535:
+                raise SettingsError(f"{name} is {value}; use {low} to 65535")
+        if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
+            raise SettingsError("database_url must begin with postgresql://")
+
+
+def read_settings(
+    *, toml: str = "", where: str = "", environ: Mapping[str, str] | None = None, given: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings from a TOML text, an environment and the command line's own (None means not given).
+
+    Raises SettingsError naming the setting and where it stood.
+    """
+    values: dict[str, Any] = {}
+    try:
+        table = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as problem:
+        raise SettingsError(f"{where}: not TOML: {problem}") from problem
+    for given_name, value in table.items():
+        name = _known(given_name, where)
+        values[name] = _typed(name, value, where)
+    for variable, text in (environ or {}).items():
+        if not variable.startswith(PREFIX) or variable.startswith(FOREIGN_PREFIXES) or variable == "KUMIHIMO_CONFIG":
+            continue
+        name = _known(variable.removeprefix(PREFIX).lower(), "the environment")
+        values[name] = _typed(name, _from_text(name, text, variable), variable)
+    values.update({name: value for name, value in (given or {}).items() if value is not None})
+    return Settings(**values)
+
+
+_TYPES: dict[str, type] = {one.name: type(one.default) for one in fields(Settings)}
+
+
+def _known(name: str, where: str) -> str:
+    if name in _TYPES:
+        return name
+    near = difflib.get_close_matches(name, _TYPES, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise SettingsError(f"{where}: there is no setting {name!r}{hint}")
+
+
+def _from_text(name: str, text: str, where: str) -> Any:
+    kind = _TYPES[name]
+    if kind is bool:
+        return _flag(text, where)
+    if kind is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError as problem:
+            raise SettingsError(f"{where} is {text!r}; a number is needed") from problem
+    return text
+
+
+def _flag(text: str, where: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise SettingsError(f"{where} is {text!r}; use true or false")
+
+
+def _typed(name: str, value: Any, where: str) -> Any:
+    kind = _TYPES[name]
+    if kind is tuple and isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise SettingsError(f"{where}: {name} must be {kind.__name__}, not {value!r}")
+    return value
+
+
+def reference() -> list[tuple[str, str, str, str]]:
+    """Name, environment variable, default and meaning of every setting, for the reference page."""
+    rows = []
+    for one in fields(Settings):
+        default = ", ".join(one.default) if isinstance(one.default, tuple) else str(one.default)
+        rows.append((one.name, PREFIX + one.name.upper(), default, str(one.metadata["meaning"])))
+    return rows

@@ -1,0 +1,95 @@
+"""`kumihimo doctor`: what this machine and this data folder need, in words."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+
+from kumihimo.app import open_database, wire
+from kumihimo.base.clock import SystemClock
+from kumihimo.base.errors import Problem
+from kumihimo.base.settings import Settings
+from kumihimo.cli.say import say
+from kumihimo.cli.socket import LONGEST_PATH, ask, socket_path
+
+ENOUGH_DISK = 1 << 30
+Finding = tuple[bool, str, str]
+"""Whether it is well, what was looked at, and what to do where it is not."""
+
+
+def examine(settings: Settings) -> int:
+    """Prints one line per check. 0 where all is well, 1 otherwise."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_python, _folder, _assets, _store, _ports)
+    well = True
+    for check in checks:
+        for good, what, todo in check(settings):
+            well = well and good
+            say(f"{'ok  ' if good else 'MEND'} {what}" + ("" if good else f": {todo}"))
+    return 0 if well else 1
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield sys.version_info >= (3, 11), f"Python {version}", "install Python 3.11 or newer"
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = Path(settings.data)
+    parent = folder if folder.exists() else folder.resolve().parent
+    free = shutil.disk_usage(parent).free
+    yield free > ENOUGH_DISK, f"{free >> 30} GiB free for {folder}", "make at least 1 GiB free"
+    path = str(socket_path(folder))
+    yield len(path) <= LONGEST_PATH, f"socket path of {len(path)} characters", "use a shorter --data path"
+
+
+def _assets(_: Settings) -> Iterator[Finding]:
+    vendor = files("kumihimo.service.console") / "static" / "vendor"
+    yield vendor.is_dir(), "scripts and styles of the console", "run `make assets`, or install the wheel"
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    folder = Path(settings.data)
+    try:
+        found = asyncio.run(ask(folder, "status", {}))
+        yield True, f"a platform runs here (version {found['version']}, {found['engine']})", ""
+        return
+    except (ConnectionError, Problem):
+        pass
+    if not settings.database_url and not folder.exists():
+        yield True, f"{folder} does not exist yet; the first start makes it", ""
+        return
+    yield asyncio.run(_open(settings))
+
+
+async def _open(settings: Settings) -> Finding:
+    platform = wire(settings, SystemClock())
+    try:
+        async with open_database(platform):
+            count = len(await platform.database.tenants())
+            return True, f"store opens ({platform.database.dialect.name}), tenants: {count}", ""
+    except Problem as problem:
+        return False, "store", problem.detail
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    if socket_path(Path(settings.data)).exists():
+        return
+    for name, port in (("HTTP", settings.port), ("MQTT", settings.mqtt_port)):
+        if port > 0:
+            yield _free(settings.host, port), f"{name} port {port}", "another program listens there; choose another"
+
+
+def _free(host: str, port: int) -> bool:
+    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, proto) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,114 @@
+"""The commands of `kumihimo`. Exit codes: 0 done, 1 refused or failed, 2 used wrongly."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kumihimo import __version__
+from kumihimo.base.errors import Problem
+from kumihimo.cli import device, doctor, imports, serve, tenant
+from kumihimo.cli.options import Config, Data, settings_from
+from kumihimo.cli.say import fail, say
+
+
+class Event(StrEnum):
+    """The recorded events that can be played."""
+
+    JUNE_2024 = "2024-06"
+    AUGUST_2023 = "2023-08"
+
+
+app = typer.Typer(
+    help="Kumihimo: a city data OS (都市OS). Start with `kumihimo demo`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(device.app, name="device")
+app.add_typer(tenant.app, name="tenant")
+
+
+def _say_version(*, asked: bool) -> None:
+    if asked:
+        say(f"kumihimo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def every_command(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version and end.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Kumihimo: a city data OS (都市OS)."""
+    del version  # its callback answers, also where no command follows
+
+
+@app.command("serve")
+def serve_command(
+    *,
+    data: Data = None,
+    port: Annotated[int | None, typer.Option(help="Port of HTTP; 0 takes any free one.")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(help="Port of MQTT; 0 any free one, -1 none.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    open_: Annotated[bool | None, typer.Option("--open", help="No log-in; only on loopback.")] = None,
+    config: Config = None,
+) -> None:
+    """Start an empty platform."""
+    settings = settings_from(
+        config, data=str(data) if data else None, port=port, mqtt_port=mqtt_port, host=host, open=open_
+    )
+    raise typer.Exit(serve.serve(settings))
+
+
+@app.command("demo")
+def demo_command(
+    *,
+    data: Data = None,
+    port: Annotated[int | None, typer.Option(help="Port of HTTP; without it 8080 or the next free one.")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(help="Port of MQTT; without it 1883 or the next free one.")] = None,
+    event: Annotated[Event, typer.Option(help="2024-06: flood of June 2024; 2023-08: typhoon Lan.")] = Event.JUNE_2024,
+    speed: Annotated[float, typer.Option(help="How many recorded seconds pass in one real second.", min=1)] = 600.0,
+    config: Config = None,
+) -> None:
+    """Start the demo: the rivers of Fukui, played back from real recordings over real MQTT."""
+    settings = settings_from(
+        config, data=str(data or Path("data") / f"demo-{event.value}"), port=port, mqtt_port=mqtt_port
+    )
+    raise typer.Exit(
+        serve.demo(settings, event=event.value, speed=speed, any_port=port is None, any_mqtt=mqtt_port is None)
+    )
+
+
+@app.command("doctor")
+def doctor_command(*, data: Data = None, config: Config = None) -> None:
+    """Check this machine and this data folder, and say what to mend."""
+    raise typer.Exit(doctor.examine(settings_from(config, data=str(data) if data else None)))
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="CSV (UTF-8 or CP932) or NGSI-LD JSON.")],
+    *,
+    tenant_name: Annotated[str, typer.Option("--tenant", help="Tenant that gets the entities.")],
+    entity_type: Annotated[str, typer.Option("--type", help="Type of the entities of a CSV.")] = "",
+    id_column: Annotated[str, typer.Option(help="Column that identifies a row.")] = "",
+    apply: Annotated[bool, typer.Option("--apply", help="Write; without it only what would happen is shown.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Read a town's file into entities; shows what it would do until --apply is given."""
+    settings = settings_from(config, data=str(data) if data else None)
+    try:
+        raise typer.Exit(
+            imports.import_file(
+                settings, file, tenant=tenant_name, entity_type=entity_type, id_column=id_column, apply=apply
+            )
+        )
+    except Problem as problem:
+        raise fail(problem.detail) from problem

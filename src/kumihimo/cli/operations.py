@@ -1,0 +1,148 @@
+"""What an operator can ask of a platform, the same over the socket and on files that nobody has open."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kumihimo import __version__
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
+from kumihimo.base.ids import check_device, check_tenant, is_uri
+from kumihimo.device.registry.models import Device
+from kumihimo.device.registry.registry import Registry
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.models import Change, Op, Outcome
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.jsonld.expand import expand_entity
+from kumihimo.storage.database import Database
+
+OPERATOR = Actor("person", "operator")
+MAX_ENTITIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The rooms that the operations need."""
+
+    database: Database
+    registry: Registry
+    broker: Broker
+    contexts: Contexts
+
+
+Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]
+
+
+async def status(doors: Doors, _: Mapping[str, Any]) -> Any:
+    """Version, engine and tenants."""
+    return {
+        "version": __version__,
+        "engine": doors.database.dialect.name,
+        "tenants": await doors.database.tenants(),
+    }
+
+
+async def tenant_add(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Makes a tenant."""
+    name = check_tenant(str(given["tenant"]))
+    return {"tenant": name, "made": await doors.database.add_tenant(name)}
+
+
+async def tenant_list(doors: Doors, _: Mapping[str, Any]) -> Any:
+    """All tenants."""
+    return [{"tenant": name} for name in await doors.database.tenants()]
+
+
+async def device_add(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Registers a device and gives its key, which is shown this once."""
+    tenant = check_tenant(str(given["tenant"]))
+    entity = str(given["entity"])
+    if not is_uri(entity):
+        raise BadRequestData(f"{entity!r} is no URI; an entity id looks like urn:ngsi-ld:RiverGauge:1")
+    context = doors.contexts.core
+    device = Device(
+        id=check_device(str(given["device"])),
+        family=str(given["family"]),
+        name=str(given.get("name") or given["device"]),
+        entity_id=entity,
+        entity_type=context.expand_type(str(given["type"])),
+    )
+    key = await doors.registry.add(tenant, device)
+    return {"tenant": tenant, "device": device.id, "username": f"{tenant}/{device.id}", "key": key}
+
+
+async def device_list(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """A tenant's devices with their counters."""
+    tenant = check_tenant(str(given["tenant"]))
+    return [
+        {name: value for name, value in asdict(device).items() if name != "settings"}
+        for device in await doors.registry.list(tenant)
+    ]
+
+
+async def device_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Removes a device; a live connection of its is cut."""
+    tenant, name = check_tenant(str(given["tenant"])), check_device(str(given["device"]))
+    if not await doors.registry.remove(tenant, name):
+        raise ResourceNotFound(f"tenant {tenant!r} has no device {name!r}")
+    return {"tenant": tenant, "device": name, "removed": True}
+
+
+async def device_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Gives a device a new key; the old one stops at once."""
+    tenant, name = check_tenant(str(given["tenant"])), check_device(str(given["device"]))
+    return {"tenant": tenant, "device": name, "key": await doors.registry.rotate(tenant, name)}
+
+
+async def import_entities(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Upserts up to 1,000 entities in one commit; each is answered by itself."""
+    tenant = check_tenant(str(given["tenant"]))
+    entities: Sequence[Mapping[str, Any]] = given["entities"]
+    if len(entities) > MAX_ENTITIES:
+        raise BadRequestData(f"{len(entities)} entities in one piece; at most {MAX_ENTITIES} are taken")
+    await doors.database.add_tenant(tenant)
+    changes: list[Change] = []
+    refused: list[dict[str, str]] = []
+    for entity in entities:
+        try:
+            context = await doors.contexts.resolve(entity.get("@context"))
+            doc = expand_entity(entity, context)
+            changes.append(Change(Op.UPSERT_UPDATE, doc["id"], doc))
+        except Problem as problem:
+            refused.append({"id": str(entity.get("id", "")), "detail": problem.detail})
+    outcomes = await doors.broker.apply(Call(tenant, OPERATOR, purpose="import"), changes)
+    refused += [_refusal(one) for one in outcomes if one.problem is not None]
+    return {
+        "created": sum(one.status == "created" for one in outcomes),
+        "updated": sum(one.status in ("updated", "unchanged") for one in outcomes),
+        "refused": refused,
+    }
+
+
+def _refusal(outcome: Outcome) -> dict[str, str]:
+    return {"id": outcome.id, "detail": outcome.problem.detail if outcome.problem else ""}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "status": status,
+    "tenant-add": tenant_add,
+    "tenant-list": tenant_list,
+    "device-add": device_add,
+    "device-list": device_list,
+    "device-remove": device_remove,
+    "device-rotate": device_rotate,
+    "import": import_entities,
+}
+
+
+async def perform(doors: Doors, name: str, given: Mapping[str, Any]) -> Any:
+    """Runs one operation. ResourceNotFound for an unknown one, BadRequestData where an argument is missing."""
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise ResourceNotFound(f"there is no operation {name!r}; there are {', '.join(OPERATIONS)}")
+    try:
+        return await operation(doors, given)
+    except KeyError as problem:
+        raise BadRequestData(f"operation {name!r} needs {problem}") from problem

@@ -1,0 +1,55 @@
+"""Reaches a platform: over its socket when it runs, on its files when nobody has them open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kumihimo.app import doors_of, open_database, wire
+from kumihimo.base.clock import SystemClock
+from kumihimo.base.errors import Problem
+from kumihimo.base.settings import Settings
+from kumihimo.cli.operations import perform
+from kumihimo.cli.say import fail
+from kumihimo.cli.socket import ask
+
+Perform = Callable[[str, dict[str, Any]], Awaitable[Any]]
+"""Performs an operation by name. Problem where it is refused."""
+
+
+@asynccontextmanager
+async def reached(settings: Settings) -> AsyncIterator[Perform]:
+    """The way to perform operations wherever the data is; files are opened once, however many follow."""
+    data = Path(settings.data)
+    if await _runs(data):
+        yield partial(ask, data)
+        return
+    platform = wire(settings, SystemClock())
+    async with open_database(platform):
+        yield partial(perform, doors_of(platform))
+
+
+async def _runs(data: Path) -> bool:
+    """Whether a platform answers on the folder's socket."""
+    try:
+        await ask(data, "status", {})
+    except ConnectionError:
+        return False
+    return True
+
+
+async def _once(settings: Settings, operation: str, given: dict[str, Any]) -> Any:
+    async with reached(settings) as do:
+        return await do(operation, given)
+
+
+def run(settings: Settings, operation: str, **given: Any) -> Any:
+    """Performs one operation for a command: a refusal ends with exit code 1 and the reason."""
+    try:
+        return asyncio.run(_once(settings, operation, given))
+    except (Problem, ConnectionError) as problem:
+        raise fail(str(problem)) from problem

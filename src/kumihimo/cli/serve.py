@@ -1,0 +1,96 @@
+"""`kumihimo serve` and `kumihimo demo`: start a platform in this process and stop it cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import uvloop
+
+from kumihimo.app import DEMO_START, START, Platform, Step, run, run_demo, wire
+from kumihimo.base.clock import SystemClock
+from kumihimo.base.errors import Problem
+from kumihimo.base.settings import Settings, SettingsError
+from kumihimo.cli.logs import set_up
+from kumihimo.cli.say import say, warn
+from kumihimo.solutions.flood.recording import EventName
+
+TRIES = 50
+
+
+def serve(settings: Settings) -> int:
+    """Runs a platform until SIGTERM or Ctrl-C. Exit code: 0 after a clean end, 1 where it could not run."""
+    set_up(settings.log_level, settings.log_format)
+
+    def started(platform: Platform) -> None:
+        say(f"Kumihimo is at {platform.address}")
+        if platform.mqtt_port:
+            say(f"MQTT is at {settings.host}:{platform.mqtt_port}")
+        if not settings.open:
+            say("Closed: without log-in strangers see /healthz and /readyz only (--open for tests on this machine).")
+
+    return _start(settings, START, started)
+
+
+def demo(settings: Settings, *, event: EventName, speed: float, any_port: bool, any_mqtt: bool) -> int:
+    """Runs the demo. Ports that were not asked for move on to the next free one."""
+    try:
+        settings = replace(
+            settings,
+            open=True,
+            port=next_free(settings.host, settings.port) if any_port else settings.port,
+            mqtt_port=next_free(settings.host, settings.mqtt_port) if any_mqtt else settings.mqtt_port,
+        )
+    except SettingsError as problem:
+        warn(f"kumihimo: {problem}")
+        return 2
+    set_up("WARNING" if settings.log_level == "INFO" else settings.log_level, settings.log_format)
+    lines: list[str] = []
+
+    def started(platform: Platform) -> None:
+        say(f"\nKumihimo demo: {platform.address}\n")
+        for line in lines:
+            say(line)
+        say("Ctrl-C stops it; the data is kept for the next start.")
+
+    return _start(settings, (*DEMO_START, run_demo(event, speed, lines.append)), started)
+
+
+def next_free(host: str, first: int) -> int:
+    """The first port from `first` on that nobody listens on."""
+    for port in range(first, first + TRIES):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise SettingsError(f"no free port from {first} to {first + TRIES - 1}; name one")
+
+
+def _start(settings: Settings, steps: Sequence[Step], started: Callable[[Platform], None]) -> int:
+    try:
+        return 0 if uvloop.run(_run(settings, steps, started)) else 1
+    except (Problem, OSError, SettingsError) as problem:
+        warn(f"kumihimo: {problem}")
+        return 1
+
+
+async def _run(settings: Settings, steps: Sequence[Step], started: Callable[[Platform], None]) -> bool:
+    platform = wire(settings, SystemClock())
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, platform.stop.set)
+
+    def ready() -> None:
+        # What start-up made lives as long as the process; the collector need not walk it again.
+        gc.collect()
+        gc.freeze()
+        started(platform)
+
+    return await run(platform, steps, started=ready)

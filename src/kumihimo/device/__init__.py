@@ -1,0 +1,1 @@
+"""Floor: 端末層, any device of any protocol, managed for its whole life."""

@@ -1,0 +1,7 @@
+"""Room: the arbiter: no command reaches the physical world unjudged.
+
+Owns: command
+Says: nothing
+Hears: nothing
+Door: arbiter, models
+"""

@@ -1,0 +1,27 @@
+"""All families by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kumihimo.base.ports import Reading
+from kumihimo.device.codecs.rain import RAIN_GAUGE
+from kumihimo.device.codecs.river import RIVER_GAUGE
+from kumihimo.device.codecs.table import Family, decode_table
+from kumihimo.device.codecs.warning import SIGN, SIREN
+from kumihimo.device.registry.models import Device
+from kumihimo.device.words import Refused, Words
+
+FAMILIES: Final[dict[str, Family]] = {one.name: one for one in (RIVER_GAUGE, RAIN_GAUGE, SIGN, SIREN)}
+MAX_ITEMS: Final = 100
+
+
+def decode(family: str, body: bytes, device: Device, max_items: int = MAX_ITEMS) -> list[Reading | Words]:
+    """The readings of a message; words in place of each object that is refused. Raises Refused for the whole."""
+    known = FAMILIES.get(family)
+    if known is None:
+        raise Refused(
+            f"端末の種類「{family}」は未対応です。登録を確認してください。",
+            f"there is no device family {family!r}; check the device's registration.",
+        )
+    return decode_table(known, body, device, max_items)

@@ -1,0 +1,236 @@
+"""The one door in for devices: MQTT and HTTP, readings and results of commands.
+
+A device may publish for itself alone, always with its key. Clients without a key are let in only under an open
+house, and then never to anything below `kumihimo/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from kumihimo.base import times
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Problem, Unauthenticated
+from kumihimo.base.jsontext import loads
+from kumihimo.base.ports import Ingest, MqttPeer, MqttRefused, Reading, ReadingOutcome
+from kumihimo.device.codecs.families import MAX_ITEMS, decode
+from kumihimo.device.registry.models import Device
+from kumihimo.device.words import Refused, Words
+
+ROOT: Final = "kumihimo"
+BAD_CREDENTIALS: Final = 0x86
+NOT_AUTHORIZED: Final = 0x87
+PAYLOAD_INVALID: Final = 0x99
+PURPOSE: Final = "device-reading"
+
+Results = Callable[[str, str, str, str, str], Awaitable[bool]]
+"""Tenant, device, command id, "confirmed" or "failed", the device's words; False for an unknown command."""
+
+
+class Devices(Protocol):
+    """What the gateway asks the registry (see registry.Registry)."""
+
+    async def authenticate(self, tenant: str, device: str, key: str, *, way: str = "connect") -> Device | None: ...
+
+    async def known(self, tenant: str, device: str) -> Device | None: ...
+
+    def accept(self, tenant: str, device: str, readings: int) -> None: ...
+
+    def touch(self, tenant: str, device: str) -> None: ...
+
+    def refuse(self, tenant: str, device: str, way: str, words: Words) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """max_payload in bytes; max_readings per message; ahead: seconds that observedAt may lie in the future."""
+
+    max_payload: int = 64 * 1024
+    max_readings: int = MAX_ITEMS
+    ahead: float = 3600.0
+
+
+class Gateway:
+    """Implements base.ports.MqttGate; `take` is the same door over HTTP."""
+
+    def __init__(
+        self,
+        registry: Devices,
+        ingest: Ingest,
+        clock: Clock,
+        open_house: bool,
+        results: Results,
+        limits: GatewayLimits | None = None,
+    ) -> None:
+        self._registry = registry
+        self._ingest = ingest
+        self._clock = clock
+        self._open_house = open_house
+        self._results = results
+        self._limits = limits or GatewayLimits()
+        self.refused_anonymous = 0
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes that one message may have."""
+        return self._limits.max_payload
+
+    # --- MqttGate ----------------------------------------------------------------------------------------
+
+    async def connect(self, client_id: str, username: str | None, password: bytes | None) -> MqttPeer:
+        """The peer: a device by user name "{tenant}/{device}" and its key, or nobody under an open house."""
+        tenant, slash, name = (username or "").partition("/")
+        if not slash:
+            return self._anonymous(client_id)
+        try:
+            key = (password or b"").decode()
+        except UnicodeDecodeError:
+            key = ""
+        device = await self._registry.authenticate(tenant, name, key)
+        if device is None:
+            raise MqttRefused(BAD_CREDENTIALS, "the device's name or its key is wrong")
+        self._registry.touch(tenant, device.id)
+        return MqttPeer(client_id, tenant, device.id)
+
+    def _anonymous(self, client_id: str) -> MqttPeer:
+        if self._open_house:
+            return MqttPeer(client_id)
+        self.refused_anonymous += 1
+        raise MqttRefused(NOT_AUTHORIZED, "log in with the user name tenant/device and the device's key")
+
+    def may_publish(self, peer: MqttPeer, topic: str) -> bool:
+        """A device to its own two topics; others, under an open house, to what is not the platform's."""
+        if not peer.device:
+            return _is_open_topic(topic)
+        if topic in (_up(peer), f"{_up(peer)}/result"):
+            return True
+        words = Words("この端末のものではないトピックに送信しました。", "It published to a topic that is not its own.")
+        self._registry.refuse(peer.tenant, peer.device, "topic", words)
+        return False
+
+    def may_subscribe(self, peer: MqttPeer, topic_filter: str) -> bool:
+        """A device below its own `down/`; others, under an open house, to what is not the platform's.
+
+        A wildcard in front may be asked for there; the listener asks again for each topic that it would deliver.
+        """
+        if not peer.device:
+            return _is_open_topic(topic_filter)
+        return topic_filter.startswith(f"{ROOT}/{peer.tenant}/{peer.device}/down/")
+
+    async def publish(self, peer: MqttPeer, topic: str, payload: bytes, properties: Mapping[str, Any]) -> None:
+        """Takes a reading or a result; returns after the commit. MqttRefused for what is not taken.
+
+        A message with an object that is refused is refused as a whole: PUBACK has one code for all of it.
+        """
+        del properties
+        if not peer.device:
+            return
+        device = await self._registry.known(peer.tenant, peer.device)
+        if device is None:
+            raise MqttRefused(NOT_AUTHORIZED, "the device was removed")
+        is_result = topic.endswith("/up/result")
+        way = "up/result" if is_result else "up"
+        try:
+            self._check_size(payload)
+            if is_result:
+                await self._result(peer.tenant, device, payload)
+                return
+            readings = self._decode(device, payload)
+            refused = [one for one in readings if isinstance(one, Words)]
+            if refused:
+                raise Refused(refused[0].ja, refused[0].en)  # noqa: TRY301 - one place counts all refusals
+            outcomes = await self._store(peer.tenant, device, [one for one in readings if isinstance(one, Reading)])
+            if all(one.status == "refused" for one in outcomes):
+                raise Refused("保存できない値です。", outcomes[0].detail)  # noqa: TRY301 - as above
+        except Refused as refusal:
+            self._registry.refuse(peer.tenant, device.id, way, refusal.words)
+            raise MqttRefused(PAYLOAD_INVALID, refusal.words.en) from refusal
+
+    async def disconnect(self, peer: MqttPeer) -> None:
+        """Notes when the device was last there."""
+        if peer.device and await self._registry.known(peer.tenant, peer.device) is not None:
+            self._registry.touch(peer.tenant, peer.device)
+
+    # --- HTTP --------------------------------------------------------------------------------------------
+
+    async def take(self, tenant: str, device_id: str, key: str, body: bytes) -> list[ReadingOutcome]:
+        """Takes readings; one outcome each, in the order given, after the commit.
+
+        Unauthenticated, PayloadTooLarge, or BadRequestData where the message as a whole cannot be read.
+        """
+        device = await self._registry.authenticate(tenant, device_id, key, way="http")
+        if device is None:
+            raise Unauthenticated("the device's name or its key is wrong; send Authorization: Bearer <key>")
+        try:
+            self._check_size(body)
+            decoded = self._decode(device, body)
+        except Refused as refusal:
+            self._registry.refuse(tenant, device.id, "http", refusal.words)
+            if len(body) > self._limits.max_payload:
+                raise PayloadTooLarge(refusal.words.en) from refusal
+            raise BadRequestData(refusal.words.en) from refusal
+        stored = iter(await self._store(tenant, device, [one for one in decoded if isinstance(one, Reading)]))
+        outcomes = []
+        for one in decoded:
+            if isinstance(one, Words):
+                self._registry.refuse(tenant, device.id, "http", one)
+                outcomes.append(ReadingOutcome("refused", one.en))
+                continue
+            outcomes.append(next(stored))
+        return outcomes
+
+    # --- what both do ------------------------------------------------------------------------------------
+
+    def _check_size(self, payload: bytes) -> None:
+        limit = self._limits.max_payload
+        if len(payload) > limit:
+            raise Refused(
+                f"{len(payload)} バイトあります。{limit} バイトまでに分けてください。",
+                f"the message has {len(payload)} bytes; at most {limit} are taken.",
+            )
+
+    def _decode(self, device: Device, payload: bytes) -> list[Reading | Words]:
+        latest = times.micros(self._clock.now()) + int(self._limits.ahead * 1_000_000)
+        found = decode(device.family, payload, device, self._limits.max_readings)
+        return [_FROM_THE_FUTURE if isinstance(one, Reading) and one.observed_at > latest else one for one in found]
+
+    async def _store(self, tenant: str, device: Device, readings: list[Reading]) -> list[ReadingOutcome]:
+        call = Call(tenant, Actor("device", device.id), PURPOSE)
+        outcomes = await self._ingest(call, readings) if readings else []
+        good = sum(one.status != "refused" for one in outcomes)
+        if good:
+            self._registry.accept(tenant, device.id, good)
+        return outcomes
+
+    async def _result(self, tenant: str, device: Device, payload: bytes) -> None:
+        try:
+            body = loads(payload, max_depth=8)
+        except Problem as problem:
+            raise Refused("JSON として読めません。", f"not readable as JSON: {problem.detail}") from problem
+        given = body if isinstance(body, dict) else {}
+        command, state, detail = given.get("id"), given.get("state"), given.get("detail", "")
+        if not isinstance(command, str) or state not in ("confirmed", "failed") or not isinstance(detail, str):
+            raise Refused(
+                '結果は {"id": "…", "state": "confirmed" または "failed", "detail": "…"} で送ってください。',
+                'a result looks like {"id": "…", "state": "confirmed" or "failed", "detail": "…"}.',
+            )
+        if not await self._results(tenant, device.id, command, state, detail[:500]):
+            raise Refused("この端末への指示の中に、その番号はありません。", "no command to this device has that id.")
+        self._registry.touch(tenant, device.id)
+
+
+_FROM_THE_FUTURE = Words(
+    "observedAt が未来の時刻です。端末の時計を合わせてください。",
+    "observedAt lies more than the allowed time in the future; set the device's clock.",
+)
+
+
+def _up(peer: MqttPeer) -> str:
+    return f"{ROOT}/{peer.tenant}/{peer.device}/up"
+
+
+def _is_open_topic(topic: str) -> bool:
+    return topic.partition("/")[0] != ROOT and not topic.startswith("$")

@@ -1,0 +1,66 @@
+"""Readings over HTTP: POST /devices/v1/{tenant}/{device}/readings with `Authorization: Bearer <key>`.
+
+Answers after the commit: 201 all taken, 207 some refused, 400 none taken; problems as RFC 9457.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Problem, Unauthenticated
+from kumihimo.base.jsontext import dumps
+from kumihimo.base.ports import ReadingOutcome
+from kumihimo.device.gateway import Gateway
+
+READINGS: Final = "/devices/v1/{tenant}/{device}/readings"
+
+
+def routes(gateway: Gateway) -> list[Route]:
+    """The device floor's address on the HTTP listener."""
+
+    async def post_readings(request: Request) -> Response:
+        try:
+            key = _bearer(request.headers.get("authorization", ""))
+            body = await _body(request, gateway.max_payload)
+            outcomes = await gateway.take(request.path_params["tenant"], request.path_params["device"], key, body)
+            return _answer(outcomes)
+        except Problem as problem:
+            headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
+            return Response(dumps(problem.document()), problem.status, headers, "application/problem+json")
+
+    return [Route(READINGS, post_readings, methods=["POST"])]
+
+
+def _bearer(header: str) -> str:
+    scheme, _, key = header.partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthenticated("send the device's key as Authorization: Bearer <key>")
+    return key.strip()
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body; PayloadTooLarge as soon as it is over the limit, however much is still to come."""
+    found = bytearray()
+    try:
+        async for chunk in request.stream():
+            found += chunk
+            if len(found) > limit:
+                raise PayloadTooLarge(f"the message has more than {limit} bytes")
+    except ClientDisconnect as problem:
+        raise BadRequestData("the body ended too early") from problem
+    return bytes(found)
+
+
+def _answer(outcomes: list[ReadingOutcome]) -> Response:
+    refused = [one for one in outcomes if one.status == "refused"]
+    if len(refused) == len(outcomes):
+        raise BadRequestData(refused[0].detail, outcomes=_listed(outcomes))
+    return Response(dumps({"outcomes": _listed(outcomes)}), 207 if refused else 201, media_type="application/json")
+
+
+def _listed(outcomes: list[ReadingOutcome]) -> list[dict[str, str]]:
+    return [{"status": one.status, "detail": one.detail} for one in outcomes]

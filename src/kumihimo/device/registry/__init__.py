@@ -1,0 +1,7 @@
+"""Room: which devices a tenant has, their keys, and how they fared.
+
+Owns: device, device_refusal
+Says: nothing
+Hears: nothing
+Door: registry, models
+"""

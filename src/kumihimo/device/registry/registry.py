@@ -1,0 +1,277 @@
+"""The registry's door: add, authenticate, count, remove."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from kumihimo.base import times
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import AlreadyExists, BadRequestData, NonexistentTenant, Problem, ResourceNotFound
+from kumihimo.base.ids import check_device, check_tenant
+from kumihimo.device.codecs.families import FAMILIES
+from kumihimo.device.registry import keys, store
+from kumihimo.device.registry.models import Counts, Device, Refusal
+from kumihimo.device.words import Words
+from kumihimo.storage.database import Database
+
+log = logging.getLogger(__name__)
+FLUSH_SECONDS: Final = 5.0
+CACHED: Final = 20_000
+STEP: Final = 500
+Refusals = list[Refusal]
+_UNKNOWN = Words("端末の名前または鍵が違います。", "The device's name or its key is wrong.")
+
+
+class Registry:
+    """Devices of all tenants.
+
+    on_revoked(tenant, device) is called after a key was replaced or a device removed, so that a live connection
+    can be cut. Counters are kept in memory and written every few seconds: a crash loses that much of the counting,
+    never a reading.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, on_revoked: Callable[[str, str], object] | None = None
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self.on_revoked = on_revoked
+        self._cache: OrderedDict[tuple[str, str], tuple[Device, str]] = OrderedDict()
+        self._epoch = 0
+        self._counts: dict[str, dict[str, Counts]] = {}
+        self._refusals: dict[str, deque[Refusal]] = {}
+        self.refused_elsewhere = 0
+
+    # --- the list of devices ------------------------------------------------------------------------------
+
+    async def add(self, tenant: str, device: Device, *, key: str | None = None) -> str:
+        """Registers the device and gives its key, which is not shown again.
+
+        AlreadyExists for a known id; BadRequestData for a bad one, an unknown family, a range that is none or a
+        short key; NonexistentTenant.
+        """
+        _check_new(device)
+        key = keys.new_key() if key is None else keys.check_key(key)
+        hashed, now = keys.hash_key(key), self._now()
+        if not await self._database.write(tenant, lambda tx: store.add_device_tx(tx, device, hashed, now)):
+            raise AlreadyExists(f"tenant {tenant!r} has a device {device.id!r} already; rotate its key or remove it")
+        self._forget(tenant, device.id)
+        return key
+
+    async def get(self, tenant: str, device: str) -> Device | None:
+        """The device with its counters up to now, or None."""
+        found = await self._find(tenant, device)
+        if found is None:
+            return None
+        fresh = await self._database.read(tenant, lambda tx: store.find_device_tx(tx, device))
+        return None if fresh is None else store.with_counts(fresh[0], self._counts.get(tenant, {}).get(device))
+
+    async def list(self, tenant: str) -> list[Device]:
+        """All devices with their counters up to now, by id."""
+        devices = await self._database.read(tenant, store.list_devices_tx)
+        counts = self._counts.get(tenant, {})
+        return [store.with_counts(one, counts.get(one.id)) for one in devices]
+
+    async def remove(self, tenant: str, device: str) -> bool:
+        """Takes the device out of use; False where there is none."""
+        now = self._now()
+        is_gone = await self._database.write(tenant, lambda tx: store.remove_device_tx(tx, device, now))
+        if is_gone:
+            self._revoke(tenant, device)
+        return is_gone
+
+    async def rotate(self, tenant: str, device: str) -> str:
+        """A new key in place of the old one, which stops at once. ResourceNotFound."""
+        key = keys.new_key()
+        hashed = keys.hash_key(key)
+        if not await self._database.write(tenant, lambda tx: store.set_key_tx(tx, device, hashed)):
+            raise ResourceNotFound(f"tenant {tenant!r} has no device {device!r}")
+        self._revoke(tenant, device)
+        return key
+
+    def _revoke(self, tenant: str, device: str) -> None:
+        self._forget(tenant, device)
+        if self.on_revoked is not None:
+            self.on_revoked(tenant, device)
+
+    def forget_tenant(self, tenant: str) -> None:
+        """To be called after a tenant was removed: its devices are cut off, their waiting counters dropped."""
+        self._counts.pop(tenant, None)
+        self._refusals.pop(tenant, None)
+        for device in [key[1] for key in self._cache if key[0] == tenant]:
+            self._revoke(tenant, device)
+
+    # --- who is there ------------------------------------------------------------------------------------
+
+    async def authenticate(self, tenant: str, device: str, key: str, *, way: str = "connect") -> Device | None:
+        """The device where the key is its own; None otherwise, which is counted and kept for the tenant to see.
+
+        Always asks the store: a tenant that was removed and made anew must not let in its former devices.
+        """
+        self._cache.pop((tenant, device), None)
+        found = await self.find_known(tenant, device)
+        if keys.is_key(key, "" if found is None else found[1]) and found is not None:
+            return found[0]
+        await self.refuse_unknown(tenant, device, way)
+        return None
+
+    async def find_known(self, tenant: str, device: str) -> tuple[Device, str] | None:
+        """The device and its key's hash; None for what is no name, no tenant or no device."""
+        try:
+            return await self._find(check_tenant(tenant), check_device(device))
+        except (BadRequestData, NonexistentTenant):
+            return None
+
+    async def known(self, tenant: str, device: str) -> Device | None:
+        """The device as it was registered (counters not up to date), mostly from memory; None where it is gone."""
+        found = await self.find_known(tenant, device)
+        return None if found is None else found[0]
+
+    async def _find(self, tenant: str, device: str) -> tuple[Device, str] | None:
+        key = (tenant, device)
+        found = self._cache.get(key)
+        if found is not None:
+            self._cache.move_to_end(key)
+            return found
+        epoch = self._epoch
+        found = await self._database.read(tenant, lambda tx: store.find_device_tx(tx, device))
+        # A removal that was committed while we read must not be undone in the cache.
+        if found is not None and epoch == self._epoch:
+            self._cache[key] = found
+            if len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        return found
+
+    def _forget(self, tenant: str, device: str) -> None:
+        self._epoch += 1
+        self._cache.pop((tenant, device), None)
+
+    # --- how they fare -----------------------------------------------------------------------------------
+
+    def accept(self, tenant: str, device: str, readings: int) -> None:
+        """Counts readings that were committed."""
+        counts = self._count(tenant, device)
+        counts.accepted += readings
+        counts.last_seen = self._now()
+
+    def touch(self, tenant: str, device: str) -> None:
+        """Notes that the device was heard."""
+        self._count(tenant, device).last_seen = self._now()
+
+    def refuse(self, tenant: str, device: str, way: str, words: Words) -> None:
+        """Counts something of a known device that was not taken."""
+        counts = self._count(tenant, device)
+        counts.refused += 1
+        counts.refusal = self._keep_refusal(tenant, device, way, words)
+
+    async def refuse_unknown(self, tenant: str, device: str, way: str) -> None:
+        """Counts an attempt under a wrong name or key; where even the tenant is unknown, in refused_elsewhere."""
+        try:
+            check_device(device)
+        except BadRequestData:
+            if tenant not in await self._database.tenants():
+                self.refused_elsewhere += 1
+                return
+            self._keep_refusal(tenant, ascii(device)[:64], way, _UNKNOWN)
+            return
+        try:
+            found = await self._find(check_tenant(tenant), device)
+        except (BadRequestData, NonexistentTenant):
+            self.refused_elsewhere += 1
+            return
+        if found is None:
+            self._keep_refusal(tenant, device, way, _UNKNOWN)
+            return
+        self.refuse(tenant, device, way, _UNKNOWN)
+
+    async def refusals(self, tenant: str, limit: int = store.KEPT_REFUSALS) -> Refusals:
+        """The newest first, those in memory too."""
+        stored = await self._database.read(tenant, lambda tx: store.list_refusals_tx(tx, limit))
+        return [*reversed(self._refusals.get(tenant, ())), *stored][:limit]
+
+    def _count(self, tenant: str, device: str) -> Counts:
+        return self._counts.setdefault(tenant, {}).setdefault(device, Counts())
+
+    def _keep_refusal(self, tenant: str, device: str, way: str, words: Words) -> Refusal:
+        refusal = Refusal(self._now(), device, way, words.ja, words.en)
+        self._refusals.setdefault(tenant, deque(maxlen=store.KEPT_REFUSALS)).append(refusal)
+        return refusal
+
+    async def flush(self) -> None:
+        """Writes the counters: at most 500 devices per tenant in one transaction.
+
+        A tenant whose store refuses holds up no other; its problem is raised at the end.
+        """
+        refused: Problem | None = None
+        for tenant in {*self._counts, *self._refusals}:
+            try:
+                await self._flush_tenant(tenant)
+            except NonexistentTenant:
+                self._counts.pop(tenant, None)
+                self._refusals.pop(tenant, None)
+            except Problem as problem:
+                refused = problem
+        if refused is not None:
+            raise refused
+
+    async def _flush_tenant(self, tenant: str) -> None:
+        # Taken out before the write, so that what happens meanwhile is counted for the next one.
+        waiting = self._counts.pop(tenant, {})
+        refusals = list(self._refusals.pop(tenant, ()))
+        try:
+            if refusals:
+                await self._database.write(tenant, lambda tx: store.add_refusals_tx(tx, refusals))
+                refusals = []
+            while waiting:
+                part = dict(islice(waiting.items(), STEP))
+                await self._database.write(tenant, partial(store.add_counts_tx, counts=part))
+                waiting = dict(islice(waiting.items(), STEP, None))
+        except Problem:
+            self._put_back(tenant, waiting, refusals)
+            raise
+
+    def _put_back(self, tenant: str, waiting: dict[str, Counts], refusals: Refusals) -> None:
+        """What could not be written is counted again, before what happened meanwhile."""
+        for device, earlier in waiting.items():
+            later = self._count(tenant, device)
+            later.accepted += earlier.accepted
+            later.refused += earlier.refused
+            later.last_seen = later.last_seen if later.last_seen is not None else earlier.last_seen
+            later.refusal = later.refusal or earlier.refusal
+        kept = [*refusals, *self._refusals.get(tenant, ())]
+        if kept:
+            self._refusals[tenant] = deque(kept, maxlen=store.KEPT_REFUSALS)
+
+    async def run(self) -> None:
+        """Flushes every few seconds until cancelled, and once more at the end."""
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_SECONDS)
+                await self._flush_or_tell()
+        finally:
+            await self._flush_or_tell()
+
+    async def _flush_or_tell(self) -> None:
+        try:
+            await self.flush()
+        except Problem:
+            log.exception("the devices' counters could not be written")
+
+    def _now(self) -> int:
+        return times.micros(self._clock.now())
+
+
+def _check_new(device: Device) -> None:
+    check_device(device.id)
+    if device.family not in FAMILIES:
+        raise BadRequestData(f"there is no device family {device.family[:64]!r}; there are {', '.join(FAMILIES)}")
+    for name in ("min", "max"):
+        value = device.settings.get(name, 0)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise BadRequestData(f"the setting {name} of a device must be a number, not {value!r}")

@@ -1,0 +1,30 @@
+-- version 1
+-- key_hash is empty once the device is removed; lon and lat are NULL where its place is not known.
+CREATE TABLE device (
+  id TEXT PRIMARY KEY,
+  family TEXT NOT NULL,
+  name TEXT NOT NULL,
+  entity_id TEXT NOT NULL,
+  entity_type TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  lon DOUBLE PRECISION,
+  lat DOUBLE PRECISION,
+  key_hash TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  last_seen_at BIGINT,
+  accepted BIGINT NOT NULL,
+  refused BIGINT NOT NULL,
+  refusal_ja TEXT NOT NULL,
+  refusal_en TEXT NOT NULL,
+  refusal_at BIGINT,
+  removed_at BIGINT
+);
+-- The last refusals of a tenant: who it said it was, by which way it came, and why not. Never what it sent.
+CREATE TABLE device_refusal (
+  seq BIGINT PRIMARY KEY,
+  at BIGINT NOT NULL,
+  device TEXT NOT NULL,
+  way TEXT NOT NULL,
+  ja TEXT NOT NULL,
+  en TEXT NOT NULL
+);

@@ -1,0 +1,67 @@
+"""The devices page: who is there, how they fare, what was refused, what was commanded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from kumihimo.base.call import Call
+from kumihimo.base.screens import Ask, Page, Screen
+from kumihimo.device.actuation.arbiter import Arbiter
+from kumihimo.device.actuation.models import CommandRecord
+from kumihimo.device.registry.models import Device, Refusal
+from kumihimo.device.registry.registry import Registry
+
+PACKAGE: Final = "kumihimo.device"
+SHOWN_REFUSALS: Final = 50
+SHOWN_COMMANDS: Final = 20
+
+
+def device_screens(registry: Registry, arbiter: Arbiter, allow: Callable[[Call], object]) -> list[Screen]:
+    """The page at /devices. allow(call) raises a Problem where the caller may not administer the tenant's devices."""
+
+    async def show(ask: Ask) -> Page:
+        allow(ask.call)
+        devices = await registry.list(ask.tenant)
+        refusals = await registry.refusals(ask.tenant, SHOWN_REFUSALS)
+        commands = await arbiter.list(ask.tenant, limit=SHOWN_COMMANDS)
+        data = {
+            "tenant": ask.tenant,
+            "devices": [_device(one, ask.lang) for one in devices],
+            "refusals": [_refusal(one, ask.lang) for one in refusals],
+            "commands": [_command(one, ask.lang) for one in commands],
+            "add_command": f"kumihimo device add gauge-1 --tenant {ask.tenant} --family river-gauge "
+            "--entity urn:ngsi-ld:RiverGauge:1 --type RiverGauge",
+        }
+        return Page(f"{PACKAGE}:devices.html", "devices.title", data)
+
+    return [Screen("/devices", show, nav="nav.devices", order=60, package=PACKAGE)]
+
+
+def _device(one: Device, lang: str) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "family": one.family,
+        "entity": one.entity_id,
+        "last_seen": one.last_seen,
+        "accepted": one.accepted,
+        "refused": one.refused,
+        "refusal": one.last_refusal_ja if lang == "ja" else one.last_refusal,
+        "refusal_at": one.last_refusal_at,
+    }
+
+
+def _refusal(one: Refusal, lang: str) -> dict[str, Any]:
+    return {"at": one.at, "device": one.device, "way": one.way, "words": one.ja if lang == "ja" else one.en}
+
+
+def _command(one: CommandRecord, lang: str) -> dict[str, Any]:
+    return {
+        "at": one.asked_at,
+        "device": one.device,
+        "name": one.name,
+        "reason": one.reason,
+        "state": one.state,
+        "detail": one.detail.in_language(lang),
+    }

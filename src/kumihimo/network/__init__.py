@@ -1,0 +1,1 @@
+"""Floor: ネットワーク層, carriers that know no entity."""

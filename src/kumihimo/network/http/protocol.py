@@ -1,0 +1,82 @@
+"""One HTTP connection: uvicorn's, with a limit on how long and how large a request's head may be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD = 64 * 1024
+HEAD_SECONDS = 15.0
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Ends a connection whose head does not end: too slow (408) or too large (431).
+
+    An application sees nothing of these, so its own limits cannot help.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head_bytes = 0
+        self._in_head = True
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection stands; its first head must follow in time."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection ended."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a head or of a body."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        if self.parser is not None:
+            super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD and not self.transport.is_closing():
+            self._end(431, b"Request Header Fields Too Large")
+
+    def on_message_begin(self) -> None:
+        """The first bytes of a head came, perhaps right behind the request before it."""
+        if self._head_timer is None:
+            self._await_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._in_head = False
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole; what follows on this connection is a new head."""
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self._end(408, b"Request Timeout")
+
+    def _end(self, status: int, phrase: bytes) -> None:
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle:
+            # In the middle of another answer on this connection, words would become part of that answer.
+            head = b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % (status, phrase)
+            self.transport.write(head)
+        self.transport.close()

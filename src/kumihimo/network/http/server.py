@@ -1,0 +1,210 @@
+"""Listeners for HTTP inside this process: uvicorn on the loop that is running, without its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import math
+import socket
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from kumihimo.network.http.protocol import GuardedProtocol
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 30
+_UDS_MODE = 0o600
+_MAX_UDS_PATH = 107
+
+
+class CannotListen(OSError):
+    """The address cannot be listened on; the message says which and what to do."""
+
+
+class AddressInUse(CannotListen):
+    """Another program listens there already."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server over sockets that stand already; stopping is the platform's decision alone."""
+
+    def __init__(self, config: uvicorn.Config, listening: Sequence[socket.socket]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
+        loop = asyncio.get_running_loop()
+        self.servers = []
+        for one in self._listening:
+            start = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
+            self.servers.append(await start(self._protocol, sock=one, backlog=_BACKLOG))
+        self.started = True
+
+    def _protocol(self) -> GuardedProtocol:
+        return GuardedProtocol(config=self.config, server_state=self.server_state, app_state={})
+
+
+async def serve(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    uds: Path | None = None,
+    uds_app: ASGIApp | None = None,
+    bound: Callable[[int], None] | None = None,
+    drain_seconds: float = 10.0,
+) -> None:
+    """Serves until `stop` is set, then lets requests under way finish for at most drain_seconds.
+
+    Port 0 takes any free one; `bound` is told the port once connections are taken. uds is a Unix socket that
+    only this user may open; it serves uds_app, or app where none is given. AddressInUse or CannotListen are
+    raised before anything is served.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        tcp = stack.enter_context(_all_closed(_bind_tcp(host, port)))
+        groups: list[tuple[ASGIApp, list[socket.socket]]] = [(app, tcp)]
+        if uds is not None:
+            unix = stack.enter_context(_all_closed([_bind_uds(uds)]))
+            stack.callback(uds.unlink, missing_ok=True)
+            groups.append((uds_app or app, unix))
+        servers = [_Server(_config(one, drain_seconds), sockets) for one, sockets in groups]
+        tasks = [asyncio.create_task(server.serve()) for server in servers]
+        try:
+            await _started(servers, tasks)
+            if bound is not None:
+                bound(int(tcp[0].getsockname()[1]))
+            await _until(stop, tasks)
+        finally:
+            for server in servers:
+                server.should_exit = True
+            await asyncio.gather(*tasks)
+
+
+def _config(app: ASGIApp, drain_seconds: float) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(drain_seconds),
+    )
+
+
+async def _started(servers: Sequence[_Server], tasks: Sequence[asyncio.Task[None]]) -> None:
+    while not all(server.started for server in servers):
+        for task in tasks:
+            if task.done():
+                task.result()
+        await asyncio.sleep(0)
+
+
+async def _until(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Returns when `stop` is set or a listener ends by itself, which is then raised by the caller's gather."""
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+@contextlib.contextmanager
+def _all_closed(sockets: list[socket.socket]) -> Generator[list[socket.socket], None, None]:
+    try:
+        yield sockets
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _bind_tcp(host: str, port: int) -> list[socket.socket]:
+    """Bound sockets for every address of the host, all on one port."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as problem:
+        raise CannotListen(f"{host!r} is no address of this machine: {problem}") from problem
+    sockets: list[socket.socket] = []
+    # IPv4 first: with port 0 it chooses the port, and IPv6 may be switched off in the machine.
+    for family, address in sorted({(one[0], one[4][0]) for one in found}, key=lambda pair: pair[0] != socket.AF_INET):
+        try:
+            sockets.append(_bind(family, str(address), port))
+        except OSError as problem:
+            if sockets and problem.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue
+            for one in sockets:
+                one.close()
+            raise _refused(f"{host}:{port}", problem) from problem
+        port = int(sockets[0].getsockname()[1])
+    return sockets
+
+
+def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    # The protocol is named because asyncio sets TCP_NODELAY only where it is; without it each answer waits 40 ms.
+    one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.setblocking(False)
+        one.bind((address, port))
+        # Listening now, so that a second program is told at once and not when it is too late.
+        one.listen(_BACKLOG)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def _refused(where: str, problem: OSError) -> CannotListen:
+    if problem.errno == errno.EADDRINUSE:
+        return AddressInUse(f"{where} is in use by another program; stop it, or choose another port")
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        return CannotListen(f"{where} may not be used by this user; choose a port above 1023")
+    return CannotListen(f"cannot listen on {where}: {problem}")
+
+
+def _bind_uds(path: Path) -> socket.socket:
+    """A bound Unix socket; one that a killed process left behind is taken away first."""
+    if len(str(path).encode()) > _MAX_UDS_PATH:
+        raise CannotListen(f"{path} is too long for a Unix socket; use a data folder with a shorter path")
+    if path.is_socket() and _answers(path):
+        raise AddressInUse(f"a platform runs already on {path}")
+    if path.is_socket():
+        path.unlink()
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        one.setblocking(False)
+        one.bind(str(path))
+        path.chmod(_UDS_MODE)
+        one.listen(_BACKLOG)
+    except OSError as problem:
+        one.close()
+        raise _refused(str(path), problem) from problem
+    return one
+
+
+def _answers(path: Path) -> bool:
+    """Whether a process still listens on this Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True

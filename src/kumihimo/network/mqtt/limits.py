@@ -1,0 +1,29 @@
+"""What a client may cost, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MqttLimits:
+    """Limits of the listener; sizes in bytes, times in seconds, counts per connection unless said otherwise."""
+
+    max_packet: int = 256 * 1024
+    max_clients: int = 2000  # of the listener, that were let in
+    max_half_open: int = 500  # of the listener, that have not said CONNECT yet; the oldest goes for a new one
+    connect_timeout: float = 10.0
+    max_keep_alive: int = 3600  # a client that asks for more, or for none, is given this (MQTT 5 only)
+    keep_alive_factor: float = 1.5  # MQTT 5.0 section 3.1.2.10
+    write_timeout: float = 30.0  # a peer that takes nothing for so long is cut off
+    receive_maximum: int = 64  # publishes taken but not acknowledged; more are not read
+    inflight: int = 64  # publishes sent but not acknowledged by the client
+    topic_alias_maximum: int = 16
+    max_subscriptions: int = 100
+    max_queued: int = 1000  # messages waiting for a slow consumer
+    max_queued_bytes: int = 4 * 1024 * 1024
+    publish_rate: float = 1000.0  # per second; more are read later
+    publish_burst: int = 2000
+    max_retained: int = 10_000  # of the listener
+    max_retained_bytes: int = 64 * 1024 * 1024  # of the listener
+    drain_timeout: float = 5.0  # how long stop waits for publishes under way

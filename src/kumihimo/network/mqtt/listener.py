@@ -1,0 +1,117 @@
+"""The MQTT listener: opens the port, keeps the connections, publishes for the platform (MqttDown)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kumihimo.base.clock import Clock
+from kumihimo.base.ports import MqttGate
+from kumihimo.network.mqtt import errors
+from kumihimo.network.mqtt.connection import READ, Connection
+from kumihimo.network.mqtt.hub import Hub
+from kumihimo.network.mqtt.limits import MqttLimits
+from kumihimo.network.mqtt.message import Message
+from kumihimo.network.mqtt.topics import check_topic
+
+log = logging.getLogger(__name__)
+_TRIES = 5
+
+
+class MqttListener:
+    """MQTT 3.1.1 and 5.0 at QoS 0 and 1. Sessions end with their connection; retained messages are in memory."""
+
+    def __init__(self, gate: MqttGate, clock: Clock, limits: MqttLimits | None = None) -> None:
+        self._hub = Hub(gate, clock, limits or MqttLimits())
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens on every address of the host, on one port (0 takes a free one), which is given back. OSError."""
+        for attempt in range(_TRIES):
+            server = await self._listen(host, port)
+            ports = {one.getsockname()[1] for one in server.sockets}
+            if len(ports) == 1:
+                break
+            # "localhost" has two addresses, and each got a free port of its own: ask both for the first's.
+            server.close()
+            await server.wait_closed()
+            try:
+                server = await self._listen(host, min(ports))
+                break
+            except OSError:
+                if attempt == _TRIES - 1:
+                    raise
+        self._servers.append(server)
+        bound = int(server.sockets[0].getsockname()[1])
+        log.info("mqtt listens", extra={"host": host, "port": bound})
+        return bound
+
+    async def _listen(self, host: str, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, host, port, limit=READ, backlog=512)
+
+    async def stop(self) -> None:
+        """Takes no more, says DISCONNECT to all, and waits for publishes under way (drain_timeout at most)."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections):
+            connection.end(errors.SHUTTING_DOWN, "the platform is stopping")
+        tasks = list(self._connections.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._hub.limits.drain_timeout)
+            for task in late:
+                task.cancel()
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+        """Hands a message of the platform to every session that subscribed to it; how many these were.
+
+        MqttError for a topic that is none. A session counts when the message is queued for it.
+        """
+        return self._hub.route(Message(check_topic(topic), payload, min(qos, 1), retain, None))
+
+    def cut(self, tenant: str, device: str) -> int:
+        """Ends all connections of a device whose credential was taken away; how many these were."""
+        return self._hub.cut(tenant, device)
+
+    def stats(self) -> dict[str, int]:
+        """Counters since the start, and what there is at present."""
+        hub = self._hub
+        return {
+            **hub.counters.as_dict(),
+            "clients": len(self._connections),
+            "half_open": len(hub.half_open),
+            "sessions": len(hub.sessions),
+            "subscriptions": sum(len(one.subscriptions) for one in hub.sessions.values()),
+            "queued": sum(one.waiting for one in hub.sessions.values()),
+            "retained": len(hub.retained),
+            "retained_refused": hub.retained.refused,
+        }
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._has_room():
+            self._hub.counters.connections_refused += 1
+            writer.transport.abort()
+            return
+        connection = Connection(self._hub, reader, writer)
+        self._hub.half_open[connection] = connection.drop
+        task = asyncio.current_task()
+        if task is not None:
+            self._connections[connection] = task
+        try:
+            await connection.serve()
+        finally:
+            self._hub.half_open.pop(connection, None)
+            self._connections.pop(connection, None)
+
+    def _has_room(self) -> bool:
+        """Those that say nothing make room for new ones, so that they keep out nobody who does say CONNECT.
+
+        Connections that are just ending count too, so that the files of this process have a bound.
+        """
+        limits = self._hub.limits
+        if len(self._hub.half_open) >= limits.max_half_open:
+            self._hub.drop_oldest_half_open()
+        return len(self._connections) < limits.max_clients + 2 * limits.max_half_open

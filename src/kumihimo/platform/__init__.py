@@ -1,0 +1,1 @@
+"""Floor: プラットフォーム層, what every service stands on."""

@@ -1,0 +1,109 @@
+"""What may be asked of entities, and what of them a caller may see; pure values, shared with the broker's query model.
+
+They stand in this room because a decision is made of them and the broker, which is above, applies it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+# --- q (clause 4.9) --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class QPath:
+    """A path to values: expanded attribute, expanded sub-attributes, then keys inside a compound value.
+
+    `temperature.observedAt` is attributes=("…/temperature",), member="observedAt";
+    `address[city]` is attributes=("…/address",), keys=("city",).
+    """
+
+    attributes: tuple[str, ...]
+    member: str = ""
+    keys: tuple[str, ...] = ()
+
+
+QValue = str | int | float | bool
+QOperator = Literal["exists", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
+
+
+@dataclass(frozen=True, slots=True)
+class QRange:
+    """`low..high`, both included."""
+
+    low: QValue
+    high: QValue
+
+
+@dataclass(frozen=True, slots=True)
+class QTerm:
+    """One comparison; values of == and != may be several (a list) or ranges. Empty for "exists"."""
+
+    path: QPath
+    operator: QOperator
+    values: tuple[QValue | QRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QAnd:
+    """All of them."""
+
+    parts: tuple[QNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QOr:
+    """Any of them."""
+
+    parts: tuple[QNode, ...]
+
+
+QNode = QTerm | QAnd | QOr
+
+
+# --- types, restriction ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TypeAnd:
+    """The entity has all of these."""
+
+    parts: tuple[TypeNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOr:
+    """The entity has any of these."""
+
+    parts: tuple[TypeNode, ...]
+
+
+TypeNode = str | TypeAnd | TypeOr
+"""A type selection expression (clause 4.17) of expanded type names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Which rows the caller may see (decision 8): all, or those that satisfy every part given."""
+
+    everything: bool
+    types: TypeNode | None = None
+    ids: tuple[str, ...] | None = None
+    q: QNode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Which attributes the caller may see, by expanded name; None is all."""
+
+    attributes: frozenset[str] | None
+
+    def shows(self, attribute: str) -> bool:
+        """Whether this attribute may be seen."""
+        return self.attributes is None or attribute in self.attributes
+
+
+ALL_ROWS = Restriction(everything=True)
+NO_ROWS = Restriction(everything=False, ids=())
+ALL_ATTRIBUTES = Visible(None)

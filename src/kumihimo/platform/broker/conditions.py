@@ -1,0 +1,220 @@
+"""The query model as SQL conditions on `entity e`, for both engines through the dialect.
+
+Types, ids and boxes of geometries use indexes. q, attrs and scopes have none: they are a filter over the documents
+that the indexed conditions leave, so name a type, an id or a place beside them where there are many entities.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from kumihimo.base import jsontext
+from kumihimo.platform.broker import boxes
+from kumihimo.platform.broker.models import (
+    GeoQuery,
+    QAnd,
+    QNode,
+    QOr,
+    QPath,
+    QRange,
+    QTerm,
+    QValue,
+    TypeAnd,
+    TypeNode,
+    Visible,
+)
+from kumihimo.platform.broker.paths import EQUALITIES, TIME_MEMBERS, paths_of, time_key
+from kumihimo.platform.broker.scopes import ScopeNode
+from kumihimo.storage.database import Dialect
+
+FALSE = "1 = 0"
+_EVERYWHERE = frozenset({"attrs", "*", "value"})
+_CHAIN = 32
+_PLAIN = re.compile(r"[^\"\\\x00-\x1f]+\Z")
+"""Names that stand in JSON text as they are, and in a LIKE pattern match at least themselves."""
+
+
+class Conditions:
+    """Makes conditions and gathers what is bound in them, in the order of $1, $2 and so on."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.parameters: list[Any] = []
+
+    def bind(self, value: Any) -> str:
+        """The place of the value, e.g. "$3"."""
+        self.parameters.append(value)
+        return f"${len(self.parameters)}"
+
+    # --- types, ids, attributes, scopes ----------------------------------------------------------------
+
+    def types(self, node: TypeNode) -> str:
+        """The entity's types satisfy the expression (clause 4.17)."""
+        if isinstance(node, str):
+            return f"e.number IN (SELECT number FROM entity_type WHERE type = {self.bind(node)})"
+        if isinstance(node, TypeAnd):
+            return _joined(" AND ", [self.types(part) for part in node.parts])
+        names = [part for part in node.parts if isinstance(part, str)]
+        parts = [self.types(part) for part in node.parts if not isinstance(part, str)]
+        if names:
+            places = ", ".join(self.bind(name) for name in names)
+            parts.append(f"e.number IN (SELECT number FROM entity_type WHERE type IN ({places}))")
+        return _joined(" OR ", parts)
+
+    def ids(self, ids: Sequence[str]) -> str:
+        """The entity is one of these."""
+        if len(ids) == 1:
+            return f"e.id = {self.bind(ids[0])}"
+        return self._dialect.any_of("e.id", self.bind(jsontext.text(list(ids))))
+
+    def id_pattern(self, pattern: str) -> str:
+        """The entity's id matches the pattern (one that `check_pattern` gave)."""
+        return self._dialect.matches_pattern("e.id", self.bind(pattern))
+
+    def attrs(self, names: Sequence[str], visible: Visible) -> str:
+        """The entity has one of the attributes that may be seen."""
+        tables = [self._dialect.json_values("e.doc", ("attrs", name, "*")) for name in names if visible.shows(name)]
+        return _joined(" OR ", [f"EXISTS (SELECT 1 FROM {table} v)" for table in tables])
+
+    def scope(self, node: ScopeNode) -> str:
+        """The entity has scopes that satisfy the expression (clause 4.19)."""
+        if isinstance(node, str):
+            table = self._dialect.json_values("e.doc", ("scope",))
+            return f"EXISTS (SELECT 1 FROM {table} v WHERE {self._dialect.matches_pattern('v.txt', self.bind(node))})"
+        word, parts = node
+        return _joined(f" {word} ", [self.scope(part) for part in parts])
+
+    # --- q -----------------------------------------------------------------------------------------------
+
+    def q(self, node: QNode, visible: Visible) -> str:
+        """The entity satisfies the q expression (clause 4.9); an attribute that may not be seen is not there."""
+        if isinstance(node, QAnd):
+            return _joined(" AND ", [self.q(part, visible) for part in node.parts])
+        if isinstance(node, QOr):
+            return _joined(" OR ", [self.q(part, visible) for part in node.parts])
+        if node.path.attributes and not visible.shows(node.path.attributes[0]):
+            return FALSE
+        return self._term(node)
+
+    def _term(self, term: QTerm) -> str:
+        if term.operator == "exists":
+            return self._any(term.path, "", exists=True)
+        targets = term.operator in EQUALITIES
+        if term.operator in {"!=", "!~="}:
+            matching = self._any(term.path, self._leaf(term), numbers=_numeric(term), targets=targets)
+            return f"({self._any(term.path, '', targets=targets)} AND NOT {matching})"
+        return self._any(term.path, self._leaf(term), numbers=_numeric(term), targets=targets)
+
+    def _any(
+        self, path: QPath, condition: str, *, exists: bool = False, numbers: bool = False, targets: bool = True
+    ) -> str:
+        """Any of the values at the path satisfies the condition on v."""
+        where = f" WHERE {condition}" if condition else ""
+        return _joined(
+            " OR ",
+            [self._at(steps, where) for steps in paths_of(path, exists=exists, numbers=numbers, targets=targets)],
+        )
+
+    def _at(self, steps: Sequence[str], where: str) -> str:
+        """Any of the values at one way. A document is opened only where its text names all steps of the way."""
+        names = [step for step in dict.fromkeys(steps) if step not in _EVERYWHERE and _PLAIN.match(step)]
+        exact = f"EXISTS (SELECT 1 FROM {self._dialect.json_values('e.doc', steps)} v{where})"
+        if not names:
+            return exact
+        named = " AND ".join(f"e.doc LIKE {self.bind(_named(name))}" for name in names)
+        # CASE, because it says the order, and because planners take a bare LIKE for rarer than it is.
+        return f"CASE WHEN {named} THEN {exact} ELSE FALSE END"
+
+    def _leaf(self, term: QTerm) -> str:
+        moment = term.path.member in TIME_MEMBERS
+        if term.operator in {"~=", "!~="}:
+            pattern = self.bind(str(term.values[0]))
+            return f"v.kind = 'string' AND {self._dialect.matches_pattern('v.txt', pattern)}"
+        operator = "=" if term.operator in {"==", "!="} else term.operator
+        parts = []
+        for value in term.values:
+            if isinstance(value, QRange):
+                low, high = self._compare(value.low, ">=", moment), self._compare(value.high, "<=", moment)
+                parts.append(f"({low} AND {high})")
+            else:
+                parts.append(self._compare(value, operator, moment))
+        return _joined(" OR ", parts)
+
+    def _compare(self, value: QValue, operator: str, moment: bool) -> str:
+        if isinstance(value, bool):
+            return f"(v.kind = 'boolean' AND v.txt = '{str(value).lower()}')" if operator == "=" else FALSE
+        if isinstance(value, int | float):
+            return f"(v.kind = 'number' AND v.num {operator} {self.bind(as_double(value))})"
+        if moment:
+            return f"(v.kind = 'string' AND {_TIME_KEY} {operator} {self.bind(time_key(value))})"
+        return f"(v.kind = 'string' AND v.txt {operator} {self.bind(value)})"
+
+    # --- geography ---------------------------------------------------------------------------------------
+
+    def geo(self, geo: GeoQuery, visible: Visible) -> str:
+        """A geometry of the entity stands in the relation (clause 4.10)."""
+        if not visible.shows(geo.property):
+            return FALSE
+        attribute = self.bind(geo.property)
+        exact = self._exact(geo, self.bind(jsontext.text(geo.geometry)))
+        box = boxes.box_of(geo)
+        start = f"SELECT g.number FROM entity_geo g WHERE g.attribute = {attribute}"
+        if box is None:
+            return f"e.number IN ({start} AND {exact})"
+        south, north = self.bind(box[1]), self.bind(box[3])
+        west, east = self.bind(box[0]), self.bind(box[2])
+        points = (
+            f"g.extent = 0 AND g.min_lat >= {south} AND g.min_lat <= {north}"
+            f" AND g.min_lon >= {west} AND g.min_lon <= {east}"
+        )
+        areas = (
+            f"g.extent = 1 AND g.min_lat <= {north} AND g.max_lat >= {south}"
+            f" AND g.min_lon <= {east} AND g.max_lon >= {west}"
+        )
+        return f"e.number IN ({start} AND {points} AND {exact} UNION ALL {start} AND {areas} AND {exact})"
+
+    def _exact(self, geo: GeoQuery, geometry: str) -> str:
+        if geo.relation != "near":
+            return self._dialect.geo_relation("g.geometry", geo.relation, geometry)
+        distance = self._dialect.geo_distance("g.geometry", geometry)
+        parts = []
+        if geo.max_distance is not None:
+            parts.append(f"{distance} <= {self.bind(float(geo.max_distance))}")
+        if geo.min_distance is not None:
+            parts.append(f"{distance} >= {self.bind(float(geo.min_distance))}")
+        return " AND ".join(parts) or FALSE
+
+
+_TIME_KEY = "CASE WHEN v.txt LIKE '%.%' THEN rtrim(rtrim(rtrim(v.txt, 'Z'), '0'), '.') ELSE rtrim(v.txt, 'Z') END"
+"""`paths.time_key` in SQL."""
+
+
+def _numeric(term: QTerm) -> bool:
+    """Whether only numbers and flags can satisfy the comparison."""
+    return term.operator not in {"~=", "!~="} and not any(
+        isinstance(value.low if isinstance(value, QRange) else value, str) for value in term.values
+    )
+
+
+def as_double(value: float) -> float:
+    """The number as the engines compare it; an integer beyond the doubles is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _named(name: str) -> str:
+    return f'%"{name}":%'
+
+
+def _joined(word: str, parts: Sequence[str]) -> str:
+    if not parts:
+        return FALSE
+    if len(parts) > _CHAIN:
+        # A long chain is a deep tree to SQLite, which takes a depth of 1,000.
+        middle = len(parts) // 2
+        parts = [_joined(word, parts[:middle]), _joined(word, parts[middle:])]
+    return parts[0] if len(parts) == 1 else "(" + word.join(parts) + ")"

@@ -1,0 +1,203 @@
+"""Reading current state: the typed query as one statement, so that limit, offset, count and cursor are exact."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, cast
+
+from kumihimo.base.errors import BadRequestData, TooManyResults
+from kumihimo.base.jsontext import parse, text
+from kumihimo.platform.broker.conditions import Conditions
+from kumihimo.platform.broker.evaluate import admits
+from kumihimo.platform.broker.models import (
+    ALL_ATTRIBUTES,
+    Found,
+    FoundTexts,
+    Query,
+    Restriction,
+    TypeAnd,
+    TypeNode,
+    Visible,
+)
+from kumihimo.platform.broker.patterns import check_pattern
+from kumihimo.platform.broker.scopes import parse_scope_q
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.storage.database import Tx
+
+MAX_SELECTED = 100_000
+_PAGE = 500
+_QUICK_LIMIT, _QUICK_OFFSET = 100, 1000
+
+
+async def find_tx(tx: Tx, query: Query) -> Found:
+    """A page of the entities that the query selects, masked; total where count was asked."""
+    found = await find_texts_tx(tx, query)
+    return Found([parse(one) for one in found.texts], found.total, found.after)
+
+
+async def find_texts_tx(tx: Tx, query: Query) -> FoundTexts:
+    """As find_tx, the entities as texts."""
+    source, conditions, where = _statement(tx, query)
+    total = None
+    if query.count:
+        row = await tx.fetch_one(f"SELECT count(*) FROM {source}{_where(where)}", *conditions.parameters)
+        total = int(row[0]) if row is not None else 0
+    if query.limit <= 0:
+        return FoundTexts(total=total)
+    number = _number(source)
+    if query.after:
+        where.append(f"{number} > {conditions.bind(cursor_number(query.after))}")
+    limit, offset = conditions.bind(query.limit + 1), conditions.bind(query.offset)
+    rows = await tx.fetch(
+        f"SELECT {number}, e.doc FROM {source}{_where(where)} ORDER BY {number} LIMIT {limit} OFFSET {offset}",
+        *conditions.parameters,
+    )
+    page = rows[: query.limit]
+    after = cursor(page[-1][0]) if len(rows) > query.limit else ""
+    return FoundTexts([_masked_text(row[1], query.visible) for row in page], total, after)
+
+
+def is_quick(query: Query) -> bool:
+    """Whether the query reads no more than a page's beginning of one type, so that others may wait for it."""
+    asks_more = query.ids or query.id_pattern or query.geo or query.attrs or query.scope_q or query.q or query.count
+    few = query.limit <= _QUICK_LIMIT and query.offset <= _QUICK_OFFSET
+    return few and isinstance(query.types, str) and query.restriction.everything and not asks_more
+
+
+async def selected_tx(tx: Tx, query: Query) -> list[tuple[int, str]]:
+    """Numbers and ids of all entities that the query selects, whatever its page; TooManyResults over 100,000."""
+    source, conditions, where = _statement(tx, query)
+    number = _number(source)
+    rows = await tx.fetch(
+        f"SELECT {number}, e.id FROM {source}{_where(where)} ORDER BY {number} LIMIT {MAX_SELECTED + 1}",
+        *conditions.parameters,
+    )
+    if len(rows) > MAX_SELECTED:
+        raise TooManyResults(f"the query selects more than {MAX_SELECTED} entities; narrow it by type, id or place")
+    return [(row[0], row[1]) for row in rows]
+
+
+async def get_tx(tx: Tx, entity_id: str, restriction: Restriction, visible: Visible) -> EntityDoc | None:
+    """One entity, masked; None where there is none that may be seen."""
+    found = await get_text_tx(tx, entity_id, restriction, visible)
+    return None if found is None else parse(found)
+
+
+async def get_text_tx(tx: Tx, entity_id: str, restriction: Restriction, visible: Visible) -> str | None:
+    """As get_tx, the entity as text."""
+    row = await tx.fetch_one("SELECT doc FROM entity WHERE id = $1", entity_id)
+    if row is None:
+        return None
+    if not restriction.everything and not admits(restriction, parse(row[0])):
+        return None
+    return _masked_text(row[0], visible)
+
+
+async def types_tx(tx: Tx, restriction: Restriction) -> list[tuple[str, list[str], int]]:
+    """Type, attributes of its entities, and their number, for all entities that may be seen; sorted by type."""
+    found: dict[str, tuple[dict[str, None], list[int]]] = {}
+    after = -1
+    while True:
+        rows = await tx.fetch("SELECT number, doc FROM entity WHERE number > $1 ORDER BY number LIMIT $2", after, _PAGE)
+        for _, stored in rows:
+            doc: EntityDoc = parse(stored)
+            if not admits(restriction, doc):
+                continue
+            for one in dict.fromkeys(doc["type"]):
+                attrs, count = found.setdefault(one, ({}, [0]))
+                attrs.update(dict.fromkeys(doc["attrs"]))
+                count[0] += 1
+        if len(rows) < _PAGE:
+            return [(one, sorted(found[one][0]), found[one][1][0]) for one in sorted(found)]
+        after = rows[-1][0]
+
+
+def _masked_text(stored: str, visible: Visible) -> str:
+    return stored if visible.attributes is None else text(masked(parse(stored), visible))
+
+
+def masked(doc: EntityDoc, visible: Visible) -> EntityDoc:
+    """The entity without the attributes that may not be seen."""
+    if visible.attributes is None:
+        return doc
+    attrs = {name: many for name, many in doc["attrs"].items() if name in visible.attributes}
+    return cast("EntityDoc", {**doc, "attrs": attrs})
+
+
+def cursor(number: int) -> str:
+    """The opaque text for "behind the entity of this number"."""
+    return base64.urlsafe_b64encode(f"1:{number}".encode()).decode().rstrip("=")
+
+
+def cursor_number(text: str) -> int:
+    """The number in a cursor; BadRequestData for one that `cursor` did not give."""
+    try:
+        version, number = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii").split(":")
+        if version == "1" and number.isdecimal() and len(number) < 19:
+            return int(number)
+    except (ValueError, binascii.Error):
+        pass
+    raise BadRequestData("the page's cursor is not one that this platform gave; begin again without it")
+
+
+def _number(source: str) -> str:
+    return "t.number" if source.startswith("entity_type") else "e.number"
+
+
+def _where(parts: list[str]) -> str:
+    return " WHERE " + " AND ".join(parts) if parts else ""
+
+
+def _statement(tx: Tx, query: Query) -> tuple[str, Conditions, list[str]]:
+    """The tables, what is bound, and the conditions.
+
+    Where one type is certain, the type index leads, so that a page of a large type is read from its beginning and
+    no further.
+    """
+    conditions = Conditions(tx.dialect)
+    restriction = query.restriction
+    leading, rest = _leading(query.types)
+    where: list[str] = []
+    source = "entity e"
+    if leading:
+        source = "entity_type t JOIN entity e ON e.number = t.number"
+        where.append(f"t.type = {conditions.bind(leading)}")
+    parts: list[tuple[Any, Callable[[Any], str]]] = [
+        (rest, conditions.types),
+        (query.ids, conditions.ids),
+        (query.id_pattern and check_pattern(query.id_pattern), conditions.id_pattern),
+        (query.geo, lambda geo: conditions.geo(geo, query.visible)),
+        (query.attrs, lambda names: conditions.attrs(names, query.visible)),
+        (query.scope_q and parse_scope_q(query.scope_q), conditions.scope),
+        (query.q, lambda q: conditions.q(q, query.visible)),
+    ]
+    where += [make(value) for value, make in parts if value]
+    if not restriction.everything:
+        where += _restricted(conditions, restriction)
+    return source, conditions, where
+
+
+def _restricted(conditions: Conditions, restriction: Restriction) -> list[str]:
+    """The restriction's own q may look at attributes that the caller may not see."""
+    where = []
+    if restriction.types is not None:
+        where.append(conditions.types(restriction.types))
+    if restriction.ids is not None:
+        where.append(conditions.ids(restriction.ids))
+    if restriction.q is not None:
+        where.append(conditions.q(restriction.q, ALL_ATTRIBUTES))
+    return where
+
+
+def _leading(types: TypeNode | None) -> tuple[str, TypeNode | None]:
+    """A type that every result has, and the expression that is left beside it."""
+    if isinstance(types, str):
+        return types, None
+    if isinstance(types, TypeAnd):
+        for part in types.parts:
+            if isinstance(part, str):
+                others = tuple(other for other in types.parts if other is not part)
+                return part, TypeAnd(others) if others else None
+    return "", types

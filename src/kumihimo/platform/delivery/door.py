@@ -1,0 +1,268 @@
+"""The door of the room: subscriptions (clauses 5.8.1 to 5.8.5) and the run that matches and sends (5.8.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kumihimo.base import times
+from kumihimo.base.call import Call
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import AlreadyExists, BadRequestData, ResourceNotFound, TooManyResults
+from kumihimo.base.ids import new_id
+from kumihimo.base.ports import Bus, HttpFetch
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.log import head_tx
+from kumihimo.platform.delivery import outbox, store
+from kumihimo.platform.delivery.catalogue import Catalogue
+from kumihimo.platform.delivery.compile import clean, compile_subscription
+from kumihimo.platform.delivery.match import Matcher
+from kumihimo.platform.delivery.models import Attempt, DeadLetter, State, StoredSubscription, Subscription
+from kumihimo.platform.delivery.run import TOPIC, Runner
+from kumihimo.platform.delivery.send import Sender, SendNumbers
+from kumihimo.platform.delivery.show import shown
+from kumihimo.platform.jsonld.contexts import Context, Contexts
+from kumihimo.platform.jsonld.models import NGSI_LD_NULL
+from kumihimo.storage.database import Database, Tx
+
+MAX_SUBSCRIPTIONS = 10_000
+MAX_PAGE = 1000
+Attempts = list[Attempt]
+DeadLetters = list[DeadLetter]
+
+
+class Delivery:
+    """Subscriptions of all tenants. `run` must run for anything to be sent."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        bus: Bus,
+        contexts: Contexts,
+        send: HttpFetch,
+        access: Access,
+        *,
+        numbers: SendNumbers | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._contexts = contexts
+        self._access = access
+        self._catalogue = Catalogue(database, contexts, access)
+        self._matcher = Matcher(database, clock, self._catalogue)
+        self._sender = Sender(
+            database, clock, self._catalogue, send, lambda tenant: bus.publish(TOPIC + tenant), numbers
+        )
+        self._runner = Runner(database, clock, bus, self._matcher, self._sender)
+
+    # --- subscriptions -----------------------------------------------------------------------------------
+
+    async def create(self, call: Call, body: Mapping[str, Any], context: Context) -> str:
+        """The id of the new subscription (clause 5.8.1); it hears what is committed from now on.
+
+        BadRequestData and OperationNotSupported name the member; AlreadyExists where the id is taken.
+        """
+        self._access.decide(call, "subscribe")
+        document = clean(body)
+        now = self._now()
+        draft = StoredSubscription(
+            id=str(document.get("id") or new_id("Subscription")),
+            document=document,
+            context=context.source,
+            terms={},
+            actor=call.actor,
+            start_seq=0,
+            created_at=now,
+            modified_at=now,
+        )
+        compiled = await self._compiled(draft, context)
+
+        async def work(tx: Tx) -> None:
+            if await store.one_tx(tx, draft.id) is not None:
+                raise AlreadyExists(f"there is a subscription {draft.id} already")
+            if await store.count_tx(tx) >= MAX_SUBSCRIPTIONS:
+                raise TooManyResults(f"a tenant has at most {MAX_SUBSCRIPTIONS} subscriptions")
+            await store.insert_tx(tx, replace(compiled.stored, start_seq=await head_tx(tx)))
+
+        await self._database.write(call.tenant, work)
+        self._runner.wake(call.tenant)  # a periodic one has its first turn to be noted
+        return draft.id
+
+    async def get(self, call: Call, id_: str, context: Context | None = None) -> dict[str, Any]:
+        """The subscription with status and counters (clause 5.8.3); with a context, under its names."""
+        self._access.decide(call, "subscribe")
+
+        async def work(tx: Tx) -> tuple[StoredSubscription | None, dict[str, State]]:
+            return await store.one_tx(tx, id_), await store.states_tx(tx, [id_])
+
+        stored, states = await self._database.read(call.tenant, work)
+        if stored is None:
+            raise _unknown(id_)
+        return shown(stored, states.get(id_, State()), self._now(), context)
+
+    async def list(
+        self, call: Call, limit: int = 20, offset: int = 0, context: Context | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of subscriptions, oldest first, and how many there are (clause 5.8.4)."""
+        self._access.decide(call, "subscribe")
+        if not 0 <= limit <= MAX_PAGE or offset < 0:
+            raise BadRequestData(f"limit goes from 0 to {MAX_PAGE}, offset from 0")
+
+        async def work(tx: Tx) -> tuple[list[StoredSubscription], dict[str, State], int]:
+            page = await store.page_tx(tx, limit, offset)
+            return page, await store.states_tx(tx, [one.id for one in page]), await store.count_tx(tx)
+
+        page, states, total = await self._database.read(call.tenant, work)
+        now = self._now()
+        return [shown(one, states.get(one.id, State()), now, context) for one in page], total
+
+    async def update(self, call: Call, id_: str, fragment: Mapping[str, Any], context: Context) -> None:
+        """Changes members (clause 5.8.2); objects are merged, null or urn:ngsi-ld:null takes a member away."""
+        self._access.decide(call, "subscribe")
+        if not isinstance(fragment, dict) or fragment.keys() <= {"@context"}:
+            raise BadRequestData("the fragment holds no member to change")
+        if fragment.get("id", id_) != id_:
+            raise BadRequestData("id: a subscription keeps its id", member="id")
+        given = clean(fragment)
+        await self._matcher.settle(call.tenant)
+        while True:
+            stored = await self._database.read(call.tenant, lambda tx: store.one_tx(tx, id_))
+            if stored is None:
+                raise _unknown(id_)
+            if await self._replace(call, stored, given, context):
+                break
+        self._sender.forget(call.tenant, id_)
+        self._runner.wake(call.tenant)
+
+    async def _replace(
+        self, call: Call, stored: StoredSubscription, given: Mapping[str, Any], context: Context
+    ) -> bool:
+        """False where somebody else changed it meanwhile."""
+        document = _merged(stored.document, given)
+        own_names = context.key != self._contexts.core.key
+        # A change never moves back, so that two at the same moment are told apart.
+        now = max(self._now(), stored.modified_at + 1)
+        draft = replace(
+            stored, document=document, context=context.source if own_names else stored.context, modified_at=now
+        )
+        compiled = await self._compiled(draft, context, fresh=frozenset(_texts(given)))
+
+        async def work(tx: Tx) -> bool:
+            current = await store.one_tx(tx, stored.id)
+            if current is None:
+                raise _unknown(stored.id)
+            if current.modified_at != stored.modified_at:
+                return False
+            await store.replace_tx(tx, compiled.stored, compiled.endpoint.key)
+            return True
+
+        return await self._database.write(call.tenant, work)
+
+    async def delete(self, call: Call, id_: str) -> None:
+        """Takes the subscription away with all that waits for it (clause 5.8.5)."""
+        self._access.decide(call, "subscribe")
+        now = self._now()
+        if not await self._database.write(call.tenant, lambda tx: store.delete_tx(tx, id_, now)):
+            raise _unknown(id_)
+        self._sender.forget(call.tenant, id_)
+
+    async def _compiled(
+        self, draft: StoredSubscription, context: Context, fresh: frozenset[str] | None = None
+    ) -> Subscription:
+        """Checks and compiles; the meaning of every name is written down with it.
+
+        fresh limits the new meanings to names that came with a change; the others keep theirs.
+        """
+        terms: dict[str, str] = {}
+
+        def expand(term: str) -> str:
+            kept = draft.terms.get(term)
+            if kept is None or fresh is None or any(term in text for text in fresh):
+                kept = context.expand(term)
+            terms[term] = kept
+            return kept
+
+        compiled = compile_subscription(draft, expand)
+        if compiled.json_ld_context:
+            await self._contexts.resolve(compiled.json_ld_context)
+        return replace(compiled, stored=replace(draft, terms=terms))
+
+    # --- what was sent -------------------------------------------------------------------------------------
+
+    async def attempts(self, tenant: str, subscription_id: str, limit: int = 50) -> Attempts:
+        """What was sent and what the endpoint said, newest first; a bounded number is kept."""
+        return await self._database.read(tenant, lambda tx: outbox.attempts_tx(tx, subscription_id, limit))
+
+    async def dead_letters(self, tenant: str, subscription_id: str, limit: int = 50) -> DeadLetters:
+        """Notifications that were given up, newest first."""
+        return await self._database.read(tenant, lambda tx: outbox.dead_letters_tx(tx, subscription_id, limit))
+
+    async def replay(self, tenant: str, notification_id: str) -> None:
+        """Sends a dead letter again, under its own id; ResourceNotFound where there is none."""
+
+        async def work(tx: Tx) -> str:
+            owner = await outbox.dead_letter_owner_tx(tx, notification_id)
+            stored = await store.one_tx(tx, owner) if owner else None
+            if stored is None:
+                raise ResourceNotFound(f"there is no dead letter {notification_id}")
+            endpoint = compile_subscription(stored, lambda term: stored.terms.get(term, term)).endpoint
+            await outbox.revive_tx(tx, notification_id, endpoint.key)
+            return owner
+
+        owner = await self._database.write(tenant, work)
+        self._sender.forget(tenant, owner)
+        self._runner.wake(tenant)
+
+    # --- running -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Matches and sends until it is cancelled; a later run takes up what this one left."""
+        await self._runner.run()
+
+    async def catch_up(self, tenant: str) -> None:
+        """Matches and sends all that is due at this moment, and waits for it."""
+        await self._runner.catch_up(tenant)
+
+    def counters(self) -> dict[str, int]:
+        """Numbers for /metrics, since the start of this process."""
+        return {
+            "sent": self._sender.sent,
+            "failed": self._sender.failed,
+            "given_up": self._sender.buried + self._matcher.overflowed,
+            "under_way": self._sender.under_way,
+        }
+
+    async def backlog(self, tenant: str) -> tuple[int, int]:
+        """How many notifications of a tenant wait, and how many were given up."""
+        return await self._database.read(tenant, outbox.backlog_tx)
+
+    def _now(self) -> int:
+        return times.micros(self._clock.now())
+
+
+def _unknown(id_: str) -> ResourceNotFound:
+    return ResourceNotFound(f"there is no subscription {id_}")
+
+
+def _merged(document: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the fragment's members; objects below `notification` are merged member by member."""
+    merged = dict(document)
+    for name, value in given.items():
+        if value is None or value == NGSI_LD_NULL:
+            merged.pop(name, None)
+        elif name in ("notification", "endpoint") and isinstance(value, dict) and isinstance(merged.get(name), dict):
+            merged[name] = _merged(merged[name], value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _texts(value: Any) -> list[str]:
+    """All texts inside a JSON value."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict | list):
+        return [text for part in (value.values() if isinstance(value, dict) else value) for text in _texts(part)]
+    return []

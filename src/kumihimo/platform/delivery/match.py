@@ -1,0 +1,328 @@
+"""From the log to the outbox: what a tenant's records mean to its subscriptions (clause 5.8.6).
+
+One position per tenant; it moves in the transaction that fills the outbox, so nothing is lost or matched twice.
+Throttling: within the period after a notification nothing is sent; the latest state of each entity that changed
+meanwhile is held back and goes out together once the period ends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from kumihimo.base import times
+from kumihimo.base.clock import Clock
+from kumihimo.base.events import LogRecord
+from kumihimo.platform.broker.evaluate import admits, matches_geo, matches_q
+from kumihimo.platform.broker.log import head_tx, position_tx, read_log_tx, set_position_tx
+from kumihimo.platform.broker.models import Visible
+from kumihimo.platform.broker.scopes import matches_scope
+from kumihimo.platform.delivery import outbox, store
+from kumihimo.platform.delivery.catalogue import Catalogue, Listing, Ready, changes_tx
+from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
+from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored
+from kumihimo.platform.delivery.periodic import next_turn, selected_tx
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.storage.database import Database, Tx
+
+log = logging.getLogger(__name__)
+
+READER = "delivery"
+_SETTLE_STEPS = 100
+BATCH = 200
+HELD_PER_NOTIFICATION = 500
+MAX_QUEUE = 10_000
+"""How many notifications may wait for one endpoint; the oldest beyond are given up."""
+MAX_DEAD = 10_000
+_SAVE_EVERY = 500
+"""How far the position in memory may run ahead of the stored one while nothing matches."""
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    position: int
+    after: int
+    head: int
+    revision: int
+    rows: list[StoredSubscription] | None
+    queued: dict[str, int]
+    records: list[LogRecord] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What one step writes; queued holds the throttled subscriptions' new moments."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    held: list[tuple[str, str, int, dict[str, Any]]] = field(default_factory=list)
+    queued: dict[str, int] = field(default_factory=dict)
+    released: list[tuple[str, int]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.outgoing or self.held or self.released)
+
+
+class Matcher:
+    """Moves tenants' positions; one process at a time wins each step, the others try again."""
+
+    def __init__(self, database: Database, clock: Clock, catalogue: Catalogue) -> None:
+        self._database = database
+        self._clock = clock
+        self._catalogue = catalogue
+        self._seen: dict[str, tuple[int, int]] = {}
+        self.overflowed = 0
+        self.released = 0
+
+    async def step(self, tenant: str) -> bool:
+        """Matches one batch of records; True where more may wait."""
+        snapshot = await self._snapshot(tenant)
+        listing = await self._catalogue.take(tenant, snapshot.revision, snapshot.rows)
+        start = listing.first_start()
+        target = snapshot.records[-1].seq if snapshot.records else snapshot.after
+        if start is None:
+            target = snapshot.head
+        elif start > target:
+            target = min(start, snapshot.head)
+        now = times.micros(self._clock.now())
+        plan = _planned(tenant, listing, snapshot, now) if start is not None else _Plan()
+        if not plan and target - snapshot.position < _SAVE_EVERY:
+            self._seen[tenant] = (snapshot.revision, target)
+            return target < snapshot.head
+        saved = await self._save(tenant, snapshot, plan, target)
+        return not saved or target < snapshot.head
+
+    async def _snapshot(self, tenant: str) -> _Snapshot:
+        known = self._catalogue.revision(tenant)
+        seen_revision, seen = self._seen.get(tenant, (None, 0))
+
+        async def work(tx: Tx) -> _Snapshot:
+            revision, rows = await changes_tx(tx, known)
+            stored = await position_tx(tx, READER)
+            after = max(stored, seen) if seen_revision == revision else stored
+            found = _Snapshot(stored, after, await head_tx(tx), revision, rows, await store.queued_tx(tx))
+            if rows if rows is not None else self._catalogue.is_heard(tenant):
+                found.records = await read_log_tx(tx, after, BATCH, tenant)
+            return found
+
+        return await self._database.read(tenant, work)
+
+    async def _save(self, tenant: str, snapshot: _Snapshot, plan: _Plan, target: int) -> bool:
+        now = times.micros(self._clock.now())
+
+        async def work(tx: Tx) -> int | None:
+            if await position_tx(tx, READER) != snapshot.position or await store.revision_tx(tx) != snapshot.revision:
+                return None
+            await set_position_tx(tx, READER, target)
+            return await _write_plan_tx(tx, plan, now)
+
+        buried = await self._database.write(tenant, work)
+        self.overflowed += buried or 0
+        if buried is not None:
+            self._seen[tenant] = (snapshot.revision, target)
+        return buried is not None
+
+    async def settle(self, tenant: str) -> None:
+        """Matches what is there and stores the position, so that a changed subscription hears nothing of before."""
+        for _ in range(_SETTLE_STEPS):
+            if not await self.step(tenant):
+                break
+        revision, seen = self._seen.get(tenant, (0, 0))
+
+        async def work(tx: Tx) -> None:
+            if await store.revision_tx(tx) == revision and await position_tx(tx, READER) < seen:
+                await set_position_tx(tx, READER, seen)
+
+        if seen:
+            await self._database.write(tenant, work)
+
+    async def release(self, tenant: str) -> int | None:
+        """Sends what throttling held back and is due; the next moment (microseconds) at which something is."""
+        known = self._catalogue.revision(tenant)
+        revision, rows, holders, queued = await self._database.read(tenant, lambda tx: _holders_tx(tx, known))
+        listing = await self._catalogue.take(tenant, revision, rows)
+        now = times.micros(self._clock.now())
+        later: list[int] = []
+        for subscription_id in holders:
+            ready = listing.by_id.get(subscription_id)
+            due = 0 if ready is None else _due(ready.subscription, queued)
+            if due > now:
+                later.append(due)
+            elif await self._release_one(tenant, subscription_id, ready, listing.revision, now):
+                later.append(now)
+        for ready in listing.periodic:
+            due = next_turn(ready.subscription, queued)
+            if due <= now and await self._take_turn(tenant, ready, listing.revision, now):
+                due = now + round(ready.subscription.interval * 1_000_000)
+            later.append(max(due, now))
+        return min(later, default=None)
+
+    async def _take_turn(self, tenant: str, ready: Ready, revision: int, now: int) -> bool:
+        """Notifies of the entities as they are (clause 5.8.6, timeInterval); False where it changed meanwhile."""
+        plan = _Plan(queued={ready.subscription.id: now})
+        if ready.subscription.status(now) == "active":
+            found = await self._database.read(tenant, lambda tx: selected_tx(tx, ready))
+            if found:
+                plan.outgoing.append(_compose(tenant, ready, [from_entity(one, now) for one in found], now))
+        plan_written = await self._database.write(tenant, lambda tx: _write_at_tx(tx, plan, revision, now))
+        if plan_written is not None and plan.outgoing:
+            self.released += 1
+        return plan_written is not None
+
+    async def _release_one(
+        self, tenant: str, subscription_id: str, ready: Ready | None, revision: int, now: int
+    ) -> bool:
+        """True where it has to be looked at again at once."""
+        held = await self._database.read(tenant, lambda tx: store.held_tx(tx, subscription_id, HELD_PER_NOTIFICATION))
+        if not held:
+            return False
+        plan = _Plan(released=[(subscription_id, held[-1][0])])
+        if ready is not None and ready.subscription.status(now) == "active":
+            try:
+                plan.outgoing.append(_compose(tenant, ready, [from_stored(one) for _, one in held], now))
+                plan.queued[subscription_id] = now
+            except Exception:
+                log.exception("held back notification dropped", extra={"subscription": subscription_id})
+
+        async def work(tx: Tx) -> int | None:
+            if await store.revision_tx(tx) != revision:
+                return None
+            return await _write_plan_tx(tx, plan, now)
+
+        if await self._database.write(tenant, work) is None:
+            return True
+        self.released += 1
+        return False
+
+
+async def _holders_tx(
+    tx: Tx, known: int | None
+) -> tuple[int, list[StoredSubscription] | None, list[str], dict[str, int]]:
+    return *await changes_tx(tx, known), await store.holders_tx(tx), await store.queued_tx(tx)
+
+
+async def _write_at_tx(tx: Tx, plan: _Plan, revision: int, now: int) -> int | None:
+    """As `_write_plan_tx`; None, and nothing written, where the subscriptions are of another revision by now."""
+    if await store.revision_tx(tx) != revision:
+        return None
+    return await _write_plan_tx(tx, plan, now)
+
+
+async def _write_plan_tx(tx: Tx, plan: _Plan, now: int) -> int:
+    """Writes a plan; the number of notifications that were given up for want of room."""
+    if plan.held:
+        await store.hold_tx(tx, plan.held)
+    for subscription, until in plan.released:
+        await store.release_tx(tx, subscription, until)
+    if plan.queued:
+        await store.set_queued_tx(tx, [(moment, id_) for id_, moment in plan.queued.items()])
+    if not plan.outgoing:
+        return 0
+    await outbox.append_tx(tx, plan.outgoing)
+    buried = 0
+    for endpoint in {one.endpoint for one in plan.outgoing}:
+        buried += await outbox.cap_tx(tx, endpoint, MAX_QUEUE, now)
+    if buried:
+        await outbox.trim_dead_letters_tx(tx, MAX_DEAD)
+    return buried
+
+
+def _planned(tenant: str, listing: Listing, snapshot: _Snapshot, now: int) -> _Plan:
+    plan = _Plan()
+    for record in snapshot.records:
+        for ready in listing.candidates(record):
+            try:
+                _plan_one(tenant, ready, record, snapshot, plan, now)
+            except Exception:
+                # One subscription that cannot be served must not keep the log from the others.
+                log.exception("record not told", extra={"subscription": ready.subscription.id, "seq": record.seq})
+    return plan
+
+
+def _plan_one(tenant: str, ready: Ready, record: LogRecord, snapshot: _Snapshot, plan: _Plan, now: int) -> None:
+    subscription = ready.subscription
+    notice = noticed(ready, record, now)
+    if notice is None:
+        return
+    if not subscription.throttling:
+        plan.outgoing.append(_compose(tenant, ready, [notice], now))
+        return
+    if now < _due(subscription, plan.queued) or now < _due(subscription, snapshot.queued):
+        plan.held.append((subscription.id, record.entity_id, record.seq, notice.stored()))
+        return
+    plan.outgoing.append(_compose(tenant, ready, [notice], now))
+    plan.queued[subscription.id] = now
+
+
+def _compose(tenant: str, ready: Ready, notices: Sequence[Notice], now: int) -> Outgoing:
+    return compose(tenant, ready.subscription, notices, ready.context, ready.grant.visible, now)
+
+
+def _due(subscription: Subscription, queued: dict[str, int]) -> int:
+    """The moment (microseconds) from which a throttled subscription may be sent to again; 0 for now."""
+    last = queued.get(subscription.id, 0)
+    return last + round(subscription.throttling * 1_000_000) if last and subscription.throttling else 0
+
+
+def noticed(ready: Ready, record: LogRecord, now: int) -> Notice | None:
+    """What the subscription is told of a record that its entities and watched attributes fit; None for nothing."""
+    subscription, grant = ready.subscription, ready.grant
+    if subscription.interval or record.seq <= subscription.stored.start_seq or subscription.status(now) != "active":
+        return None
+    told, deleted = _triggered(subscription, record, grant.visible)
+    if not told:
+        return None
+    entity = cast("EntityDoc", record.entity)
+    if not admits(grant.restriction, entity):
+        return None
+    seen = _masked(entity, grant.visible)
+    if subscription.q is not None and not matches_q(seen, subscription.q):
+        return None
+    if subscription.geo is not None and not matches_geo(seen, subscription.geo):
+        return None
+    if subscription.scopes is not None and not matches_scope(seen.get("scope", []), subscription.scopes):
+        return None
+    if subscription.datasets is not None and not any(
+        one.get("datasetId", "") in subscription.datasets for many in seen["attrs"].values() for one in many
+    ):
+        return None
+    return from_record(record, deleted)
+
+
+def _masked(entity: EntityDoc, visible: Visible) -> EntityDoc:
+    """The entity as the subscription's maker may see it, so that q and geoQ tell nothing of the rest."""
+    if visible.attributes is None:
+        return entity
+    return {**entity, "attrs": {name: one for name, one in entity["attrs"].items() if visible.shows(name)}}
+
+
+def _triggered(subscription: Subscription, record: LogRecord, visible: Visible) -> tuple[bool, tuple[str, ...]]:
+    """Whether one of the triggers fired, and the deleted attributes that are told of."""
+
+    def heard(names: Sequence[str]) -> list[str]:
+        return [
+            name for name in names if visible.shows(name) and (name in subscription.watched or not subscription.watched)
+        ]
+
+    triggers = subscription.triggers
+    if record.kind == "entityDeleted":
+        there = not subscription.watched or bool(heard(list(record.entity["attrs"])))
+        return there and "entityDeleted" in triggers, ()
+    changed, deleted = heard(record.changed), heard(record.deleted)
+    if record.kind == "entityCreated":
+        changed = changed or heard(list(record.entity["attrs"]))
+        born = "entityCreated" in triggers and (bool(changed) or not subscription.watched)
+        return born or ("attributeCreated" in triggers and bool(changed)), ()
+    whole = "entityUpdated" in triggers
+    created = any(name not in record.previous for name in changed)
+    updated = any(name in record.previous for name in changed)
+    lost = bool(deleted) and (whole or "attributeDeleted" in triggers)
+    head_only = whole and not record.changed and not record.deleted and not subscription.watched
+    fired = (
+        (created and (whole or "attributeCreated" in triggers))
+        or (updated and (whole or "attributeUpdated" in triggers))
+        or lost
+        or head_only
+    )
+    return fired, tuple(deleted) if lost else ()

@@ -1,0 +1,180 @@
+"""A subscription as it is stored and as it is compiled (ETSI GS CIM 009 clauses 5.2.12 to 5.2.15), and what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from kumihimo.base.call import Actor
+from kumihimo.platform.broker.models import GeoQuery, QNode, TypeNode
+from kumihimo.platform.broker.scopes import ScopeNode
+
+Trigger = Literal[
+    "entityCreated", "entityUpdated", "entityDeleted", "attributeCreated", "attributeUpdated", "attributeDeleted"
+]
+TRIGGERS: tuple[Trigger, ...] = (
+    "entityCreated",
+    "entityUpdated",
+    "entityDeleted",
+    "attributeCreated",
+    "attributeUpdated",
+    "attributeDeleted",
+)
+DEFAULT_TRIGGERS: frozenset[Trigger] = frozenset(("attributeCreated", "attributeUpdated"))
+"""Clause 5.2.12: what is meant where notificationTrigger is not given."""
+
+Form = Literal["normalized", "concise", "simplified"]
+Accept = Literal["application/json", "application/ld+json", "application/geo+json"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubscription:
+    """A row: document as it was given, its @context's source, what its terms meant, and who made it.
+
+    start_seq is the log's head when it was made; it hears what comes after. Moments are microseconds.
+    """
+
+    id: str
+    document: dict[str, Any]
+    context: Any
+    terms: Mapping[str, str]
+    actor: Actor
+    start_seq: int
+    created_at: int
+    modified_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """One entry of `entities`; empty members do not restrict. pattern is an RE2-subset text."""
+
+    types: TypeNode | None
+    id: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where notifications go (clause 5.2.15). timeout and cooldown in seconds."""
+
+    uri: str
+    accept: Accept = "application/json"
+    receiver_info: tuple[tuple[str, str], ...] = ()
+    timeout: float = 10.0
+    cooldown: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What counts as one endpoint: scheme, host, port and path."""
+        parts = urlsplit(self.uri)
+        return f"{parts.scheme}://{parts.netloc.lower()}{parts.path or '/'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription compiled for matching and rendering: all names expanded.
+
+    attributes, pick and omit choose what is shown; expires_at is in microseconds, 0 for never; throttling in
+    seconds, 0 for none; interval in seconds, 0 where changes are told. datasets are the instances that are shown, ""
+    for the default instance and None for all.
+    """
+
+    stored: StoredSubscription
+    selectors: tuple[Selector, ...]
+    watched: frozenset[str]
+    triggers: frozenset[Trigger]
+    q: QNode | None
+    geo: GeoQuery | None
+    endpoint: Endpoint
+    attributes: tuple[str, ...] = ()
+    pick: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()
+    form: Form = "normalized"
+    sys_attrs: bool = False
+    lang: str = ""
+    json_ld_context: str = ""
+    throttling: float = 0.0
+    expires_at: int = 0
+    is_active: bool = True
+    interval: float = 0.0
+    scopes: ScopeNode | None = None
+    datasets: frozenset[str] | None = None
+    show_changes: bool = False
+
+    @property
+    def id(self) -> str:
+        """The subscription's id."""
+        return self.stored.id
+
+    def status(self, now: int) -> Literal["active", "paused", "expired"]:
+        """Clause 5.2.12 `status` at this moment, in microseconds."""
+        if self.expires_at and self.expires_at <= now:
+            return "expired"
+        return "active" if self.is_active else "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What became of a subscription's notifications; moments in microseconds, 0 for never.
+
+    times_sent counts every attempt, times_failed those that the endpoint did not take.
+    """
+
+    times_sent: int = 0
+    times_failed: int = 0
+    last_notification: int = 0
+    last_success: int = 0
+    last_failure: int = 0
+    last_queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One notification that waits to be sent. entity names its lane: order is kept within subscription and entity.
+
+    headers are those that belong to the body (Content-Type, Link, tenant); the receiver's own are added when sent.
+    """
+
+    id: str
+    subscription: str
+    entity: str
+    endpoint: str
+    at: int
+    body: str
+    headers: Mapping[str, str]
+    attempts: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to send. at in microseconds, took in milliseconds; status is the endpoint's, 0 where none came."""
+
+    subscription: str
+    notification: str
+    entity: str
+    at: int
+    took: int
+    status: int
+    detail: str
+
+    @property
+    def taken(self) -> bool:
+        """Whether the endpoint took the notification."""
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A notification that was given up, with the reason; it can be replayed."""
+
+    id: str
+    subscription: str
+    entity: str
+    at: int
+    attempts: int
+    buried_at: int
+    reason: str
+    body: str

@@ -1,0 +1,191 @@
+"""The subscriptions' rows: what was asked for, what is held back by throttling, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kumihimo.base import jsontext
+from kumihimo.base.call import Actor
+from kumihimo.platform.delivery.models import State, StoredSubscription
+from kumihimo.storage.database import Row, Schema, Tx
+
+SCHEMA = Schema("delivery", __package__)
+
+_COLUMNS = "id, document, context, terms, actor_kind, actor_id, start_seq, created_at, modified_at"
+
+
+def _subscription(row: Row) -> StoredSubscription:
+    return StoredSubscription(
+        id=row[0],
+        document=jsontext.parse(row[1]),
+        context=jsontext.parse(row[2]),
+        terms=jsontext.parse(row[3]),
+        actor=Actor(row[4], row[5]),
+        start_seq=row[6],
+        created_at=row[7],
+        modified_at=row[8],
+    )
+
+
+async def insert_tx(tx: Tx, one: StoredSubscription) -> None:
+    """Adds a subscription and its counters."""
+    await tx.execute(
+        f"INSERT INTO subscription ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        one.id,
+        jsontext.text(one.document),
+        jsontext.text(one.context),
+        jsontext.text(dict(one.terms)),
+        one.actor.kind,
+        one.actor.id,
+        one.start_seq,
+        one.created_at,
+        one.modified_at,
+    )
+    await tx.execute(
+        "INSERT INTO subscription_state (id, times_sent, times_failed, last_notification, last_success, last_failure,"
+        " last_queued) VALUES ($1, 0, 0, 0, 0, 0, 0)",
+        one.id,
+    )
+    await _bump_tx(tx, one.created_at)
+
+
+async def replace_tx(tx: Tx, one: StoredSubscription, endpoint: str) -> None:
+    """Stores the changed document; what waits for it goes to the endpoint (its key) that it names now."""
+    await tx.execute(
+        "UPDATE subscription SET document = $1, context = $2, terms = $3, modified_at = $4 WHERE id = $5",
+        jsontext.text(one.document),
+        jsontext.text(one.context),
+        jsontext.text(dict(one.terms)),
+        one.modified_at,
+        one.id,
+    )
+    await tx.execute("UPDATE outbox SET endpoint = $1 WHERE subscription = $2", endpoint, one.id)
+    await _bump_tx(tx, one.modified_at)
+
+
+async def delete_tx(tx: Tx, id_: str, now: int) -> bool:
+    """Takes a subscription away with all that waits for it; False where there is none."""
+    if await tx.execute("DELETE FROM subscription WHERE id = $1", id_) == 0:
+        return False
+    await tx.execute("DELETE FROM subscription_state WHERE id = $1", id_)
+    await tx.execute("DELETE FROM subscription_held WHERE subscription = $1", id_)
+    await tx.execute("DELETE FROM outbox WHERE subscription = $1", id_)
+    await tx.execute("DELETE FROM dead_letter WHERE subscription = $1", id_)
+    await tx.execute("DELETE FROM delivery_attempt WHERE subscription = $1", id_)
+    await _bump_tx(tx, now)
+    return True
+
+
+async def _bump_tx(tx: Tx, now: int) -> None:
+    # It starts at the moment, so that a tenant that was removed and made anew never repeats a number.
+    await tx.execute(
+        "INSERT INTO subscription_revision (name, revision) VALUES ('all', $1)"
+        " ON CONFLICT (name) DO UPDATE SET revision = subscription_revision.revision + 1",
+        now,
+    )
+
+
+async def revision_tx(tx: Tx) -> int:
+    """A number that grows with every change of any subscription; 0 where there was none yet."""
+    row = await tx.fetch_one("SELECT revision FROM subscription_revision WHERE name = 'all'")
+    return int(row[0]) if row is not None else 0
+
+
+async def all_tx(tx: Tx) -> list[StoredSubscription]:
+    """All subscriptions, in the order of their creation."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM subscription ORDER BY created_at, id")
+    return [_subscription(row) for row in rows]
+
+
+async def one_tx(tx: Tx, id_: str) -> StoredSubscription | None:
+    """The subscription of this id."""
+    row = await tx.fetch_one(f"SELECT {_COLUMNS} FROM subscription WHERE id = $1", id_)
+    return _subscription(row) if row is not None else None
+
+
+async def page_tx(tx: Tx, limit: int, offset: int) -> list[StoredSubscription]:
+    """A page of subscriptions, in the order of their creation."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM subscription ORDER BY created_at, id LIMIT $1 OFFSET $2", limit, offset
+    )
+    return [_subscription(row) for row in rows]
+
+
+async def count_tx(tx: Tx) -> int:
+    """How many subscriptions there are."""
+    row = await tx.fetch_one("SELECT count(*) FROM subscription")
+    return int(row[0]) if row is not None else 0
+
+
+# --- counters ---------------------------------------------------------------------------------------------
+
+
+async def states_tx(tx: Tx, ids: Sequence[str]) -> dict[str, State]:
+    """Counters of those of the subscriptions that exist, by id."""
+    rows = await tx.fetch(
+        "SELECT id, times_sent, times_failed, last_notification, last_success, last_failure, last_queued"
+        f" FROM subscription_state WHERE {tx.dialect.any_of('id', '$1')}",
+        jsontext.text(list(ids)),
+    )
+    return {row[0]: State(*(int(one) for one in row[1:])) for row in rows}
+
+
+async def count_attempt_tx(tx: Tx, id_: str, at: int, taken: bool) -> None:
+    """Counts one attempt to send, at this moment in microseconds."""
+    if taken:
+        await tx.execute(
+            "UPDATE subscription_state SET times_sent = times_sent + 1, last_notification = $1, last_success = $1"
+            " WHERE id = $2",
+            at,
+            id_,
+        )
+        return
+    await tx.execute(
+        "UPDATE subscription_state SET times_sent = times_sent + 1, times_failed = times_failed + 1,"
+        " last_notification = $1, last_failure = $1 WHERE id = $2",
+        at,
+        id_,
+    )
+
+
+async def set_queued_tx(tx: Tx, moments: Sequence[tuple[int, str]]) -> None:
+    """Notes when a throttled subscription last had something put into the outbox: moment, id."""
+    await tx.execute_many("UPDATE subscription_state SET last_queued = $1 WHERE id = $2", moments)
+
+
+# --- held back by throttling ------------------------------------------------------------------------------
+
+
+async def hold_tx(tx: Tx, rows: Sequence[tuple[str, str, int, dict[str, Any]]]) -> None:
+    """Keeps the latest suppressed state: subscription, entity, log seq, document in its stored form."""
+    await tx.execute_many(
+        "INSERT INTO subscription_held (subscription, entity, seq, document) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (subscription, entity) DO UPDATE SET seq = excluded.seq, document = excluded.document",
+        [(subscription, entity, seq, jsontext.text(document)) for subscription, entity, seq, document in rows],
+    )
+
+
+async def queued_tx(tx: Tx) -> dict[str, int]:
+    """When each throttled subscription last had something put into the outbox, by id."""
+    rows = await tx.fetch("SELECT id, last_queued FROM subscription_state WHERE last_queued > 0")
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def holders_tx(tx: Tx) -> list[str]:
+    """Subscriptions that hold something back."""
+    rows = await tx.fetch("SELECT DISTINCT subscription FROM subscription_held ORDER BY subscription")
+    return [row[0] for row in rows]
+
+
+async def held_tx(tx: Tx, subscription: str, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    """What is held back for a subscription: log seq and document, oldest first."""
+    rows = await tx.fetch(
+        "SELECT seq, document FROM subscription_held WHERE subscription = $1 ORDER BY seq LIMIT $2", subscription, limit
+    )
+    return [(int(row[0]), jsontext.parse(row[1])) for row in rows]
+
+
+async def release_tx(tx: Tx, subscription: str, until: int) -> None:
+    """Forgets what was held back, up to this log seq."""
+    await tx.execute("DELETE FROM subscription_held WHERE subscription = $1 AND seq <= $2", subscription, until)

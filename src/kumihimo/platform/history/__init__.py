@@ -1,0 +1,7 @@
+"""Room: keeps every instance that an attribute ever had, with corrections and deletions beside it.
+
+Owns: history, history_entity
+Says: nothing
+Hears: nothing
+Door: change, query, store
+"""

@@ -1,0 +1,150 @@
+"""Writing into the past by request (clauses 5.6.11 to 5.6.16): what was is added, corrected and taken away.
+
+The current state of an entity is not touched, and no log record is written. Readings and the broker's own writes
+only ever add rows; here a client asks for an instance to be changed or gone, and then it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from kumihimo.base import jsontext, times
+from kumihimo.base.errors import BadRequestData, ResourceNotFound
+from kumihimo.platform.broker.instances import dataset_of, moment, patched, stamped
+from kumihimo.platform.broker.models import HistoryRow
+from kumihimo.platform.history.query import INSTANCE_ID
+from kumihimo.platform.history.store import number_of, remember_tx
+from kumihimo.platform.jsonld.models import EntityDoc, Instance
+from kumihimo.storage.database import Tx
+
+
+async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
+    """Adds to the evolution of an entity (clause 5.6.11); True where it came to be by this.
+
+    Types are added to those there are; scope becomes the one given.
+    """
+    at = times.micros(now)
+    row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", doc["id"])
+    if row is None and not doc.get("type"):
+        raise BadRequestData(f"entity {doc['id']} needs a type")
+    held = jsontext.parse(row[0]) if row is not None else []
+    types = jsontext.text(list(dict.fromkeys([*held, *doc.get("type", ())])))
+    scope = jsontext.text(doc.get("scope", []))
+    if row is None:
+        await tx.execute(
+            "INSERT INTO history_entity (entity_id, types, created_at, modified_at, apart, scope)"
+            " VALUES ($1, $2, $3, $3, 1, $4)",
+            doc["id"],
+            types,
+            at,
+            scope,
+        )
+    else:
+        await tx.execute(
+            "UPDATE history_entity SET types = $1, modified_at = $2,"
+            " scope = CASE WHEN $3 = '[]' THEN scope ELSE $3 END WHERE entity_id = $4",
+            types,
+            at,
+            scope,
+            doc["id"],
+        )
+    await _add_tx(tx, doc["id"], doc["attrs"], now)
+    return row is None
+
+
+async def append_tx(tx: Tx, entity_id: str, attrs: Mapping[str, Sequence[Instance]], now: datetime) -> None:
+    """Adds instances to the evolution of an entity (clause 5.6.12); ResourceNotFound where there is none."""
+    await _require_tx(tx, entity_id)
+    await _add_tx(tx, entity_id, attrs, now)
+
+
+async def _add_tx(tx: Tx, entity_id: str, attrs: Mapping[str, Sequence[Instance]], now: datetime) -> None:
+    at, stamp = times.micros(now), times.text(now)
+    rows = []
+    for name, instances in attrs.items():
+        for given in instances:
+            one = stamped(given, stamp, None)
+            observed = one.get("observedAt")
+            seen = None if observed is None else moment(observed)
+            rows.append(
+                HistoryRow("instance", entity_id, at, 0, 0, name, dataset_of(one), seen, one),
+            )
+    await remember_tx(tx, rows)
+
+
+async def _require_tx(tx: Tx, entity_id: str) -> None:
+    if await tx.fetch_one("SELECT 1 FROM history_entity WHERE entity_id = $1", entity_id) is None:
+        raise ResourceNotFound(f"there is no temporal evolution of an entity {entity_id}")
+
+
+async def erase_tx(tx: Tx, entity_id: str) -> None:
+    """Takes the whole evolution of an entity away (clause 5.6.16); ResourceNotFound where there is none."""
+    await _require_tx(tx, entity_id)
+    await tx.execute("DELETE FROM history WHERE entity_id = $1", entity_id)
+    await tx.execute("DELETE FROM history_entity WHERE entity_id = $1", entity_id)
+
+
+async def erase_attribute_tx(tx: Tx, entity_id: str, attribute: str, dataset: str, *, every: bool) -> None:
+    """Takes the instances of a datasetId ("" is none), or all, of an attribute away (clause 5.6.13).
+
+    ResourceNotFound where there is no such entity or there are no such instances.
+    """
+    await _require_tx(tx, entity_id)
+    where, bound = "entity_id = $1 AND attribute = $2", [entity_id, attribute]
+    if not every:
+        where, bound = where + " AND dataset = $3", [*bound, dataset]
+    if await tx.execute(f"DELETE FROM history WHERE {where}", *bound) == 0:
+        raise ResourceNotFound(f"entity {entity_id} never had this instance of the attribute {attribute}")
+
+
+async def modify_tx(
+    tx: Tx, entity_id: str, attribute: str, instance_id: str, fragment: Instance, now: datetime
+) -> None:
+    """Changes members of one instance, which keeps its id (clause 5.6.14); ResourceNotFound where it is none."""
+    seq, ordinal, before = await _instance_tx(tx, entity_id, attribute, instance_id)
+    new = patched(attribute, before, fragment, times.text(now))
+    observed = new.get("observedAt")
+    await tx.execute(
+        "UPDATE history SET instance = $1, number = $2, observed_at = $3, dataset = $4, modified_at = $5"
+        " WHERE seq = $6 AND ordinal = $7",
+        jsontext.text(new),
+        number_of(new.get("value")),
+        None if observed is None else moment(observed),
+        dataset_of(new),
+        times.micros(now),
+        seq,
+        ordinal,
+    )
+
+
+async def erase_instance_tx(tx: Tx, entity_id: str, attribute: str, instance_id: str) -> None:
+    """Takes one instance away, with what it corrected (clause 5.6.15); ResourceNotFound where it is none."""
+    seq, ordinal, _ = await _instance_tx(tx, entity_id, attribute, instance_id)
+    place: tuple[int, int] | None = (seq, ordinal)
+    while place is not None:
+        row = await tx.fetch_one(
+            "SELECT target_seq, target_ordinal FROM history WHERE seq = $1 AND ordinal = $2", *place
+        )
+        await tx.execute("DELETE FROM history WHERE seq = $1 AND ordinal = $2", *place)
+        place = (row[0], row[1]) if row is not None and row[0] is not None else None
+
+
+async def _instance_tx(tx: Tx, entity_id: str, attribute: str, instance_id: str) -> tuple[int, int, Instance]:
+    """Place and content of an instance by its id."""
+    await _require_tx(tx, entity_id)
+    seq, _, ordinal = instance_id.removeprefix(INSTANCE_ID).partition("-")
+    numbers = [int(part) for part in (seq, ordinal) if part.isascii() and part.isdecimal() and len(part) < 19]
+    row = None
+    if len(numbers) == 2:
+        row = await tx.fetch_one(
+            "SELECT instance FROM history WHERE seq = $1 AND ordinal = $2 AND entity_id = $3 AND attribute = $4"
+            " AND kind = 0",
+            *numbers,
+            entity_id,
+            attribute,
+        )
+    if row is None:
+        raise ResourceNotFound(f"entity {entity_id} has no instance {instance_id[:200]} of the attribute {attribute}")
+    instance: Instance = jsontext.parse(row[0])
+    return numbers[0], numbers[1], instance

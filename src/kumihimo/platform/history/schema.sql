@@ -1,0 +1,34 @@
+-- version 1
+-- Append-only. (seq, ordinal) names an instance for good. A row with a target overrides that instance (kind 0) or
+-- marks its deletion (kind 2); an instance that no row of kind 0 targets is the one that counts.
+CREATE TABLE history (
+  seq BIGINT NOT NULL,
+  ordinal BIGINT NOT NULL,
+  kind BIGINT NOT NULL,
+  entity_id TEXT NOT NULL,
+  attribute TEXT NOT NULL,
+  dataset TEXT NOT NULL,
+  observed_at BIGINT,
+  created_at BIGINT NOT NULL,
+  modified_at BIGINT NOT NULL,
+  target_seq BIGINT,
+  target_ordinal BIGINT,
+  number DOUBLE PRECISION,
+  instance TEXT NOT NULL,
+  PRIMARY KEY (seq, ordinal)
+);
+CREATE INDEX history_observed ON history (entity_id, attribute, observed_at);
+CREATE INDEX history_modified ON history (entity_id, modified_at);
+CREATE INDEX history_target ON history (target_seq, target_ordinal) WHERE target_seq IS NOT NULL;
+CREATE TABLE history_entity (
+  entity_id TEXT PRIMARY KEY,
+  types TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  modified_at BIGINT NOT NULL,
+  deleted_at BIGINT
+);
+-- version 2
+-- apart is 1 for an entity that was written into the past alone and never stood among the current ones.
+ALTER TABLE history_entity ADD COLUMN apart BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE history_entity ADD COLUMN scope TEXT NOT NULL DEFAULT '[]';
+CREATE INDEX history_entity_apart ON history_entity (entity_id) WHERE apart = 1;

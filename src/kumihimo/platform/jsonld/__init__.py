@@ -1,0 +1,7 @@
+"""Room: terms, expansion and representations of NGSI-LD: pure, at the bottom of the platform.
+
+Owns: nothing
+Says: nothing
+Hears: nothing
+Door: contexts, expand, geojson, models, render
+"""

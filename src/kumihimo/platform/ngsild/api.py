@@ -1,0 +1,27 @@
+"""The face's door: the routes of the NGSI-LD API, from one table of resources; a new resource is a new file here."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from kumihimo.platform.ngsild import attributes, batch, entities, past, queries, subscriptions, temporal, types
+from kumihimo.platform.ngsild.face import Face
+from kumihimo.platform.ngsild.table import LdRoute, Resource, Switch, UnknownRoute
+
+__all__ = ["RESOURCES", "Face", "Switch", "routes"]
+
+RESOURCES: tuple[Resource, ...] = (
+    *entities.RESOURCES,
+    *attributes.RESOURCES,
+    *batch.RESOURCES,
+    *queries.RESOURCES,
+    *temporal.RESOURCES,
+    *past.RESOURCES,
+    *subscriptions.RESOURCES,
+    *types.RESOURCES,
+)
+
+
+def routes(face: Face) -> list[Route]:
+    """One route for each resource at /ngsi-ld/v1, and a last one that answers 404 as a problem document."""
+    return [*(LdRoute(face, resource) for resource in RESOURCES), UnknownRoute()]

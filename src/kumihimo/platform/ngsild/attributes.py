@@ -1,0 +1,135 @@
+"""Attributes of an entity: append, update, partial update, replace, delete (clauses 6.6 and 6.7)."""
+
+from __future__ import annotations
+
+from kumihimo.base.errors import BadRequestData, InvalidRequest, ResourceNotFound
+from kumihimo.platform.access.decide import Grant
+from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.jsonld.expand import expand_attribute, expand_fragment, expand_partial
+from kumihimo.platform.jsonld.models import NGSI_LD_NULL
+from kumihimo.platform.ngsild.answers import Answer, done
+from kumihimo.platform.ngsild.asks import Ask
+from kumihimo.platform.ngsild.bodies import read_object, request_context
+from kumihimo.platform.ngsild.entities import check_same_id
+from kumihimo.platform.ngsild.outcomes import apply_one, check_type, standing, update_answer
+from kumihimo.platform.ngsild.parameters import check_name, read_which, split_list
+from kumihimo.platform.ngsild.table import Operation, Resource
+
+
+async def append_attributes(ask: Ask) -> Answer:
+    """Clause 6.6.3.1 (5.6.3): adds attributes to an entity; those it has are overwritten, unless noOverwrite.
+
+    204; 207 where some were left as they were; 404 where there is no such entity.
+    """
+    only_new = "noOverwrite" in read_options(ask, "noOverwrite")
+    return await _write(ask, Op.APPEND_NEW if only_new else Op.APPEND)
+
+
+async def update_attributes(ask: Ask) -> Answer:
+    """Clause 6.6.3.2 (5.6.2): overwrites attributes that the entity has.
+
+    204; 207 where it has some of them not; 404 where there is no such entity.
+    """
+    return await _write(ask, Op.UPDATE)
+
+
+async def _write(ask: Ask, op: Op) -> Answer:
+    grant = ask.decide("write")
+    entity_id = ask.uri(0, "the entity id")
+    body, context = await read_object(ask)
+    doc = expand_fragment(body, context)
+    check_same_id(doc, entity_id)
+    if not doc["attrs"] and not doc.keys() & {"type", "scope", "expiresAt"}:
+        raise BadRequestData("the fragment holds nothing to write")
+    await check_type(ask, entity_id, context, grant)
+    return update_answer(await apply_one(ask, Change(op, entity_id, doc)))
+
+
+async def partial_update(ask: Ask) -> Answer:
+    """Clause 6.7.3.1 (5.6.4): overwrites members of one attribute instance; the body's datasetId says of which.
+
+    204; 404 where there is no such entity or instance.
+    """
+    grant = ask.decide("write")
+    entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
+    body, context = await read_object(ask)
+    if not body:
+        raise BadRequestData("the fragment holds nothing to write")
+    iri = context.expand(name)
+    instance = expand_partial(body, context.into(name))
+    await check_type(ask, entity_id, context, grant)
+    dataset = instance.get("datasetId", "")
+    change = Change(Op.PARTIAL_UPDATE, entity_id, {"attrs": {iri: [instance]}}, attribute=iri, dataset=dataset)
+    await apply_one(ask, change)
+    return done()
+
+
+async def replace_attribute(ask: Ask) -> Answer:
+    """Clause 6.7.3.3 (5.6.19): replaces one attribute instance whole; the body's datasetId says which.
+
+    204; 404 where there is no such entity or instance.
+    """
+    grant = ask.decide("write")
+    entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
+    body, context = await read_object(ask)
+    iri = context.expand(name)
+    instances = expand_attribute(name, body, context)
+    await check_type(ask, entity_id, context, grant)
+    outcome = await apply_one(ask, Change(Op.UPDATE, entity_id, {"attrs": {iri: instances}}))
+    if outcome.not_updated:
+        raise ResourceNotFound(f"entity {entity_id} has no such instance of the attribute {name}")
+    return done()
+
+
+async def delete_attribute(ask: Ask) -> Answer:
+    """Clause 6.7.3.2 (5.6.5): deletes the default instance of an attribute, that of datasetId, or all (deleteAll).
+
+    204; 404 where there is no such entity or instance. The scope of an entity is deleted in the same way.
+    """
+    grant = ask.decide("write")
+    entity_id, name = ask.uri(0, "the entity id"), ask.names[1]
+    context = await request_context(ask)
+    every, dataset = read_which(ask.query)
+    await check_type(ask, entity_id, context, grant)
+    if name == "scope":
+        return await _delete_scope(ask, entity_id, grant)
+    iri = context.expand(check_name(name))
+    await apply_one(ask, Change(Op.DELETE_ATTRIBUTE, entity_id, attribute=iri, dataset=dataset, every=every))
+    return done()
+
+
+async def _delete_scope(ask: Ask, entity_id: str, grant: Grant) -> Answer:
+    doc = await standing(ask, entity_id, grant)
+    if not doc.get("scope"):
+        raise ResourceNotFound(f"entity {entity_id} has no scope")
+    await apply_one(ask, Change(Op.MERGE, entity_id, {"scope": [NGSI_LD_NULL], "attrs": {}}))
+    return done()
+
+
+def read_options(ask: Ask, *known: str) -> list[str]:
+    """The values of `options`; InvalidRequest for one that the operation does not have."""
+    given = split_list(ask.query.get("options", ""))
+    for one in given:
+        if one not in known:
+            raise InvalidRequest(f"options has {one[:64]!r}; this operation takes {', '.join(known)}")
+    return given
+
+
+_ATTRIBUTE_TYPE = frozenset({"type"})
+RESOURCES = (
+    Resource(
+        "/entities/{entityId}/attrs",
+        {
+            "POST": Operation(append_attributes, frozenset({"options", "type"})),
+            "PATCH": Operation(update_attributes, _ATTRIBUTE_TYPE),
+        },
+    ),
+    Resource(
+        "/entities/{entityId}/attrs/{attrId}",
+        {
+            "PATCH": Operation(partial_update, _ATTRIBUTE_TYPE),
+            "PUT": Operation(replace_attribute, _ATTRIBUTE_TYPE),
+            "DELETE": Operation(delete_attribute, frozenset({"type", "datasetId", "deleteAll"})),
+        },
+    ),
+)

@@ -1,0 +1,184 @@
+"""Entities: create, query, retrieve, replace, merge, delete (clauses 6.4 and 6.5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kumihimo.base.errors import BadRequestData, ResourceNotFound
+from kumihimo.base.jsontext import parse as parse_json
+from kumihimo.base.times import parse
+from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.expand import expand_entity, expand_fragment
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.platform.ngsild.answers import ENTITIES, GEO_JSON, Answer, choose_media, created, done, represent_bytes
+from kumihimo.platform.ngsild.asks import Ask
+from kumihimo.platform.ngsild.bodies import read_object, request_context
+from kumihimo.platform.ngsild.outcomes import apply_one, check_type, require_type, standing, standing_text
+from kumihimo.platform.ngsild.parameters import (
+    FORM,
+    GEO,
+    PAGE,
+    PROJECTION,
+    SELECTION,
+    Projection,
+    check_local,
+    read_form,
+    read_projection,
+    read_query,
+)
+from kumihimo.platform.ngsild.purge import PURGE
+from kumihimo.platform.ngsild.shapes import make_shape, selecting, texts_answer
+from kumihimo.platform.ngsild.table import PREFIX, Operation, Resource
+
+
+async def create_entity(ask: Ask) -> Answer:
+    """Clause 6.4.3.1 (5.6.1): creates an entity.
+
+    201 with its address; 409 where it exists.
+    """
+    ask.decide("write")
+    body, context = await read_object(ask)
+    doc = expand_entity(body, context)
+    await apply_one(ask, Change(Op.CREATE, doc["id"], doc))
+    return created(f"{PREFIX}/entities", doc["id"])
+
+
+async def query_entities(ask: Ask) -> Answer:
+    """Clause 6.4.3.2 (5.7.2): finds entities by type, id, attributes, q, place and scope.
+
+    200 with a page of them, links to the pages beside it, and the count where it was asked for.
+    """
+    grant = ask.decide("read")
+    media = choose_media(ask.headers.get("accept", ""), ENTITIES)
+    form = read_form(ask.query)
+    context = await request_context(ask)
+    projection = read_projection(ask.query, context)
+    shape = make_shape(ask, context, grant, media, form, projection)
+    query = read_query(ask.query, context, grant, selecting(projection, context))
+    return texts_answer(ask, await ask.face.broker.find_texts(ask.tenant, query), shape)
+
+
+async def retrieve_entity(ask: Ask) -> Answer:
+    """Clause 6.5.3.1 (5.7.1): gives one entity.
+
+    404 where there is none, or where it has none of the members that were asked for.
+    """
+    grant = ask.decide("read")
+    media = choose_media(ask.headers.get("accept", ""), ENTITIES)
+    form = read_form(ask.query)
+    entity_id = ask.uri(0, "the entity id")
+    check_local(ask.query)
+    context = await request_context(ask)
+    projection = read_projection(ask.query, context)
+    shape = make_shape(ask, context, grant, media, form, projection)
+    stored = await standing_text(ask, entity_id, grant)
+    if shape.media != GEO_JSON and projection == Projection() and "type" not in ask.query:
+        body = shape.written(stored, ask.tenant, ask.face.remembered)
+        return represent_bytes(body, context, media, bare=shape.bare)
+    doc = parse_json(stored)
+    require_type(doc, ask, context)
+    value = shape.one(doc)
+    _check_left(doc, projection, value)
+    return shape.answer(value)
+
+
+def _check_left(doc: EntityDoc, projection: Projection, value: Any) -> None:
+    """Clause 5.7.1.4: an entity of which nothing that was asked for is left is not found."""
+    if projection.attrs and not any(name in doc["attrs"] for name in projection.attrs):
+        raise ResourceNotFound(f"entity {doc['id']} has none of the attributes asked for")
+    if not value or value.get("properties") == {}:
+        raise ResourceNotFound(f"entity {doc['id']} has none of the members asked for")
+
+
+async def _read_fragment(ask: Ask, entity_id: str) -> tuple[EntityDoc, Context]:
+    """The body as a fragment of this entity, in the form that the query names, and its @context."""
+    body, context = await read_object(ask)
+    form = read_form(ask.query)
+    doc = expand_fragment(body, context, simplified=form.name == "simplified")
+    check_same_id(doc, entity_id)
+    return doc, context
+
+
+async def replace_entity(ask: Ask) -> Answer:
+    """Clause 6.5.3.3 (5.6.18): replaces an entity that exists, whole.
+
+    204; 404 where there is none. The id may be left out of the body; the type may too, and stays then.
+    """
+    grant = ask.decide("write")
+    entity_id = ask.uri(0, "the entity id")
+    doc, context = await _read_fragment(ask, entity_id)
+    await check_type(ask, entity_id, context, grant)
+    if "type" not in doc:
+        doc["type"] = (await standing(ask, entity_id, grant))["type"]
+    doc["id"] = entity_id
+    await apply_one(ask, Change(Op.REPLACE, entity_id, doc))
+    return done()
+
+
+async def merge_entity(ask: Ask) -> Answer:
+    """Clause 6.5.3.4 (5.6.17): merges a fragment into an entity, in depth; the NGSI-LD Null deletes.
+
+    204; 404 where there is no such entity.
+    """
+    grant = ask.decide("write")
+    entity_id = ask.uri(0, "the entity id")
+    doc, context = await _read_fragment(ask, entity_id)
+    observe(doc, ask.query.get("observedAt", ""))
+    await check_type(ask, entity_id, context, grant)
+    await apply_one(ask, Change(Op.MERGE, entity_id, doc))
+    return done()
+
+
+async def delete_entity(ask: Ask) -> Answer:
+    """Clause 6.5.3.2 (5.6.6): deletes an entity.
+
+    204; 404 where there is none.
+    """
+    grant = ask.decide("write")
+    entity_id = ask.uri(0, "the entity id")
+    context = await request_context(ask)
+    await check_type(ask, entity_id, context, grant)
+    await apply_one(ask, Change(Op.DELETE, entity_id))
+    return done()
+
+
+def check_same_id(doc: EntityDoc, entity_id: str) -> None:
+    """BadRequestData where a fragment names another entity than the path."""
+    if doc.get("id", entity_id) != entity_id:
+        raise BadRequestData(f"the body is of entity {doc['id']}, the path of {entity_id}")
+
+
+def observe(doc: EntityDoc, moment: str) -> None:
+    """The `observedAt` parameter of a merge: for every attribute instance that has none of its own (5.6.17)."""
+    if not moment:
+        return
+    try:
+        parse(moment)
+    except ValueError as problem:
+        raise BadRequestData(f"observedAt: {problem}") from problem
+    for instances in doc["attrs"].values():
+        for instance in instances:
+            instance.setdefault("observedAt", moment)
+
+
+READING = PROJECTION | FORM | {"geometryProperty", "type"}
+RESOURCES = (
+    Resource(
+        "/entities",
+        {
+            "POST": Operation(create_entity, creates=True),
+            "GET": Operation(query_entities, SELECTION | GEO | PAGE | READING),
+            "DELETE": PURGE,
+        },
+    ),
+    Resource(
+        "/entities/{entityId}",
+        {
+            "GET": Operation(retrieve_entity, READING),
+            "PUT": Operation(replace_entity, frozenset({"type", "options", "format"})),
+            "PATCH": Operation(merge_entity, frozenset({"type", "options", "format", "observedAt"})),
+            "DELETE": Operation(delete_entity, frozenset({"type"})),
+        },
+    ),
+)

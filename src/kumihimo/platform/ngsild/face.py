@@ -1,0 +1,36 @@
+"""What the handlers of the face stand on: the rooms below, bound by the wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from kumihimo.base.clock import Clock
+from kumihimo.base.jsontext import MAX_BODY
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.delivery.door import Delivery
+from kumihimo.platform.history.query import History
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.ngsild.remembered import Remembered
+from kumihimo.storage.database import Database
+
+
+@dataclass(slots=True)
+class Face:
+    """The rooms that a request is answered from.
+
+    open_house lets writes make their tenant (make_tenant); max_body is in bytes; remembered is what was rendered.
+    """
+
+    database: Database
+    clock: Clock
+    broker: Broker
+    history: History
+    delivery: Delivery
+    contexts: Contexts
+    access: Access
+    open_house: bool
+    make_tenant: Callable[[str], Awaitable[None]]
+    max_body: int = MAX_BODY
+    remembered: Remembered = field(default_factory=Remembered)

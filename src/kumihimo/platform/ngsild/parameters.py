@@ -1,0 +1,288 @@
+"""Query parameters → the broker's query model and the form of the answer (clauses 4.9 to 4.21 and 6.3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from kumihimo.base.errors import BadRequestData, InvalidRequest, TooManyResults
+from kumihimo.platform.access.decide import Grant
+from kumihimo.platform.broker.models import GeoQuery, QNode, QTerm, Query, TypeNode
+from kumihimo.platform.broker.parse import check_pattern, parse_geo, parse_q, parse_types
+from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.instance import DEFAULT_DATASET
+from kumihimo.platform.jsonld.names import is_name
+from kumihimo.platform.ngsild.asks import check_uri
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 20
+MAX_IDS = 1000
+MAX_NAMES = 100
+MAX_SELECTORS = 100
+
+COMMON = frozenset({"local"})
+"""`local` asks for this broker's own entities only, which all are until there are registrations."""
+PROJECTION = frozenset({"attrs", "pick", "omit", "datasetId"})
+FORM = frozenset({"options", "format", "lang"})
+GEO = frozenset({"georel", "geometry", "coordinates", "geoproperty"})
+PAGE = frozenset({"limit", "offset", "count", "after"})
+SELECTION = frozenset({"id", "type", "idPattern", "q", "scopeQ"}) | GEO
+
+LATER = frozenset(
+    {
+        "aggrMethods",
+        "aggrPeriodDuration",
+        "collation",
+        "containedBy",
+        "csf",
+        "entityMap",
+        "expandValues",
+        "join",
+        "joinLevel",
+        "jsonKeys",
+        "orderBy",
+        "orderFrom",
+        "via",
+    }
+)
+"""Parameters of the specification that are not handled yet: refused as such, never ignored."""
+
+MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt", "deletedAt", "@context"})
+"""Members of an entity that are no attributes."""
+
+FormName = Literal["normalized", "concise", "simplified"]
+_FORMS: dict[str, FormName] = {
+    "normalized": "normalized",
+    "concise": "concise",
+    "simplified": "simplified",
+    "keyValues": "simplified",
+}
+_INTEGER = re.compile(r"\d{1,18}\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is to look (clause 6.3.7 and 6.3.11)."""
+
+    name: FormName
+    sys_attrs: bool
+    lang: str
+    temporal_values: bool = False
+
+
+def read_form(query: Mapping[str, str], *, temporal: bool = False) -> Form:
+    """`format` and `options`; format goes before what options say. InvalidRequest for a value that there is not."""
+    forms: dict[str, FormName] = {**_FORMS, "temporalValues": "simplified"} if temporal else _FORMS
+    name = query.get("format", "")
+    if name and name not in forms:
+        raise InvalidRequest(f"format {name[:64]!r} is none of {', '.join(forms)}")
+    options = split_list(query.get("options", ""))
+    for option in options:
+        if option not in forms and option not in ("sysAttrs", "count"):
+            raise InvalidRequest(f"options has {option[:64]!r}; there are {', '.join(forms)}, sysAttrs and count")
+    name = name or next((option for option in options if option in forms), "normalized")
+    lang = query.get("lang", "")
+    return Form(forms[name], "sysAttrs" in options, lang, name in ("temporalValues", "simplified", "keyValues"))
+
+
+def split_list(text: str) -> list[str]:
+    """The parts of a comma-separated list, blanks around them dropped."""
+    return [part.strip() for part in text.split(",")] if text else []
+
+
+def read_flag(query: Mapping[str, str], name: str) -> bool:
+    """`true` or `false`; false where it is not given. BadRequestData for anything else."""
+    value = query.get(name, "false")
+    if value not in ("true", "false"):
+        raise BadRequestData(f"{name} is {value[:32]!r}; use true or false")
+    return value == "true"
+
+
+def read_which(query: Mapping[str, str]) -> tuple[bool, str]:
+    """Which instances of an attribute a deletion means: all (deleteAll), or those of datasetId ("" is the default)."""
+    every, dataset = read_flag(query, "deleteAll"), query.get("datasetId", "")
+    if dataset:
+        check_uri(dataset, "datasetId")
+    if every and dataset:
+        raise BadRequestData("deleteAll and datasetId exclude each other")
+    return every, dataset
+
+
+def check_local(query: Mapping[str, str]) -> None:
+    """`local` must be a flag; and false contradicts the type "*" (clause 4.17)."""
+    read_flag(query, "local")
+    if query.get("type") == "*" and query.get("local") == "false":
+        raise BadRequestData("type=* selects this broker's own entities; leave local=false away")
+
+
+def read_integer(query: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number from 0; BadRequestData for anything else."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not _INTEGER.match(text):
+        raise BadRequestData(f"{name} is {text[:32]!r}; use a whole number from 0")
+    return int(text)
+
+
+def is_counted(query: Mapping[str, str]) -> bool:
+    """Whether the total is asked for: count=true, or the older options=count."""
+    return read_flag(query, "count") or "count" in split_list(query.get("options", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a result (clause 6.3.10). after is a cursor and goes before offset."""
+
+    limit: int
+    offset: int
+    after: str
+    count: bool
+
+
+def read_page(query: Mapping[str, str]) -> Page:
+    """limit, offset, count; TooManyResults for a limit above the greatest, BadRequestData for one that is none."""
+    limit = read_integer(query, "limit", DEFAULT_LIMIT)
+    count = is_counted(query)
+    if limit > MAX_LIMIT:
+        raise TooManyResults(f"limit is {limit}; at most {MAX_LIMIT} are given at once, follow the Link headers")
+    if limit == 0 and not count:
+        raise BadRequestData("limit=0 is for count=true only (clause 6.3.13)")
+    return Page(limit, read_integer(query, "offset", 0), query.get("after", ""), count)
+
+
+def check_name(name: str) -> str:
+    """The name itself where an attribute may have it (clause 4.6.2); BadRequestData otherwise."""
+    if name in MEMBERS or not is_name(name):
+        raise BadRequestData(f"{name[:64]!r} is no attribute name")
+    return name
+
+
+def expand_names(names: list[str], context: Context) -> tuple[str, ...]:
+    """Attribute names as the store has them."""
+    if len(names) > MAX_NAMES:
+        raise BadRequestData(f"{len(names)} attributes are named; at most {MAX_NAMES} are taken")
+    return tuple(context.expand(check_name(name)) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Which members an answer keeps (clause 4.21): as named in the request.
+
+    attrs: only entities with one of these (expanded), and of their attributes only these. datasets: of these the
+    instances with these datasetIds only.
+    """
+
+    attrs: tuple[str, ...] = ()
+    pick: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()
+    datasets: frozenset[str] | None = None
+
+
+def read_projection(query: Mapping[str, str], context: Context) -> Projection:
+    """attrs, pick and omit; BadRequestData where they contradict one another or hold no names."""
+    attrs = expand_names(split_list(query.get("attrs", "")), context)
+    projection = make_projection(attrs, _members(query.get("pick", "")), _members(query.get("omit", "")))
+    return replace(projection, datasets=check_datasets(split_list(query.get("datasetId", ""))))
+
+
+def check_datasets(given: list[str]) -> frozenset[str] | None:
+    """The datasetIds of the instances to show, "" for the default one ("@none"); None, for all, where none is given."""
+    if not given:
+        return None
+    return frozenset("" if one == DEFAULT_DATASET else check_uri(one, "datasetId") for one in given)
+
+
+def make_projection(attrs: tuple[str, ...], pick: tuple[str, ...], omit: tuple[str, ...]) -> Projection:
+    """The projection; BadRequestData where its parts contradict one another."""
+    if attrs and (pick or omit):
+        raise BadRequestData("attrs goes with neither pick nor omit; use pick and omit alone")
+    both = sorted(set(pick) & set(omit))
+    if both:
+        raise BadRequestData(f"{both[0]!r} is in pick and in omit")
+    return Projection(attrs, pick, omit)
+
+
+def _members(text: str) -> tuple[str, ...]:
+    return check_members([part.strip() for part in re.split(r"[,|]", text)]) if text else ()
+
+
+def check_members(names: list[str]) -> tuple[str, ...]:
+    """Names of entity members as pick and omit take them; BadRequestData for a linked entity's, which need join."""
+    if len(names) > MAX_NAMES:
+        raise BadRequestData(f"{len(names)} members are named; at most {MAX_NAMES} are taken")
+    for name in names:
+        if "{" in name or "}" in name:
+            raise BadRequestData(f"{name[:64]!r} reaches into a linked entity, which needs join; join is not given")
+        if name not in MEMBERS:
+            check_name(name)
+    return tuple(names)
+
+
+def read_geo(query: Mapping[str, Any], context: Context) -> GeoQuery | None:
+    """georel, geometry, coordinates, geoproperty (clause 4.10): all that are needed, or none."""
+    given = [name for name in ("georel", "geometry", "coordinates") if query.get(name)]
+    if not given:
+        if query.get("geoproperty"):
+            raise BadRequestData("geoproperty needs georel, geometry and coordinates")
+        return None
+    if len(given) < 3:
+        raise BadRequestData(f"a geo-query needs georel, geometry and coordinates; given is {', '.join(given)}")
+    name = query.get("geoproperty") or "location"
+    return parse_geo(query["georel"], query["geometry"], query["coordinates"], name, context.expand)
+
+
+def read_ids(text: str) -> tuple[str, ...]:
+    """Entity ids of a list; BadRequestData for one that is no URI."""
+    ids = tuple(check_uri(one, "id") for one in split_list(text))
+    if len(ids) > MAX_IDS:
+        raise BadRequestData(f"{len(ids)} ids are given; at most {MAX_IDS} are taken")
+    return ids
+
+
+def read_types(text: str, expand: Callable[[str], str]) -> TypeNode | None:
+    """A type selection (clause 4.17); None for "*" and where there is none."""
+    return parse_types(text, expand) if text and text != "*" else None
+
+
+def refuse_wide(query: Mapping[str, Any]) -> None:
+    """Clause 5.7.2.4: a query needs a type, an attribute, q or a geo-query, unless it is local."""
+    if any(query.get(name) for name in ("type", "attrs", "q", "georel")) or query.get("local") in ("true", True):
+        return
+    raise BadRequestData("the query is too wide: give type, attrs, q or georel, or local=true (clause 5.7.2.4)")
+
+
+def names_attribute(node: QNode) -> bool:
+    """Whether q asks of an attribute, and not of what every entity has (clause 5.7.2.4)."""
+    if isinstance(node, QTerm):
+        return bool(node.path.attributes)
+    return any(names_attribute(part) for part in node.parts)
+
+
+def read_query(query: Mapping[str, str], context: Context, grant: Grant, attrs: tuple[str, ...]) -> Query:
+    """The broker's query for what the parameters select."""
+    check_local(query)
+    refuse_wide(query)
+    page = read_page(query)
+    text = query.get("q", "")
+    q = parse_q(text, context.expand) if text else None
+    if q is not None and not names_attribute(q):
+        refuse_wide({**query, "q": ""})
+    pattern = query.get("idPattern", "")
+    return Query(
+        restriction=grant.restriction,
+        visible=grant.visible,
+        types=read_types(query.get("type", ""), context.expand_type),
+        ids=read_ids(query.get("id", "")),
+        id_pattern=check_pattern(pattern) if pattern else "",
+        attrs=attrs,
+        q=q,
+        geo=read_geo(query, context),
+        scope_q=query.get("scopeQ", ""),
+        limit=page.limit,
+        offset=0 if page.after else page.offset,
+        after=page.after,
+        count=page.count,
+    )

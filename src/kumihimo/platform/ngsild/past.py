@@ -1,0 +1,125 @@
+"""Writing into the past: the temporal evolution of entities (clauses 6.18 to 6.22), apart from their current state."""
+
+from __future__ import annotations
+
+from kumihimo.base.errors import BadRequestData
+from kumihimo.platform.history import change
+from kumihimo.platform.jsonld.expand import expand_partial, expand_temporal
+from kumihimo.platform.ngsild.answers import Answer, created, done
+from kumihimo.platform.ngsild.asks import Ask
+from kumihimo.platform.ngsild.bodies import read_object, request_context
+from kumihimo.platform.ngsild.entities import check_same_id
+from kumihimo.platform.ngsild.parameters import check_name, read_which
+from kumihimo.platform.ngsild.table import PREFIX, Operation, Resource
+
+
+async def upsert_temporal(ask: Ask) -> Answer:
+    """Clause 6.18.3.1 (5.6.11): adds to the temporal evolution of an entity, which comes to be where there is none.
+
+    201 with its address, 204 where it was there.
+    """
+    ask.decide("write")
+    body, context = await read_object(ask)
+    doc = expand_temporal(body, context)
+    if "id" not in doc:
+        raise BadRequestData("the entity has no id")
+    now = ask.face.clock.now()
+    made = await ask.face.database.write(ask.tenant, lambda tx: change.upsert_tx(tx, doc, now))
+    return created(f"{PREFIX}/temporal/entities", doc["id"]) if made else done()
+
+
+async def delete_temporal(ask: Ask) -> Answer:
+    """Clause 6.19.3.2 (5.6.16): deletes the temporal evolution of an entity; its current state stays.
+
+    204; 404 where there is none.
+    """
+    ask.decide("write")
+    entity_id = ask.uri(0, "the entity id")
+    await ask.face.database.write(ask.tenant, lambda tx: change.erase_tx(tx, entity_id))
+    return done()
+
+
+async def append_temporal(ask: Ask) -> Answer:
+    """Clause 6.20.3.1 (5.6.12): adds instances of attributes to the temporal evolution of an entity.
+
+    204; 404 where there is none.
+    """
+    ask.decide("write")
+    entity_id = ask.uri(0, "the entity id")
+    body, context = await read_object(ask)
+    doc = expand_temporal(body, context)
+    check_same_id(doc, entity_id)
+    if not doc["attrs"]:
+        raise BadRequestData("the fragment holds no attribute")
+    now = ask.face.clock.now()
+    await ask.face.database.write(ask.tenant, lambda tx: change.append_tx(tx, entity_id, doc["attrs"], now))
+    return done()
+
+
+async def delete_temporal_attribute(ask: Ask) -> Answer:
+    """Clause 6.21.3.1 (5.6.13): deletes the default instances of an attribute, those of datasetId, or all (deleteAll).
+
+    204; 404 where there is no such entity or it never had them.
+    """
+    ask.decide("write")
+    entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
+    context = await request_context(ask)
+    every, dataset = read_which(ask.query)
+    iri = context.expand(name)
+    await ask.face.database.write(
+        ask.tenant, lambda tx: change.erase_attribute_tx(tx, entity_id, iri, dataset, every=every)
+    )
+    return done()
+
+
+async def modify_instance(ask: Ask) -> Answer:
+    """Clause 6.22.3.1 (5.6.14): changes members of one instance in the temporal evolution of an entity.
+
+    204; 404 where there is no such instance.
+    """
+    ask.decide("write")
+    entity_id, name, instance_id = _instance(ask)
+    body, context = await read_object(ask)
+    if not body:
+        raise BadRequestData("the fragment holds nothing to write")
+    iri = context.expand(name)
+    fragment = expand_partial(body, context.into(name))
+    now = ask.face.clock.now()
+    await ask.face.database.write(
+        ask.tenant, lambda tx: change.modify_tx(tx, entity_id, iri, instance_id, fragment, now)
+    )
+    return done()
+
+
+async def delete_instance(ask: Ask) -> Answer:
+    """Clause 6.22.3.2 (5.6.15): deletes one instance from the temporal evolution of an entity.
+
+    204; 404 where there is no such instance.
+    """
+    ask.decide("write")
+    entity_id, name, instance_id = _instance(ask)
+    context = await request_context(ask)
+    iri = context.expand(name)
+    await ask.face.database.write(ask.tenant, lambda tx: change.erase_instance_tx(tx, entity_id, iri, instance_id))
+    return done()
+
+
+def _instance(ask: Ask) -> tuple[str, str, str]:
+    return ask.uri(0, "the entity id"), check_name(ask.names[1]), ask.uri(2, "the instance id")
+
+
+TEMPORAL_ENTITIES = {"POST": Operation(upsert_temporal, creates=True)}
+"""What stands beside the query at /temporal/entities."""
+TEMPORAL_ENTITY = {"DELETE": Operation(delete_temporal)}
+"""What stands beside the retrieval at /temporal/entities/{entityId}."""
+RESOURCES = (
+    Resource("/temporal/entities/{entityId}/attrs", {"POST": Operation(append_temporal)}),
+    Resource(
+        "/temporal/entities/{entityId}/attrs/{attrId}",
+        {"DELETE": Operation(delete_temporal_attribute, frozenset({"datasetId", "deleteAll"}))},
+    ),
+    Resource(
+        "/temporal/entities/{entityId}/attrs/{attrId}/{instanceId}",
+        {"PATCH": Operation(modify_instance), "DELETE": Operation(delete_instance)},
+    ),
+)

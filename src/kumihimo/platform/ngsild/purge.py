@@ -1,0 +1,62 @@
+"""Purging: many entities, or some of their attributes, are taken away by a query (clause 6.4.3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kumihimo.base.errors import BadRequestData
+from kumihimo.platform.broker.models import Change, Op, Outcome
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.platform.ngsild.answers import Answer, done, plain
+from kumihimo.platform.ngsild.asks import Ask
+from kumihimo.platform.ngsild.bodies import request_context
+from kumihimo.platform.ngsild.parameters import SELECTION, expand_names, read_query, split_list
+from kumihimo.platform.ngsild.table import Operation
+
+STEP = 500
+"""How many entities are read and changed in one transaction."""
+
+
+async def purge_entities(ask: Ask) -> Answer:
+    """Clause 6.4.3.3 (5.6.21): deletes the entities that a query selects; with keep or drop, only their attributes.
+
+    204; 207 where some could not be deleted. What is named by `drop` goes, or all but what is named by `keep`.
+    """
+    grant = ask.decide("write")
+    context = await request_context(ask)
+    keep = expand_names(split_list(ask.query.get("keep", "")), context)
+    drop = expand_names(split_list(ask.query.get("drop", "")), context)
+    if keep and drop:
+        raise BadRequestData("keep and drop exclude each other")
+    attrs = expand_names(split_list(ask.query.get("attrs", "")), context)
+    query = replace(read_query(ask.query, context, grant, attrs), limit=STEP)
+    refused: list[Outcome] = []
+    success: list[str] = []
+    while True:
+        found = await ask.face.broker.find(ask.tenant, query)
+        outcomes = await ask.face.broker.apply(ask.call, _changes(found.entities, keep, drop))
+        refused += [one for one in outcomes if one.problem is not None and one.problem.status != 404]
+        success += [one.id for one in outcomes if one.problem is None]
+        if not found.after:
+            break
+        query = replace(query, after=found.after)
+    if not refused:
+        return done()
+    errors = [{"entityId": one.id, "error": one.problem.document()} for one in refused if one.problem is not None]
+    return plain(207, {"success": list(dict.fromkeys(success)), "errors": errors})
+
+
+def _changes(entities: Sequence[EntityDoc], keep: Sequence[str], drop: Sequence[str]) -> list[Change]:
+    """What takes away what is asked for; entities are as the caller may see them."""
+    if not keep and not drop:
+        return [Change(Op.DELETE, doc["id"]) for doc in entities]
+    return [
+        Change(Op.DELETE_ATTRIBUTE, doc["id"], attribute=name, every=True)
+        for doc in entities
+        for name in doc["attrs"]
+        if (name in drop if drop else name not in keep)
+    ]
+
+
+PURGE = Operation(purge_entities, SELECTION | {"attrs", "keep", "drop"})

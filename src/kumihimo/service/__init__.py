@@ -1,0 +1,1 @@
+"""Floor: サービス(データ流通)層, what people use."""

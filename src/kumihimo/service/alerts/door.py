@@ -1,0 +1,374 @@
+"""The room's door: raise, escalate, ease, close, list, decide, follow."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from kumihimo.base import times
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import BadRequestData, NonexistentTenant, Problem, ResourceNotFound
+from kumihimo.base.ids import new_id, new_token
+from kumihimo.base.ports import Act, Bus, Command, CommandOutcome, screens_topic
+from kumihimo.platform.broker.models import Change, Outcome
+from kumihimo.service.alerts import store
+from kumihimo.service.alerts.mirror import alert_change
+from kumihimo.service.alerts.models import (
+    FINAL,
+    Alert,
+    AlreadyDecided,
+    Content,
+    Decision,
+    Event,
+    EventKind,
+    Proposal,
+    Step,
+    Verdict,
+)
+from kumihimo.storage.database import Database, Tx
+
+logger = logging.getLogger(__name__)
+Apply = Callable[[Call, Sequence[Change]], Awaitable[list[Outcome]]]
+MAX_WORDS = 2000
+MIRROR_SECONDS = 5.0
+"""How long an alert that could not be mirrored waits to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a rule saw: the subject stands at this severity (0: no alert needed) since a reading of observed_at."""
+
+    source: str
+    subject: str
+    severity: int
+    observed_at: int
+    content: Content
+
+    @property
+    def key(self) -> str:
+        """The sighting's identity: the same subject, level and reading never act twice."""
+        return f"{self.subject}|{self.severity}|{self.observed_at}"
+
+
+class Alerts:
+    """Alerts of all tenants. apply mirrors each alert as an NGSI-LD Alert entity; without it there is no mirror."""
+
+    def __init__(self, database: Database, clock: Clock, bus: Bus, act: Act, apply: Apply | None = None) -> None:
+        self._database = database
+        self._clock = clock
+        self._bus = bus
+        self._act = act
+        self._apply = apply
+        self._pending: set[str] | None = None
+        self._unmirrored: dict[tuple[str, str], Call] = {}
+
+    def _now(self) -> int:
+        return times.micros(self._clock.now())
+
+    async def sight(self, call: Call, sighting: Sighting) -> Alert | None:
+        """Takes what a rule saw: raises, escalates (a new stage, to be decided anew), eases or closes the subject's
+        one open alert. The alert after it; None where nothing had to be done, was done before, or is older than
+        what is known.
+        """
+        now = self._now()
+
+        async def work(tx: Tx) -> Alert | None:
+            return await _sight_tx(tx, sighting, now)
+
+        alert = await self._database.write(call.tenant, work)
+        if alert is not None:
+            await self._tell(call, alert)
+        return alert
+
+    async def _tell(self, call: Call, alert: Alert) -> None:
+        """Tells open pages, and mirrors the alert. What is committed stands, so that a mirror that fails raises
+        nothing: it is told of in the log and tried again by `mirror_again`.
+        """
+        self._bus.publish(screens_topic(call.tenant))
+        if self._apply is None:
+            return
+        mirrored = replace(call, actor=Actor("system", "alerts"), cause=call.cause or f"alert:{alert.id}")
+        try:
+            await self._mirror(self._apply, mirrored, alert)
+        except Exception:
+            logger.exception("alert not mirrored; it is tried again", extra={"alert": alert.id, "tenant": call.tenant})
+            self._unmirrored[call.tenant, alert.id] = mirrored
+            return
+        self._unmirrored.pop((call.tenant, alert.id), None)
+
+    @staticmethod
+    async def _mirror(apply: Apply, call: Call, alert: Alert) -> None:
+        [outcome] = await apply(call, [alert_change(alert)])
+        if outcome.problem is not None:
+            logger.error("alert not mirrored", extra={"alert": alert.id, "problem": outcome.problem.detail})
+
+    async def mirror_again(self) -> int:
+        """Mirrors, as they are now, the alerts that could not be mirrored when they changed; how many still wait.
+
+        A tenant that fails again is left alone until the next call.
+        """
+        failing: set[str] = set()
+        for (tenant, alert_id), call in list(self._unmirrored.items()):
+            if tenant in failing or self._apply is None:
+                continue
+            try:
+                alert = await self.get(tenant, alert_id)
+                await self._mirror(self._apply, call, alert)
+                if (await self.get(tenant, alert_id)).version == alert.version:  # else it changed meanwhile
+                    self._unmirrored.pop((tenant, alert_id), None)
+            except (NonexistentTenant, ResourceNotFound):
+                self._unmirrored.pop((tenant, alert_id), None)
+            except Exception as problem:  # noqa: BLE001 - it was told of with its trace when it failed first
+                logger.debug("alert not mirrored yet", extra={"alert": alert_id, "why": str(problem)})
+                failing.add(tenant)
+        return len(self._unmirrored)
+
+    async def run(self) -> None:
+        """Tries mirrors that failed again every few seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(MIRROR_SECONDS)
+            await self.mirror_again()
+
+    async def get(self, tenant: str, alert_id: str) -> Alert:
+        """One alert; ResourceNotFound."""
+        found = await self._database.read(tenant, lambda tx: store.alert_tx(tx, alert_id))
+        if found is None:
+            raise ResourceNotFound(f"there is no alert {alert_id!r}")
+        return found
+
+    async def list(self, tenant: str, *, state: str = "", subject: str = "", limit: int = 200) -> list[Alert]:
+        """Alerts: open ones first, of these the undecided first, then by severity and time."""
+        return await self._database.read(tenant, lambda tx: store.alerts_tx(tx, state, subject, limit))
+
+    async def events(self, tenant: str, alert_id: str = "") -> Sequence[Event]:
+        """What happened to an alert, or to all."""
+        return await self._database.read(tenant, lambda tx: store.events_tx(tx, alert_id))
+
+    async def decisions(self, tenant: str, alert_id: str = "", limit: int = 1000) -> Sequence[Decision]:
+        """The decision log, newest first."""
+        return await self._database.read(tenant, lambda tx: store.decisions_tx(tx, alert_id, limit))
+
+    async def decide(self, call: Call, alert_id: str, version: int, verdict: Verdict, reason: str) -> Decision:
+        """Takes a person's decision on the stage that was read at `version`, once; accepting puts the proposed
+        commands before the arbiter with the reason. call.actor is who decides.
+
+        Raises BadRequestData (no reason, no name, no verdict), ResourceNotFound, AlreadyDecided.
+        """
+        words = reason.strip()
+        if not words or len(words) > MAX_WORDS:
+            raise BadRequestData(f"a decision needs a reason of 1 to {MAX_WORDS} characters")
+        if call.actor.kind != "person" or not call.actor.id.strip():
+            raise BadRequestData("a decision needs the name of who decides")
+        if verdict not in ("accepted", "rejected"):
+            raise BadRequestData(f"a decision is accepted or rejected, not {str(verdict)[:40]!r}")
+        now = self._now()
+
+        async def work(tx: Tx) -> tuple[Alert, Decision]:
+            return await _decide_tx(tx, alert_id, version, verdict, words, call.actor.id.strip(), now)
+
+        alert, decision = await self._database.write(call.tenant, work)
+        if self._pending is not None:
+            self._pending.add(call.tenant)
+        decision = await self._put_all(call, decision)
+        await self._tell(call, alert)
+        return decision
+
+    async def _put_all(self, call: Call, decision: Decision) -> Decision:
+        """Puts every command, whatever becomes of writing down how one of them went."""
+        for index, step in enumerate(decision.steps):
+            outcome = await self._put(call, decision, step.proposal)
+            try:
+                decision = await self._set_step(call.tenant, decision, index, outcome)
+            except Exception:
+                logger.exception("step not written", extra={"decision": decision.id, "command": outcome.id})
+                steps = list(decision.steps)
+                steps[index] = _stepped(step, outcome, self._now())
+                decision = replace(decision, steps=tuple(steps))
+        return decision
+
+    async def _put(self, call: Call, decision: Decision, proposal: Proposal) -> CommandOutcome:
+        command = Command(call.tenant, proposal.device, proposal.name, proposal.arguments, decision.reason)
+        try:
+            return await self._act(replace(call, cause=f"decision:{decision.id}"), command)
+        except asyncio.CancelledError:
+            raise
+        except Exception as problem:
+            # The decision stands and must say what became of it, whatever the arbiter met.
+            logger.exception("command not put", extra={"decision": decision.id, "device": proposal.device})
+            return CommandOutcome("", "failed", f"{type(problem).__name__}: {problem}")
+
+    async def _set_step(self, tenant: str, decision: Decision, index: int, outcome: CommandOutcome) -> Decision:
+        now = self._now()
+
+        async def work(tx: Tx) -> tuple[Step, ...]:
+            steps = list(await store.steps_tx(tx, decision.id))
+            steps[index] = _stepped(steps[index], outcome, now)
+            await store.set_steps_tx(tx, decision.id, steps)
+            return tuple(steps)
+
+        return replace(decision, steps=await self._database.write(tenant, work))
+
+    async def follow(self, tenant: str, outcomes: Sequence[CommandOutcome]) -> int:
+        """Writes what became of commands (a device's confirmation, an expiry) into the decisions that sent them.
+        The number of steps that changed.
+        """
+        by_id = {outcome.id: outcome for outcome in outcomes if outcome.id}
+        now = self._now()
+
+        async def work(tx: Tx) -> int:
+            changed = 0
+            for decision in await store.unfinished_tx(tx):
+                steps = tuple(
+                    _stepped(step, by_id[step.command_id], now)
+                    if step.command_id in by_id and step.state not in FINAL
+                    else step
+                    for step in decision.steps
+                )
+                moved = sum(old.state != new.state for old, new in zip(decision.steps, steps, strict=True))
+                if moved:
+                    await store.set_steps_tx(tx, decision.id, steps)
+                    changed += moved
+            return changed
+
+        changed = await self._database.write(tenant, work)
+        if changed:
+            self._bus.publish(screens_topic(tenant))
+        return changed
+
+    async def unfinished(self, tenant: str) -> Sequence[Decision]:
+        """Decisions with a command that has no end yet."""
+        return await self._database.read(tenant, store.unfinished_tx)
+
+    async def pending(self) -> Sequence[str]:
+        """The tenants in which a command may have no end yet: at first all of them, then those that decided since."""
+        if self._pending is None:
+            self._pending = set(await self._database.tenants())
+        found = []
+        for tenant in sorted(self._pending):
+            self._pending.discard(tenant)  # before the look: a decision that is taken meanwhile adds it again
+            try:
+                unfinished = await self.unfinished(tenant)
+            except NonexistentTenant:
+                continue
+            except Problem:  # its store is set aside or away: it stops no other, and is looked at again
+                self._pending.add(tenant)
+                continue
+            if unfinished:
+                self._pending.add(tenant)
+                found.append(tenant)
+        return found
+
+    async def recover(self, call: Call) -> None:
+        """After a start: open alerts are mirrored again, and steps that were never put before the arbiter because the
+        platform ended in between are marked unknown, to be decided by a person, never sent by themselves.
+        """
+        outcome = CommandOutcome("", "failed", "the platform ended before the command was sent; decide anew")
+        now = self._now()
+
+        async def work(tx: Tx) -> None:
+            for decision in await store.unfinished_tx(tx):
+                steps = [
+                    replace(step, state="unknown", detail=outcome.detail, at=now) if step.state == "waiting" else step
+                    for step in decision.steps
+                ]
+                await store.set_steps_tx(tx, decision.id, steps)
+
+        await self._database.write(call.tenant, work)
+        for alert in await self.list(call.tenant, state="open", limit=10_000):
+            await self._tell(call, alert)
+
+
+def _stepped(step: Step, outcome: CommandOutcome, now: int) -> Step:
+    return replace(step, command_id=outcome.id, state=outcome.state, detail=outcome.detail, at=now)
+
+
+async def _sight_tx(tx: Tx, seen: Sighting, now: int) -> Alert | None:
+    if await store.event_known_tx(tx, seen.key) is not None:
+        return None
+    before = await store.open_alert_tx(tx, seen.subject)
+    if before is None:
+        return await _raise_tx(tx, seen, now) if seen.severity > 0 else None
+    if seen.severity == before.severity or seen.observed_at < before.observed_at:
+        return None
+    after = _moved(before, seen, now)
+    if not await store.update_alert_tx(tx, after, before.version):
+        raise AlreadyDecided("the alert changed meanwhile")
+    kind: EventKind = "closed" if after.state == "closed" else "escalated" if after.stage > before.stage else "eased"
+    await store.insert_event_tx(tx, _event(after, kind, seen, now))
+    return after
+
+
+async def _raise_tx(tx: Tx, seen: Sighting, now: int) -> Alert:
+    alert = Alert(
+        new_id("Alert"),
+        seen.source,
+        seen.subject,
+        seen.severity,
+        peak=seen.severity,
+        state="open",
+        stage=1,
+        verdict="undecided",
+        version=1,
+        opened_at=now,
+        changed_at=now,
+        observed_at=seen.observed_at,
+        content=seen.content,
+    )
+    await store.insert_alert_tx(tx, alert)
+    await store.insert_event_tx(tx, _event(alert, "raised", seen, now))
+    return alert
+
+
+def _moved(before: Alert, seen: Sighting, now: int) -> Alert:
+    """The alert after a sighting at another severity. A closed one keeps what was last on it; what a person decided
+    on stays in the decision itself.
+    """
+    climbed = seen.severity > before.severity
+    return replace(
+        before,
+        severity=seen.severity or before.severity,
+        peak=max(before.peak, seen.severity),
+        state="open" if seen.severity else "closed",
+        stage=before.stage + climbed,
+        verdict="undecided" if climbed else before.verdict,
+        version=before.version + 1,
+        changed_at=now,
+        observed_at=seen.observed_at,
+        content=seen.content if seen.severity else before.content,
+    )
+
+
+def _event(alert: Alert, kind: EventKind, seen: Sighting, now: int) -> Event:
+    return Event(alert.id, seen.key, kind, alert.stage, seen.severity, seen.observed_at, now, seen.content)
+
+
+async def _decide_tx(
+    tx: Tx, alert_id: str, version: int, verdict: Verdict, reason: str, who: str, now: int
+) -> tuple[Alert, Decision]:
+    before = await store.alert_tx(tx, alert_id)
+    if before is None:
+        raise ResourceNotFound(f"there is no alert {alert_id!r}")
+    if before.state == "closed":
+        raise AlreadyDecided("this alert is closed: the cause is gone, there is nothing left to decide")
+    if before.verdict != "undecided" or before.version != version:
+        raise AlreadyDecided("this alert was decided, or has changed, since the page was made: read it again")
+    after = replace(before, verdict=verdict, version=version + 1, changed_at=now)
+    if not await store.update_alert_tx(tx, after, version):
+        raise AlreadyDecided("this alert was decided at the same moment by somebody else")
+    decision = Decision(
+        new_token(8),
+        alert_id,
+        before.stage,
+        before.severity,
+        verdict,
+        reason,
+        who,
+        now,
+        before.content,
+        tuple(Step(proposal) for proposal in before.content.proposals) if verdict == "accepted" else (),
+    )
+    await store.insert_decision_tx(tx, decision)
+    return after, decision

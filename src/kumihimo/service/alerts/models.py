@@ -1,0 +1,122 @@
+"""Words of the room: what is put before a person, what the person decided, what followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from kumihimo.base.errors import KUMIHIMO_ERRORS, Problem
+
+AlertState = Literal["open", "closed"]
+Verdict = Literal["undecided", "accepted", "rejected"]
+EventKind = Literal["raised", "escalated", "eased", "closed"]
+StepState = Literal["waiting", "refused", "sent", "confirmed", "failed", "expired", "unknown"]
+FINAL: frozenset[str] = frozenset({"refused", "confirmed", "failed", "expired", "unknown"})
+
+
+class AlreadyDecided(Problem):
+    """The alert was decided, or has changed, since the page was made: read it again."""
+
+    type: ClassVar[str] = KUMIHIMO_ERRORS + "AlreadyDecided"
+    title: ClassVar[str] = "Already decided or changed"
+    status: ClassVar[int] = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reading behind an alert; at in microseconds of recorded time."""
+
+    at: int
+    value: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A step that is proposed: a command for a device, described in each language."""
+
+    device: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    label: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What stands on the alert at one stage.
+
+    title by language; facts are the wing's own figures (JSON values); address and place for whoever must go there.
+    """
+
+    title: Mapping[str, str]
+    place: str = ""
+    attribute: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    proposals: tuple[Proposal, ...] = ()
+    location: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert as it stands. One subject has at most one open alert; each escalation is a stage of it, decided anew.
+
+    severity is the wing's level (1 lowest) now, peak the highest so far; version grows with every change.
+    Moments in microseconds: opened_at and changed_at by the platform's clock, observed_at of the newest reading.
+    """
+
+    id: str
+    source: str
+    subject: str
+    severity: int
+    peak: int
+    state: AlertState
+    stage: int
+    verdict: Verdict
+    version: int
+    opened_at: int
+    changed_at: int
+    observed_at: int
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to an alert."""
+
+    alert_id: str
+    key: str
+    kind: EventKind
+    stage: int
+    severity: int
+    observed_at: int
+    at: int
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A proposed command that was accepted, and where it stands."""
+
+    proposal: Proposal
+    command_id: str = ""
+    state: StepState = "waiting"
+    detail: str = ""
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided what, why, when, on which readings (content), and what followed (steps)."""
+
+    id: str
+    alert_id: str
+    stage: int
+    severity: int
+    verdict: Verdict
+    reason: str
+    who: str
+    at: int
+    content: Content
+    steps: tuple[Step, ...] = ()

@@ -1,0 +1,190 @@
+"""The room's tables: alerts, what happened to them, and the decision log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from kumihimo.base import jsontext
+from kumihimo.service.alerts.models import Alert, Content, Decision, Event, Step
+from kumihimo.storage.database import Row, Schema, Tx
+
+SCHEMA = Schema("alerts", __package__ or "")
+
+_ALERT = (
+    "id, source, subject, severity, peak, state, stage, verdict, version, opened_at, changed_at, observed_at, content"
+)
+_EVENT = "alert_id, key, kind, stage, severity, observed_at, at, content"
+_DECISION = "id, alert_id, stage, severity, verdict, reason, who, at, content, steps"
+
+
+def _content(text: str) -> Content:
+    return msgspec.convert(jsontext.parse(text), Content)
+
+
+def _text(value: object) -> str:
+    return jsontext.text(msgspec.to_builtins(value))
+
+
+def _alert(row: Row) -> Alert:
+    return Alert(*(*row[:-1], _content(row[-1])))
+
+
+async def insert_alert_tx(tx: Tx, alert: Alert) -> None:
+    """Writes a new alert."""
+    await tx.execute(
+        f"INSERT INTO alert ({_ALERT}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        *_columns(alert),
+    )
+
+
+def _columns(alert: Alert) -> list[object]:
+    return [
+        alert.id,
+        alert.source,
+        alert.subject,
+        alert.severity,
+        alert.peak,
+        alert.state,
+        alert.stage,
+        alert.verdict,
+        alert.version,
+        alert.opened_at,
+        alert.changed_at,
+        alert.observed_at,
+        _text(alert.content),
+    ]
+
+
+async def update_alert_tx(tx: Tx, alert: Alert, version: int) -> bool:
+    """Writes an alert over the version it was read at; False where somebody else was first."""
+    changed = await tx.execute(
+        "UPDATE alert SET severity = $1, peak = $2, state = $3, stage = $4, verdict = $5, version = $6, "
+        "changed_at = $7, observed_at = $8, content = $9 WHERE id = $10 AND version = $11",
+        alert.severity,
+        alert.peak,
+        alert.state,
+        alert.stage,
+        alert.verdict,
+        alert.version,
+        alert.changed_at,
+        alert.observed_at,
+        _text(alert.content),
+        alert.id,
+        version,
+    )
+    return changed == 1
+
+
+async def alert_tx(tx: Tx, alert_id: str) -> Alert | None:
+    """One alert."""
+    row = await tx.fetch_one(f"SELECT {_ALERT} FROM alert WHERE id = $1", alert_id)
+    return _alert(row) if row else None
+
+
+async def open_alert_tx(tx: Tx, subject: str) -> Alert | None:
+    """The open alert of a subject."""
+    row = await tx.fetch_one(f"SELECT {_ALERT} FROM alert WHERE subject = $1 AND state = 'open'", subject)
+    return _alert(row) if row else None
+
+
+async def alerts_tx(tx: Tx, state: str, subject: str, limit: int) -> list[Alert]:
+    """Alerts, open before closed, undecided first, then by severity and newest reading."""
+    rows = await tx.fetch(
+        f"SELECT {_ALERT} FROM alert WHERE ($1 = '' OR state = $2) AND ($3 = '' OR subject = $4) ORDER BY "
+        "CASE state WHEN 'open' THEN 0 ELSE 1 END, "
+        "CASE WHEN state = 'open' AND verdict = 'undecided' THEN 0 ELSE 1 END, "
+        "severity DESC, observed_at DESC, id LIMIT $5",
+        state,
+        state,
+        subject,
+        subject,
+        limit,
+    )
+    return [_alert(row) for row in rows]
+
+
+async def event_known_tx(tx: Tx, key: str) -> str | None:
+    """The alert that this event belongs to, None where it did not happen yet."""
+    row = await tx.fetch_one("SELECT alert_id FROM alert_event WHERE key = $1", key)
+    return str(row[0]) if row else None
+
+
+async def insert_event_tx(tx: Tx, event: Event) -> None:
+    """Writes what happened; its key is its identity."""
+    await tx.execute(
+        f"INSERT INTO alert_event ({_EVENT}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        event.alert_id,
+        event.key,
+        event.kind,
+        event.stage,
+        event.severity,
+        event.observed_at,
+        event.at,
+        _text(event.content),
+    )
+
+
+async def events_tx(tx: Tx, alert_id: str) -> list[Event]:
+    """What happened to one alert (all of them for ""), oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_EVENT} FROM alert_event WHERE $1 = '' OR alert_id = $2 ORDER BY observed_at, at, key",
+        alert_id,
+        alert_id,
+    )
+    return [Event(*(*row[:-1], _content(row[-1]))) for row in rows]
+
+
+async def insert_decision_tx(tx: Tx, decision: Decision) -> None:
+    """Writes a decision; a stage takes only one."""
+    await tx.execute(
+        f"INSERT INTO alert_decision ({_DECISION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        decision.id,
+        decision.alert_id,
+        decision.stage,
+        decision.severity,
+        decision.verdict,
+        decision.reason,
+        decision.who,
+        decision.at,
+        _text(decision.content),
+        _text(decision.steps),
+    )
+
+
+def _decision(row: Row) -> Decision:
+    steps = tuple(msgspec.convert(jsontext.parse(row[-1]), list[Step]))
+    return Decision(*(*row[:-2], _content(row[-2]), steps))
+
+
+async def decisions_tx(tx: Tx, alert_id: str, limit: int) -> list[Decision]:
+    """Decisions on one alert (on all for ""), newest first."""
+    rows = await tx.fetch(
+        f"SELECT {_DECISION} FROM alert_decision WHERE $1 = '' OR alert_id = $2 ORDER BY at DESC, id LIMIT $3",
+        alert_id,
+        alert_id,
+        limit,
+    )
+    return [_decision(row) for row in rows]
+
+
+async def unfinished_tx(tx: Tx) -> list[Decision]:
+    """Decisions with a step that has no end yet."""
+    rows = await tx.fetch(
+        f"SELECT {_DECISION} FROM alert_decision WHERE steps LIKE $1 OR steps LIKE $2 ORDER BY at",
+        '%"state":"sent"%',
+        '%"state":"waiting"%',
+    )
+    return [_decision(row) for row in rows]
+
+
+async def steps_tx(tx: Tx, decision_id: str) -> tuple[Step, ...]:
+    """The steps of a decision as they stand."""
+    row = await tx.fetch_one("SELECT steps FROM alert_decision WHERE id = $1", decision_id)
+    return tuple(msgspec.convert(jsontext.parse(row[0]), list[Step])) if row else ()
+
+
+async def set_steps_tx(tx: Tx, decision_id: str, steps: Sequence[Step]) -> None:
+    """Writes where the steps of a decision stand."""
+    await tx.execute("UPDATE alert_decision SET steps = $1 WHERE id = $2", _text(tuple(steps)), decision_id)

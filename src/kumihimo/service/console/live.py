@@ -1,0 +1,209 @@
+"""Live pages: server-sent events that name what changed, one reader of the log per tenant however many pages.
+
+The log is the truth, the bus a nudge (decision 1): a lost nudge delays a page by one ping at most.
+Event `change`: {"seq": 12, "entities": [{"id": "urn:…", "types": ["RiverGauge"], "changed": ["level"]}]}; an empty
+list means "look again at everything". Event `ping` every few seconds, so that a page notices silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import Overloaded, Problem
+from kumihimo.base.events import LogRecord
+from kumihimo.base.jsontext import text
+from kumihimo.base.ports import Bus, log_topic, screens_topic
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.log import head_tx, read_log_tx
+from kumihimo.storage.database import Database, Tx
+
+log = logging.getLogger(__name__)
+
+MAX_STREAMS = 500
+MAX_PENDING = 300
+BATCH = 500
+
+
+class Mailbox:
+    """What one page was not told yet; folded, and bounded: over the limit it becomes "everything"."""
+
+    def __init__(self, *, named: bool = True) -> None:
+        self._named = named
+        self._entities: dict[str, tuple[tuple[str, ...], set[str]]] = {}
+        self._seq = 0
+        self._everything = False
+        self.full = asyncio.Event()
+
+    def put(self, seq: int, entities: Iterable[tuple[str, tuple[str, ...], Iterable[str]]]) -> None:
+        """Adds changes as (id, types, changed names); none at all asks the page to look at everything."""
+        count = 0
+        for entity_id, types, changed in entities:
+            count += 1
+            known = self._entities.setdefault(entity_id, (types, set()))
+            known[1].update(changed)
+        self._seq = max(self._seq, seq)
+        if count == 0 or not self._named or len(self._entities) > MAX_PENDING:
+            self._everything = True
+            self._entities.clear()
+        self.full.set()
+
+    def take(self) -> dict[str, Any]:
+        """The `change` event's data; the mailbox is empty afterwards."""
+        entities = [
+            {"id": entity_id, "types": list(types), "changed": sorted(changed)}
+            for entity_id, (types, changed) in self._entities.items()
+        ]
+        found = {"seq": self._seq, "entities": [] if self._everything else entities}
+        self._entities.clear()
+        self._everything = False
+        self.full.clear()
+        return found
+
+
+class Live:
+    """The streams of all tenants. compact: expanded name → the short name that pages use (Context.compact)."""
+
+    def __init__(
+        self, database: Database, bus: Bus, access: Access, compact: Callable[[str], str], *, ping: float = 5.0
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._access = access
+        self._compact = compact
+        self._ping = ping
+        self._boxes: dict[str, set[Mailbox]] = {}
+        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._closing = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        """How many pages listen now."""
+        return sum(len(boxes) for boxes in self._boxes.values())
+
+    def respond(self, call: Call) -> Response:
+        """The endless answer to one page; Overloaded over the limit of streams, Unauthenticated when closed."""
+        grant = self._access.decide(call, "read")
+        if self.count >= MAX_STREAMS or self._closing.is_set():
+            raise Overloaded(f"{MAX_STREAMS} pages listen already; reload later", retry_after=10)
+        events = self.events(call.tenant, named=grant.restriction.everything)
+        return StreamingResponse(
+            events, media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}
+        )
+
+    async def close(self) -> None:
+        """Ends every stream, so that the server can drain; call it before the server waits for its connections."""
+        self._closing.set()
+        for boxes in self._boxes.values():
+            for box in boxes:
+                box.full.set()
+        readers = list(self._readers.values())
+        self._readers.clear()
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+    async def events(self, tenant: str, *, named: bool = True) -> AsyncGenerator[str, None]:
+        """The stream's text, event by event, until the page goes or the platform stops."""
+        box = Mailbox(named=named)
+        self._join(tenant, box)
+        try:
+            yield "retry: 1000\nevent: ping\ndata: {}\n\n"
+            while not self._closing.is_set():
+                told = await _within(box.full, self._ping)
+                if self._closing.is_set():
+                    return
+                yield f"event: change\ndata: {text(box.take())}\n\n" if told else "event: ping\ndata: {}\n\n"
+        finally:
+            self._leave(tenant, box)
+
+    def _join(self, tenant: str, box: Mailbox) -> None:
+        self._boxes.setdefault(tenant, set()).add(box)
+        if tenant not in self._readers:
+            self._readers[tenant] = asyncio.create_task(self._read(tenant), name=f"live-{tenant}")
+
+    def _leave(self, tenant: str, box: Mailbox) -> None:
+        boxes = self._boxes.get(tenant, set())
+        boxes.discard(box)
+        if boxes:
+            return
+        self._boxes.pop(tenant, None)
+        reader = self._readers.pop(tenant, None)
+        if reader is not None:
+            reader.cancel()
+
+    async def _read(self, tenant: str) -> None:
+        """Follows the tenant's log for all its pages, woken by the bus or by the ping's time."""
+        nudged = asyncio.Event()
+        asked = asyncio.Event()
+        topics = self._bus.listen(log_topic(tenant), screens_topic(tenant))
+        listener = asyncio.create_task(_listen(topics, screens_topic(tenant), nudged, asked), name=f"live-bus-{tenant}")
+        position = -1
+        try:
+            while True:
+                try:
+                    position = await self._tell(tenant, position)
+                except Problem as problem:
+                    log.warning("live pages wait", extra={"tenant": tenant, "problem": problem.title})
+                if asked.is_set():
+                    asked.clear()
+                    self._post(tenant, max(position, 0), [])
+                await _within(nudged, self._ping)
+                nudged.clear()
+        finally:
+            listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listener
+
+    async def _tell(self, tenant: str, position: int) -> int:
+        if position < 0:
+            return await self._database.read(tenant, head_tx)
+        while True:
+            head, records = await self._database.read(tenant, _reader(position))
+            if head < position:
+                # The town was removed and made anew: its log begins again, and nothing on the page holds any more.
+                self._post(tenant, head, [])
+                return head
+            if records:
+                self._post(tenant, records[-1].seq, [self._named(record) for record in records])
+                position = records[-1].seq
+            if len(records) < BATCH:
+                return position
+
+    def _post(self, tenant: str, seq: int, entities: list[tuple[str, tuple[str, ...], tuple[str, ...]]]) -> None:
+        for box in self._boxes.get(tenant, ()):
+            box.put(seq, entities)
+
+    def _named(self, record: LogRecord) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        types = tuple(self._compact(name) for name in record.entity.get("type", ()))
+        changed = tuple(self._compact(name) for name in (*record.changed, *record.deleted))
+        return record.entity_id, types, changed
+
+
+async def _listen(topics: AsyncIterator[str], ask: str, nudged: asyncio.Event, asked: asyncio.Event) -> None:
+    async for topic in topics:
+        if topic == ask:
+            asked.set()
+        nudged.set()
+
+
+def _reader(position: int) -> Callable[[Tx], Awaitable[tuple[int, list[LogRecord]]]]:
+    async def work(tx: Tx) -> tuple[int, list[LogRecord]]:
+        return await head_tx(tx), await read_log_tx(tx, position, BATCH)
+
+    return work
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

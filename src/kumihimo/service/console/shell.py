@@ -1,0 +1,215 @@
+"""The one shell: addresses, navigation, language, error pages. Rooms hand in screens; the shell stands them in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import InternalError, MethodNotAllowed, NonexistentTenant, Problem, ResourceNotFound
+from kumihimo.base.screens import Ask, Document, Page, Redirect, Screen
+from kumihimo.base.texts import LANGUAGES
+from kumihimo.service.console.assets import asset_url, static_routes
+from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of
+from kumihimo.service.console.guard import check_same_origin, check_texts, content_policy, origin_of, read_form
+from kumihimo.service.console.live import Live
+from kumihimo.service.console.templates import make_environment
+from kumihimo.service.console.words import Words, choose_language, translator
+
+log = logging.getLogger(__name__)
+Tenants = Callable[[], Awaitable[Sequence[str]]]
+_YEAR = 365 * 24 * 3600
+
+
+class Console:
+    """The web console.
+
+    screens: of all rooms; texts: their words (`words.load_words`, with the console's own); tenants: gives the
+    names there are (`Database.tenants`); live: the page's stream of changes; setup: names, tiles, credit.
+    """
+
+    def __init__(
+        self, screens: Sequence[Screen], texts: Words, *, tenants: Tenants, live: Live, setup: Setup | None = None
+    ) -> None:
+        self._screens = list(screens)
+        self._nav = sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
+        self._texts = texts
+        self._tenants = tenants
+        self._live = live
+        self._setup = setup or Setup()
+        self._policy = content_policy([origin_of(self._setup.tile_url)] if self._setup.tile_url else [])
+        self._templates = make_environment({"static": asset_url, "languages": LANGUAGES, "setup": self._setup})
+        missing = sorted({screen.nav for screen in self._nav} - texts.keys())
+        if missing:
+            raise ValueError(f"navigation keys without text: {', '.join(missing)}")
+
+    def routes(self) -> list[BaseRoute]:
+        """Every address of the console; the last ones catch what is unknown below "/t/"."""
+        fixed = [screen for screen in self._screens if "{" not in screen.path]
+        open_ended = [screen for screen in self._screens if "{" in screen.path]
+        return [
+            *static_routes([screen.package for screen in self._screens if screen.package]),
+            Route("/", self._home, methods=["GET"]),
+            Route("/t/{tenant}/live", self._live_stream, methods=["GET"]),
+            *(self._route(screen) for screen in (*fixed, *open_ended)),
+            Route("/t/{tenant}", self._first, methods=["GET"]),
+            Route("/t/{tenant}/", self._first, methods=["GET"]),
+            Route("/t/{tenant}/{rest:path}", self.missing, methods=["GET", "POST"]),
+        ]
+
+    # --- answering ---------------------------------------------------------------------------------------
+
+    def _route(self, screen: Screen) -> Route:
+        async def answer(request: Request) -> Response:
+            return await self._guarded(request, screen)
+
+        return Route(f"/t/{{tenant}}{screen.path}", answer, methods=["GET", "POST"])
+
+    async def _guarded(self, request: Request, screen: Screen) -> Response:
+        try:
+            return await self._screen(request, screen)
+        except Problem as problem:
+            return await self.problem(request, problem)
+        except Exception:
+            log.exception("a screen failed", extra={"path": screen.path, "request_id": _request_id(request)})
+            return await self.problem(request, InternalError("the log holds the cause", request=_request_id(request)))
+
+    async def _screen(self, request: Request, screen: Screen) -> Response:
+        tenant = await self._known_tenant(request)
+        posting = request.method == "POST"
+        handler = screen.post if posting else screen.show
+        if handler is None:
+            raise MethodNotAllowed("this page takes no form")
+        if posting:
+            check_same_origin(request)
+        form = await read_form(request) if posting else {}
+        ask = Ask(
+            call=Call(tenant=tenant, request_id=_request_id(request)),
+            lang=self._language(request),
+            path={name: str(value) for name, value in request.path_params.items() if name != "tenant"},
+            query=dict(request.query_params),
+            form=form,
+            base_url=str(request.base_url).rstrip("/"),
+        )
+        for values in (ask.path, ask.query, ask.form):
+            check_texts(values)
+        answer = await handler(ask)
+        if isinstance(answer, Redirect):
+            to = answer.to if answer.to.startswith("/t/") else f"/t/{tenant}{answer.to}"
+            return self._dress(request, RedirectResponse(to, status_code=303))
+        if isinstance(answer, Document):
+            return self._dress(request, Response(answer.body, answer.status, media_type=answer.media_type))
+        return await self._render(request, answer, tenant)
+
+    async def _known_tenant(self, request: Request) -> str:
+        tenant = str(request.path_params["tenant"])
+        if tenant not in await self._tenants():
+            raise NonexistentTenant(f"there is no tenant {tenant[:64]!r}")
+        return tenant
+
+    async def _home(self, request: Request) -> Response:
+        tenants = await self._tenants()
+        page = Page("kumihimo.service.console:home.html", "home.title", {"entry": self._entry_path()})
+        return await self._render(request, page, "", tenants=tenants)
+
+    async def _first(self, request: Request) -> Response:
+        tenant = str(request.path_params["tenant"])
+        if tenant not in await self._tenants():
+            return await self.problem(request, NonexistentTenant(f"there is no tenant {tenant[:64]!r}"))
+        return self._dress(request, RedirectResponse(f"/t/{quote(tenant)}{self._entry_path()}", status_code=303))
+
+    def _entry_path(self) -> str:
+        return self._nav[0].path if self._nav else "/entities"
+
+    async def _live_stream(self, request: Request) -> Response:
+        try:
+            tenant = await self._known_tenant(request)
+            return self._live.respond(Call(tenant=tenant, request_id=_request_id(request)))
+        except Problem as problem:
+            return Response(problem.detail, problem.status, media_type="text/plain")
+
+    async def missing(self, request: Request, _problem: Exception | None = None) -> Response:
+        """The page for an address that there is not; also fit for Starlette's exception_handlers[404]."""
+        tenant = request.path_params.get("tenant")
+        if tenant and tenant not in await self._tenants():
+            return await self.problem(request, NonexistentTenant(f"there is no tenant {str(tenant)[:64]!r}"))
+        return await self.problem(request, ResourceNotFound(request.url.path[:200]))
+
+    async def problem(self, request: Request, problem: Problem) -> Response:
+        """The page that says what went wrong and what to do."""
+        try:
+            tenants = await self._tenants()
+        except Problem:  # the database server is away, which is perhaps what this page has to say
+            tenants = []
+        tenant = str(request.path_params.get("tenant", ""))
+        title = f"error.{problem.status}.title"
+        known = title in self._texts
+        page = Page(
+            "kumihimo.service.console:error.html",
+            title if known else "error.other.title",
+            {
+                "problem": problem,
+                "advice": f"error.{problem.status}.advice" if known else "error.other.advice",
+                "no_tenant": isinstance(problem, NonexistentTenant),
+                "entry": self._entry_path(),
+            },
+            status=problem.status,
+        )
+        return await self._render(request, page, tenant if tenant in tenants else "", tenants=tenants)
+
+    # --- rendering ---------------------------------------------------------------------------------------
+
+    def _language(self, request: Request) -> str:
+        return choose_language(
+            request.query_params.get("lang", ""),
+            request.cookies.get("lang", ""),
+            request.headers.get("accept-language", ""),
+        )
+
+    async def _render(
+        self, request: Request, page: Page, tenant: str, *, tenants: Sequence[str] | None = None
+    ) -> Response:
+        lang = self._language(request)
+        t = translator(self._texts, lang)
+        path = request.url.path.removeprefix(f"/t/{tenant}") if tenant else request.url.path
+        frame = Frame(
+            lang=lang,
+            tenant=tenant,
+            tenants=list(await self._tenants() if tenants is None else tenants),
+            names=self._setup.names,
+            path=path,
+            title=t(page.title) if page.title in self._texts else page.title,
+            page=page,
+            nav=entries_of(self._nav, path, t),
+            crumbs=crumbs_of(self._nav, path, t),
+            language_links={code: _with_language(request, code) for code in LANGUAGES},
+        )
+        values: dict[str, Any] = {**page.data, **frame.values(t)}
+        html = self._templates.get_template(page.template).render(values)
+        return self._dress(request, Response(html, page.status, media_type="text/html"))
+
+    def _dress(self, request: Request, response: Response) -> Response:
+        response.headers["content-security-policy"] = self._policy
+        response.headers["referrer-policy"] = "same-origin"
+        response.headers["x-content-type-options"] = "nosniff"
+        response.headers["cache-control"] = "private, no-cache"
+        response.headers["vary"] = "Cookie, Accept-Language"
+        asked = request.query_params.get("lang", "")
+        if asked in LANGUAGES:
+            response.set_cookie("lang", asked, max_age=_YEAR, httponly=True, samesite="lax", path="/")
+        return response
+
+
+def _with_language(request: Request, code: str) -> str:
+    query: Mapping[str, str] = {**request.query_params, "lang": code}
+    return f"{quote(request.url.path)}?{urlencode(query)}"
+
+
+def _request_id(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))

@@ -1,0 +1,124 @@
+"""A page on which a developer sees notifications arrive, and the address that takes them.
+
+`POST /webhooks/{tenant}/{token}`: 204 once kept; the token is random per tenant, the last hundred are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kumihimo.base import times
+from kumihimo.base.errors import NonexistentTenant
+from kumihimo.base.ports import screens_topic
+from kumihimo.base.screens import Ask, Page, Redirect, Screen
+from kumihimo.service.console.doors import Doors
+from kumihimo.service.console.store import (
+    clear_messages_tx,
+    keep_message_tx,
+    make_token_tx,
+    messages_tx,
+    token_tx,
+)
+from kumihimo.service.console.words import OWN_PACKAGE
+from kumihimo.storage.database import Database, Tx
+
+MAX_BODY = 256 * 1024
+MAX_HEADERS = 40
+SHOWN = 20
+_ADDRESS = re.compile(r"/webhooks/[a-z0-9_-]+/[0-9a-f]+\Z")
+_HIDDEN = {"authorization", "cookie", "proxy-authorization", "x-auth-token"}
+
+
+def webhook_routes(doors: Doors) -> list[Route]:
+    """The address that takes notifications; no page, hence outside the shell."""
+
+    async def take(request: Request) -> Response:
+        return await _take(doors, request)
+
+    return [Route("/webhooks/{tenant}/{token}", take, methods=["POST"])]
+
+
+async def _take(doors: Doors, request: Request) -> Response:
+    tenant, token = str(request.path_params["tenant"]), str(request.path_params["token"])
+    try:
+        known = await doors.database.read(tenant, token_tx)
+    except NonexistentTenant:
+        known = ""
+    if not known or not secrets.compare_digest(known.encode(), token.encode()):
+        return Response(status_code=404)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return Response(f"at most {MAX_BODY} bytes are kept here", 413, media_type="text/plain")
+    text = body.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    headers = _shown_headers(request)
+    at = times.micros(doors.clock.now())
+
+    async def keep(tx: Tx) -> None:
+        await keep_message_tx(tx, at, headers, text)
+
+    await doors.database.write(tenant, keep)
+    doors.bus.publish(screens_topic(tenant))
+    return Response(status_code=204)
+
+
+def _shown_headers(request: Request) -> dict[str, str]:
+    kept = list(request.headers.items())[:MAX_HEADERS]
+    return {name[:200]: "•••" if name in _HIDDEN else value[:1000] for name, value in kept}
+
+
+async def webhook_url(doors: Doors, ask: Ask) -> str:
+    """The tenant's address for notifications, as the asking page would reach it."""
+    return await webhook_address(doors.database, ask.tenant, ask.base_url)
+
+
+async def webhook_address(database: Database, tenant: str, base_url: str) -> str:
+    """The tenant's address for notifications, made when it is first asked for."""
+    token = await database.read(tenant, token_tx) or await database.write(tenant, make_token_tx)
+    return f"{base_url}/webhooks/{tenant}/{token}"
+
+
+def is_webhook(path: str) -> bool:
+    """Whether this path is that of a webhook page, to the letter: a client that resolves "..", which a prefix lets
+    by, would reach anything of ours.
+    """
+    return _ADDRESS.match(path) is not None
+
+
+def webhook_screens(doors: Doors) -> list[Screen]:
+    """The page of arrived notifications."""
+
+    async def show(ask: Ask) -> Page:
+        doors.access.decide(ask.call, "subscribe")
+        address = await webhook_url(doors, ask)
+
+        async def newest(tx: Tx) -> list[dict[str, object]]:
+            return [
+                {"seq": one.seq, "at": one.at, "headers": one.headers, "body": _pretty(one.body)}
+                for one in await messages_tx(tx, SHOWN)
+            ]
+
+        messages = await doors.database.read(ask.tenant, newest)
+        return Page(f"{OWN_PACKAGE}:webhook.html", "webhook.title", {"address": address, "messages": messages})
+
+    async def clear(ask: Ask) -> Redirect:
+        doors.access.decide(ask.call, "administer")
+        await doors.database.write(ask.tenant, clear_messages_tx)
+        doors.bus.publish(screens_topic(ask.tenant))
+        return Redirect("/webhook")
+
+    return [Screen("/webhook", show, clear, nav="nav.webhook", order=920, package=OWN_PACKAGE)]
+
+
+def _pretty(body: str) -> str:
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return body

@@ -1,0 +1,64 @@
+"""The words of the screens: loading every room's `texts.toml` and choosing the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
+
+from kumihimo.base.texts import LANGUAGES, parse_texts
+
+Words = Mapping[str, Mapping[str, str]]
+OWN_PACKAGE = "kumihimo.service.console"
+
+
+def load_words(packages: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Texts by key, then language, of the packages' `texts.toml`; a package without one gives nothing.
+
+    Raises ValueError where a key lacks a language or two packages use the same key.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for package in dict.fromkeys(packages):
+        source = files(package).joinpath("texts.toml")
+        if not source.is_file():
+            continue
+        words = parse_texts(source.read_text("utf-8"), package)
+        twice = sorted(found.keys() & words.keys())
+        if twice:
+            raise ValueError(f"{package}: texts of another room have the same key: {', '.join(twice)}")
+        found.update(words)
+    return found
+
+
+def translator(words: Words, lang: str) -> Callable[..., str]:
+    """`t(key, **values)`: the text in this language with {values} put in. KeyError for an unknown key."""
+
+    def t(key: str, **values: object) -> str:
+        text = words[key][lang]
+        return text.format(**values) if values else text
+
+    return t
+
+
+def choose_language(asked: str, cookie: str, accept: str) -> str:
+    """The language to answer in: asked for in the address, kept in the cookie, or wished by the browser.
+
+    `accept` is an Accept-Language header (RFC 9110 section 12.5.4); Japanese where nothing fits.
+    """
+    for wish in (asked, cookie):
+        if wish in LANGUAGES:
+            return wish
+    wishes = sorted((_weigh(part) for part in accept.split(",")), key=lambda wish: -wish[1])
+    for tag, weight in wishes:
+        if weight > 0 and tag.split("-")[0] in LANGUAGES:
+            return tag.split("-")[0]
+    return LANGUAGES[0]
+
+
+def _weigh(part: str) -> tuple[str, float]:
+    tag, _, parameter = part.strip().lower().partition(";")
+    if not parameter:
+        return tag.strip(), 1.0
+    try:
+        return tag.strip(), float(parameter.strip().removeprefix("q="))
+    except ValueError:
+        return tag.strip(), 0.0

@@ -1,0 +1,70 @@
+"""Words of the room: a KPI, its figures, and the readings behind each figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+from kumihimo.base import times
+
+FigureState = Literal["known", "not-reached", "too-few"]
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What is measured, how, and in which unit; words by language."""
+
+    id: str
+    title: Mapping[str, str]
+    method: Mapping[str, str]
+    unit: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """One reading behind a figure; attribute is the expanded name, term its short one, role what it stands for."""
+
+    entity_id: str
+    attribute: str
+    term: str
+    at: int
+    value: float
+    unit: str
+    role: Mapping[str, str]
+
+    def temporal_path(self) -> str:
+        """The NGSI-LD temporal query (clause 5.7.3) that gives this reading, below the platform's address."""
+        return temporal_path(self.entity_id, self.term, self.at, self.at)
+
+
+def temporal_path(entity_id: str, term: str, start: int, end: int) -> str:
+    """Path and query of a temporal read of one attribute, both ends included."""
+    query = {
+        "attrs": term,
+        "timerel": "between",
+        "timeAt": times.text(times.from_micros(start - _SECOND)),
+        "endTimeAt": times.text(times.from_micros(end + _SECOND)),
+    }
+    return f"/ngsi-ld/v1/temporal/entities/{quote(entity_id, safe='')}?{urlencode(query)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: value in the definition's unit where state is known, None otherwise; at orders the figures.
+
+    href leads to the subject's own page below the tenant; note says what limits the figure.
+    """
+
+    id: str
+    kpi: str
+    subject: str
+    label: Mapping[str, str]
+    at: int
+    state: FigureState
+    value: float | None
+    lineage: tuple[Lineage, ...]
+    href: str = ""
+    note: Mapping[str, str] | None = None

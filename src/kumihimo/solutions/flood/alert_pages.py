@@ -1,0 +1,134 @@
+"""Alerts and decisions: the readings behind each alert, the form to decide, the log of who decided what and why."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from typing import Any
+
+from kumihimo.base import times
+from kumihimo.base.call import Actor
+from kumihimo.base.errors import BadRequestData, Problem
+from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
+from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Decision, Verdict
+from kumihimo.service.kpi.models import temporal_path
+from kumihimo.solutions.flood import entities
+from kumihimo.solutions.flood.demo import FloodDoors
+from kumihimo.solutions.flood.models import level_name
+from kumihimo.solutions.flood.read import JST
+
+PACKAGE = "kumihimo.solutions.flood"
+LIVE = ("Alert", "RiversideSign", "RiversideSiren")
+
+
+class AlertPages:
+    """/flood/alerts and /flood/decisions."""
+
+    def __init__(self, doors: FloodDoors) -> None:
+        self._doors = doors
+
+    async def index(self, ask: Ask) -> Answer:
+        """All alerts, undecided first."""
+        alerts = await self._doors.alerts.list(ask.tenant)
+        return Page(f"{PACKAGE}:alerts.html", "flood.alerts.title", {"alerts": alerts}, live=LIVE)
+
+    async def show(self, ask: Ask) -> Answer:
+        """One alert."""
+        return await self._page(ask, None)
+
+    async def _page(self, ask: Ask, problem: Problem | None) -> Page:
+        alert = await self._doors.alerts.get(ask.tenant, ask.path["id"])
+        data = {
+            "alert": alert,
+            "gauge": entities.number_of(alert.subject),
+            "events": await self._doors.alerts.events(ask.tenant, alert.id),
+            "decisions": await self._doors.alerts.decisions(ask.tenant, alert.id),
+            "temporal": _temporal(alert),
+            "base_url": ask.base_url,
+            "problem": problem,
+            "form": {name: ask.form.get(name, "") for name in ("reason", "who")},
+        }
+        title = alert.content.title[ask.lang]
+        status = 200 if problem is None else problem.status
+        return Page(f"{PACKAGE}:alert.html", title, data, status=status, live=LIVE)
+
+    async def decide(self, ask: Ask) -> Answer:
+        """Takes the form: verdict, reason, who, version."""
+        verdicts: dict[str, Verdict] = {"accepted": "accepted", "rejected": "rejected"}
+        call = replace(ask.call, actor=Actor("person", ask.form.get("who", "").strip()[:200]), purpose="decide")
+        try:
+            verdict = verdicts.get(ask.form.get("verdict", ""), "undecided")
+            version = _version(ask.form.get("version", ""))
+            await self._doors.alerts.decide(call, ask.path["id"], version, verdict, ask.form.get("reason", ""))
+        except (AlreadyDecided, BadRequestData) as problem:
+            return await self._page(ask, problem)
+        return Redirect(f"/flood/alerts/{ask.path['id']}")
+
+    async def decisions(self, ask: Ask) -> Answer:
+        """The decision log."""
+        found = await self._doors.alerts.decisions(ask.tenant)
+        return Page(f"{PACKAGE}:decisions.html", "flood.decisions.title", {"decisions": found}, live=LIVE)
+
+    async def decisions_csv(self, ask: Ask) -> Answer:
+        """The decision log as CSV with a byte order mark, so that Excel reads its Japanese."""
+        found = await self._doors.alerts.decisions(ask.tenant, limit=100_000)
+        return Document(decisions_table(list(found), ask.lang).encode("utf-8-sig"), "text/csv; charset=utf-8")
+
+
+def _version(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise BadRequestData("the form lacks the alert's version; open the page again")
+    return int(text[:18])
+
+
+def _temporal(alert: Alert) -> str:
+    moments = [one.at for one in alert.content.evidence] or [alert.observed_at]
+    return temporal_path(alert.subject, "waterLevel", min(moments), max(moments))
+
+
+_HEAD = {
+    "ja": ("決定日時(日本時間)", "警報", "段階", "決定", "決定者", "理由", "根拠の観測値", "その後"),
+    "en": ("Decided at (JST)", "Alert", "Level", "Decision", "By", "Reason", "Readings behind it", "What followed"),
+}
+_VERDICTS = {"accepted": ("承認", "accepted"), "rejected": ("却下", "rejected"), "undecided": ("", "")}
+
+
+def decisions_table(decisions: list[Decision], lang: str) -> str:
+    """The decision log as CSV text, newest first; cells that a spreadsheet would run as a formula are quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_HEAD[lang])
+    for one in decisions:
+        writer.writerow([_safe(cell) for cell in _cells(one, lang)])
+    return out.getvalue()
+
+
+def _cells(one: Decision, lang: str) -> list[str]:
+    steps = "; ".join(
+        f"{step.proposal.label.get(lang, step.proposal.device)}: {step.state} {step.detail}".strip()
+        for step in one.steps
+    )
+    return [
+        _moment(one.at),
+        str(one.content.title.get(lang, "")),
+        level_name(one.severity, lang),
+        _VERDICTS[one.verdict][lang != "ja"],
+        one.who,
+        one.reason,
+        _readings(one.content),
+        steps,
+    ]
+
+
+def _readings(content: Content) -> str:
+    return "; ".join(f"{_moment(one.at)} {one.value:.2f} m" for one in content.evidence)
+
+
+def _moment(value: int) -> str:
+    return times.from_micros(value).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _safe(cell: Any) -> str:
+    text = str(cell)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,0 +1,102 @@
+"""One gauge: its history against its own thresholds, rain nearby, the readings in a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kumihimo.base.errors import BadRequestData, ResourceNotFound
+from kumihimo.base.jsontext import dumps
+from kumihimo.base.screens import Answer, Ask, Document, Page
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.service.kpi.models import temporal_path
+from kumihimo.solutions.flood import entities, views
+from kumihimo.solutions.flood.demo import FloodDoors
+from kumihimo.solutions.flood.thresholds import HOUR, rate_of_rise, time_to_next
+
+SPANS = (24, 72, 168)
+TABLE_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What both the page and its chart need."""
+
+    row: views.GaugeRow
+    levels: list[tuple[int, Any]]
+    rain: list[tuple[int, Any]]
+    station: EntityDoc | None
+    distance: float
+    hours: int
+    start: int
+    end: int
+
+
+class GaugePages:
+    """/flood/gauges/{id} and its chart."""
+
+    def __init__(self, doors: FloodDoors) -> None:
+        self._doors = doors
+
+    async def _see(self, ask: Ask) -> _Seen:
+        entity_id = entities.gauge_id(ask.path["id"])
+        doc = await self._doors.broker.get(ask.tenant, entity_id, ALL_ROWS, ALL_ATTRIBUTES)
+        rows = views.gauge_rows([doc]) if doc is not None else []
+        if not rows:
+            raise ResourceNotFound(f"there is no gauge {ask.path['id'][:64]!r} here")
+        [row] = rows
+        hours = _hours(ask.query.get("hours", ""))
+        end = row.at or 0
+        start = end - hours * HOUR
+        levels = await self._doors.history.points(ask.tenant, entity_id, entities.LEVEL, start, end)
+        stations = await views.docs_of(self._doors.broker, ask.tenant, entities.RAIN_GAUGE)
+        near = views.nearest((row.lon, row.lat), stations)
+        if near is None:
+            return _Seen(row, levels, [], None, 0.0, hours, start, end)
+        rain = await self._doors.history.points(ask.tenant, near[0]["id"], entities.RAIN, start, end)
+        return _Seen(row, levels, rain, near[0], near[1], hours, start, end)
+
+    async def show(self, ask: Ask) -> Answer:
+        """The page."""
+        seen = await self._see(ask)
+        row = seen.row
+        heights = [(at, float(value)) for at, value in seen.levels if entities.is_number(value)]
+        rate = rate_of_rise(heights, row.at or 0)
+        to_next = time_to_next(row.height or 0.0, row.thresholds, rate)
+        rain_at = {at: value for at, value in seen.rain if entities.is_number(value)}
+        data = {
+            "row": row,
+            "rate": rate,
+            "to_next": to_next,
+            "next_level": None if to_next.level is None else int(to_next.level),
+            "thresholds": views.threshold_rows(row.thresholds),
+            "readings": list(reversed(heights))[:TABLE_ROWS],
+            "more": len(heights) > TABLE_ROWS,
+            "rain": sorted(rain_at.items(), reverse=True)[:TABLE_ROWS],
+            "station": entities.value_of(seen.station, entities.NAME) if seen.station else "",
+            "station_id": seen.station["id"] if seen.station else "",
+            "rain_credit": entities.value_of(seen.station, entities.PROVIDER) if seen.station else "",
+            "distance": round(seen.distance, 1),
+            "hours": seen.hours,
+            "spans": SPANS,
+            "temporal": temporal_path(row.id, "waterLevel", seen.start, seen.end),
+            "base_url": ask.base_url,
+            "alerts": await self._doors.alerts.list(ask.tenant, subject=row.id, limit=20),
+        }
+        return Page("kumihimo.solutions.flood:gauge.html", f"{row.river} {row.name}", data, live=(row.id,))
+
+    async def chart_json(self, ask: Ask) -> Answer:
+        """The chart for km-chart."""
+        seen = await self._see(ask)
+        name = str(entities.value_of(seen.station, entities.NAME)) if seen.station else ""
+        chart = views.chart_of(seen.row, seen.levels, seen.rain, name, ask.lang)
+        return Document(dumps(chart), "application/json")
+
+
+def _hours(text: str) -> int:
+    if not text:
+        return SPANS[1]
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 24 * 31:
+        raise BadRequestData("hours must be a whole number from 1 to 744")
+    return int(text)

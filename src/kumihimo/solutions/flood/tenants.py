@@ -1,0 +1,39 @@
+"""Who answers for what: the prefecture and two of its cities; names of towns in Latin letters for device ids."""
+
+from __future__ import annotations
+
+PREFECTURE = "fukui-pref"
+CITIES: dict[str, str] = {"福井市": "fukui-city", "鯖江市": "sabae-city"}
+TENANTS: tuple[str, ...] = (PREFECTURE, *CITIES.values())
+TENANT_NAMES: dict[str, dict[str, str]] = {
+    PREFECTURE: {"ja": "福井県", "en": "Fukui Prefecture"},
+    "fukui-city": {"ja": "福井市", "en": "Fukui City"},
+    "sabae-city": {"ja": "鯖江市", "en": "Sabae City"},
+}
+
+TOWNS: dict[str, str] = {
+    "福井市": "fukui",
+    "大野市": "ono",
+    "鯖江市": "sabae",
+    "坂井市": "sakai",
+    "小浜市": "obama",
+    "越前市": "echizen-city",
+    "敦賀市": "tsuruga",
+    "勝山市": "katsuyama",
+    "南越前町": "minamiechizen",
+    "永平寺町": "eiheiji",
+    "あわら市": "awara",
+    "池田町": "ikeda",
+    "越前町": "echizen-town",
+    "若狭町": "wakasa",
+    "おおい町": "ohi",
+    "上中町": "kaminaka",
+    "美浜町": "mihama",
+    "高浜町": "takahama",
+}
+"""上中町 is the list's own word; the town became part of 若狭町 in 2005."""
+
+
+def responsible_for(municipality: str) -> str:
+    """The tenant that decides for a town's gauges: the city itself where it has one, else the prefecture."""
+    return CITIES.get(municipality, PREFECTURE)

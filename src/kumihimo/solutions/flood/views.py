@@ -1,0 +1,252 @@
+"""What the pages show, made from entities: rows, map features, the schematic base map, chart series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from kumihimo.base import times
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Query
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.solutions.flood import entities
+from kumihimo.solutions.flood.models import Level, Thresholds, level_name
+from kumihimo.solutions.flood.thresholds import HOUR, level_of
+
+STALE = 3 * HOUR
+"""A gauge whose newest reading is this much older than that of the middle gauge is shown as stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeRow:
+    """One gauge as it stands; height in metres, at in microseconds, level None where it has no thresholds."""
+
+    number: str
+    id: str
+    name: str
+    river: str
+    town: str
+    address: str
+    responsible: str
+    thresholds: Thresholds
+    lon: float
+    lat: float
+    height: float | None
+    at: int | None
+    level: int | None
+    stale: bool
+    sea_level: bool
+    zero: float | None
+    credit: str
+    source: str
+    training: bool = False
+
+    def label(self, lang: str) -> str:
+        """Height and level in words; a training gauge says that it is one."""
+        training = "" if not self.training else "訓練 " if lang == "ja" else "training: "
+        if self.height is None:
+            return training + ("観測値なし" if lang == "ja" else "no reading")
+        if self.level is None:
+            return f"{training}{self.height:.2f} m"
+        return f"{training}{self.height:.2f} m {level_name(self.level, lang)}"
+
+    def to_next(self) -> float | None:
+        """Metres to the next higher threshold, None at the highest or where there is no reading."""
+        above = [limit for _, limit in self.thresholds.known() if self.height is not None and limit > self.height]
+        return round(above[0] - self.height, 2) if above and self.height is not None else None
+
+
+async def docs_of(broker: Broker, tenant: str, kind: str) -> list[EntityDoc]:
+    """All entities of a type."""
+    found: list[EntityDoc] = []
+    after = ""
+    while True:
+        query = Query(ALL_ROWS, ALL_ATTRIBUTES, types=kind, limit=1000, after=after)
+        page = await broker.find(tenant, query)
+        found += page.entities
+        after = page.after
+        if not after or not page.entities:
+            return found
+
+
+def gauge_rows(docs: Sequence[EntityDoc]) -> list[GaugeRow]:
+    """Rows of the gauges with a position: highest level first, then nearest to the next one, then by name."""
+    moments = sorted(at for doc in docs if (at := _observed(doc)) is not None)
+    # The middle one, so that a single reading with a strange moment makes no other gauge look old.
+    usual = moments[len(moments) // 2] if moments else 0
+    rows = [row for doc in docs if (row := _row(doc, usual)) is not None]
+    return sorted(rows, key=_rank)
+
+
+def _rank(row: GaugeRow) -> tuple[int, float, str]:
+    to_next = row.to_next()
+    return (-1 if row.level is None else row.level) * -1, math.inf if to_next is None else to_next, row.name
+
+
+def _observed(doc: EntityDoc) -> int | None:
+    level = entities.instance_of(doc, entities.LEVEL)
+    return times.micros(times.parse(level["observedAt"])) if level and "observedAt" in level else None
+
+
+def _row(doc: EntityDoc, usual: int) -> GaugeRow | None:
+    place = entities.place_of(doc)
+    if place is None:
+        return None
+    height, at = entities.value_of(doc, entities.LEVEL), _observed(doc)
+    known = float(height) if entities.is_number(height) else None
+    thresholds = entities.thresholds_of(doc)
+    training = entities.value_of(doc, entities.SIMULATED) is True
+    address = entities.value_of(doc, entities.ADDRESS) or {}
+    return GaugeRow(
+        number=entities.number_of(doc["id"]),
+        id=doc["id"],
+        name=_text(doc, entities.NAME) or doc["id"],
+        river=_text(doc, entities.RIVER),
+        town=str(address.get("addressLocality", "")),
+        address=str(address.get("streetAddress", "")),
+        responsible=_text(doc, entities.RESPONSIBLE),
+        thresholds=thresholds,
+        lon=place[0],
+        lat=place[1],
+        height=known,
+        at=at,
+        level=int(level_of(known, thresholds)) if thresholds.known() and known is not None else None,
+        stale=not training and (at is None or usual - at > STALE),
+        sea_level=_text(doc, entities.REFERENCE) == "sea level",
+        zero=entities.value_of(doc, entities.ZERO),
+        credit=_text(doc, entities.PROVIDER),
+        source=_text(doc, entities.SOURCE),
+        training=training,
+    )
+
+
+def _text(doc: EntityDoc, attribute: str) -> str:
+    value = entities.value_of(doc, attribute)
+    return "" if value is None else str(value)
+
+
+def map_of(rows: Sequence[GaugeRow], tenant: str, lang: str) -> dict[str, Any]:
+    """The gauges as GeoJSON, the form that km-map takes."""
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [row.lon, row.lat]},
+                "properties": {
+                    "id": row.id,
+                    "name": row.name,
+                    "level": row.level,
+                    "label": row.label(lang),
+                    "href": f"/t/{tenant}/flood/gauges/{quote(row.number, safe='')}",
+                    "stale": row.stale,
+                },
+            }
+            for row in rows
+        ],
+    }
+
+
+# --- the schematic base map ------------------------------------------------------------------------------
+
+
+def base_map(rows: Sequence[GaugeRow]) -> dict[str, Any]:
+    """A schematic picture (模式図) made of the gauge list alone: each river as a line joining its gauges in order of
+    gauge zero, towns as names in the middle of their gauges, a graticule of a quarter degree. No survey data.
+    """
+    return {"type": "FeatureCollection", "features": [*_graticule(rows), *_rivers(rows), *_towns(rows)]}
+
+
+def _feature(kind: str, geometry: str, coordinates: Any, name: str = "") -> dict[str, Any]:
+    properties = {"kind": kind, "schematic": True} | ({"name": name} if name else {})
+    return {"type": "Feature", "properties": properties, "geometry": {"type": geometry, "coordinates": coordinates}}
+
+
+def _rivers(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
+    by_river: dict[str, list[GaugeRow]] = {}
+    for row in rows:
+        # A zero of 0 is how the list writes "not known"; such a gauge says nothing about its place along the river.
+        if row.zero:
+            by_river.setdefault(row.river, []).append(row)
+    features = []
+    for river, found in sorted(by_river.items()):
+        line = [[row.lon, row.lat] for row in sorted(found, key=lambda row: (-(row.zero or 0.0), row.number))]
+        if len(line) > 1:
+            features.append(_feature("river", "LineString", line, river))
+    return features
+
+
+def _towns(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
+    by_town: dict[str, list[GaugeRow]] = {}
+    for row in rows:
+        by_town.setdefault(row.town, []).append(row)
+    return [
+        _feature(
+            "place",
+            "Point",
+            [
+                round(sum(row.lon for row in found) / len(found), 5),
+                round(sum(row.lat for row in found) / len(found), 5),
+            ],
+            town,
+        )
+        for town, found in sorted(by_town.items())
+        if town
+    ]
+
+
+def _graticule(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
+    if not rows:
+        return []
+    west, east = math.floor(min(row.lon for row in rows)) - 1, math.ceil(max(row.lon for row in rows)) + 1
+    south, north = math.floor(min(row.lat for row in rows)) - 1, math.ceil(max(row.lat for row in rows)) + 1
+    meridians = [west + step / 4 for step in range((east - west) * 4 + 1)]
+    parallels = [south + step / 4 for step in range((north - south) * 4 + 1)]
+    return [
+        *(_feature("graticule", "LineString", [[lon, south], [lon, north]]) for lon in meridians),
+        *(_feature("graticule", "LineString", [[west, lat], [east, lat]]) for lat in parallels),
+    ]
+
+
+# --- charts ----------------------------------------------------------------------------------------------
+
+
+def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Great-circle distance between two (lon, lat) in degrees, in kilometres."""
+    lon1, lat1, lon2, lat2 = (math.radians(value) for value in (*one, *other))
+    half = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
+    return 2 * 6371.0 * math.asin(math.sqrt(half))
+
+
+def nearest(place: tuple[float, float], stations: Sequence[EntityDoc]) -> tuple[EntityDoc, float] | None:
+    """The nearest station and its distance in km."""
+    found = [(doc, distance_km(place, at)) for doc in stations if (at := entities.place_of(doc)) is not None]
+    return min(found, key=lambda pair: pair[1], default=None)
+
+
+Points = Sequence[tuple[int, Any]]
+
+
+def chart_of(row: GaugeRow, levels: Points, rain: Points, rain_name: str, lang: str) -> dict[str, Any]:
+    """The form that km-chart takes: the level as a line, rain as bars, the gauge's own thresholds."""
+    words = ("水位", f"雨量 {rain_name}") if lang == "ja" else ("Water level", f"Rain {rain_name}")
+    series = [{"label": words[0], "unit": "m", "kind": "line", "points": _seconds(levels)}]
+    if rain:
+        series.append({"label": words[1], "unit": "mm/h", "kind": "bar", "points": _seconds(rain)})
+    marks = [
+        {"label": level_name(level, lang), "value": height, "level": int(level)}
+        for level, height in row.thresholds.known()
+    ]
+    return {"series": series, "thresholds": marks}
+
+
+def _seconds(points: Points) -> list[list[float]]:
+    return [[at // 1_000_000, value] for at, value in points if entities.is_number(value)]
+
+
+def threshold_rows(thresholds: Thresholds) -> list[tuple[int, float | None]]:
+    """All four levels with the gauge's height for each, None where it has none, highest first."""
+    return [(int(level), thresholds.height(level)) for level in reversed(Level) if level is not Level.NORMAL]

@@ -1,0 +1,130 @@
+"""Watches one tenant's gauges: a threshold reached raises an alert with the readings behind it.
+
+The prefecture's tenant watches the gauges that no city answers for; a city's tenant those that are its own.
+One open alert per gauge: it climbs with the river, eases, and closes when the river has fallen below the lowest
+threshold by the hysteresis. A gauge that is above a threshold when it is first seen raises one too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kumihimo.base import times
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.events import LogRecord
+from kumihimo.base.ports import Bus
+from kumihimo.platform.history.query import History
+from kumihimo.service.alerts.door import Alerts, Sighting
+from kumihimo.service.alerts.models import Content, Evidence, Proposal
+from kumihimo.solutions.flood import entities
+from kumihimo.solutions.flood.follow import LogReader
+from kumihimo.solutions.flood.models import LEVEL_NAMES, Level, Thresholds
+from kumihimo.solutions.flood.thresholds import WINDOW, Rate, held_level, rate_of_rise, time_to_next
+from kumihimo.storage.database import Database
+
+READER = "flood.watch"
+SOURCE = "flood"
+Propose = Callable[[str, Level, dict[str, Any]], tuple[Proposal, ...]]
+"""The steps to propose: tenant, level, the gauge's entity."""
+
+
+class Watch:
+    """The watch over one tenant; its memory is the tenant's open alerts."""
+
+    def __init__(
+        self, database: Database, bus: Bus, history: History, alerts: Alerts, propose: Propose, tenant: str
+    ) -> None:
+        self._history = history
+        self._alerts = alerts
+        self._propose = propose
+        self.tenant = tenant
+        self.reader = LogReader(database, bus, tenant, READER, self.see)
+        self._standing: dict[str, int] | None = None
+
+    async def _levels(self) -> dict[str, int]:
+        if self._standing is None:
+            standing = await self._alerts.list(self.tenant, state="open", limit=100_000)
+            self._standing = {alert.subject: alert.severity for alert in standing}
+        return self._standing
+
+    def forget(self) -> None:
+        """Drops what is remembered, after the tenant's data was made anew."""
+        self._standing = None
+
+    async def see(self, records: Sequence[LogRecord]) -> None:
+        """Looks at log records; only new levels of this tenant's own gauges matter."""
+        for record in records:
+            if entities.LEVEL in record.changed and entities.GAUGE in record.entity.get("type", ()):
+                await self._look(record)
+
+    async def _look(self, record: LogRecord) -> None:
+        doc = record.entity
+        level = entities.instance_of(doc, entities.LEVEL)
+        thresholds = entities.thresholds_of(doc)
+        if level is None or "observedAt" not in level or not thresholds.known():
+            return
+        if not entities.is_number(level.get("value")) or not self._answers_for(doc):
+            return
+        height, at = float(level["value"]), times.micros(times.parse(level["observedAt"]))
+        standing = await self._levels()
+        before = standing.get(record.entity_id, 0)
+        held = held_level(height, before, thresholds)
+        if held == before:
+            return
+        content = await self._content(doc, held, thresholds, (at, height), falling=held < before)
+        call = Call(self.tenant, Actor("system", "flood.watch"), "watch", cause=f"log:{self.tenant}:{record.seq}")
+        sighting = Sighting(SOURCE, record.entity_id, int(held), at, content)
+        alert = await self._alerts.sight(call, sighting)
+        if alert is not None:
+            standing[record.entity_id] = alert.severity if alert.state == "open" else 0
+
+    def _answers_for(self, doc: dict[str, Any]) -> bool:
+        """A gauge that names nobody belongs to the town whose tenant it stands in."""
+        return (entities.value_of(doc, entities.RESPONSIBLE) or self.tenant) == self.tenant
+
+    async def _content(
+        self, doc: dict[str, Any], level: Level, thresholds: Thresholds, newest: tuple[int, float], *, falling: bool
+    ) -> Content:
+        at, height = newest
+        points = await self._history.points(self.tenant, doc["id"], entities.LEVEL, at - WINDOW, at)
+        heights = [(moment, float(value)) for moment, value in points if entities.is_number(value)]
+        if not heights or heights[-1][0] != at:
+            heights.append((at, height))
+        rate = rate_of_rise(heights, at)
+        name, river = entities.value_of(doc, entities.NAME), entities.value_of(doc, entities.RIVER)
+        return Content(
+            title=title(str(river or ""), str(name or doc["id"]), level, falling=falling),
+            place=str((entities.value_of(doc, entities.ADDRESS) or {}).get("streetAddress", "")),
+            attribute=entities.LEVEL,
+            evidence=tuple(Evidence(moment, value, entities.METRE) for moment, value in rate.points),
+            facts=facts(height, level, thresholds, rate),
+            proposals=self._propose(self.tenant, level, doc) if level else (),
+            location=entities.place_of(doc),
+        )
+
+
+def title(river: str, name: str, level: Level, *, falling: bool = False) -> dict[str, str]:
+    """The alert's title in ja and en."""
+    ja, en = LEVEL_NAMES[level]
+    here, there = f"{river} {name}".strip(), f"{name} ({river})" if river else name
+    if level is Level.NORMAL:
+        return {"ja": f"{here}：平常に戻りました", "en": f"{there}: back to normal"}
+    if falling:
+        return {"ja": f"{here}：{ja}の段階まで低下", "en": f"{there}: fallen to {en} level"}
+    return {"ja": f"{here}：{ja}に到達", "en": f"{there}: reached {en} level"}
+
+
+def facts(height: float, level: Level, thresholds: Thresholds, rate: Rate) -> dict[str, Any]:
+    """The figures on the alert, as plain JSON values: metres, metres per hour, minutes."""
+    to_next = time_to_next(height, thresholds, rate)
+    return {
+        "height": height,
+        "threshold": thresholds.height(level) if level else None,
+        "rateState": rate.state,
+        "rate": rate.metres_per_hour if rate.state == "known" else None,
+        "nextState": to_next.state,
+        "nextLevel": None if to_next.level is None else int(to_next.level),
+        "nextHeight": None if to_next.level is None else thresholds.height(to_next.level),
+        "nextMinutes": to_next.minutes,
+    }

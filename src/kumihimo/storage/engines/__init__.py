@@ -1,0 +1,1 @@
+"""The engines behind the database port; nobody outside `storage` asks which one runs."""

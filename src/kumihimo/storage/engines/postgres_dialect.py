@@ -1,0 +1,79 @@
+"""How PostgreSQL with PostGIS says what the engines say differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from kumihimo.storage.engines.sqlite_dialect import quote, segments
+
+_RELATIONS = {
+    "equals": "ST_Equals",
+    "disjoint": "ST_Disjoint",
+    "intersects": "ST_Intersects",
+    "within": "ST_Within",
+    "contains": "ST_Contains",
+    "overlaps": "ST_Overlaps",
+}
+_LARGEST = "1.7976931348623157e308"
+
+
+def _geometry(text: str) -> str:
+    return f"ST_GeomFromGeoJSON(({text})::text)"
+
+
+def _number(value: str) -> str:
+    """The number as a double; beyond its range infinite, as SQLite has it."""
+    exact = f"({value} #>> '{{}}')::numeric"
+    return (
+        f"CASE WHEN jsonb_typeof({value}) <> 'number' THEN NULL WHEN {exact} > {_LARGEST} THEN 'Infinity' "
+        f"WHEN {exact} < -{_LARGEST} THEN '-Infinity' ELSE ({exact})::double precision END"
+    )
+
+
+class PostgresDialect:
+    """The answers of PostgreSQL; see `storage.database.Dialect`."""
+
+    name: Literal["sqlite", "postgres"] = "postgres"
+
+    def any_of(self, column: str, parameter: str) -> str:
+        """A condition that the column is one of the JSON array of texts bound at `parameter`."""
+        return f"{column} = ANY (ARRAY(SELECT jsonb_array_elements_text(({parameter}::text)::jsonb)))"
+
+    def json_values(self, document: str, path: Sequence[str]) -> str:
+        """A table of the values at the path; it may name columns of the query around it (as in EXISTS)."""
+        tables = []
+        cuts = segments(path)
+        value = f"({document})::jsonb"
+        for place, keys in enumerate(cuts):
+            alone = (
+                f"WHEN kx{place}.v IS NOT NULL THEN jsonb_build_array(kx{place}.v) " if place == len(cuts) - 1 else ""
+            )
+            steps = "".join(f" -> {quote(key)}" for key in keys)
+            tables.append(
+                f"LATERAL (SELECT ({value}{steps}) AS v) AS kx{place}, LATERAL jsonb_array_elements("
+                f"CASE WHEN jsonb_typeof(kx{place}.v) = 'array' THEN kx{place}.v {alone}ELSE '[]'::jsonb END) "
+                f"AS ks{place}(v)"
+            )
+            value = f"ks{place}.v"
+        return (
+            f"(SELECT CASE jsonb_typeof({value}) WHEN 'array' THEN 'object' ELSE jsonb_typeof({value}) END AS kind, "
+            f"{_number(value)} AS num, "
+            f"CASE WHEN jsonb_typeof({value}) IN ('string', 'boolean') THEN {value} #>> '{{}}' END AS txt "
+            f"FROM {', '.join(tables)})"
+        )
+
+    def matches_pattern(self, text: str, parameter: str) -> str:
+        """A condition that the text matches the pattern bound at `parameter`."""
+        return f"({text}) ~ ({parameter}::text)"
+
+    def geo_relation(self, geometry: str, relation: str, parameter: str) -> str:
+        """A condition between a stored GeoJSON text and the bound one; planar."""
+        return f"{_RELATIONS[relation]}({_geometry(geometry)}, {_geometry(parameter)})"
+
+    def geo_distance(self, geometry: str, parameter: str) -> str:
+        """Metres between a stored GeoJSON text and the bound one; geodesic, WGS84."""
+        return f"ST_Distance({_geometry(geometry)}::geography, {_geometry(parameter)}::geography)"
+
+
+DIALECT = PostgresDialect()

@@ -1,0 +1,89 @@
+"""The transaction handed to stores on PostgreSQL, and what the server's errors mean to a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from kumihimo.base.errors import Overloaded, StorageRefused
+from kumihimo.storage.database import Row
+from kumihimo.storage.engines.postgres_dialect import DIALECT, PostgresDialect
+
+
+class PostgresTx:
+    """A transaction on one connection; it neither begins nor ends it."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    @property
+    def dialect(self) -> PostgresDialect:
+        """How PostgreSQL says what the engines say differently."""
+        return DIALECT
+
+    async def execute(self, sql: str, *parameters: Any) -> int:
+        """Runs one statement; the number of rows it changed."""
+        verb, _, rest = str(await self._connection.execute(sql, *parameters)).partition(" ")
+        return int(rest.rpartition(" ")[2]) if verb in {"INSERT", "UPDATE", "DELETE", "MERGE"} else 0
+
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Runs one statement for each row of parameters."""
+        if rows:
+            await self._connection.executemany(sql, rows)
+
+    async def fetch(self, sql: str, *parameters: Any) -> list[Row]:
+        """All rows of a query."""
+        return [tuple(row) for row in await self._connection.fetch(sql, *parameters)]
+
+    async def fetch_one(self, sql: str, *parameters: Any) -> Row | None:
+        """The first row of a query, or None."""
+        row = await self._connection.fetchrow(sql, *parameters)
+        return None if row is None else tuple(row)
+
+
+class Removed(StorageRefused):
+    """Another process removed the tenant, and may have made one of the same name."""
+
+
+async def begin(connection: Any, statement: str, space: str) -> None:
+    """Begins a transaction in one round trip, with the schema as its ground.
+
+    Raises Removed where the schema is gone: an unqualified name would be looked for elsewhere.
+    """
+    try:
+        await connection.execute(
+            f'{statement}; SET LOCAL search_path TO "{space}", public; SELECT 1 FROM "{space}".migration LIMIT 0'
+        )
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as problem:
+        raise Removed("the tenant was removed by another process; try again") from problem
+
+
+def refusal(problem: BaseException) -> BaseException:
+    """StorageRefused or Overloaded where the fault is the server's or the network's; else the error itself."""
+    if isinstance(problem, asyncpg.DiskFullError):
+        return StorageRefused("the database server's disk is full; nothing was stored. Make room; no restart is needed")
+    if isinstance(problem, asyncpg.TooManyConnectionsError | TimeoutError):
+        return Overloaded(f"the database server has no connection free ({problem}); try again", retry_after=1)
+    if isinstance(problem, asyncpg.ReadOnlySQLTransactionError):
+        return StorageRefused("the database server only reads at present, or a read tried to write")
+    if isinstance(problem, LOST):
+        return StorageRefused(f"the database server cannot be reached ({problem or type(problem).__name__}); try again")
+    return problem
+
+
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a database that takes no connections at present
+    ConnectionError,
+    OSError,
+)
+"""Errors that mean the connection is gone or was never made."""

@@ -1,0 +1,86 @@
+"""How SQLite says what the engines say differently; the functions behind it are in sqlite_functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+_COLUMNS = (
+    "CASE @.type WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' WHEN 'text' THEN 'string' "
+    "WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' WHEN 'null' THEN 'null' ELSE 'object' END AS kind, "
+    "CASE WHEN @.type IN ('integer', 'real') THEN CAST(@.value AS REAL) END AS num, "
+    "CASE @.type WHEN 'text' THEN @.value WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' END AS txt"
+)
+
+_JSON = (
+    "(CASE WHEN @.type IN ('object', 'array') THEN @.value WHEN @.type IN ('true', 'false', 'null') THEN @.type "
+    "ELSE json_quote(@.value) END)"
+)
+
+
+def quote(text: str) -> str:
+    """The text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _json_path(keys: Sequence[str]) -> str:
+    return quote("$" + "".join("." + json.dumps(key, ensure_ascii=False) for key in keys))
+
+
+def segments(path: Sequence[str]) -> list[list[str]]:
+    """The path cut at its "*" steps: ["a","*","b"] is [["a"],["b"]]."""
+    found: list[list[str]] = [[]]
+    for step in path:
+        if step == "*":
+            found.append([])
+        else:
+            found[-1].append(step)
+    return found
+
+
+def _elements(document: str, keys: Sequence[str], *, one: bool) -> str:
+    """A table of the array's elements at the keys; with `one`, a value that is no array stands for itself."""
+    path = _json_path(keys)
+    alone = (
+        f"WHEN json_type({document}, {path}) IS NOT NULL THEN json_array(json({document} -> {path})) " if one else ""
+    )
+    return (
+        f"json_each(CASE WHEN json_type({document}, {path}) = 'array' THEN {document} -> {path} {alone}ELSE '[]' END)"
+    )
+
+
+class SqliteDialect:
+    """The answers of SQLite; see `storage.database.Dialect`."""
+
+    name: Literal["sqlite", "postgres"] = "sqlite"
+
+    def any_of(self, column: str, parameter: str) -> str:
+        """A condition that the column is one of the JSON array of texts bound at `parameter`."""
+        return f"{column} IN (SELECT value FROM json_each({parameter}))"
+
+    def json_values(self, document: str, path: Sequence[str]) -> str:
+        """A table of the values at the path; it may name columns of the query around it (as in EXISTS)."""
+        tables = []
+        cuts = segments(path)
+        for place, keys in enumerate(cuts):
+            last = place == len(cuts) - 1
+            tables.append(f"{_elements(document, keys, one=last)} AS ks{place}")
+            document = _JSON.replace("@", f"ks{place}")
+        leaf = f"ks{len(cuts) - 1}"
+        return f"(SELECT {_COLUMNS.replace('@', leaf)} FROM {' JOIN '.join(tables)})"
+
+    def matches_pattern(self, text: str, parameter: str) -> str:
+        """A condition that the text matches the pattern bound at `parameter` (RE2)."""
+        return f"matches_pattern({text}, {parameter})"
+
+    def geo_relation(self, geometry: str, relation: str, parameter: str) -> str:
+        """A condition between a stored GeoJSON text and the bound one; planar."""
+        return f"geo_relation({geometry}, {quote(relation)}, {parameter})"
+
+    def geo_distance(self, geometry: str, parameter: str) -> str:
+        """Metres between a stored GeoJSON text and the bound one; geodesic, WGS84."""
+        return f"geo_distance({geometry}, {parameter})"
+
+
+DIALECT = SqliteDialect()

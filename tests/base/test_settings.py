@@ -1,0 +1,46 @@
+from typing import Any
+
+import pytest
+
+from kumihimo.base.settings import Settings, SettingsError, read_settings, reference
+
+
+def test_later_sources_win() -> None:
+    found = read_settings(
+        toml='port = 1\nmqtt_port = 2\nlog_level = "DEBUG"',
+        environ={"KUMIHIMO_PORT": "3", "KUMIHIMO_MQTT_PORT": "4", "OTHER": "x", "KUMIHIMO_TEST_REQUIRE_ALL": "1"},
+        given={"port": 5, "host": None},
+    )
+    assert (found.port, found.mqtt_port, found.log_level, found.host) == (5, 4, "DEBUG", "localhost")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"toml": "prot = 1", "where": "k.toml"}, r"k\.toml.*'prot'.*'port'"),
+        ({"toml": "port = ", "where": "k.toml"}, r"k\.toml: not TOML"),
+        ({"toml": 'port = "80"', "where": "k.toml"}, "port must be int"),
+        ({"environ": {"KUMIHIMO_PORT": "abc"}}, "KUMIHIMO_PORT is 'abc'"),
+        ({"environ": {"KUMIHIMO_OPEN": "maybe"}}, "use true or false"),
+        ({"environ": {"KUMIHIMO_NOPE": "1"}}, "no setting 'nope'"),
+        ({"given": {"port": 70000}}, "port is 70000"),
+        ({"given": {"open": True, "host": "0.0.0.0"}}, "refused on '0.0.0.0'"),
+        ({"given": {"database_url": "mysql://x"}}, "postgresql://"),
+    ],
+)
+def test_a_wrong_setting_says_which_and_where(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        read_settings(**options)
+
+
+def test_lists_come_from_commas() -> None:
+    assert read_settings(environ={"KUMIHIMO_CONTEXT_HOSTS": "a.example, b.example,"}).context_hosts == (
+        "a.example",
+        "b.example",
+    )
+
+
+def test_every_setting_has_a_meaning() -> None:
+    rows = reference()
+    assert len(rows) == len(Settings.__dataclass_fields__)
+    assert all(meaning for *_, meaning in rows)

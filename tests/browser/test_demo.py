@@ -1,0 +1,228 @@
+"""The demonstration as its users see it: a process of its own, real Chromium, a real mosquitto_pub."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+from tests.browser.conftest import Open
+from tests.browser.watch import Watch
+from tests.processes import Served, free_port, get
+
+from kumihimo.base import times
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.enable_socket]
+
+PAGES = {
+    "home": "/",
+    "flood": "/t/fukui-pref/flood",
+    "city": "/t/sabae-city/flood",
+    "gauge": "/t/fukui-pref/flood/gauges/1",
+    "alerts": "/t/fukui-pref/flood/alerts",
+    "decisions": "/t/fukui-pref/flood/decisions",
+    "kpi": "/t/fukui-pref/kpi",
+    "devices": "/t/fukui-pref/devices",
+    "entities": "/t/fukui-pref/entities",
+    "subscriptions": "/t/fukui-pref/subscriptions",
+    "webhook": "/t/fukui-pref/webhook",
+}
+TRAINING = "a[href$='/flood/gauges/training']"
+PUBLISH = re.compile(r"-u (\S+) -P (\S+)[^/]*-t (\S+) -m '(.+?)'", re.DOTALL)
+
+
+class Demo(Served):
+    """A running demonstration."""
+
+    published = 0
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://localhost:{self.port}"
+
+    def publish(self, level: float) -> None:
+        """Publishes with the very words that the demonstration printed, but a later minute and this level."""
+        found = PUBLISH.findall(self.log.read_text())
+        assert found, self.log.read_text()
+        user, key, topic, body = found[-1]
+        self.published += 1
+        reading = json.loads(body)
+        moment = times.parse(reading["observedAt"]) + timedelta(minutes=self.published)
+        body = json.dumps({**reading, "level": level, "observedAt": times.text(moment)})
+        command = ["mosquitto_pub", "-h", "localhost", "-p", str(self.mqtt_port), "-q", "1", "-u", user, "-P", key]
+        subprocess.run([*command, "-t", topic, "-m", body], check=True, timeout=10)
+
+
+@pytest.fixture
+def mosquitto() -> None:
+    """The one-line reason where Debian's mosquitto clients are missing."""
+    if shutil.which("mosquitto_pub"):
+        return
+    reason = "mosquitto_pub is missing: apt-get install mosquitto-clients"
+    if os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def started(folder: Path, event: str) -> Demo:
+    """A demonstration that is ready."""
+    demo = Demo(folder / "data", mqtt_port=free_port(), words=("demo", "--event", event, "--speed", "1200"))
+    demo.start(60)
+    demo.said("Ctrl-C stops it")
+    return demo
+
+
+def ended(demo: Demo) -> None:
+    """Ends it cleanly, unless a test killed it."""
+    assert demo.process is not None
+    if demo.process.poll() is None:
+        assert demo.stop() == 0, demo.log.read_text()
+    assert "Traceback" not in demo.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demonstration for all tests that leave it standing."""
+    demo = started(tmp_path_factory.mktemp("demo"), "2024-06")
+    yield demo
+    ended(demo)
+
+
+@pytest.fixture
+def demo(house: Demo) -> Demo:
+    """The demonstration, started again where a test killed it."""
+    if not house.ready():
+        house.start(60)
+    return house
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+async def test_every_page_is_filled_quiet_accessible_and_fits_a_phone(
+    demo: Demo, open_page: Open, shots: Path, lang: str
+) -> None:
+    found = {}
+    for width in (1280, 360):
+        watch = await open_page(demo.url, lang=lang, width=width)
+        for name, path in PAGES.items():
+            watch.problems.clear()
+            await watch.page.goto(demo.url + path)
+            for part in ("km-map", "km-chart"):
+                if await watch.page.locator(part).count():
+                    await watch.page.locator(f"{part}[data-ready]").wait_for(timeout=20_000)
+            await watch.page.screenshot(path=shots / f"demo-{name}-{lang}-{width}.png")
+            # Axe once for each page and language: wide in Japanese, narrow in English.
+            broken = await watch.violations() if (lang, width) in (("ja", 1280), ("en", 360)) else []
+            found[name, width] = (broken, list(watch.problems), await watch.overflow())
+        await watch.context.close()
+    assert {key: value for key, value in found.items() if value != ([], [], 0)} == {}
+
+
+async def test_a_wrong_key_is_refused_and_seen_on_the_devices_page(
+    demo: Demo, open_page: Open, mosquitto: None
+) -> None:
+    command = ["mosquitto_pub", "-h", "localhost", "-p", str(demo.mqtt_port), "-q", "1", "-u", "fukui-pref/gauge-1"]
+    command += ["-P", "wrong", "-t", "kumihimo/fukui-pref/gauge-1/up", "-m", "{}"]
+    done = await asyncio.to_thread(subprocess.run, command, check=False, capture_output=True, timeout=10)
+    assert done.returncode != 0
+    watch = await open_page(f"{demo.url}/t/fukui-pref/devices", lang="en")
+    await expect(watch.page.locator("main")).to_contain_text("its key is wrong")
+
+
+async def test_an_officer_accepts_and_the_sign_confirms(demo: Demo, open_page: Open, mosquitto: None) -> None:
+    await asyncio.to_thread(demo.publish, 5.87)
+    watch = await open_page(f"{demo.url}/t/fukui-city/flood/alerts", lang="en")
+    link = watch.page.locator("main table a", has_text="訓練用水位計").first
+    await expect(link).to_be_visible(timeout=10_000)
+    await link.click()
+    form = watch.page.locator("form", has=watch.page.locator("[name=reason]")).first
+    await form.locator("[name=who]").fill("防災課 山田")
+    await form.locator("[name=reason]").fill("上流の水位も上がっているため")
+    await form.locator("button[name=verdict][value=accepted]").click()
+    main = watch.page.locator("main")
+    await expect(main).to_contain_text("防災課 山田", timeout=5000)
+    await expect(main.locator("[data-step=confirmed]")).to_have_count(2, timeout=15_000)
+    await watch.page.goto(f"{demo.url}/t/fukui-city/flood/decisions")
+    await expect(watch.page.locator("main")).to_contain_text("上流の水位も上がっているため")
+
+
+async def test_an_unknown_address_is_a_page_for_browsers_and_a_problem_for_programs(
+    demo: Demo, open_page: Open
+) -> None:
+    watch = await open_page(f"{demo.url}/nowhere", lang="ja")
+    await expect(watch.page.locator("h1")).to_be_visible()
+    assert await watch.violations() == []
+    status, headers, body = await asyncio.to_thread(demo.ask, "GET", "/nowhere")
+    assert (status, headers["content-type"]) == (404, "application/problem+json")
+    assert b"/nowhere" in body
+
+
+async def test_a_notification_stands_on_the_webhook_page(demo: Demo, open_page: Open) -> None:
+    watch = await open_page(f"{demo.url}/t/fukui-pref/webhook", lang="en")
+    await expect(watch.page.locator("#messages")).to_contain_text("RiverGauge", timeout=15_000)
+
+
+async def test_starting_over_leaves_an_open_page_alive_and_the_log_clean(
+    demo: Demo, open_page: Open, mosquitto: None
+) -> None:
+    """All parts run: devices on MQTT, readers, delivery, pages; the towns go and come back under them."""
+    said = len(demo.log.read_text())
+    await asyncio.to_thread(demo.publish, 5.88)
+    watch = await open_page(f"{demo.url}/t/fukui-pref/flood", lang="en")
+    row = watch.page.locator("tr", has=watch.page.locator(TRAINING))
+    await expect(row).to_contain_text("5.88")
+    await watch.page.locator("km-map[data-ready]").wait_for(timeout=20_000)
+    await _start_over(watch, demo.url)
+    await expect(row).to_contain_text("no reading", timeout=15_000)
+    replay = watch.page.locator("#replay")
+    await expect(replay).to_contain_text("playing", timeout=5000)
+    await expect(replay).to_contain_text("101 devices connected", timeout=15_000)
+    await expect(watch.page.locator("#attention li").first).to_be_visible(timeout=30_000)
+    await asyncio.to_thread(demo.publish, 5.89)
+    await expect(row).to_contain_text("5.89", timeout=1000)
+    await watch.page.goto(f"{demo.url}/t/fukui-pref/webhook")
+    await expect(watch.page.locator("#messages")).to_contain_text("RiverGauge", timeout=15_000)
+    assert demo.log.read_text()[said:] == "", "nothing went wrong"
+
+
+async def _start_over(watch: Watch, url: str) -> None:
+    """Presses the button, on another page of the same browser."""
+    other = await watch.context.new_page()
+    await other.goto(f"{url}/t/fukui-pref/flood")
+    await other.locator("summary", has_text="Speed and starting over").click()
+    await other.locator("button", has_text="Start over").click()
+    await other.locator("#replay").wait_for(timeout=20_000)
+    await other.close()
+
+
+async def test_a_published_reading_shows_within_a_second_and_a_stopped_server_too(
+    demo: Demo, open_page: Open, mosquitto: None
+) -> None:
+    watch = await open_page(f"{demo.url}/t/fukui-pref/flood", lang="ja")
+    row = watch.page.locator("tr", has=watch.page.locator(TRAINING))
+    await expect(row).to_contain_text("訓練")
+    await watch.page.locator("km-map[data-ready]").wait_for(timeout=20_000)
+    await asyncio.to_thread(demo.publish, 5.91)
+    await expect(row).to_contain_text("5.91", timeout=1000)
+    banner = watch.page.locator(".km-stale")
+    await expect(banner).to_be_hidden()
+    await asyncio.to_thread(demo.kill)
+    await expect(banner).to_be_visible(timeout=10_000)
+
+
+def test_the_typhoon_has_rain_beside_the_rivers(tmp_path: Path) -> None:
+    demo = started(tmp_path, "2023-08")
+    try:
+        page = get(f"{demo.url}/t/fukui-pref/flood/gauges/1?lang=en")
+        assert "Rain is that of the nearest AMeDAS station" in page
+        chart = json.loads(get(f"{demo.url}/t/fukui-pref/flood/gauges/1/chart.json"))
+        assert [one["unit"] for one in chart["series"]] == ["m", "mm/h"]
+        assert all(one["points"] for one in chart["series"])
+    finally:
+        ended(demo)

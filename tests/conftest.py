@@ -1,0 +1,92 @@
+"""Fixtures that all floors share: databases on both engines and a clock that is moved by hand."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from kumihimo.storage.database import Database, Schema
+from kumihimo.storage.opening import database_for
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that tests find `tests.fakes` however pytest is started
+
+from tests.fakes import DatabaseFactory, FakeClock
+from tests.postgres_server import PostgresMissing, PostgresServer
+
+REQUIRE_ALL = os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1"
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL cluster; where the package is missing, tests that need it say so in the summary."""
+    server = PostgresServer()
+    try:
+        server.start()
+    except PostgresMissing as reason:
+        if REQUIRE_ALL:
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database of this test's own."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+async def database_factory(tmp_path: Path, fake_clock: FakeClock) -> AsyncIterator[DatabaseFactory]:
+    """Opens SQLite databases, each in a folder of its own."""
+    opened: list[Database] = []
+
+    async def make(schemas: Sequence[Schema]) -> Database:
+        database = database_for(tmp_path / f"data{len(opened)}", None, schemas, fake_clock)
+        await database.open()
+        opened.append(database)
+        return database
+
+    yield make
+    for database in opened:
+        await database.close()
+
+
+@pytest.fixture
+async def postgres_database_factory(
+    request: pytest.FixtureRequest, fake_clock: FakeClock
+) -> AsyncIterator[DatabaseFactory]:
+    """Opens PostgreSQL databases, each an empty one."""
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    opened: list[tuple[Database, str]] = []
+
+    async def make(schemas: Sequence[Schema]) -> Database:
+        name = server.create_database()
+        database = database_for(Path("unused"), server.url(name), schemas, fake_clock)
+        await database.open()
+        opened.append((database, name))
+        return database
+
+    yield make
+    for database, name in opened:
+        await database.close()
+        server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def any_database_factory(request: pytest.FixtureRequest) -> DatabaseFactory:
+    """Opens databases on each engine in turn."""
+    name = "database_factory" if request.param == "sqlite" else "postgres_database_factory"
+    factory: DatabaseFactory = request.getfixturevalue(name)
+    return factory

@@ -1,0 +1,189 @@
+"""What delivery promises, on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.fakes import DatabaseFactory, FakeClock
+from tests.platform.delivery.stand import SCHEMAS, TENANT, Stand
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import AlreadyExists, NonexistentTenant, ResourceNotFound
+
+
+@pytest.fixture
+async def stand(any_database_factory: DatabaseFactory, fake_clock: FakeClock) -> Stand:
+    database = await any_database_factory(SCHEMAS)
+    await database.add_tenant(TENANT)
+    return Stand(database, fake_clock)
+
+
+async def test_a_subscription_is_kept_listed_changed_and_deleted(stand: Stand) -> None:
+    first = await stand.subscribe(id="urn:s:1", description="水位")
+    stand.clock.advance(1)
+    second = await stand.subscribe(watchedAttributes=["level"])
+    assert first == "urn:s:1"
+    page, total = await stand.delivery.list(stand.call, 1, 1)
+    assert (total, [one["id"] for one in page]) == (2, [second])
+    with pytest.raises(AlreadyExists):
+        await stand.subscribe(id="urn:s:1")
+    await stand.delivery.update(
+        stand.call, first, {"description": None, "notification": {"attributes": ["level"]}}, stand.contexts.core
+    )
+    shown = await stand.delivery.get(stand.call, first)
+    assert "description" not in shown
+    assert shown["notification"]["endpoint"]["uri"] == "http://endpoint.example/notify"
+    assert shown["notification"]["attributes"] == ["level"]
+    await stand.delivery.delete(stand.call, first)
+    for gone in (stand.delivery.get(stand.call, first), stand.delivery.delete(stand.call, first)):
+        with pytest.raises(ResourceNotFound):
+            await gone
+
+
+async def test_a_change_arrives_once_and_only_from_now_on(stand: Stand) -> None:
+    await stand.put(level=1)
+    await stand.catch_up()
+    id_ = await stand.subscribe()
+    await stand.put(level=2)
+    (one,) = await stand.catch_up()
+    assert one.body["type"] == "Notification"
+    assert one.body["subscriptionId"] == id_
+    assert one.entity["level"] == {"type": "Property", "value": 2}
+    assert one.headers["NGSILD-Tenant"] == TENANT
+    assert await stand.catch_up() == []
+    shown = await stand.delivery.get(stand.call, id_)
+    assert shown["status"] == "active"
+    assert shown["notification"]["timesSent"] == 1
+    assert shown["notification"]["lastSuccess"] == shown["notification"]["lastNotification"]
+
+
+async def test_nothing_is_lost_between_commit_and_send(stand: Stand) -> None:
+    await stand.subscribe()
+    hanging = asyncio.Event()
+    arrived = asyncio.Event()
+
+    async def hang(url: str, body: bytes) -> int:
+        arrived.set()
+        await hanging.wait()
+        return 200
+
+    stand.endpoint.answer = hang
+    run = asyncio.create_task(stand.delivery.run())
+    await stand.put(level=1)
+    async with asyncio.timeout(10):
+        await arrived.wait()
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+    before = [one.body["id"] for one in stand.endpoint.sent]
+    stand.endpoint.answer = None
+    stand.restart()
+    after = [one.body["id"] for one in await stand.catch_up()]
+    assert before == after
+    assert await stand.delivery.backlog(TENANT) == (0, 0)
+
+
+async def test_what_was_committed_before_a_restart_is_matched_after_it(stand: Stand) -> None:
+    await stand.subscribe()
+    await stand.put(level=1)
+    stand.restart()
+    assert len(await stand.catch_up()) == 1
+
+
+async def test_counters_and_headers_outlive_a_restart(stand: Stand) -> None:
+    id_ = await stand.subscribe(endpoint={"receiverInfo": [{"key": "Authorization", "value": "Bearer x"}]})
+    await stand.put(level=1)
+    await stand.catch_up()
+    stand.restart()
+    await stand.put(level=2)
+    (one,) = await stand.catch_up()
+    assert one.headers["Authorization"] == "Bearer x"
+    assert (await stand.delivery.get(stand.call, id_))["notification"]["timesSent"] == 2
+
+
+async def test_throttling_outlives_a_restart_and_sends_the_latest_state(stand: Stand) -> None:
+    await stand.subscribe(throttling=60)
+    await stand.put(level=1)
+    assert len(await stand.catch_up()) == 1
+    await stand.put(level=2)
+    await stand.put(level=3)
+    await stand.put("urn:x:2", level=9)
+    stand.restart()
+    stand.clock.advance(59)
+    assert await stand.catch_up() == []
+    stand.clock.advance(1)
+    (one,) = await stand.catch_up()
+    assert [(e["id"], e["level"]["value"]) for e in one.body["data"]] == [("urn:x:1", 3), ("urn:x:2", 9)]
+    stand.clock.advance(600)
+    assert await stand.catch_up() == []
+
+
+async def test_a_dead_letter_is_replayed_under_its_own_id(stand: Stand) -> None:
+    id_ = await stand.subscribe()
+
+    async def broken(url: str, body: bytes) -> int:
+        return 500
+
+    stand.endpoint.answer = broken
+    await stand.put(level=1)
+    for _ in range(3):
+        await stand.catch_up()
+        stand.clock.advance(600)
+    assert len(stand.endpoint.sent) == 3
+    assert len({one.body["id"] for one in stand.endpoint.sent}) == 1
+    (dead,) = await stand.delivery.dead_letters(TENANT, id_)
+    assert (dead.attempts, dead.reason) == (3, "500: said 500")
+    assert await stand.catch_up() == []
+    stand.endpoint.answer = None
+    await stand.delivery.replay(TENANT, dead.id)
+    (again,) = await stand.catch_up()
+    assert again.body["id"] == dead.id
+    assert await stand.delivery.backlog(TENANT) == (0, 0)
+    assert [one.status for one in await stand.delivery.attempts(TENANT, id_)] == [200, 500, 500, 500]
+    with pytest.raises(ResourceNotFound):
+        await stand.delivery.replay(TENANT, dead.id)
+
+
+async def test_a_full_queue_gives_up_its_oldest(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kumihimo.platform.delivery.match.MAX_QUEUE", 3)
+    id_ = await stand.subscribe()
+
+    async def broken(url: str, body: bytes) -> int:
+        return 500
+
+    stand.endpoint.answer = broken
+    await stand.put(level=0)
+    await stand.catch_up()
+    for level in range(1, 6):
+        await stand.put(level=level)
+    await stand.catch_up()
+    assert await stand.delivery.backlog(TENANT) == (3, 3)
+    stand.endpoint.answer = None
+    stand.clock.advance(600)
+    assert [one.entity["level"]["value"] for one in await stand.catch_up()] == [3, 4, 5]
+    assert stand.delivery.counters()["given_up"] == 3
+    assert len(await stand.delivery.dead_letters(TENANT, id_)) == 3
+
+
+async def test_tenants_do_not_hear_each_other(stand: Stand) -> None:
+    other = Call("sabae")
+    await stand.database.add_tenant("sabae")
+    await stand.subscribe()
+    theirs = await stand.delivery.create(
+        other,
+        {
+            "type": "Subscription",
+            "entities": [{"type": "Gauge"}],
+            "notification": {"endpoint": {"uri": "http://their.example/"}},
+        },
+        stand.contexts.core,
+    )
+    await stand.put(level=1)
+    await stand.delivery.catch_up("sabae")
+    await stand.delivery.catch_up(TENANT)
+    assert [one.url for one in stand.endpoint.sent] == ["http://endpoint.example/notify"]
+    with pytest.raises(ResourceNotFound):
+        await stand.delivery.get(stand.call, theirs)
+    assert (await stand.delivery.list(other))[1] == 1
+    with pytest.raises(NonexistentTenant):
+        await stand.delivery.get(Call("nowhere"), theirs)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+
+from kumihimo.base.errors import Unauthenticated
+from kumihimo.base.ports import ReadingOutcome
+from kumihimo.device.http import routes
+
+
+class Door:
+    """A gateway that answers as it was told."""
+
+    max_payload = 100
+
+    def __init__(self, *statuses: Any) -> None:
+        self.statuses = statuses
+        self.given: tuple[Any, ...] = ()
+
+    async def take(self, tenant: str, device: str, key: str, body: bytes) -> list[ReadingOutcome]:
+        self.given = (tenant, device, key, body)
+        if key != "right":
+            raise Unauthenticated("no")
+        return [ReadingOutcome(status, "") for status in self.statuses]
+
+
+async def post(door: Any, *chunks: bytes, key: str = "Bearer right") -> tuple[int, dict[str, str], Any]:
+    app, sent = Starlette(routes=routes(door)), []
+    waiting = list(chunks)
+
+    async def receive() -> dict[str, Any]:
+        if not waiting:
+            return {"type": "http.disconnect"}
+        chunk = waiting.pop(0)
+        return {"type": "http.request", "body": chunk, "more_body": bool(waiting) or chunk == b"<cut>"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", key.encode())] if key else []
+    path = "/devices/v1/a/g1/readings"
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
+    await app(scope, receive, send)
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], found, json.loads(sent[1]["body"])
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"),
+    [(("stored",), 201), (("stored", "duplicate", "late"), 201), (("stored", "refused"), 207), (("refused",), 400)],
+)
+async def test_the_answer_says_what_became_of_each_reading(statuses: tuple[str, ...], status: int) -> None:
+    door = Door(*statuses)
+    found, headers, body = await post(door, b'{"a"', b":1}")
+    assert found == status
+    assert [one["status"] for one in body["outcomes"]] == list(statuses)
+    assert door.given == ("a", "g1", "right", b'{"a":1}')
+    assert headers["content-type"] == ("application/problem+json" if status == 400 else "application/json")
+
+
+@pytest.mark.parametrize("key", ["", "Basic right", "Bearer ", "Bearer wrong"])
+async def test_a_key_is_needed(key: str) -> None:
+    status, headers, body = await post(Door("stored"), b"{}", key=key)
+    assert (status, headers["www-authenticate"], body["status"]) == (401, "Bearer", 401)
+
+
+async def test_a_body_over_the_limit_is_refused_while_it_comes() -> None:
+    door = Door("stored")
+    status, _, body = await post(door, b"x" * 60, b"x" * 60, b"x" * 60)
+    assert (status, body["title"]) == (413, "Payload too large")
+    assert door.given == ()
+
+
+async def test_a_body_that_ends_too_early_is_a_bad_request() -> None:
+    status, _, _ = await post(Door("stored"), b"<cut>")
+    assert status == 400

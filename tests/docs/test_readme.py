@@ -1,0 +1,126 @@
+"""The README's commands work as they stand there, in both languages; only ports and folders are this test's own."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.processes import free_port, get, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+NOT_RUN_HERE = ("make test", "make lint", "make wheel")
+"""Run by CI itself, and by test_wheel; here it is checked that the target is there."""
+
+
+def blocks(name: str) -> list[list[str]]:
+    """The commands of each sh block, without comments."""
+    found = BLOCK.findall((ROOT / name).read_text())
+    return [[line.split("#")[0].rstrip() for line in block.splitlines() if line.strip()] for block in found]
+
+
+def commands(name: str) -> list[str]:
+    return [command for block in blocks(name) for command in block]
+
+
+def run(command: str, **options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        shell=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **options},
+    )
+
+
+def test_both_languages_give_the_same_commands() -> None:
+    assert commands("README.md") == commands("README.ja.md")
+
+
+def test_every_command_is_one_that_is_checked_below() -> None:
+    known = ("make", ".venv/bin/kumihimo ", "curl ")
+    assert [one for one in commands("README.md") if not one.startswith(known)] == []
+
+
+@pytest.mark.parametrize("command", NOT_RUN_HERE)
+def test_the_workshops_targets_are_there(command: str) -> None:
+    assert command in commands("README.md")
+    done = run(command.replace("make", "make -n"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_make_alone_lists_the_targets() -> None:
+    listed = run("make").stdout
+    for target in ("demo", "test", "lint", "bench", "judge", "soak", "docs", "wheel"):
+        assert f"make {target} " in listed
+
+
+class Running:
+    """A command that serves until it is interrupted; address is what it printed."""
+
+    def __init__(self, command: str, folder: Path) -> None:
+        self.log = folder / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command, shell=True, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self.address = wait_for(self.log, r"http://localhost:\d+", self.process)
+
+    def interrupt(self) -> int:
+        """Ctrl-C, as the terminal sends it to the whole group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("demo")
+    assert "make demo" in commands("README.md")
+    arguments = f"--data {folder / 'data'} --port {free_port()} --mqtt-port {free_port()}"
+    running = Running(f"exec make demo DEMO_ARGS={shlex.quote(arguments)}", folder)
+    yield running
+    # make itself reports the interrupt; what counts is that the platform said nothing bad and is gone.
+    running.interrupt()
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.enable_socket
+def test_make_demo_prints_an_address_with_a_filled_screen(demo: Running) -> None:
+    page = get(f"{demo.address}/t/fukui-pref/flood")
+    assert page.count("/flood/gauges/") > 90
+    assert "足羽川" in page
+
+
+@pytest.mark.slow
+@pytest.mark.enable_socket
+@pytest.mark.parametrize("command", [one for one in commands("README.md") if one.startswith("curl ")])
+def test_the_curl_lines_answer(demo: Running, command: str) -> None:
+    done = run(command.replace("http://localhost:8080", demo.address))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[") or '"typeList"' in done.stdout, done.stdout[:300]
+    assert "RiverGauge" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.enable_socket
+def test_the_own_town_lines_work_while_it_serves(tmp_path: Path) -> None:
+    town = tmp_path / "town"
+    serve, *rest = [one for one in commands("README.md") if one.startswith(".venv/bin/kumihimo ")]
+    ports = serve.replace("--port 8081", f"--port {free_port()}").replace(
+        "--mqtt-port 1884", f"--mqtt-port {free_port()}"
+    )
+    running = Running("exec " + ports.replace("./town", str(town)), tmp_path)
+    (tmp_path / "shelters.csv").write_bytes("番号,名称,緯度,経度\n1,中央小学校,36.06,136.22\n".encode("cp932"))
+    for command in rest:
+        given = command.replace("./town", str(town)).replace("shelters.csv", str(tmp_path / "shelters.csv"))
+        done = run(given)
+        assert done.returncode == 0, f"{given}\n{done.stdout}{done.stderr}"
+    assert running.interrupt() == 0

@@ -1,0 +1,314 @@
+"""The platform as a process: how it starts, refuses to start, is operated, and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import pytest
+from tests.processes import KUMIHIMO, Served, free_port
+
+from kumihimo import __version__
+
+pytestmark = pytest.mark.enable_socket
+
+ENTITIES = "/ngsi-ld/v1/entities"
+CLOSED = ("serve",)
+GAUGE = ("--family", "river-gauge", "--entity", "urn:ngsi-ld:RiverGauge:1", "--type", "RiverGauge")
+READING = {"level": 1.5, "observedAt": "2026-06-01T00:00:00Z"}
+
+
+def kumihimo(*words: str, data: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    given = [*KUMIHIMO, *words, *(["--data", str(data)] if data else [])]
+    return subprocess.run(given, env={**os.environ, **environ}, capture_output=True, text=True, timeout=30, check=False)
+
+
+def thing(number: int, value: Any = 1) -> dict[str, Any]:
+    level = {"type": "Property", "value": value, "observedAt": f"2026-06-01T0{value}:00:00Z"}
+    return {"id": f"urn:ngsi-ld:Thing:{number}", "type": "Thing", "level": level}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path / "data", mqtt_port=free_port()) as one:
+        yield one
+
+
+@contextmanager
+def half_sent(port: int, body: bytes) -> Iterator[socket.socket]:
+    """A POST of an entity whose last byte is still to be sent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        head = f"POST {ENTITIES} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        line.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
+        yield line
+
+
+# --- ending ----------------------------------------------------------------------------------------------
+
+
+def test_sigterm_lets_a_request_under_way_finish_and_ends_with_0(served: Served) -> None:
+    body = json.dumps(thing(1)).encode()
+    with half_sent(served.port, body) as line:
+        _until_in_flight(served)
+        assert served.process is not None
+        served.process.send_signal(signal.SIGTERM)
+        assert _is_closed(served.port), "new connections are still taken"
+        line.sendall(body[-1:])
+        assert line.recv(4096).startswith(b"HTTP/1.1 201")
+    assert served.process.wait(15) == 0
+    served.start()
+    assert served.ask("GET", f"{ENTITIES}/urn:ngsi-ld:Thing:1")[0] == 200
+
+
+def _until_in_flight(served: Served) -> None:
+    """Returns once the platform has taken up a request beside the one that asks."""
+    for _ in range(500):
+        numbers = served.ask("GET", "/metrics")[2].decode()
+        if "kumihimo_http_in_flight 2.0" in numbers:
+            return
+    raise AssertionError("the request was never seen under way")
+
+
+def _is_closed(port: int) -> bool:
+    """Whether connections come to be refused within ten seconds."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_ctrl_c_ends_with_0(served: Served) -> None:
+    assert served.process is not None
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(15) == 0
+
+
+def test_a_restart_keeps_entities_history_subscriptions_and_devices(served: Served) -> None:
+    for hour in (1, 2, 3):
+        given = [thing(1, hour)]
+        assert served.ask("POST", "/ngsi-ld/v1/entityOperations/upsert", given)[0] in (201, 204)
+    info = [{"key": "X-Secret", "value": "kept"}]
+    endpoint = {"uri": "http://127.0.0.1:9/", "accept": "application/json", "receiverInfo": info}
+    wanted = {"type": "Subscription", "entities": [{"type": "Thing"}], "notification": {"endpoint": endpoint}}
+    status, headers, _ = served.ask("POST", "/ngsi-ld/v1/subscriptions", wanted)
+    assert status == 201
+    kept = [f"{ENTITIES}/urn:ngsi-ld:Thing:1", headers["location"]]
+    kept.append("/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Thing:1?timerel=after&timeAt=2026-01-01T00:00:00Z")
+    before = [json.loads(served.ask("GET", path)[2]) for path in kept]
+    assert kumihimo("device", "add", "g1", *GAUGE, "--tenant", "default", data=served.data).returncode == 0
+    assert served.stop() == 0
+    served.start()
+    after = [json.loads(served.ask("GET", path)[2]) for path in kept]
+    assert before[0] == after[0]
+    assert before[2] == after[2]
+    assert len(after[2]["level"]) == 3
+    assert before[1]["notification"]["endpoint"] == after[1]["notification"]["endpoint"]
+    assert after[1]["notification"]["endpoint"]["receiverInfo"] == info
+    listed = kumihimo("device", "list", "--tenant", "default", "--format", "json", data=served.data)
+    assert [one["id"] for one in json.loads(listed.stdout)] == ["g1"]
+
+
+# --- refusing to start -----------------------------------------------------------------------------------
+
+
+def test_a_second_process_on_the_same_data_is_refused(served: Served) -> None:
+    second = kumihimo("serve", "--open", "--port", "0", "--mqtt-port", "-1", data=served.data)
+    assert second.returncode == 1
+    assert str(served.data) in second.stderr
+    assert "Traceback" not in second.stderr
+    assert served.ready()
+
+
+def test_open_is_refused_on_any_address_but_loopback(tmp_path: Path) -> None:
+    refused = kumihimo("serve", "--open", "--host", "0.0.0.0", data=tmp_path / "data")
+    assert refused.returncode == 2
+    assert "--open" in refused.stderr
+    assert "0.0.0.0" in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_setting_is_refused_and_the_near_one_named(tmp_path: Path) -> None:
+    refused = kumihimo("serve", data=tmp_path / "data", KUMIHIMO_MAX_BODDY="1")
+    assert refused.returncode == 2
+    assert "max_boddy" in refused.stderr
+    assert "max_body" in refused.stderr
+
+
+@pytest.mark.parametrize("which", ["--port", "--mqtt-port"])
+def test_a_port_in_use_is_said(tmp_path: Path, which: str) -> None:
+    other = {"--port": "--mqtt-port", "--mqtt-port": "--port"}[which]
+    free = {"--port": "0", "--mqtt-port": "-1"}[other]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused = kumihimo("serve", which, port, other, free, "--host", "127.0.0.1", data=tmp_path / "data")
+    assert refused.returncode == 1
+    assert port in refused.stderr
+    assert "in use" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_newer_data_folder_is_refused(served: Served) -> None:
+    assert served.stop() == 0
+    with sqlite3.connect(served.data / "platform.db") as file:
+        file.execute("INSERT INTO migration SELECT room, 99, 'x', applied_at FROM migration LIMIT 1")
+    file.close()
+    refused = kumihimo("serve", "--open", "--port", "0", "--mqtt-port", "-1", data=served.data)
+    assert refused.returncode == 1
+    assert "newer" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+# --- closed by default -----------------------------------------------------------------------------------
+
+
+async def test_without_open_a_stranger_gets_nothing_and_a_device_gets_in(tmp_path: Path) -> None:
+    with Served(tmp_path / "data", mqtt_port=free_port(), words=CLOSED) as served:
+        assert kumihimo("tenant", "add", "town", data=served.data).returncode == 0
+        added = kumihimo("device", "add", "g1", *GAUGE, "--tenant", "town", data=served.data)
+        assert added.returncode == 0, added.stderr
+        key = added.stdout.split("key")[1].split()[0]
+        _check_closed(served)
+        _check_device_over_http(served, key)
+        for username, password in ((None, None), ("town/g1", "wrong"), ("town/other", key), ("", "")):
+            with pytest.raises(aiomqtt.MqttError):
+                async with aiomqtt.Client("127.0.0.1", served.mqtt_port, username=username, password=password):
+                    pass
+        async with aiomqtt.Client("127.0.0.1", served.mqtt_port, username="town/g1", password=key) as device:
+            later = {**READING, "observedAt": "2026-06-01T01:00:00Z"}
+            await device.publish("kumihimo/town/g1/up", json.dumps(later), qos=1)
+        listed = kumihimo("device", "list", "--tenant", "town", "--format", "json", data=served.data)
+        [row] = json.loads(listed.stdout)
+        assert row["accepted"] == 2
+        assert row["refused"] >= 2
+        assert served.stop() == 0
+
+
+def _check_closed(served: Served) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert served.ask("GET", path)[0] == 200
+    for path in ("/", "/metrics", "/openapi.json", "/t/town/entities", "/static/console/css/shell.css", "/nowhere"):
+        assert served.ask("GET", path)[0] == 401, path
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        for path in (
+            ENTITIES,
+            f"{ENTITIES}/urn:a:b",
+            "/webhooks/town/x",
+            "/t/town/webhook",
+            "/t/town/live",
+            "//healthz",
+        ):
+            status, _, body = served.ask(method, path, {} if method in ("POST", "PATCH") else None)
+            assert (status, json.loads(body)["type"]) == (401, "https://kumihimo.dev/errors/Unauthenticated"), path
+
+
+def _check_device_over_http(served: Served, key: str) -> None:
+    path = "/devices/v1/town/g1/readings"
+    assert served.ask("POST", path, READING)[0] == 401
+    assert served.ask("POST", path, READING, {"Authorization": "Bearer wrong"})[0] == 401
+    assert served.ask("POST", path, READING, {"Authorization": f"Bearer {key}"})[0] == 201
+
+
+# --- the command line ------------------------------------------------------------------------------------
+
+
+def test_the_version_is_said_without_a_command() -> None:
+    said = kumihimo("--version")
+    assert (said.returncode, said.stdout) == (0, f"kumihimo {__version__}\n")
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["over the socket", "on closed files"])
+def test_the_command_line_works(tmp_path: Path, running: bool) -> None:
+    served = Served(tmp_path / "data")
+    if running:
+        served.start()
+    try:
+        _operate(served.data, tmp_path, running)
+    finally:
+        if running:
+            assert served.stop() == 0
+    if not running:
+        served.start()
+    with served if running else _already(served):
+        headers = {"NGSILD-Tenant": "town"}
+        status, _, body = served.ask("GET", f"{ENTITIES}?type=Shelter", headers=headers)
+        assert status == 200
+        assert len(json.loads(body)) == 2
+
+
+@contextmanager
+def _already(served: Served) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        assert served.stop() == 0
+
+
+def _operate(data: Path, folder: Path, running: bool) -> None:
+    made = kumihimo("tenant", "add", "town", data=data)
+    assert (made.returncode, made.stdout) == (0, "tenant town made\n"), made.stderr
+    added = kumihimo("device", "add", "g1", *GAUGE, "--tenant", "town", data=data)
+    assert added.returncode == 0, added.stderr
+    key = added.stdout.split("key")[1].split()[0]
+    if running:
+        _operate_devices(data, key)
+    file = folder / "shelters.csv"
+    file.write_text("番号,名称,緯度,経度\n1,東小学校,36.06,136.22\n2,西小学校,36.07,136.20\n", encoding="cp932")
+    shown = kumihimo("import", str(file), "--tenant", "town", "--type", "Shelter", "--id-column", "番号", data=data)
+    assert "Nothing was written" in shown.stdout, shown.stderr
+    words = ("import", str(file), "--tenant", "town", "--type", "Shelter", "--id-column", "番号", "--apply")
+    written = kumihimo(*words, data=data)
+    assert written.returncode == 0, written.stderr
+    assert "2 created" in written.stdout
+    doctor = kumihimo("doctor", data=data, KUMIHIMO_PORT="0", KUMIHIMO_MQTT_PORT="0")
+    assert ("a platform runs here" in doctor.stdout) == running
+    assert ("store opens" in doctor.stdout) == (not running)
+
+
+def _operate_devices(data: Path, key: str) -> None:
+    again = kumihimo("device", "add", "g1", *GAUGE, "--tenant", "town", data=data)
+    assert again.returncode == 1
+    assert "already" in again.stderr
+    listed = kumihimo("device", "list", "--tenant", "town", data=data)
+    assert "g1" in listed.stdout
+    assert key not in listed.stdout
+    rotated = kumihimo("device", "rotate", "g1", "--tenant", "town", data=data)
+    assert rotated.returncode == 0
+    assert key not in rotated.stdout
+    missing = kumihimo("device", "rotate", "g2", "--tenant", "town", data=data)
+    assert missing.returncode == 1
+    assert "g2" in missing.stderr
+
+
+# --- the other engine ------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+def test_postgresql_is_chosen_by_its_address(tmp_path: Path, postgres_url: str) -> None:
+    served = Served(tmp_path / "data")
+    served.environ["KUMIHIMO_DATABASE_URL"] = postgres_url
+    with served:
+        assert served.ask("POST", ENTITIES, thing(1))[0] == 201
+        told = kumihimo("doctor", data=served.data, KUMIHIMO_DATABASE_URL=postgres_url)
+        assert "postgres" in told.stdout
+        assert served.stop() == 0
+        served.start()
+        assert served.ask("GET", f"{ENTITIES}/urn:ngsi-ld:Thing:1")[0] == 200
+        assert not list(served.data.rglob("*.db"))
+        assert served.stop() == 0

@@ -1,0 +1,557 @@
+"""One test runs every route, topic, live stream, cache and subscription as tenant a, looking for tenant b's canary.
+
+SECRET stands in b's values and is never sent by a; CANARY stands in b's names, which a knows and asks for. An answer
+to a question that holds a name of b's must be, word for word, the answer to the same question with a name that
+nobody has: a learns not even whether it is there. The same walk as b finds the canary, so that the test can fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import aiomqtt
+import pytest
+from aiohttp import web
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+
+from kumihimo.app import Platform, build_http
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.ports import Command
+from kumihimo.device.registry.models import Device
+from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
+from kumihimo.platform.ngsild.table import PREFIX, LdRoute
+
+pytestmark = pytest.mark.enable_socket
+
+CANARY, NOBODY, SECRET = "kanaria7", "niemand7", "geheimnis9"
+GAUGE = f"urn:ngsi-ld:RiverGauge:fukui-{CANARY}"
+THING = f"urn:ngsi-ld:Thing:{CANARY}"
+THING_TYPE, ATTRIBUTE = f"Type{CANARY}", f"attr{CANARY}"
+FIRST = "2026-06-01T0{}:00:00Z"
+SHOWS_NO_TENANT = {
+    "/healthz": "the process",
+    "/readyz": "the process",
+    "/metrics": "the process",
+    "/openapi.json": "the interface",
+    "/": "names of tenants, no canary in them",
+    "/t/{tenant}": "leads on",
+    "/t/{tenant}/": "leads on",
+    "/t/{tenant}/{rest:path}": "what there is not",
+    PREFIX + "/{rest:path}": "what there is not",
+    "/t/{tenant}/flood/replay": "the demonstration alone",
+    "/t/{tenant}/live": "followed by itself, below",
+}
+"""Routes on which b finds no canary either, and why. Every other GET must show it to b."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request; `sent` is the part a outsider chose, in which the names may be exchanged."""
+
+    route: str
+    method: str
+    path: str
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def sent(self) -> str:
+        return f"{self.path} {(self.body or b'').decode()}"
+
+
+PLAIN = "Plain"
+"""A type of b whose name tells nothing: what is found under it does."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    def text(self) -> str:
+        return f"{self.status} {sorted(self.headers.items())} {self.body}"
+
+
+@dataclass
+class Names:
+    """What b has; a's questions hold these as their parameters, `twin` has the same shape and belongs to nobody."""
+
+    ids: list[str] = field(default_factory=list)
+    token: str = ""
+    device: str = f"dev-{CANARY}"
+    key: str = ""
+    attribute: str = ATTRIBUTE
+    type: str = THING_TYPE
+    instance: str = ""
+
+    def twin(self) -> Names:
+        return Names(
+            [other(one) for one in self.ids],
+            other(self.token),
+            other(self.device),
+            other(self.key),
+            other(self.attribute),
+            other(self.type),
+            other(self.instance),
+        )
+
+
+def other(name: str) -> str:
+    """A name of the same shape that nobody has."""
+    if CANARY in name:
+        return name.replace(CANARY, NOBODY)
+    return name[:-1] + ("0" if name[-1:] != "0" else "1")
+
+
+# --- the house: b is filled ------------------------------------------------------------------------------
+
+
+class House:
+    def __init__(self, platform: Platform, session: aiohttp.ClientSession) -> None:
+        self.platform = platform
+        self.session = session
+        self.base = f"http://127.0.0.1:{platform.http_port}"
+
+    async def ask(self, tenant: str, question: Question, **more: str) -> Reply:
+        headers = {"NGSILD-Tenant": tenant, "X-Request-Id": "the-same", "Origin": self.base, **more}
+        headers |= dict(question.headers)
+        async with self.session.request(
+            question.method, self.base + question.path, data=question.body, headers=headers, allow_redirects=False
+        ) as answer:
+            body = (await answer.read()).decode("utf-8", "replace")
+            kept = {name.lower(): value for name, value in answer.headers.items() if name.lower() != "date"}
+            return Reply(answer.status, kept, body)
+
+    async def send(self, tenant: str, method: str, path: str, body: Any, *, kind: str = "application/json") -> Reply:
+        raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        reply = await self.ask(tenant, Question("", method, path, raw, (("Content-Type", kind),)))
+        assert reply.status < 400, (path, reply)
+        return reply
+
+    async def form(self, path: str, **fields: str) -> Reply:
+        return await self.send("", "POST", path, urlencode(fields), kind="application/x-www-form-urlencoded")
+
+    async def reading(self, tenant: str, device: str, key: str, **values: Any) -> Reply:
+        headers = (("Authorization", f"Bearer {key}"), ("Content-Type", "application/json"))
+        path = f"/devices/v1/{tenant}/{device}/readings"
+        reply = await self.ask(tenant, Question("", "POST", path, json.dumps(values).encode(), headers))
+        assert reply.status == 201, reply
+        return reply
+
+
+def prop(value: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "Property", "value": value, **more}
+
+
+def gauge(tenant: str, entity_id: str, word: str) -> dict[str, Any]:
+    return {
+        "id": entity_id,
+        "type": "RiverGauge",
+        "name": prop(word),
+        "river": prop(word),
+        "address": prop({"addressLocality": word, "streetAddress": word}),
+        "responsibleTenant": prop(tenant),
+        "standbyLevel": prop(1.0),
+        "dangerLevel": prop(3.0),
+        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2, 36.0]}},
+    }
+
+
+def thing(entity_id: str, kind: str, attribute: str, word: str) -> dict[str, Any]:
+    more = {"unitCode": word, "observedAt": FIRST.format(1)}
+    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.3, 36.0]}}
+    return {"id": entity_id, "type": kind, attribute: prop(5, **more), "name": prop(word), "location": place}
+
+
+def subscription(endpoint: str, word: str) -> dict[str, Any]:
+    names = ["waterLevel", "state", "name", ATTRIBUTE, "precipitation", "mine"]
+    target = {"uri": endpoint, "accept": "application/json"}
+    return {
+        "type": "Subscription",
+        "description": word,
+        "entities": [{"type": one, "idPattern": ".*"} for one in ("RiverGauge", THING_TYPE, "Sign", "Mine")],
+        "watchedAttributes": names,
+        "notification": {"endpoint": target},
+    }
+
+
+async def fill(house: House, endpoint: str) -> Names:
+    """Tenant b with its canary everywhere: state, history, devices, alerts, decisions, figures, messages."""
+    names = Names()
+    for tenant in ("a", "b"):
+        await house.platform.database.add_tenant(tenant)
+    await house.send("b", "POST", f"{PREFIX}/entities", gauge("b", GAUGE, SECRET))
+    await house.send("b", "POST", f"{PREFIX}/entities", thing(THING, THING_TYPE, ATTRIBUTE, SECRET))
+    rain = thing(f"urn:ngsi-ld:RainGauge:{CANARY}", "RainGauge", "precipitation", SECRET)
+    await house.send("b", "POST", f"{PREFIX}/entities", rain)
+    plain = thing(f"urn:ngsi-ld:{PLAIN}:{CANARY}", PLAIN, ATTRIBUTE, SECRET)
+    await house.send("b", "POST", f"{PREFIX}/entities", plain)
+    made = await house.send("b", "POST", f"{PREFIX}/subscriptions", subscription(endpoint, SECRET))
+    names.ids += [GAUGE, THING, CANARY, made.headers["location"].rpartition("/")[2]]
+    river = Device(names.device, "river-gauge", SECRET, GAUGE, DEFAULT_VOCAB + "RiverGauge")
+    sign = Device(f"sign-{CANARY}", "sign", SECRET, f"urn:ngsi-ld:Sign:{CANARY}", DEFAULT_VOCAB + "Sign")
+    names.key = await house.platform.registry.add("b", river)
+    await house.platform.registry.add("b", sign, key=f"a-key-of-the-riverside-sign-{CANARY}")
+    for hour, level in enumerate((0.5, 1.5, 3.5)):
+        await house.reading("b", names.device, names.key, level=level, observedAt=FIRST.format(hour))
+
+    async def at_its_peak() -> list[str]:
+        return [one.id for one in await house.platform.alerts.list("b", subject=GAUGE) if one.peak == 4]
+
+    names.ids += await until(at_its_peak)
+    past = await house.ask("b", Question("", "GET", f"{PREFIX}/temporal/entities/{THING}"))
+    known = re.search(r'"instanceId":"([^"]+)"', past.body)
+    assert known, past
+    names.instance = known[1]
+    page = await house.ask("b", Question("", "GET", "/t/b/webhook"))
+    found = re.search(r"/webhooks/b/([\w-]+)", page.body)
+    assert found
+    names.token = found[1]
+    await house.send("", "POST", f"/webhooks/b/{names.token}", {"said": SECRET})
+    path = f"/t/b/flood/alerts/{names.ids[-1]}"
+    version = str((await house.platform.alerts.get("b", names.ids[-1])).version)
+    await house.form(path, verdict="rejected", reason=SECRET, who=SECRET, version=version)
+    kpi = await house.ask("b", Question("", "GET", "/t/b/kpi"))
+    figures = re.findall(r'href="/t/b/kpi/([^"]+)"', kpi.body)
+    assert figures
+    names.ids.append(figures[0])
+    return names
+
+
+async def until(look: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await look()
+            if found:
+                return found
+            await asyncio.sleep(0.02)
+
+
+# --- the walk --------------------------------------------------------------------------------------------
+
+
+def route_table(platform: Platform) -> list[BaseRoute]:
+    """The routes that the listener answers, out of the real table, whatever middleware stands before it."""
+    layer: Any = build_http(platform)
+    found: list[BaseRoute] = []
+    while not isinstance(layer, Starlette):
+        parts = vars(layer)
+        for routes in (list(value.values()) for value in parts.values() if isinstance(value, dict)):
+            found += [one for group in routes if isinstance(group, list) for one in group if isinstance(one, BaseRoute)]
+        below = [parts[name] for name in ("_app", "_rest") if name in parts]
+        assert len(below) == 1, f"the walk does not know what stands behind {layer!r}"
+        layer = below[0]
+    return list({id(route): route for route in [*found, *layer.routes]}.values())
+
+
+def questions(routes: list[BaseRoute], tenant: str, names: Names) -> Iterator[Question]:
+    """Every method of every route, with every name at each place where it fits."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield Question(route.path, "GET", f"{route.path}/{quote(names.ids[0])}")
+            continue
+        assert isinstance(route, Route), f"the walk does not know what {route!r} is"
+        kinds = route.resource.operations if isinstance(route, LdRoute) else route.methods or {"GET", "POST"}
+        for method in sorted(set(kinds) - {"HEAD"}):
+            for path in paths(route.path, tenant, names):
+                yield from variants(route, method, path, names)
+
+
+def paths(template: str, tenant: str, names: Names) -> list[str]:
+    """The route's path with each name that could stand at a parameter; an unknown parameter fails the test."""
+    values = {
+        "tenant": [tenant],
+        "token": [names.token],
+        "device": [names.device],
+        "id": names.ids,
+        "id:path": names.ids,
+        "entityId": names.ids[:2],
+        "attrId": [names.attribute, "name"],
+        "instanceId": [names.instance],
+        "type": [names.type, PLAIN],
+        "subscriptionId": [names.ids[3]],
+        "rest:path": [names.ids[0]],
+    }
+    found = [template]
+    for parameter in re.findall(r"{([^}]+)}", template):
+        assert parameter in values, f"{template}: the walk does not know the parameter {parameter!r}"
+        found = [
+            path.replace(f"{{{parameter}}}", quote(value, safe="")) for path in found for value in values[parameter]
+        ]
+    return found
+
+
+def variants(route: Route, method: str, path: str, names: Names) -> Iterator[Question]:
+    if method in ("GET", "DELETE"):
+        for query in queries(route, names) if method == "GET" else [{}]:
+            yield Question(route.path, method, path + (f"?{urlencode(query)}" if query else ""))
+        return
+    if not isinstance(route, LdRoute):
+        body = urlencode({"action": "delete", "verdict": "accepted", "reason": "x", "who": "x", "version": "1"})
+        bearer = ("Authorization", f"Bearer {names.key}")
+        yield Question(route.path, method, path, body.encode(), (_FORM, bearer))
+        return
+    for given in bodies(route.path, names):
+        yield Question(route.path, method, path, json.dumps(given).encode(), (("Content-Type", "application/json"),))
+
+
+_FORM = ("Content-Type", "application/x-www-form-urlencoded")
+_ALL_TIME = {"timerel": "after", "timeAt": "1970-01-01T00:00:00Z"}
+
+
+def queries(route: Route, names: Names) -> list[dict[str, str]]:
+    if not isinstance(route, LdRoute):
+        asked = [{"id": one, "attribute": names.attribute, "type": names.type, "q": one} for one in names.ids]
+        return [{}, {"lang": "en"}, *asked]
+    time = _ALL_TIME if "timerel" in route.resource.operations["GET"].takes else {}
+    if route.path.endswith("/entities"):
+        chosen = [
+            {"type": "RiverGauge"},
+            {"type": names.type},
+            {"attrs": names.attribute},
+            {"type": "RiverGauge", "idPattern": ".*", "options": "sysAttrs"},
+            {"id": names.ids[1], "type": names.type},
+            {"q": names.attribute},
+            {"georel": "near;maxDistance==900000", "geometry": "Point", "coordinates": "[136.2,36.0]"},
+        ]
+        return [{**one, **time} for one in chosen]
+    details = [{"details": "true"}] if route.path.endswith("/types") else []
+    return [{**time}, *details]
+
+
+def bodies(path: str, names: Names) -> list[Any]:
+    mine = thing(names.ids[1], names.type, names.attribute, "mine")
+    if path.endswith("/entityOperations/query"):
+        kinds = [{"type": "RiverGauge"}, {"type": names.type}, {"type": names.type, "id": names.ids[1]}]
+        return [{"type": "Query", "entities": [one]} for one in kinds]
+    if path.endswith("/entityOperations/delete"):
+        return [names.ids[:2]]
+    if "/entityOperations/" in path:
+        return [[mine]]
+    if "/subscriptions" in path:
+        made = subscription("http://127.0.0.1:9/", "mine")
+        return [{**made, "id": names.ids[3], "isActive": False}]
+    if "/attrs/" in path:
+        return [mine[names.attribute]]
+    fragment = {names.attribute: mine[names.attribute]}
+    return [fragment] if "{entityId}" in path else [mine]
+
+
+async def walk_as_b(house: House, routes: list[BaseRoute], names: Names) -> dict[str, str]:
+    """b's own answers by question; every route that may show the canary must have shown it."""
+    seen: dict[str, str] = {}
+    shown: set[str] = set()
+    asked: set[str] = set()
+    for question in questions(routes, "b", names):
+        if question.method != "GET" or question.route.endswith("/live"):
+            continue
+        asked.add(question.route)
+        reply = await house.ask("b", question)
+        assert reply.status < 500, (question, reply)
+        seen[question.path] = alike(reply, names)
+        if SECRET in reply.body or (CANARY in reply.body and CANARY not in question.sent()):
+            shown.add(question.route)
+    posted = Question("", "POST", f"{PREFIX}/entityOperations/query", b'{"type":"Query","entities":[{"type":"Gauge"}]}')
+    posted = replace(
+        posted,
+        headers=(("Content-Type", "application/json"),),
+        body=(posted.body or b"").replace(b"Gauge", b"RiverGauge"),
+    )
+    assert SECRET in (await house.ask("b", posted)).body
+    static = {route for route in asked if route.startswith("/static/")}
+    assert asked - shown - static - set(SHOWS_NO_TENANT) == set(), "routes on which b finds nothing"
+    assert set(SHOWS_NO_TENANT) - asked <= {"/t/{tenant}/live"}, "exceptions that there are not"
+    return seen
+
+
+async def walk_as_a(house: House, routes: list[BaseRoute], names: Names) -> None:
+    """Reading first, then writing: what a wrote itself it may read again."""
+    pairs = list(zip(questions(routes, "a", names), questions(routes, "a", names.twin()), strict=True))
+    pairs.sort(key=lambda pair: pair[0].method != "GET")
+    for question, twin in pairs:
+        if question.route.endswith("/live"):
+            continue
+        # b asks first, so that a cache that forgets the tenant would have b's answer at hand.
+        own = await house.ask("b", question) if question.method == "GET" else None
+        etag = {"If-None-Match": own.headers["etag"]} if own and "etag" in own.headers else {}
+        reply, expected = await house.ask("a", question, **etag), await house.ask("a", twin)
+        assert reply.status < 500, (question, reply)
+        assert SECRET not in reply.text(), question
+        assert reply.status != 304 or question.route.startswith("/static/"), question
+        if question == twin or question.route == "/metrics":  # its numbers differ from one answer to the next
+            assert CANARY not in reply.text(), question
+        else:
+            assert alike(reply, names) == alike(expected, names.twin()), (question, reply, expected)
+
+
+def alike(reply: Reply, names: Names) -> str:
+    """The answer with the names taken out, and what differs between any two answers."""
+    text = reply.text()
+    for place, name in enumerate([*names.ids, names.token, names.device, names.key, names.attribute, names.type]):
+        for form in (name, quote(name), quote(name, safe="")):
+            text = text.replace(form, f"<{place}>")
+    text = re.sub(r"'content-length', '\d+'|(?<=TypeList:)[\w-]+|(?<=AttributeList:)[\w-]+", "", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|[+-]\d\d:\d\d)?", "<moment>", text)
+    return re.sub(rf"{CANARY}|{NOBODY}", "<name>", text)
+
+
+# --- what is pushed --------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def endpoint() -> AsyncIterator[tuple[str, dict[str, list[str]]]]:
+    """A real HTTP endpoint: what it was sent, by path."""
+    got: dict[str, list[str]] = {"/a": [], "/b": []}
+
+    async def take(request: web.Request) -> web.Response:
+        got[request.path].append(f"{dict(request.headers)} {await request.text()}")
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/{tenant}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", got
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def live(house: House, tenant: str) -> AsyncIterator[list[str]]:
+    """What the tenant's live stream says."""
+    heard: list[str] = []
+
+    async def listen() -> None:
+        nonlocal heard
+        async with house.session.get(f"{house.base}/t/{tenant}/live") as stream:
+            async for line in stream.content:
+                heard += [line.decode()]
+
+    task = asyncio.create_task(listen())
+    try:
+        await until(lambda: found(heard))
+        yield heard
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def found(items: Any) -> bool:
+    return bool(items)
+
+
+def client_of(house: House, username: str | None = None, password: str | None = None) -> aiomqtt.Client:
+    version = aiomqtt.ProtocolVersion.V5
+    port = house.platform.mqtt_port
+    return aiomqtt.Client("127.0.0.1", port, username=username, password=password, protocol=version)
+
+
+@asynccontextmanager
+async def mqtt(house: House, filters: list[str], *login: str) -> AsyncIterator[list[str]]:
+    """What a client hears that asked for these topics, granted or not."""
+    heard: list[str] = []
+    client = client_of(house, *login)
+
+    async def listen() -> None:
+        nonlocal heard
+        async for message in client.messages:
+            heard += [f"{message.topic} {message.payload!r} {message.properties}"]
+
+    async with client:
+        task = asyncio.create_task(listen())
+        for one in filters:
+            await client.subscribe(one, qos=1)
+        try:
+            yield heard
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+EVERYTHING = ["#", "+/+/#", "kumihimo/#", "kumihimo/b/#", "+/b/+/down/#", "$SYS/#", "$share/x/#"]
+
+
+async def publish(house: House, topic: str, body: Any, *login: str) -> None:
+    client = client_of(house, *login)
+    async with client:
+        await client.publish(topic, json.dumps(body), qos=1)
+
+
+async def check_pushes(house: House, address: str, got: dict[str, list[str]]) -> None:
+    """b changes by every way there is; a and strangers hear nothing of it, b does, and a still hears itself."""
+    await house.send("a", "POST", f"{PREFIX}/subscriptions", subscription(f"{address}/a", "mine"))
+    mine = Device("mine", "sign", "mine", "urn:ngsi-ld:Mine:1", DEFAULT_VOCAB + "Mine")
+    key = await house.platform.registry.add("a", mine)
+    sign, sign_key = f"sign-{CANARY}", f"a-key-of-the-riverside-sign-{CANARY}"
+    as_sign = (f"b/{sign}", sign_key)
+    got["/a"].clear()
+    got["/b"].clear()
+    async with (
+        live(house, "a") as live_a,
+        live(house, "b") as live_b,
+        mqtt(house, EVERYTHING, "a/mine", key) as device_a,
+        mqtt(house, EVERYTHING) as stranger,
+        mqtt(house, [f"kumihimo/b/{sign}/down/#"], *as_sign) as device_b,
+    ):
+        body = {"state": SECRET, "observedAt": FIRST.format(5)}
+        await publish(house, f"kumihimo/b/{sign}/up", body, *as_sign)
+        await house.send("b", "PATCH", f"{PREFIX}/entities/{THING}/attrs", {"name": prop(SECRET + "!")})
+        call = Call("b", Actor("person", SECRET), "decide")
+        words = {"text": SECRET, "level": 2}
+        await house.platform.arbiter(call, Command("b", sign, "show", words, SECRET))
+        await until(lambda: found([one for one in device_b if SECRET in one]))
+        await until(lambda: found([one for one in live_b if CANARY in one]))
+        await until(lambda: found([one for one in got["/b"] if SECRET + "!" in one]))
+        # The same pipes carry what is a's own, sent last, so that anything of b's would have come before it.
+        await publish(
+            house,
+            "kumihimo/a/mine/up",
+            {"state": "own", "observedAt": FIRST.format(6)},
+            "a/mine",
+            key,
+        )
+        await house.platform.arbiter(
+            Call("a", Actor("person", "x"), "decide"), Command("a", "mine", "show", {"text": "own", "level": 1}, "own")
+        )
+        await publish(house, "open/topic", "own")
+        await until(lambda: found([one for one in live_a if "Mine" in one]))
+        await until(lambda: found([one for one in got["/a"] if "own" in one]))
+        await until(lambda: found([one for one in stranger if one.startswith("open/topic")]))
+        for heard in (live_a, device_a, stranger, got["/a"]):
+            assert not [one for one in heard if CANARY in one or SECRET in one]
+
+
+async def check_credentials(house: House, names: Names) -> None:
+    """b's keys open nothing in a, and a's nothing in b."""
+    for username, password in ((f"a/{names.device}", names.key), (f"b/{names.device}", "x" * 40), ("b/", "")):
+        with pytest.raises(aiomqtt.MqttError):
+            async with mqtt(house, [], username, password):
+                pass
+
+
+async def test_a_tenant_finds_nothing_of_another(platform: Platform) -> None:
+    routes = route_table(platform)
+    async with aiohttp.ClientSession() as session, endpoint() as (address, got):
+        house = House(platform, session)
+        public = json.loads((await house.ask("a", Question("", "GET", "/openapi.json"))).body)["paths"]
+        assert set(public) <= {route.path for route in routes if isinstance(route, Route)}, "routes the walk misses"
+        names = await fill(house, f"{address}/b")
+        before = await walk_as_b(house, routes, names)
+        await walk_as_a(house, routes, names)
+        after = await walk_as_b(house, routes, names)
+        changed = [path for path, seen in before.items() if after[path] != seen and not path.startswith("/metrics")]
+        assert changed == [], "a changed what is b's"
+        await check_pushes(house, address, got)
+        await check_credentials(house, names)

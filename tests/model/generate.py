@@ -1,0 +1,116 @@
+"""Documents and queries by chance, from a seeded generator, in the plain shapes of the slow model."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+V = "https://uri.etsi.org/ngsi-ld/default-context/"
+NAMES = [V + "level", V + "name", V + "水位", "https://example.org/a.b#c"]
+TYPES = [V + "Gauge", V + "River", V + "雨量計"]
+KEYS = ["city", "ja", "en", "deep key"]
+TEXTS = ["", "a", "b", "A", "福井市", "足羽川", 'q"<>=;()|', "line\nbreak", "urn:ngsi-ld:X:1", "true", "1", "z.*"]
+NUMBERS = [0, 1, 1.0, -1, 1.5, 2, 10, 1e300, 2**60, 10**30, -0.0, 0.1]
+MOMENTS = [
+    "2024-06-23T10:00:00Z",
+    "2024-06-23T10:00:00.000Z",
+    "2024-06-23T10:00:00.5Z",
+    "2024-06-23T10:00:00.500Z",
+    "2024-06-23T10:00:01Z",
+    "2023-01-01T00:00:00Z",
+]
+PATTERNS = ["a", "^[a-z]$", "福.市", "川$", "^$", "(a|b)", "[^a]", "z\\.\\*", "li.*break", "urn:.*:[0-9]+$", "\\d"]
+OPERATORS = ["exists", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
+
+
+def scalar(random: Random) -> Any:
+    return random.choice([random.choice(TEXTS), random.choice(NUMBERS), random.choice(MOMENTS), True, False])
+
+
+def value(random: Random, depth: int = 0) -> Any:
+    kind = random.random()
+    if kind < 0.6 or depth > 1:
+        return scalar(random)
+    if kind < 0.8:
+        return [value(random, depth + 1) for _ in range(random.randrange(4))]
+    if kind < 0.85:
+        return None
+    return {key: value(random, depth + 1) for key in random.sample(KEYS, random.randrange(1, 4))}
+
+
+def instance(random: Random, depth: int = 0) -> Any:
+    kind = random.choice(
+        ["Property"] * 4 + ["Relationship", "LanguageProperty", "JsonProperty", "VocabProperty", "ListProperty"]
+    )
+    one: dict[str, Any] = {"type": kind}
+    if kind == "Property":
+        typed = {"@type": "DateTime", "@value": random.choice(MOMENTS)}
+        one["value"] = typed if random.random() < 0.15 else value(random)
+    elif kind == "Relationship":
+        targets = random.sample(["urn:ngsi-ld:X:1", "urn:ngsi-ld:X:2"], 2)
+        one["object"] = random.choice([targets[0], targets])
+    elif kind == "LanguageProperty":
+        one["languageMap"] = {key: random.choice(TEXTS) for key in random.sample(["ja", "en"], random.randrange(1, 3))}
+    elif kind == "JsonProperty":
+        one["json"] = value(random)
+    elif kind == "VocabProperty":
+        one["vocab"] = random.choice(TEXTS)
+    else:
+        one["valueList"] = [value(random, 1) for _ in range(random.randrange(3))]
+    if random.random() < 0.4:
+        one["observedAt"] = random.choice(MOMENTS)
+    if random.random() < 0.3:
+        one["unitCode"] = random.choice(["MTR", "CEL"])
+    if depth < 2 and random.random() < 0.4:
+        one["attrs"] = attrs(random, depth + 1)
+    return one
+
+
+def attrs(random: Random, depth: int = 0) -> Any:
+    found: dict[str, Any] = {}
+    for name in random.sample(NAMES, random.randrange(1, 4)):
+        found[name] = [instance(random, depth)]
+        if random.random() < 0.3:
+            found[name].append({**instance(random, depth), "datasetId": "urn:d:1"})
+    return found
+
+
+def entity(random: Random, number: int) -> Any:
+    return {
+        "id": f"urn:ngsi-ld:E:{number}",
+        "type": random.sample(TYPES, random.randrange(1, 3)),
+        "attrs": attrs(random),
+    }
+
+
+def query(random: Random, depth: int = 0) -> Any:
+    if depth < 3 and random.random() < 0.4:
+        return (random.choice(["and", "or"]), [query(random, depth + 1) for _ in range(random.randrange(2, 4))])
+    names = [random.choice(NAMES) for _ in range(random.choice([1, 1, 1, 2, 3]))]
+    member = random.choice(["", "", "", "observedAt", "unitCode"])
+    keys = [random.choice(KEYS) for _ in range(random.choice([0, 0, 1, 2]))] if not member else []
+    operator = random.choice(OPERATORS)
+    return ("term", names, member, keys, operator, values(random, operator, member))
+
+
+def values(random: Random, operator: str, member: str) -> list[Any]:
+    if operator == "exists":
+        return []
+    if operator in ("~=", "!~="):
+        return [random.choice(PATTERNS)]
+    plain = random.choice(MOMENTS) if member == "observedAt" else scalar(random)
+    if operator not in ("==", "!="):
+        return [plain]
+    many = [plain]
+    if random.random() < 0.4:
+        many.append(random.choice(MOMENTS) if member == "observedAt" else scalar(random))
+    if random.random() < 0.3:
+        pool: Any = MOMENTS if member == "observedAt" else random.choice([TEXTS, NUMBERS])
+        many.append(("range", random.choice(pool), random.choice(pool)))
+    return many
+
+
+def types(random: Random, depth: int = 0) -> Any:
+    if depth > 1 or random.random() < 0.5:
+        return random.choice(TYPES)
+    return (random.choice(["and", "or"]), [types(random, depth + 1) for _ in range(2)])

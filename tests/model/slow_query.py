@@ -1,0 +1,109 @@
+"""The slow, obvious model of queries: reads the rules of clause 4.9 one by one, shares nothing with the platform.
+
+A query is a tuple: ("and", parts), ("or", parts), or ("term", attributes, member, keys, operator, values), where a
+range among the values is ("range", low, high).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+MEMBER_OF_TYPE = {
+    "Property": "value",
+    "GeoProperty": "value",
+    "Relationship": "object",
+    "VocabProperty": "vocab",
+    "JsonProperty": "json",
+    "ListProperty": "valueList",
+    "ListRelationship": "objectList",
+}
+WITH_KEYS = {"Property": "value", "GeoProperty": "value", "JsonProperty": "json", "LanguageProperty": "languageMap"}
+TIMES = {"observedAt", "createdAt", "modifiedAt"}
+
+
+def answers(doc: Any, q: Any) -> bool:
+    if q[0] == "and":
+        return all(answers(doc, part) for part in q[1])
+    if q[0] == "or":
+        return any(answers(doc, part) for part in q[1])
+    _, attributes, member, keys, operator, values = q
+    instances = instances_at(doc, attributes)
+    if operator == "exists" and not member and not keys:
+        return len(instances) > 0
+    if operator not in ("exists", "==", "!=") and not member and not keys:
+        # A relationship matches no order and no pattern.
+        instances = [one for one in instances if one["type"] not in ("Relationship", "ListRelationship")]
+    leaves = [leaf for one in instances for leaf in leaves_of(one, member, keys)]
+    if operator == "exists":
+        return len(leaves) > 0
+    if operator in ("!=", "!~="):
+        positive = "==" if operator == "!=" else "~="
+        return len(leaves) > 0 and not any(one_answers(leaf, positive, values, member) for leaf in leaves)
+    return any(one_answers(leaf, operator, values, member) for leaf in leaves)
+
+
+def instances_at(doc: Any, attributes: Any) -> list[Any]:
+    holders = [doc]
+    for name in attributes:
+        holders = [one for holder in holders for one in holder.get("attrs", {}).get(name, [])]
+    return holders
+
+
+def leaves_of(instance: Any, member: str, keys: Any) -> list[Any]:
+    if member:
+        found = [instance[member]] if member in instance else []
+    elif keys:
+        name = WITH_KEYS.get(instance["type"], "none")
+        found = [instance[name]] if name in instance else []
+    else:
+        name = MEMBER_OF_TYPE.get(instance["type"], "none")
+        found = [instance[name]] if name in instance else []
+    if not member and not keys and instance["type"] in ("Property", "GeoProperty"):
+        found += [one["@value"] for one in found if isinstance(one, dict) and "@value" in one]
+    for key in keys:
+        found = [one[key] for one in found if isinstance(one, dict) and key in one]
+    return [leaf for one in found for leaf in (one if isinstance(one, list) else [one])]
+
+
+def one_answers(leaf: Any, operator: str, values: Any, member: str) -> bool:
+    if operator == "~=":
+        return isinstance(leaf, str) and re.search(values[0], leaf) is not None
+    for value in values:
+        if isinstance(value, tuple):
+            if compare(leaf, ">=", value[1], member) and compare(leaf, "<=", value[2], member):
+                return True
+        elif compare(leaf, operator, value, member):
+            return True
+    return False
+
+
+def compare(leaf: Any, operator: str, value: Any, member: str) -> bool:
+    if isinstance(value, bool) or isinstance(leaf, bool):
+        return isinstance(value, bool) and isinstance(leaf, bool) and operator == "==" and leaf == value
+    if isinstance(value, (int, float)) != isinstance(leaf, (int, float)) or leaf is None:
+        return False
+    if not isinstance(leaf, (int, float, str)):
+        return False
+    left: Any = leaf
+    right: Any = value
+    if member in TIMES:
+        left, right = datetime.fromisoformat(left), datetime.fromisoformat(right)
+    elif isinstance(leaf, (int, float)):
+        left, right = float(leaf), float(value)
+    results: dict[str, bool] = {
+        "==": left == right,
+        ">": left > right,
+        ">=": left >= right,
+        "<": left < right,
+        "<=": left <= right,
+    }
+    return results[operator]
+
+
+def has_types(types: Any, node: Any) -> bool:
+    if isinstance(node, str):
+        return node in types
+    results = [has_types(types, part) for part in node[1]]
+    return all(results) if node[0] == "and" else any(results)

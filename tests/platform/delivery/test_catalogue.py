@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.platform.delivery.stand import subscription
+
+from kumihimo.base.call import ANONYMOUS
+from kumihimo.base.events import LogRecord
+from kumihimo.platform.access.decide import EVERYTHING
+from kumihimo.platform.delivery.catalogue import Listing, Ready, selects
+from kumihimo.platform.delivery.compile import compile_subscription
+from kumihimo.platform.delivery.match import noticed
+from kumihimo.platform.delivery.models import TRIGGERS, StoredSubscription
+from kumihimo.platform.jsonld.contexts import Contexts
+
+CORE = Contexts().core
+TYPES = ["A", "B", "C"]
+NAMES = ["x", "y", "z"]
+IDS = ["urn:e:1", "urn:e:2"]
+
+type_texts = st.sampled_from(["A", "B", "A,B", "(A;B)", "(A;B),C", "*"])
+selectors = st.builds(
+    lambda type_, more: {"type": type_, **more},
+    type_texts,
+    st.sampled_from([{}, {"id": IDS[0]}, {"idPattern": "2$"}]),
+)
+documents = st.builds(
+    lambda entities, watched, triggers: subscription(
+        entities=entities, watchedAttributes=watched, notificationTrigger=triggers
+    ),
+    st.lists(selectors, min_size=1, max_size=3),
+    st.none() | st.lists(st.sampled_from(NAMES), min_size=1, max_size=2),
+    st.none() | st.lists(st.sampled_from(TRIGGERS), min_size=1, max_size=2),
+)
+
+
+def ready(number: int, document: dict[str, Any]) -> Ready:
+    stored = StoredSubscription(f"urn:s:{number}", document, None, {}, ANONYMOUS, 0, 0, 0)
+    return Ready(compile_subscription(stored, CORE.expand), EVERYTHING, CORE)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> LogRecord:
+    there = draw(st.sets(st.sampled_from(NAMES)))
+    changed = draw(st.sets(st.sampled_from(sorted(there)))) if there else set()
+    deleted = draw(st.sets(st.sampled_from(NAMES))) - there
+    instance = [{"type": "Property", "value": 1}]
+    id_ = draw(st.sampled_from(IDS))
+    return LogRecord(
+        tenant="t",
+        seq=1,
+        at=0,
+        kind=draw(st.sampled_from(["entityCreated", "entityUpdated", "entityDeleted"])),
+        entity_id=id_,
+        entity={
+            "id": id_,
+            "type": [CORE.expand(one) for one in sorted(draw(st.sets(st.sampled_from(TYPES), min_size=1)))],
+            "attrs": {CORE.expand(name): instance for name in sorted(there)},
+        },
+        changed=tuple(CORE.expand(name) for name in sorted(changed)),
+        deleted=tuple(CORE.expand(name) for name in sorted(deleted)),
+        previous={CORE.expand(name): instance for name in sorted(deleted)},
+    )
+
+
+@given(st.lists(documents, max_size=6), records())
+def test_the_dictionaries_find_what_looking_at_all_would_find(given_: list[dict[str, Any]], record: LogRecord) -> None:
+    every = [ready(number, document) for number, document in enumerate(given_)]
+    found = {one.subscription.id for one in Listing(1, every).candidates(record) if noticed(one, record, 1)}
+    wanted = {one.subscription.id for one in every if selects(one.subscription, record) and noticed(one, record, 1)}
+    assert found == wanted

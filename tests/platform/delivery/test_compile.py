@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.platform.delivery.stand import subscription
+
+from kumihimo.base.call import ANONYMOUS
+from kumihimo.base.errors import BadRequestData, OperationNotSupported
+from kumihimo.platform.delivery.compile import clean, compile_subscription
+from kumihimo.platform.delivery.models import StoredSubscription, Subscription
+from kumihimo.platform.jsonld.contexts import Contexts
+
+CORE = Contexts().core
+
+
+def compiled(document: dict[str, Any]) -> Subscription:
+    stored = StoredSubscription("urn:s:1", clean(document), None, {}, ANONYMOUS, 0, 0, 0)
+    return compile_subscription(stored, CORE.expand)
+
+
+@pytest.mark.parametrize(
+    ("members", "member"),
+    [
+        ({"type": "Sub"}, "type"),
+        ({"id": "no uri"}, "id"),
+        ({"entities": None}, "entities"),
+        ({"entities": []}, "entities"),
+        ({"entities": [{"id": "urn:x:1"}]}, "entities[0].type"),
+        ({"entities": [{"type": "A", "id": "blank blank"}]}, "entities[0].id"),
+        ({"entities": [{"type": "A", "nme": "x"}]}, "entities[0].nme"),
+        ({"watchedAttributes": []}, "watchedAttributes"),
+        ({"watchedAttributes": [1]}, "watchedAttributes[0]"),
+        ({"notificationTrigger": ["sometimes"]}, "notificationTrigger"),
+        ({"isActive": "yes"}, "isActive"),
+        ({"expiresAt": "tomorrow"}, "expiresAt"),
+        ({"expiresAt": "0000-01-01T00:00:00Z"}, "expiresAt"),
+        ({"throttling": 0}, "throttling"),
+        ({"throttling": True}, "throttling"),
+        ({"geoQ": {"georel": "near;maxDistance==1", "geometry": "Point"}}, "geoQ.coordinates"),
+        ({"jsonldContext": "my context"}, "jsonldContext"),
+        ({"timeInterval": 60, "throttling": 1}, "timeInterval"),
+        ({"timeInterval": 60, "watchedAttributes": ["level"]}, "timeInterval"),
+        ({"timeInterval": 0}, "timeInterval"),
+        ({"datasetId": "no uri"}, "datasetId"),
+        ({"notification": {"showChanges": True, "format": "keyValues"}}, "notification.showChanges"),
+        ({"endpoint": {"notifierInfo": [{"key": "a", "value": {}}]}}, "notification.endpoint.notifierInfo[0].value"),
+        ({"notification": {"format": "pretty"}}, "notification.format"),
+        ({"notification": {"attributes": []}}, "notification.attributes"),
+        ({"notification": {"attributes": ["a"], "pick": ["b"]}}, "notification.pick"),
+        ({"notification": {"sysAttrs": 1}}, "notification.sysAttrs"),
+        ({"uri": None}, "notification.endpoint.uri"),
+        ({"uri": "ftp://x/"}, "notification.endpoint.uri"),
+        ({"uri": "http://"}, "notification.endpoint.uri"),
+        ({"uri": "http://a:b@c/"}, "notification.endpoint.uri"),
+        ({"uri": "http://x:99999/"}, "notification.endpoint.uri"),
+        ({"uri": "http://x/ y"}, "notification.endpoint.uri"),
+        ({"endpoint": {"accept": "text/html"}}, "notification.endpoint.accept"),
+        ({"endpoint": {"timeout": -1}}, "notification.endpoint.timeout"),
+        ({"endpoint": {"receiverInfo": [{"key": "a b", "value": "c"}]}}, "notification.endpoint.receiverInfo[0].key"),
+        (
+            {"endpoint": {"receiverInfo": [{"key": "X", "value": "a\r\nY: b"}]}},
+            "notification.endpoint.receiverInfo[0].value",
+        ),
+        ({"endpoint": {"receiverInfo": [{"key": "Host", "value": "c"}]}}, "notification.endpoint.receiverInfo[0].key"),
+        ({"endpoint": {"receiverInfo": {"X": "y"}}}, "notification.endpoint.receiverInfo"),
+    ],
+)
+def test_what_is_wrong_is_named(members: dict[str, Any], member: str) -> None:
+    with pytest.raises(BadRequestData) as raised:
+        compiled(subscription(**members))
+    assert raised.value.extra["member"] == member
+
+
+@pytest.mark.parametrize(
+    ("members", "member"),
+    [
+        ({"csf": "x"}, "csf"),
+        ({"uri": "mqtt://broker/topic"}, "notification.endpoint.uri"),
+    ],
+)
+def test_what_is_not_served_is_said(members: dict[str, Any], member: str) -> None:
+    with pytest.raises(OperationNotSupported) as raised:
+        compiled(subscription(**members))
+    assert raised.value.extra["member"] == member
+
+
+@pytest.mark.parametrize("q", ["level>", "level~=(a", "((", "level==1;"])
+def test_a_q_that_does_not_parse_is_refused(q: str) -> None:
+    with pytest.raises(BadRequestData):
+        compiled(subscription(q=q))
+
+
+def test_everything_at_once() -> None:
+    one = compiled(
+        subscription(
+            id="urn:s:1",
+            entities=[{"type": "Gauge,Sensor", "idPattern": "^urn:x:"}, {"type": "*", "id": "urn:x:1"}],
+            watchedAttributes=["level"],
+            notificationTrigger=["entityCreated", "attributeDeleted"],
+            q="level>3",
+            geoQ={"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": [136.2, 36.0]},
+            expiresAt="2026-02-01T00:00:00Z",
+            throttling=5,
+            isActive=False,
+            lang="ja",
+            notification={"format": "keyValues", "pick": ["id", "level"], "sysAttrs": True},
+            uri="https://City.example:8443/hook?x=1",
+            endpoint={"accept": "application/ld+json", "timeout": 500, "cooldown": 2000},
+        )
+    )
+    level = CORE.expand("level")
+    assert (one.watched, one.pick, one.form) == (frozenset([level]), ("id", level), "simplified")
+    assert one.triggers == {"entityCreated", "attributeDeleted"}
+    assert (one.endpoint.timeout, one.endpoint.cooldown) == (0.5, 2.0)
+    assert one.endpoint.key == "https://city.example:8443/hook"
+    assert one.status(0) == "paused"
+    assert one.status(one.expires_at) == "expired"
+    # An id makes a pattern needless (clause 5.2.33), and * is every type.
+    assert (one.selectors[1].types, one.selectors[1].pattern) == (None, "")
+
+
+def test_what_only_the_platform_says_is_not_taken_over() -> None:
+    given = subscription(notification={"timesSent": 99}, status="expired")
+    given["@context"] = "http://x"
+    kept = clean(given)
+    assert "status" not in kept
+    assert "@context" not in kept
+    assert "timesSent" not in kept["notification"]

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.platform.delivery.stand import TENANT, Stand
+
+from kumihimo.base.call import ANONYMOUS, Actor, Call
+from kumihimo.base.errors import BadRequestData, Unauthenticated
+from kumihimo.platform.access.decide import Access, Action, Grant
+from kumihimo.platform.broker.log import position_tx
+from kumihimo.platform.broker.models import Outcome, Restriction, Visible
+from kumihimo.platform.delivery import match
+from kumihimo.platform.delivery.catalogue import Listing, Ready
+from kumihimo.platform.delivery.match import READER
+from kumihimo.platform.delivery.models import Outgoing
+
+
+async def test_only_the_entities_asked_for(stand: Stand) -> None:
+    await stand.subscribe(
+        entities=[{"type": "Gauge", "id": "urn:x:1"}, {"type": "Gauge", "idPattern": "^urn:y:[0-9]+$"}]
+    )
+    for id_, type_ in (
+        ("urn:x:1", "Gauge"),
+        ("urn:x:2", "Gauge"),
+        ("urn:y:3", "Gauge"),
+        ("urn:y:a", "Gauge"),
+        ("urn:y:4", "Other"),
+    ):
+        await stand.put(id_, type_, level=1)
+    await stand.catch_up()
+    assert sorted(stand.endpoint.ids()) == ["urn:x:1", "urn:y:3"]
+
+
+@pytest.mark.parametrize("type_", ["Gauge", "Gauge,Other", "(Gauge)", "*"])
+async def test_types_in_every_spelling(stand: Stand, type_: str) -> None:
+    await stand.subscribe(entities=[{"type": type_}])
+    await stand.put(level=1)
+    assert len(await stand.catch_up()) == 1
+
+
+async def test_unwatched_attributes_do_not_notify(stand: Stand) -> None:
+    await stand.subscribe(watchedAttributes=["level"])
+    await stand.put(rain=1)
+    await stand.put(rain=2)
+    assert await stand.catch_up() == []
+    await stand.put(level=1)
+    assert len(await stand.catch_up()) == 1
+
+
+async def test_watched_attributes_without_entities(stand: Stand) -> None:
+    await stand.subscribe(entities=None, watchedAttributes=["level"])
+    await stand.put("urn:a:1", "Anything", level=1)
+    await stand.put("urn:a:2", "Anything", rain=1)
+    await stand.catch_up()
+    assert stand.endpoint.ids() == ["urn:a:1"]
+
+
+TELLS = {
+    None: ["created", "updated", "added"],
+    "entityCreated": ["created"],
+    "entityUpdated": ["updated", "added", "removed"],
+    "entityDeleted": ["deleted"],
+    "attributeCreated": ["created", "added"],
+    "attributeUpdated": ["updated"],
+    "attributeDeleted": ["removed"],
+}
+
+
+@pytest.mark.parametrize(("trigger", "expected"), TELLS.items())
+async def test_each_trigger_fires_for_its_change(stand: Stand, trigger: str | None, expected: list[str]) -> None:
+    await stand.subscribe(notificationTrigger=None if trigger is None else [trigger])
+    told = []
+    changes: dict[str, Callable[[], Awaitable[Outcome]]] = {
+        "created": lambda: stand.put(level=1),
+        "updated": lambda: stand.patch("urn:x:1", level=2),
+        "added": lambda: stand.patch("urn:x:1", rain=1),
+        "removed": lambda: stand.remove_attribute("urn:x:1", "rain"),
+        "deleted": lambda: stand.remove("urn:x:1"),
+    }
+    for name, change in changes.items():
+        await change()
+        if await stand.catch_up():
+            told.append(name)
+    assert told == expected
+
+
+async def test_deletions_are_told_as_such(stand: Stand) -> None:
+    await stand.subscribe(notificationTrigger=["attributeDeleted", "entityDeleted"], notification={"sysAttrs": True})
+    await stand.put(level=1, rain=2)
+    await stand.remove_attribute("urn:x:1", "rain")
+    (one,) = await stand.catch_up()
+    assert one.entity["rain"]["value"] == "urn:ngsi-ld:null"
+    assert one.entity["rain"]["deletedAt"] == "2026-01-01T00:00:00.000Z"
+    assert one.entity["level"]["value"] == 1
+    await stand.remove("urn:x:1")
+    (one,) = await stand.catch_up()
+    moment = "2026-01-01T00:00:00.000Z"
+    stamps = {"createdAt": moment, "modifiedAt": moment, "deletedAt": moment}
+    assert one.entity == {"id": "urn:x:1", "type": "Gauge", **stamps}
+
+
+async def test_q_and_geo_choose_by_value(stand: Stand) -> None:
+    await stand.subscribe(q="level>3")
+    place = {"georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": [136.2, 36.0]}
+    await stand.subscribe(geoQ=place, uri="http://near.example/")
+    await stand.put("urn:x:1", level=3, location={"type": "Point", "coordinates": [136.2, 36.001]})
+    await stand.put("urn:x:2", level=4, location={"type": "Point", "coordinates": [136.9, 36.0]})
+    await stand.catch_up()
+    assert sorted((one.url.split("/")[2], one.entity["id"]) for one in stand.endpoint.sent) == [
+        ("endpoint.example", "urn:x:2"),
+        ("near.example", "urn:x:1"),
+    ]
+
+
+async def test_paused_and_expired_subscriptions_are_silent(stand: Stand) -> None:
+    paused = await stand.subscribe(isActive=False)
+    expiring = await stand.subscribe(expiresAt="2026-01-01T00:01:00Z")
+    await stand.put(level=1)
+    assert [one.body["subscriptionId"] for one in await stand.catch_up()] == [expiring]
+    stand.clock.advance(60)
+    await stand.put(level=2)
+    assert await stand.catch_up() == []
+    assert (await stand.delivery.get(stand.call, expiring))["status"] == "expired"
+    assert (await stand.delivery.get(stand.call, paused))["status"] == "paused"
+    await stand.delivery.update(stand.call, paused, {"isActive": True}, stand.contexts.core)
+    await stand.put(level=3)
+    assert [one.body["subscriptionId"] for one in await stand.catch_up()] == [paused]
+
+
+async def test_forms_and_choice_of_attributes(stand: Stand) -> None:
+    await stand.subscribe(notification={"format": "simplified", "attributes": ["level"]}, uri="http://a.example/")
+    await stand.subscribe(notification={"format": "concise", "omit": ["rain"]}, uri="http://b.example/")
+    await stand.subscribe(
+        notification={"pick": ["id", "rain"]}, endpoint={"accept": "application/ld+json"}, uri="http://c.example/"
+    )
+    await stand.subscribe(endpoint={"accept": "application/geo+json"}, uri="http://d.example/")
+    await stand.put(level=1, rain=2)
+    sent = {one.url: one for one in await stand.catch_up()}
+    assert sent["http://a.example/"].entity == {"id": "urn:x:1", "type": "Gauge", "level": 1}
+    assert sent["http://b.example/"].entity == {"id": "urn:x:1", "type": "Gauge", "level": 1}
+    linked = sent["http://c.example/"]
+    source = stand.contexts.core.source
+    assert linked.entity == {"id": "urn:x:1", "rain": {"type": "Property", "value": 2}, "@context": source}
+    assert linked.body["@context"] == stand.contexts.core.source
+    assert (linked.headers["Content-Type"], "Link" in linked.headers) == ("application/ld+json", False)
+    assert sent["http://d.example/"].body["data"]["features"][0]["properties"]["level"]["value"] == 1
+    assert sent["http://a.example/"].headers["Link"].startswith("<https://uri.etsi.org/ngsi-ld/v1/")
+
+
+async def test_names_are_rendered_and_matched_in_the_subscriptions_own_context(stand: Stand) -> None:
+    own = await stand.contexts.resolve({"水位": "https://uri.etsi.org/ngsi-ld/default-context/level"})
+    id_ = await stand.delivery.create(
+        stand.call,
+        {
+            "type": "Subscription",
+            "entities": [{"type": "Gauge"}],
+            "watchedAttributes": ["水位"],
+            "q": "水位>1",
+            "notification": {"endpoint": {"uri": "http://endpoint.example/"}},
+        },
+        own,
+    )
+    await stand.put(level=2)
+    stand.restart()
+    (one,) = await stand.catch_up()
+    assert one.entity["水位"]["value"] == 2
+    assert (await stand.delivery.get(stand.call, id_))["watchedAttributes"] == ["水位"]
+    shown = await stand.delivery.get(stand.call, id_, stand.contexts.core)
+    assert shown["watchedAttributes"] == ["level"]
+
+
+async def test_a_change_keeps_the_meaning_of_what_it_does_not_touch(stand: Stand) -> None:
+    own = await stand.contexts.resolve({"level": "https://example.org/level"})
+    id_ = await stand.delivery.create(
+        stand.call,
+        {
+            "type": "Subscription",
+            "entities": [{"type": "Gauge"}],
+            "watchedAttributes": ["level"],
+            "notification": {"endpoint": {"uri": "http://endpoint.example/"}},
+        },
+        own,
+    )
+    await stand.delivery.update(stand.call, id_, {"description": "changed"}, stand.contexts.core)
+    await stand.put("urn:x:1", "Gauge", **{"https://example.org/level": 1})
+    assert len(await stand.catch_up()) == 1
+    await stand.put(level=2)
+    assert await stand.catch_up() == []
+
+
+async def test_updates_are_checked_as_a_whole(stand: Stand) -> None:
+    id_ = await stand.subscribe()
+    for fragment in ({}, {"entities": None}, {"id": "urn:other"}, {"notification": {"endpoint": {"uri": "mailto:x"}}}):
+        with pytest.raises(BadRequestData):
+            await stand.delivery.update(stand.call, id_, fragment, stand.contexts.core)
+    assert (await stand.delivery.get(stand.call, id_))["entities"] == [{"type": "Gauge"}]
+
+
+async def test_a_closed_house_takes_no_anonymous_subscription(stand: Stand) -> None:
+    await stand.subscribe()
+    stand.delivery._access = Access(False)
+    with pytest.raises(Unauthenticated):
+        await stand.subscribe()
+    with pytest.raises(Unauthenticated):
+        await stand.delivery.list(Call(TENANT, ANONYMOUS))
+    assert (await stand.delivery.list(Call(TENANT, Actor("system"))))[1] == 1
+
+
+async def test_a_right_that_was_taken_away_silences_its_subscriptions(stand: Stand) -> None:
+    await stand.subscribe()
+    stand.delivery._catalogue._access = Access(False)
+    await stand.put(level=1)
+    assert await stand.catch_up() == []
+
+
+async def test_the_position_moves_with_the_outbox(stand: Stand) -> None:
+    await stand.subscribe()
+    outcome = await stand.put(level=1)
+    await stand.catch_up()
+    assert await stand.database.read(TENANT, lambda tx: position_tx(tx, READER)) == outcome.seq
+
+
+async def test_many_subscriptions_are_found_by_dictionary(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+    plain = Listing.candidates
+
+    def counted(self: Listing, record: object) -> list[Ready]:
+        nonlocal looked_at
+        found = list(plain(self, record))  # type: ignore[arg-type]
+        looked_at += len(found)
+        return found
+
+    for number in range(50):
+        await stand.subscribe(watchedAttributes=[f"a{number}"])
+    monkeypatch.setattr(Listing, "candidates", counted)
+    await stand.put(a7=1)
+    await stand.catch_up()
+    assert (len(stand.endpoint.sent), looked_at) == (1, 1)
+
+
+async def test_order_is_kept_within_an_entity(stand: Stand) -> None:
+    await stand.subscribe()
+    for level in range(5):
+        await stand.put(level=level)
+        await stand.put("urn:x:2", level=level)
+    await stand.catch_up()
+    for id_ in ("urn:x:1", "urn:x:2"):
+        levels = [one.entity["level"]["value"] for one in stand.endpoint.sent if one.entity["id"] == id_]
+        assert levels == [0, 1, 2, 3, 4]
+
+
+async def test_a_removed_and_remade_tenant_starts_empty(stand: Stand) -> None:
+    await stand.subscribe()
+    await stand.put(level=1)
+    await stand.catch_up()
+    await stand.database.remove_tenant(TENANT)
+    await stand.database.add_tenant(TENANT)
+    await stand.put(level=2)
+    assert await stand.catch_up() == []
+    stand.clock.advance(1)
+    await stand.subscribe()
+    await stand.put(level=3)
+    assert len(await stand.catch_up()) == 1
+
+
+async def test_one_subscription_that_cannot_be_served_holds_up_no_other(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = await stand.subscribe()
+    good = await stand.subscribe()
+    plain = match._compose
+
+    def broken(tenant: str, ready: Ready, *rest: Any) -> Outgoing:
+        if ready.subscription.id == bad:
+            raise ZeroDivisionError
+        return plain(tenant, ready, *rest)
+
+    monkeypatch.setattr(match, "_compose", broken)
+    await stand.put(level=1)
+    assert [one.body["subscriptionId"] for one in await stand.catch_up()] == [good]
+
+
+class NarrowAccess(Access):
+    """Shows one attribute, and entities of one id."""
+
+    def decide(self, call: Call, action: Action) -> Grant:
+        level = "https://uri.etsi.org/ngsi-ld/default-context/level"
+        return Grant(Restriction(everything=False, ids=("urn:x:1",)), Visible(frozenset([level])))
+
+
+async def test_a_subscription_sees_no_more_than_its_maker_may(stand: Stand) -> None:
+    stand.delivery._catalogue._access = NarrowAccess(False)
+    await stand.subscribe(uri="http://all.example/")
+    await stand.subscribe(uri="http://probe.example/", q="secret>1")
+    await stand.put(level=1, secret=5)
+    await stand.put("urn:x:2", level=1)
+    await stand.patch("urn:x:1", secret=6)
+    await stand.catch_up()
+    assert [(one.url, one.entity) for one in stand.endpoint.sent] == [
+        ("http://all.example/", {"id": "urn:x:1", "type": "Gauge", "level": {"type": "Property", "value": 1}})
+    ]

@@ -1,0 +1,122 @@
+"""Starts real platforms as processes of their own, for the stories that need a kill or a second process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+KUMIHIMO = [sys.executable, "-m", "kumihimo"]
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(log: Path, pattern: str, process: subprocess.Popen[Any], seconds: float = 60.0) -> str:
+    """What the pattern finds in a running process's log; AssertionError with the log where it does not come."""
+    until = time.monotonic() + seconds
+    while not (found := re.search(pattern, log.read_text())):
+        assert process.poll() is None, log.read_text()[-4000:]
+        assert time.monotonic() < until, log.read_text()[-4000:]
+        time.sleep(0.02)
+    return found.group()
+
+
+def get(address: str) -> str:
+    """The text behind an address of ours; an error where it is not answered with 2xx."""
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        text: bytes = answer.read()
+        return text.decode()
+
+
+class Served:
+    """A `kumihimo serve` (or demo) on a data folder; start, ask, stop, kill."""
+
+    def __init__(self, data: Path, *, port: int = 0, mqtt_port: int = -1, words: tuple[str, ...] = ("serve", "--open")):
+        self.data = data
+        self.port = port or free_port()
+        self.mqtt_port = mqtt_port
+        self.words = words
+        self.environ: dict[str, str] = {"KUMIHIMO_OUTBOUND_PRIVATE": "1"}
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, seconds: float = 30.0) -> None:
+        """Returns once /readyz answers 200; AssertionError with the log where it does not."""
+        environ = {**os.environ, **self.environ}
+        ports = ["--port", str(self.port), "--mqtt-port", str(self.mqtt_port)]
+        self.log = self.data.with_suffix(".log")
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [*KUMIHIMO, *self.words, "--data", str(self.data), *ports],
+                env=environ,
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        until = time.monotonic() + seconds
+        while not self.ready():
+            assert self.process.poll() is None, self.log.read_text()[-4000:]
+            assert time.monotonic() < until, self.log.read_text()[-4000:]
+            time.sleep(0.02)
+
+    def said(self, words: str, seconds: float = 30.0) -> None:
+        """Returns once the process printed these words."""
+        assert self.process is not None
+        wait_for(self.log, re.escape(words), self.process, seconds)
+
+    def ready(self) -> bool:
+        """Whether /readyz answers 200 now."""
+        try:
+            return self.ask("GET", "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (lower case) and body of one request; OSError where nobody answers."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+            given = {"Content-Type": "application/json", **(headers or {})} if raw is not None else headers or {}
+            line.request(method, path, raw, given)
+            answer = line.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        except http.client.HTTPException as problem:
+            raise OSError(str(problem)) from problem
+        finally:
+            line.close()
+
+    def kill(self) -> None:
+        """SIGKILL, at once."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds: float = 20.0) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()

@@ -1,0 +1,158 @@
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.service.console.console_town import SCHEMAS, Factory, Town, gauge_id
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import Overloaded
+from kumihimo.base.ports import log_topic
+from kumihimo.service.console import live
+from kumihimo.service.console.live import Mailbox
+
+
+async def next_change(events: AsyncGenerator[str, None], seconds: float = 5.0) -> dict[str, Any]:
+    async with asyncio.timeout(seconds):
+        async for event in events:
+            if event.startswith("event: change"):
+                return dict(json.loads(event.partition("data: ")[2]))
+    raise AssertionError("the stream ended")
+
+
+async def hello(events: AsyncGenerator[str, None]) -> None:
+    first = await anext(events)
+    assert first.startswith("retry: ")
+    assert "event: ping" in first
+    await asyncio.sleep(0)
+
+
+async def until_reading(town: Town) -> None:
+    """Until the reader stands at the log's head: what comes afterwards is news."""
+    async with asyncio.timeout(5):
+        while not town.bus.listeners():  # noqa: ASYNC110 - the bus counts, it does not tell
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+
+
+async def test_a_change_is_told_with_short_names(town: Town) -> None:
+    async with aclosing(town.live.events("fukui")) as events:
+        await hello(events)
+        await until_reading(town)
+        await town.rise(1, 9.5, 10)
+        change = await next_change(events)
+    assert change["entities"][0]["id"] == gauge_id(1)
+    assert change["entities"][0]["types"] == ["WaterLevelObserved"]
+    assert "waterLevel" in change["entities"][0]["changed"]
+    assert change["seq"] > 0
+
+
+async def test_a_tenant_hears_nothing_of_another(town: Town) -> None:
+    async with aclosing(town.live.events("sabae")) as events:
+        await hello(events)
+        await until_reading(town)
+        await town.rise(0, 9.5, 10)
+        town.nudge("fukui")
+        town.nudge("sabae")
+        change = await next_change(events)
+    assert change == {"seq": 0, "entities": []}
+
+
+async def test_a_lost_nudge_costs_one_ping(database_factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Town(await database_factory(SCHEMAS), ping=0.1)
+    await town.fill()
+    async with aclosing(town.live.events("fukui")) as events:
+        await hello(events)
+        await until_reading(town)
+        monkeypatch.setattr(town.bus, "publish", lambda topic: None)
+        await town.rise(0, 9.5, 10)
+        assert (await next_change(events))["entities"][0]["id"] == gauge_id(0)
+
+
+async def test_a_town_that_is_made_anew_under_an_open_page_is_told_as_everything(town: Town) -> None:
+    async with aclosing(town.live.events("fukui")) as events:
+        await hello(events)
+        await until_reading(town)
+        await town.database.remove_tenant("fukui")
+        await town.database.add_tenant("fukui")
+        town.bus.publish(log_topic("fukui"))
+        assert (await next_change(events))["entities"] == []
+        await town.rise(1, 9.5, 10)
+        assert (await next_change(events))["entities"][0]["id"] == gauge_id(1)
+
+
+async def test_silence_is_broken_by_pings(database_factory: Factory) -> None:
+    town = Town(await database_factory(SCHEMAS), ping=0.05)
+    await town.fill()
+    async with aclosing(town.live.events("fukui")) as events:
+        await hello(events)
+        async with asyncio.timeout(2):
+            assert (await anext(events)).startswith("event: ping")
+
+
+async def test_many_pages_share_one_reader(town: Town) -> None:
+    streams = [town.live.events("fukui") for _ in range(5)]
+    for events in streams:
+        await hello(events)
+    assert town.live.count == 5
+    assert len(town.live._readers) == 1
+    for events in streams:
+        await events.aclose()
+    assert town.live.count == 0
+    assert town.live._readers == {}
+
+
+async def test_streams_are_bounded(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_STREAMS", 1)
+    async with aclosing(town.live.events("fukui")) as events:
+        await hello(events)
+        with pytest.raises(Overloaded):
+            town.live.respond(Call("fukui"))
+
+
+async def test_stopping_ends_every_stream(town: Town) -> None:
+    events = town.live.events("fukui")
+    await hello(events)
+    waiting = asyncio.create_task(anext(events, "ended"))
+    await asyncio.sleep(0.01)
+    await town.live.close()
+    async with asyncio.timeout(1):
+        assert await waiting == "ended"
+    with pytest.raises(Overloaded):
+        town.live.respond(Call("fukui"))
+
+
+names = st.text("abc", min_size=1, max_size=1)
+
+
+@given(st.lists(st.tuples(names, st.sets(names)), min_size=1, max_size=20))
+def test_a_mailbox_folds_changes_of_one_entity(changes: list[tuple[str, set[str]]]) -> None:
+    box = Mailbox()
+    for seq, (name, changed) in enumerate(changes, 1):
+        box.put(seq, [(name, ("T",), changed)])
+    told = box.take()
+    assert told["seq"] == len(changes)
+    assert {one["id"] for one in told["entities"]} == {name for name, _ in changes}
+    for one in told["entities"]:
+        assert set(one["changed"]) == set().union(*(changed for name, changed in changes if name == one["id"]))
+    assert not box.full.is_set()
+    assert box.take()["entities"] == []
+
+
+def test_a_mailbox_is_bounded() -> None:
+    box = Mailbox()
+    for number in range(live.MAX_PENDING + 10):
+        box.put(number, [(f"e{number}", ("T",), ())])
+    told = box.take()
+    assert told["entities"] == []
+    assert told["seq"] == live.MAX_PENDING + 9
+
+
+def test_a_mailbox_without_names_tells_none() -> None:
+    box = Mailbox(named=False)
+    box.put(3, [("secret", ("T",), ("x",))])
+    assert box.take() == {"seq": 3, "entities": []}

@@ -1,0 +1,239 @@
+"""The wing's pages on real rooms, in the console's real shell, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from tests.fakes import DatabaseFactory
+from tests.service.console.asgi_client import Client
+from tests.solutions.flood.flood_house import House, opened
+
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.ports import Reading
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.service.console.live import Live
+from kumihimo.service.console.shell import Console
+from kumihimo.service.console.words import OWN_PACKAGE, load_words
+from kumihimo.service.kpi.screens import kpi_screens
+from kumihimo.solutions.flood import demo, entities
+from kumihimo.solutions.flood.demo import Prepared
+from kumihimo.solutions.flood.screens import flood_screens
+from kumihimo.solutions.flood.stage import Stage
+from kumihimo.solutions.flood.steps import propose
+from kumihimo.solutions.flood.tenants import PREFECTURE
+from kumihimo.solutions.flood.thresholds import HOUR
+from kumihimo.solutions.flood.training import TRAINING
+from kumihimo.solutions.flood.watch import Watch
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
+PREF = "/t/fukui-pref"
+
+
+class Stand:
+    """The wing, played by hand until some alerts are there."""
+
+    def __init__(self, house: House, prepared: Prepared) -> None:
+        self.house, self.prepared = house, prepared
+        doors = house.doors
+        live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
+        self.stage = Stage(prepared)
+        screens = [*flood_screens(doors, self.stage), *kpi_screens(house.kpi)]
+        words = load_words([OWN_PACKAGE, "kumihimo.solutions.flood", "kumihimo.service.kpi"])
+        console = Console(screens, words, tenants=doors.database.tenants, live=live)
+        self.client = Client(Starlette(routes=console.routes()))
+
+    async def play(self, moments: int) -> None:
+        for _ in range(moments):
+            await self.prepared.player.step()
+        shares, watches = self.prepared.shares, self.prepared.watches
+        for reader in [*(share.reader for share in shares), *(watch.reader for watch in watches)]:
+            await reader.catch_up()
+
+
+@pytest.fixture
+async def stand(database_factory: DatabaseFactory) -> AsyncIterator[Stand]:
+    async with opened(database_factory) as house:
+        prepared = await demo.prepare(house.doors, "2024-06")
+        stand = Stand(house, prepared)
+        await stand.play(7)
+        yield stand
+        await prepared.player.close()
+
+
+async def test_the_pages_say_what_stands_in_the_tenants(stand: Stand) -> None:
+    await _first_page(stand)
+    await _city(stand)
+    await _base_map(stand)
+    await _gauge(stand)
+    await _kpi(stand)
+    for path in ("/flood/gauges/nobody", "/flood/alerts/urn:none", "/kpi/none", "/flood/gauges/1?hours=x"):
+        assert (await stand.client.get(f"{PREF}{path}")).status in (400, 404)
+
+
+async def _first_page(stand: Stand) -> None:
+    page = await stand.client.get(f"{PREF}/flood", {"accept-language": "ja"})
+    assert page.status == 200
+    assert "雨量データはこの期間にありません" in page.text
+    assert page.text.count("/flood/gauges/") == 103 + 1, "the recorded gauges and the training gauge"
+    assert page.text.count('<span class="km-tag">訓練</span>') == 1
+    counts = re.findall(r"<strong>(\d+)</strong>", page.text[page.text.index('id="gauges"') :])
+    assert sum(int(count) for count in counts) == 103, "the training gauge is not among the numbers per level"
+    assert "/flood/alerts/urn" in page.text
+    assert "標高表示" in page.text
+    assert '<div id="stage">' in page.text
+    stand.stage.prepared, kept = None, stand.stage.prepared
+    early = await stand.client.get(f"{PREF}/flood")
+    assert re.search('<div id="stage" hx-get="[^"]+" hx-trigger="km:change from:body"', early.text), "it will come"
+    stand.stage.prepared = kept
+    english = await stand.client.get(f"{PREF}/flood", {"accept-language": "en"})
+    assert "There is no rain data for this period." in english.text
+
+
+async def _city(stand: Stand) -> None:
+    """A city sees its own gauges, with the readings that were handed to it."""
+    page = await stand.client.get("/t/sabae-city/flood")
+    assert page.text.count("/flood/gauges/") == 10
+    city = json.loads((await stand.client.get("/t/sabae-city/flood/map.json")).body)
+    everyone = json.loads((await stand.client.get(f"{PREF}/flood/map.json")).body)
+    labels = {one["properties"]["id"]: one["properties"]["label"] for one in everyone["features"]}
+    assert len(labels) == 103 + 1
+    assert labels["urn:ngsi-ld:RiverGauge:fukui-training"].startswith(("訓練", "training"))
+    assert all(labels[one["properties"]["id"]] == one["properties"]["label"] for one in city["features"])
+
+
+async def _base_map(stand: Stand) -> None:
+    base = json.loads((await stand.client.get(f"{PREF}/flood/base.json")).body)
+    kinds = {one["properties"]["kind"] for one in base["features"]}
+    assert kinds == {"graticule", "river", "place"}
+    assert all(one["properties"]["schematic"] for one in base["features"])
+
+
+async def _gauge(stand: Stand) -> None:
+    page = await stand.client.get(f"{PREF}/flood/gauges/90", {"accept-language": "ja"})
+    assert page.status == 200
+    assert "/entities/urn%3Angsi-ld%3ARiverGauge%3Afukui-90" in page.text
+    assert "2.70" in page.text
+    chart = json.loads((await stand.client.get(f"{PREF}/flood/gauges/90/chart.json?hours=24")).body)
+    [level] = chart["series"]
+    assert len(level["points"]) > 10
+    assert [mark["level"] for mark in chart["thresholds"]] == [1, 2, 3, 4]
+    assert "海抜" in (await stand.client.get(f"{PREF}/flood/gauges/176", {"accept-language": "ja"})).text
+
+
+async def _kpi(stand: Stand) -> None:
+    page = await stand.client.get(f"{PREF}/kpi", {"accept-language": "en"})
+    found = re.search(r'href="(/t/fukui-pref/kpi/[^"]+)"', page.text)
+    assert found is not None
+    figure = await stand.client.get(found.group(1), {"accept-language": "en"})
+    assert figure.status == 200
+    assert "/ngsi-ld/v1/temporal/entities/" in figure.text
+
+
+async def test_an_alert_is_decided_on_its_page_and_logged(stand: Stand) -> None:
+    listed = await stand.client.get(f"{PREF}/flood/alerts")
+    found = re.search(r'href="(/t/fukui-pref/flood/alerts/[^"]+)"', listed.text)
+    assert found is not None
+    path = found.group(1)
+    page = await stand.client.get(path, {"accept-language": "en"})
+    version = re.search(r'name="version" value="(\d+)"', page.text)
+    assert version is not None
+    form = {"version": version.group(1), "verdict": "accepted", "reason": "", "who": "Yamada"}
+    refused = await stand.client.post(path, form)
+    assert refused.status == 400
+    assert "Yamada" in refused.text
+    form["reason"] = "=cmd|heavy rain"
+    assert (await stand.client.post(path, form)).status == 303
+    assert (await stand.client.post(path, form)).status == 409
+    log = await stand.client.get(f"{PREF}/flood/decisions", {"accept-language": "en"})
+    assert "Yamada" in log.text
+    assert "failed" in log.text, "no sign is connected in this test, and the log says so"
+    table = await stand.client.get(f"{PREF}/flood/decisions.csv")
+    assert table.body.startswith(b"\xef\xbb\xbf")
+    assert "'=cmd|heavy rain" in table.text
+    assert (await stand.client.get(path, {"accept-language": "ja"})).status == 200
+
+
+async def test_training_raises_alerts_and_counts_in_no_figure(stand: Stand) -> None:
+    doors, before = stand.house.doors, await stand.house.kpi.figures("fukui-city", "flood.lead-time")
+    gauge, start = entities.gauge_id(TRAINING), stand.prepared.recording.end
+    heights = (1.0, 3.6, 6.2)
+    readings = [
+        Reading(gauge, entities.GAUGE, entities.LEVEL, height, start + hour * HOUR, "MTR")
+        for hour, height in enumerate(heights, 1)
+    ]
+    await doors.ingest(Call(PREFECTURE, Actor("system", "test")), readings)
+    await stand.play(0)
+    [alert] = await doors.alerts.list("fukui-city", subject=gauge)
+    assert (alert.severity, alert.stage) == (4, 2)
+    assert "訓練" in alert.content.title["ja"]
+    page = await stand.client.get("/t/fukui-city/flood/gauges/training", {"accept-language": "en"})
+    assert "made-up gauge for training" in page.text
+    assert await stand.house.kpi.figures("fukui-city", "flood.lead-time") == before
+
+
+async def test_a_town_with_a_gauge_of_its_own_decides_without_any_device(stand: Stand) -> None:
+    doors, call = stand.house.doors, Call("ourtown", Actor("system", "test"))
+    await doors.database.add_tenant("ourtown")
+    gauge = "urn:ngsi-ld:RiverGauge:ours:1"
+    point = [{"type": "GeoProperty", "value": {"type": "Point", "coordinates": [139.0, 36.0]}}]
+    danger = [{"type": "Property", "value": 2.0}]
+    attrs: dict[str, Any] = {entities.LOCATION: point, entities.THRESHOLDS["danger"]: danger}
+    await doors.broker.apply(call, [Change(Op.UPSERT, gauge, {"id": gauge, "type": [entities.GAUGE], "attrs": attrs})])
+    await doors.ingest(call, [Reading(gauge, entities.GAUGE, entities.LEVEL, 2.5, HOUR, "MTR")])
+    await Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, "ourtown").reader.catch_up()
+    [alert] = await doors.alerts.list("ourtown")
+    path = f"/t/ourtown/flood/alerts/{alert.id}"
+    page = await stand.client.get(path, {"accept-language": "en"})
+    assert "no device to command" in page.text
+    link = re.search(r'href="(/t/ourtown/flood/gauges/[^"]+)"', page.text)
+    assert link is not None
+    assert (await stand.client.get(link.group(1))).status == 200
+    form = {"version": str(alert.version), "verdict": "accepted", "reason": "見回りを出す", "who": "Yamada"}
+    assert (await stand.client.post(path, form)).status == 303
+    [decision] = await doors.alerts.decisions("ourtown")
+    assert (decision.verdict, decision.steps) == ("accepted", ())
+
+
+async def test_the_replay_is_steered_by_forms(stand: Stand) -> None:
+    async def state() -> dict[str, object]:
+        found: dict[str, object] = json.loads((await stand.client.get(f"{PREF}/flood/replay")).body)
+        return found
+
+    for action, extra in (("resume", {}), ("speed", {"speed": "60"}), ("pause", {})):
+        assert (await stand.client.post(f"{PREF}/flood/replay", {"action": action, **extra})).status == 303
+    assert (await state())["speed"] == 60
+    assert (await state())["running"] is False
+    for bad in ({"action": "x"}, {"action": "speed", "speed": "nan"}, {"action": "speed", "speed": "-1"}):
+        assert (await stand.client.post(f"{PREF}/flood/replay", bad)).status == 400
+    await _start_over(stand)
+
+
+async def _start_over(stand: Stand) -> None:
+    """The towns are made anew with the same keys, and the same flood raises its alerts again."""
+    assert await stand.house.doors.alerts.list("fukui-pref")
+    keys = {name: account.key for name, account in stand.prepared.accounts.items()}
+    assert (await stand.client.post(f"{PREF}/flood/replay", {"action": "reset"})).status == 303
+    stand.prepared.player.pause()
+    assert await stand.house.doors.alerts.list("fukui-pref") == []
+    assert {name: account.key for name, account in stand.prepared.accounts.items()} == keys
+    await stand.play(7)
+    assert await stand.house.doors.alerts.list("fukui-pref")
+    assert stand.prepared.player.state().failed <= 3 * 14, "only the gauges above sea level may be refused"
+
+
+async def test_a_second_start_keeps_what_is_there(stand: Stand) -> None:
+    before = await stand.house.doors.alerts.list("fukui-pref")
+    again = await demo.prepare(stand.house.doors, "2024-06")
+    assert again.kept
+    assert again.loaded == 0
+    assert again.player.recorded_now() >= stand.prepared.recording.play_from
+    assert await stand.house.doors.alerts.list("fukui-pref") == before
+    other = await demo.prepare(stand.house.doors, "2023-08")
+    assert not other.kept

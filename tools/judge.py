@@ -1,0 +1,140 @@
+"""`make judge NAME=etsi SUITE=/path/to/suite`: runs an outside suite against a fresh platform, writes its result table.
+
+The suite stays where it is and is never part of the project; its own requirements go into an environment inside its
+folder. The table, with the suite's commit, is written to docs/reference/judge-<name>.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.processes import Served, free_port
+
+SUITE_CONTEXTS = "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/"
+OLD_CONTEXTS = "https://easy-global-market.github.io/ngsild-api-data-models/ngsildTestSuite/ngsildTestSuiteV1.8"
+"""Where the suite's contexts were before; some of its payloads still say so."""
+AREAS = ("CommonBehaviours", "ContextInformation", "jsonldContext")
+"""Folders of the suite that a single broker can answer; sources and distribution come with federation."""
+
+
+def environment(suite: Path) -> Path:
+    """The folder of programs of the suite's own environment, made where it is not there yet."""
+    folder = suite / ".judge-venv"
+    if not (folder / "bin" / "robot").exists():
+        venv.create(folder, with_pip=True)
+        wanted = [line for line in (suite / "requirements.txt").read_text().splitlines() if "robocop" not in line]
+        listed = folder / "requirements.txt"
+        listed.write_text("\n".join(wanted) + "\n")
+        pip = [str(folder / "bin" / "pip"), "install", "--quiet", "setuptools<81", "-r", str(listed)]
+        subprocess.run(pip, check=True, cwd=suite)
+    return folder / "bin"
+
+
+def preload(suite: Path, folder: Path) -> None:
+    """The suite's contexts as preloaded files, so that nothing is fetched from outside."""
+    lines = []
+    for file in (suite / "resources" / "jsonld-contexts").glob("*.jsonld"):
+        (folder / file.name).write_bytes(file.read_bytes())
+        lines.append(f'"{SUITE_CONTEXTS}{file.name}" = "{file.name}"')
+        lines.append(f'"{OLD_CONTEXTS}{file.name.removeprefix("ngsi-ld-test-suite")}" = "{file.name}"')
+    (folder / "index.toml").write_text("\n".join(lines) + "\n")
+
+
+def run_robot(programs: Path, suite: Path, port: int, output: Path, only: list[str]) -> None:
+    """Runs the areas; the suite's own exit code counts failures and is not ours."""
+    url = f"http://localhost:{port}/ngsi-ld/v1"
+    variables = {
+        "url": url,
+        "temporal_api_url": url,
+        "notification_server_host": "127.0.0.1",
+        "notification_server_port": str(free_port()),
+        "context_source_host": "127.0.0.1",
+        "context_source_port": str(free_port()),
+        "context_server_host": "127.0.0.1",
+        "context_server_port": str(free_port()),
+        "core_context": "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld",
+    }
+    settings = [part for name, value in variables.items() for part in ("--variable", f"{name}:{value}")]
+    areas = [str(suite / "TP" / "NGSI-LD" / area) for area in only]
+    command = [str(programs / "robot"), "--outputdir", str(output), "--console", "dotted", *settings, *areas]
+    path = os.pathsep.join((str(programs), os.environ["PATH"]))
+    subprocess.run(command, check=False, cwd=suite, env={**os.environ, "PATH": path})
+
+
+def results(output: Path) -> list[tuple[str, str, str]]:
+    """Area, test and status of every case in Robot's output."""
+    found = []
+    for case in ET.parse(output / "output.xml").getroot().iter("suite"):
+        source = Path(case.get("source", ""))
+        area = "/".join(source.parts[source.parts.index("NGSI-LD") + 1 : -1]) if "NGSI-LD" in source.parts else ""
+        for test in case.findall("test"):
+            status = test.find("status")
+            found.append((area, test.get("name", ""), "" if status is None else status.get("status", "")))
+    return found
+
+
+def page(name: str, suite: Path, engine: str, found: list[tuple[str, str, str]]) -> str:
+    """The result table by area, with the suite's commit, and the names of what fails."""
+    head = ["git", "-C", str(suite), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    areas: dict[str, Counter[str]] = {}
+    for area, _, status in found:
+        areas.setdefault(area, Counter())[status] += 1
+    lines = [
+        f"# Judge: {name}",
+        "",
+        f"Suite commit {commit}, engine {engine}.",
+        "",
+        "| area | passed | of |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {area} | {count['PASS']} | {count.total()} |" for area, count in sorted(areas.items())]
+    total = Counter(status for _, _, status in found)
+    lines += [f"| **all** | **{total['PASS']}** | **{total.total()}** |", "", "## Not passed", ""]
+    lines += [f"- {area}: {test}" for area, test, status in sorted(found) if status != "PASS"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """0 where every case passed."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--name", choices=["etsi"], required=True)
+    options.add_argument("--suite", type=Path, required=True)
+    options.add_argument("--area", action="append", help="only these folders below TP/NGSI-LD")
+    options.add_argument("--output", type=Path, help="keep the suite's own report here")
+    given = options.parse_args()
+    if not (given.suite / "TP").is_dir():
+        options.error(f"{given.suite} holds no folder TP; give the suite's own folder")
+    programs = environment(given.suite.resolve())
+    with tempfile.TemporaryDirectory() as scratch:
+        contexts = Path(scratch) / "contexts"
+        contexts.mkdir()
+        preload(given.suite, contexts)
+        output = given.output or Path(scratch) / "output"
+        served = Served(Path(scratch) / "data")
+        served.environ |= {"KUMIHIMO_CONTEXT_PRELOAD": str(contexts), "KUMIHIMO_CONTEXT_HOSTS": "127.0.0.1,localhost"}
+        with served:
+            run_robot(programs, given.suite.resolve(), served.port, output.resolve(), given.area or list(AREAS))
+            served.stop()
+        found = results(output)
+    engine = "PostgreSQL" if os.environ.get("KUMIHIMO_DATABASE_URL") else "SQLite"
+    target = ROOT / "docs" / "reference" / f"judge-{given.name}-{engine.lower()}.md"
+    target.write_text(page(given.name, given.suite, engine, found))
+    passed = sum(status == "PASS" for *_, status in found)
+    print(f"{passed} of {len(found)} passed; see {target.relative_to(ROOT)}")
+    return 0 if passed == len(found) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
