@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.fakes import FakeClock
+from tests.postgres_relay import PostgresRelay
 from tests.postgres_server import PostgresServer
 
 from kumihimo.base.errors import StorageRefused
@@ -54,6 +55,13 @@ def numbered(who: str) -> Any:
         return int(row[0])
 
     return next_tx
+
+
+async def count_tx(tx: Tx) -> int:
+    """How many things there are."""
+    row = await tx.fetch_one("SELECT count(*) FROM thing")
+    assert row is not None
+    return int(row[0])
 
 
 async def test_two_processes_keep_one_order(database: PostgresDatabase, postgres_url: str, schema: Schema) -> None:
@@ -178,3 +186,30 @@ async def test_a_connection_lost_in_the_middle_of_a_read_is_a_refusal(
             await database.read("a", slow_tx)
         await cutting
     assert await database.tenants() == ["a"]
+
+
+@pytest.mark.parametrize("ask", ["read", "write"])
+async def test_a_fatal_word_whose_socket_closes_late_is_a_refusal(
+    postgres_url: str, schema: Schema, tmp_path: Path, ask: str
+) -> None:
+    """A waiting connection that was told FATAL looks open; whoever gets it is refused once, the next is served."""
+    server = Path(postgres_url.partition("host=")[2])
+    address = postgres_url.replace(str(server), str(tmp_path))
+    async with PostgresRelay(tmp_path, server) as relay:
+        database = PostgresDatabase(address, [schema], FakeClock())
+        await database.open()
+        await database.add_tenant("a")
+        assert await database.write("a", numbered("before")) == 1
+        await relay.say_fatal()
+        for _ in range(5):  # the loop's turns in which the word is read; the socket's end never comes
+            await asyncio.sleep(0)
+        outcomes = []
+        for _ in range(12):
+            try:
+                outcomes.append(await getattr(database, ask)("a", numbered("x") if ask == "write" else count_tx))
+                break
+            except StorageRefused as refused:
+                outcomes.append(str(refused))
+        assert "cannot be reached" in str(outcomes[0])
+        assert outcomes[-1] == (2 if ask == "write" else 1)
+        await database.close()

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -18,7 +17,7 @@ from kumihimo.base.ids import check_tenant
 from kumihimo.storage.database import PLATFORM, Dialect, Schema, Scope, T, Tx, Work
 from kumihimo.storage.engines.base import ADD_TENANT, REMOVE_TENANT, TENANT_ID, TENANTS, Stats, no_tenant
 from kumihimo.storage.engines.postgres_dialect import DIALECT
-from kumihimo.storage.engines.postgres_tx import PostgresTx, Removed, begin, refusal
+from kumihimo.storage.engines.postgres_tx import LOST, PostgresTx, Removed, abandon, begin, refusal
 from kumihimo.storage.engines.postgres_writer import ACQUIRE_SECONDS, PostgresWriter
 from kumihimo.storage.migrate import NOTE, OWN, READ, TABLE, of_scope, pending
 
@@ -201,9 +200,7 @@ class PostgresDatabase:
         except Removed:
             self._forget(scope)
             raise
-        except asyncpg.InterfaceError as problem:
-            raise StorageRefused(f"the connection to the database server was lost ({problem}); try again") from problem
-        except (asyncpg.PostgresError, OSError) as problem:
+        except (asyncpg.PostgresError, *LOST) as problem:
             answer = refusal(problem)
             if answer is problem:
                 raise
@@ -214,13 +211,8 @@ class PostgresDatabase:
         try:
             await begin(connection, _BEGIN_READ, space)
             result = await work(PostgresTx(connection))
-        except asyncio.CancelledError:
-            connection.terminate()  # a statement may be half-way; nothing may inherit its transaction
-            raise
-        except BaseException:
-            # Where the server is gone, the pool has taken the connection back, and it may not even be asked.
-            with suppress(asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
-                await connection.execute("ROLLBACK")
+        except BaseException as problem:
+            await abandon(connection, problem)
             raise
         await connection.execute("COMMIT")
         return result

@@ -62,6 +62,25 @@ async def begin(connection: Any, statement: str, space: str) -> None:
         raise Removed("the tenant was removed by another process; try again") from problem
 
 
+async def abandon(connection: Any, problem: BaseException) -> None:
+    """Takes the transaction back; ends the connection where a statement may be half-way or the server is gone.
+
+    A connection whose server said FATAL looks open until its socket closes, but can be asked nothing more.
+    """
+    if not isinstance(problem, Exception):
+        connection.terminate()
+        return
+    try:
+        await connection.execute("ROLLBACK")
+    except Exception:  # noqa: BLE001 - whatever hinders a rollback, nobody may inherit the transaction
+        connection.terminate()
+
+
+def is_lost(problem: BaseException) -> bool:
+    """Whether the error means that the connection is gone or was never made (a value that fits no column is not)."""
+    return isinstance(problem, LOST) and not isinstance(problem, ValueError)
+
+
 def refusal(problem: BaseException) -> BaseException:
     """StorageRefused or Overloaded where the fault is the server's or the network's; else the error itself."""
     if isinstance(problem, asyncpg.DiskFullError):
@@ -70,12 +89,14 @@ def refusal(problem: BaseException) -> BaseException:
         return Overloaded(f"the database server has no connection free ({problem}); try again", retry_after=1)
     if isinstance(problem, asyncpg.ReadOnlySQLTransactionError):
         return StorageRefused("the database server only reads at present, or a read tried to write")
-    if isinstance(problem, LOST):
+    if is_lost(problem):
         return StorageRefused(f"the database server cannot be reached ({problem or type(problem).__name__}); try again")
     return problem
 
 
 LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -86,4 +107,4 @@ LOST = (
     ConnectionError,
     OSError,
 )
-"""Errors that mean the connection is gone or was never made."""
+"""Errors of a connection that is gone or was never made; asked through `is_lost`."""

@@ -11,8 +11,6 @@ from collections import deque
 from time import perf_counter
 from typing import Any
 
-import asyncpg
-
 from kumihimo.base.errors import StorageRefused
 from kumihimo.storage.engines.base import (
     MAX_GROUP,
@@ -24,7 +22,7 @@ from kumihimo.storage.engines.base import (
     refuse_waiting,
     resolve,
 )
-from kumihimo.storage.engines.postgres_tx import PostgresTx, begin, refusal
+from kumihimo.storage.engines.postgres_tx import PostgresTx, abandon, begin, refusal
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +77,8 @@ class PostgresWriter:
             async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 try:
                     commit_start = await self._in_transaction(connection, taken, done, start)
-                except Exception:
-                    if connection.is_in_transaction() and not connection.is_closed():
-                        await connection.execute("ROLLBACK")
-                    raise
-                except BaseException:
-                    connection.terminate()  # cancelled half-way: nothing may inherit its transaction
+                except BaseException as problem:
+                    await abandon(connection, problem)
                     raise
         except Exception as problem:  # noqa: BLE001 - whatever ends a group is told to everyone in it
             return self._lost(taken, done, problem)
@@ -115,12 +109,11 @@ class PostgresWriter:
             value = await job.work(tx)
             # Raises where the work swallowed an error of the server's: nothing that it did would hold.
             await connection.execute("RELEASE SAVEPOINT work; SAVEPOINT work")
-        except asyncio.CancelledError:
-            raise
-        except BaseException as problem:
-            if connection.is_closed():
-                raise StorageRefused(f"the connection to the database server was lost ({problem})") from problem
-            await connection.execute("ROLLBACK TO SAVEPOINT work")
+        except Exception as problem:  # noqa: BLE001 - whatever a work raises is its own caller's
+            try:
+                await connection.execute("ROLLBACK TO SAVEPOINT work")
+            except Exception as gone:
+                raise StorageRefused(f"the connection to the database server was lost ({problem}); try again") from gone
             return Done(job.future, None, refusal(problem))
         return Done(job.future, value, None)
 
@@ -130,8 +123,6 @@ class PostgresWriter:
             taken = list(self._jobs)
             self._jobs.clear()
         answer = refusal(problem)
-        if isinstance(problem, asyncpg.InterfaceError):
-            answer = StorageRefused(f"the connection to the database server was lost ({problem}); try again")
         self._stats.commits_failed += 1
         log.error("a commit failed", extra={"scope": self.scope, "works": len(taken), "reason": str(problem)})
         errors = {id(one.future): one.error for one in done}
