@@ -114,14 +114,7 @@ async def test_a_lost_connection_is_told_and_made_anew(database: PostgresDatabas
     )
     assert cut_off.is_set()
     assert [type(one) for one in results] == [StorageRefused, StorageRefused]
-    for _ in range(20):  # every connection of the pool was cut; each is found out once
-        try:
-            assert await database.write("a", numbered("after")) == 2
-            break
-        except StorageRefused:
-            continue
-    else:
-        pytest.fail("the engine did not connect again")
+    assert await database.write("a", numbered("after")) == 2  # though every connection of the pool was cut
 
 
 async def test_a_server_that_is_not_there() -> None:
@@ -189,10 +182,10 @@ async def test_a_connection_lost_in_the_middle_of_a_read_is_a_refusal(
 
 
 @pytest.mark.parametrize("ask", ["read", "write"])
-async def test_a_fatal_word_whose_socket_closes_late_is_a_refusal(
+async def test_a_waiting_connection_that_was_told_fatal_is_left_for_another(
     postgres_url: str, schema: Schema, tmp_path: Path, ask: str
 ) -> None:
-    """A waiting connection that was told FATAL looks open; whoever gets it is refused once, the next is served."""
+    """It looks open until its socket closes, and nothing was asked of it yet."""
     server = Path(postgres_url.partition("host=")[2])
     address = postgres_url.replace(str(server), str(tmp_path))
     async with PostgresRelay(tmp_path, server) as relay:
@@ -203,13 +196,7 @@ async def test_a_fatal_word_whose_socket_closes_late_is_a_refusal(
         await relay.say_fatal()
         for _ in range(5):  # the loop's turns in which the word is read; the socket's end never comes
             await asyncio.sleep(0)
-        outcomes = []
-        for _ in range(12):
-            try:
-                outcomes.append(await getattr(database, ask)("a", numbered("x") if ask == "write" else count_tx))
-                break
-            except StorageRefused as refused:
-                outcomes.append(str(refused))
-        assert "cannot be reached" in str(outcomes[0])
-        assert outcomes[-1] == (2 if ask == "write" else 1)
+        if ask == "write":
+            assert await database.write("a", numbered("after")) == 2
+        assert await database.read("a", count_tx) == (2 if ask == "write" else 1)
         await database.close()

@@ -17,8 +17,8 @@ from kumihimo.base.ids import check_tenant
 from kumihimo.storage.database import PLATFORM, Dialect, Schema, Scope, T, Tx, Work
 from kumihimo.storage.engines.base import ADD_TENANT, REMOVE_TENANT, TENANT_ID, TENANTS, Stats, no_tenant
 from kumihimo.storage.engines.postgres_dialect import DIALECT
-from kumihimo.storage.engines.postgres_tx import LOST, PostgresTx, Removed, abandon, begin, refusal
-from kumihimo.storage.engines.postgres_writer import ACQUIRE_SECONDS, PostgresWriter
+from kumihimo.storage.engines.postgres_tx import ACQUIRE_SECONDS, LOST, PostgresTx, Removed, begun, refusal
+from kumihimo.storage.engines.postgres_writer import PostgresWriter
 from kumihimo.storage.migrate import NOTE, OWN, READ, TABLE, of_scope, pending
 
 log = logging.getLogger(__name__)
@@ -195,8 +195,10 @@ class PostgresDatabase:
         await self._ready(scope)
         self._stats.reads += 1
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                return await self._on_snapshot(connection, self._spaces[scope], work)
+            async with begun(self._pool, _BEGIN_READ, self._spaces[scope]) as connection:
+                result = await work(PostgresTx(connection))
+                await connection.execute("COMMIT")
+                return result
         except Removed:
             self._forget(scope)
             raise
@@ -205,17 +207,6 @@ class PostgresDatabase:
             if answer is problem:
                 raise
             raise answer from problem
-
-    @staticmethod
-    async def _on_snapshot(connection: Any, space: str, work: Work[T]) -> T:
-        try:
-            await begin(connection, _BEGIN_READ, space)
-            result = await work(PostgresTx(connection))
-        except BaseException as problem:
-            await abandon(connection, problem)
-            raise
-        await connection.execute("COMMIT")
-        return result
 
     def stats(self) -> dict[str, float]:
         """Counters since the start, for /metrics: commits, works, group sizes, seconds; and what is open."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,8 @@ import asyncpg
 from kumihimo.base.errors import Overloaded, StorageRefused
 from kumihimo.storage.database import Row
 from kumihimo.storage.engines.postgres_dialect import DIALECT, PostgresDialect
+
+ACQUIRE_SECONDS = 10.0
 
 
 class PostgresTx:
@@ -49,6 +52,32 @@ class Removed(StorageRefused):
     """Another process removed the tenant, and may have made one of the same name."""
 
 
+@asynccontextmanager
+async def begun(pool: Any, statement: str, space: str) -> AsyncIterator[Any]:
+    """A connection of the pool in a new transaction, to be ended by the caller.
+
+    A waiting connection may have been cut without our notice; nothing was asked of it yet, so the next is tried.
+    """
+    cut: BaseException | None = None
+    for _ in range(pool.get_max_size() + 1):
+        async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            try:
+                await begin(connection, statement, space)
+            except BaseException as problem:
+                await abandon(connection, problem)
+                if not is_lost(problem):
+                    raise
+                cut = problem
+                continue
+            try:
+                yield connection
+            except BaseException as problem:
+                await abandon(connection, problem)
+                raise
+            return
+    raise StorageRefused(f"the database server ends every connection ({cut}); try again") from cut
+
+
 async def begin(connection: Any, statement: str, space: str) -> None:
     """Begins a transaction in one round trip, with the schema as its ground.
 
@@ -67,12 +96,13 @@ async def abandon(connection: Any, problem: BaseException) -> None:
 
     A connection whose server said FATAL looks open until its socket closes, but can be asked nothing more.
     """
-    if not isinstance(problem, Exception):
-        connection.terminate()
-        return
-    try:
-        await connection.execute("ROLLBACK")
-    except Exception:  # noqa: BLE001 - whatever hinders a rollback, nobody may inherit the transaction
+    if isinstance(problem, Exception):
+        try:
+            await connection.execute("ROLLBACK")
+            return
+        except Exception:  # noqa: BLE001, S110 - whatever hinders a rollback, nobody may inherit the transaction
+            pass
+    with suppress(asyncpg.InterfaceError):  # the pool took it back when its socket closed
         connection.terminate()
 
 

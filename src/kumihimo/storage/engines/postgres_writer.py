@@ -22,11 +22,9 @@ from kumihimo.storage.engines.base import (
     refuse_waiting,
     resolve,
 )
-from kumihimo.storage.engines.postgres_tx import PostgresTx, abandon, begin, refusal
+from kumihimo.storage.engines.postgres_tx import PostgresTx, begun, refusal
 
 log = logging.getLogger(__name__)
-
-ACQUIRE_SECONDS = 10.0
 
 
 class PostgresWriter:
@@ -74,12 +72,8 @@ class PostgresWriter:
         done: list[Done] = []
         taken: list[Job] = []
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                try:
-                    commit_start = await self._in_transaction(connection, taken, done, start)
-                except BaseException as problem:
-                    await abandon(connection, problem)
-                    raise
+            async with begun(self._pool, self._begin, self._space) as connection:
+                commit_start = await self._in_transaction(connection, taken, done, start)
         except Exception as problem:  # noqa: BLE001 - whatever ends a group is told to everyone in it
             return self._lost(taken, done, problem)
         finally:
@@ -92,7 +86,6 @@ class PostgresWriter:
     async def _in_transaction(self, connection: Any, taken: list[Job], done: list[Done], start: float) -> float:
         """Runs what waits and commits it; the moment at which the commit began."""
         tx = PostgresTx(connection)
-        await begin(connection, self._begin, self._space)
         while self._jobs and len(taken) < MAX_GROUP and perf_counter() - start < MAX_GROUP_SECONDS:
             job = self._jobs.popleft()
             taken.append(job)
