@@ -6,7 +6,7 @@ context.jsonld of this wing says what each term means.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB, NGSI_LD, EntityDoc, Instance
@@ -155,11 +155,34 @@ def value_of(doc: EntityDoc | dict[str, Any], attribute: str) -> Any:
 
 def thresholds_of(doc: EntityDoc | dict[str, Any]) -> Thresholds:
     """The thresholds on a gauge's entity; what is no number is none."""
-    found = {name: value_of(doc, attribute) for name, attribute in THRESHOLDS.items()}
-    return Thresholds(**{name: float(value) if is_number(value) else None for name, value in found.items()})
+    return Thresholds(**{name: number_at(doc, attribute) for name, attribute in THRESHOLDS.items()})
 
 
-def is_number(value: object) -> bool:
+def number_at(doc: EntityDoc | dict[str, Any], attribute: str) -> float | None:
+    """The number that is an attribute's value; None for what is no number, or none that a double holds."""
+    value = value_of(doc, attribute)
+    if not is_number(value):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def text_at(doc: EntityDoc | dict[str, Any], attribute: str) -> str:
+    """The text that is an attribute's value, "" for what is no text."""
+    value = value_of(doc, attribute)
+    return value if isinstance(value, str) else ""
+
+
+def address_of(doc: EntityDoc | dict[str, Any], part: str) -> str:
+    """A part of the address, e.g. "addressLocality"; "" where the address is no object or has no such text."""
+    address = value_of(doc, ADDRESS)
+    found = address.get(part) if isinstance(address, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether this is a JSON number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

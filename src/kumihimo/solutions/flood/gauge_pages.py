@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +75,9 @@ class GaugePages:
             "readings": list(reversed(heights))[:TABLE_ROWS],
             "more": len(heights) > TABLE_ROWS,
             "rain": sorted(rain_at.items(), reverse=True)[:TABLE_ROWS],
-            "station": entities.value_of(seen.station, entities.NAME) if seen.station else "",
+            "station": entities.text_at(seen.station, entities.NAME) if seen.station else "",
             "station_id": seen.station["id"] if seen.station else "",
-            "rain_credit": entities.value_of(seen.station, entities.PROVIDER) if seen.station else "",
+            "rain_credit": entities.text_at(seen.station, entities.PROVIDER) if seen.station else "",
             "distance": round(seen.distance, 1),
             "hours": seen.hours,
             "spans": SPANS,
@@ -89,7 +90,7 @@ class GaugePages:
     async def chart_json(self, ask: Ask) -> Answer:
         """The chart for km-chart."""
         seen = await self._see(ask)
-        name = str(entities.value_of(seen.station, entities.NAME)) if seen.station else ""
+        name = entities.text_at(seen.station, entities.NAME) if seen.station else ""
         chart = views.chart_of(seen.row, seen.levels, seen.rain, name, ask.lang)
         return Document(dumps(chart), "application/json")
 
@@ -97,6 +98,6 @@ class GaugePages:
 def _hours(text: str) -> int:
     if not text:
         return SPANS[1]
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 24 * 31:
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= 24 * 31:
         raise BadRequestData("hours must be a whole number from 1 to 744")
     return int(text)

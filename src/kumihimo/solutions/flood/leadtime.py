@@ -119,13 +119,16 @@ class LeadTimes:
 
 def _figure(doc: EntityDoc, event: Event) -> Figure:
     number = entities.number_of(doc["id"])
-    name, river = entities.value_of(doc, entities.NAME), entities.value_of(doc, entities.RIVER)
+    name, river = entities.text_at(doc, entities.NAME) or doc["id"], entities.text_at(doc, entities.RIVER)
     day = times.from_micros(event.standby[0]).astimezone(JST).strftime("%Y-%m-%d %H:%M")
     return Figure(
         id=f"{LEAD_TIME.id}.{number}.{event.standby[0] // MINUTE}",
         kpi=LEAD_TIME.id,
         subject=doc["id"],
-        label={"ja": f"{river} {name}（{day}〜）", "en": f"{name} ({river}), from {day} JST"},
+        label={
+            "ja": f"{river} {name}（{day}〜）".lstrip(),
+            "en": f"{name} ({river}), from {day} JST" if river else f"{name}, from {day} JST",
+        },
         at=event.standby[0],
         state=event.state,
         value=event.minutes(),

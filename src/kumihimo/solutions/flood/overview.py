@@ -118,10 +118,10 @@ class Overview:
 
 def _site(doc: EntityDoc) -> dict[str, Any]:
     state = entities.instance_of(doc, entities.STATE)
-    shown = entities.value_of(doc, entities.SHOWN) or ""
+    shown = entities.text_at(doc, entities.SHOWN)
     return {
         "id": doc["id"],
-        "name": entities.value_of(doc, entities.NAME),
+        "name": entities.text_at(doc, entities.NAME) or doc["id"],
         "state": state.get("value") if state else None,
         "shown": shown if state and state.get("value") == "showing" else "",
         "at": state.get("observedAt", "") if state else "",

@@ -8,6 +8,7 @@ the broker ignores the duplicate.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from kumihimo.base import times
@@ -18,6 +19,7 @@ from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.follow import LogReader
 from kumihimo.storage.database import Database
 
+logger = logging.getLogger(__name__)
 PURPOSE = "share"
 SHARED = {entities.GAUGE: entities.LEVEL, entities.RAIN_GAUGE: entities.RAIN}
 """What is handed over, by type of entity: levels of the city's own gauges, rain of all stations."""
@@ -33,7 +35,10 @@ class Share:
         self.reader = LogReader(database, bus, source, f"flood.share.{city}", self.pass_on)
 
     async def pass_on(self, records: Sequence[LogRecord]) -> None:
-        """Writes the levels among these records that are the city's. Raises RuntimeError where one was refused."""
+        """Writes the levels among these records that are the city's.
+
+        A reading that the city's store cannot keep is told and passed, so that one gauge keeps back no other.
+        """
         by_gauge: dict[str, list[tuple[int, Reading]]] = {}
         for record in records:
             reading = self._reading(record)
@@ -46,7 +51,8 @@ class Share:
         for seq, reading in readings:
             outcome = await self._write(seq, reading)
             if outcome.status == "refused":
-                raise RuntimeError(f"{self._city} refused record {seq} of {self._source}: {outcome.detail}")
+                where = {"tenant": self._city, "source": self._source, "seq": seq, "why": outcome.detail}
+                logger.warning("a reading was not handed over", extra=where)
 
     async def _write(self, seq: int, reading: Reading) -> ReadingOutcome:
         call = Call(self._city, Actor("system", "flood.share"), PURPOSE, cause=f"log:{self._source}:{seq}")

@@ -33,10 +33,10 @@ def siren_device(town: str) -> str:
 def propose(tenant: str, level: Level, doc: dict[str, Any]) -> tuple[Proposal, ...]:
     """Sign, and from EVACUATION on siren, of the gauge's town. Nothing where the town has none."""
     del tenant  # a command goes to the device of the tenant in which the alert stands
-    town = str((entities.value_of(doc, entities.ADDRESS) or {}).get("addressLocality", ""))
+    town = entities.address_of(doc, "addressLocality")
     if town not in TOWNS or level not in _WORDS:
         return ()
-    name = str(entities.value_of(doc, entities.NAME))
+    name = entities.text_at(doc, entities.NAME) or str(doc["id"])
     training = "【訓練】" if entities.value_of(doc, entities.SIMULATED) is True else ""
     words = f"{training}{name} {_WORDS[level]}"[:SIGN_CHARACTERS]
     sign = Proposal(

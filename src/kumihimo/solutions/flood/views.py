@@ -95,37 +95,30 @@ def _row(doc: EntityDoc, usual: int) -> GaugeRow | None:
     place = entities.place_of(doc)
     if place is None:
         return None
-    height, at = entities.value_of(doc, entities.LEVEL), _observed(doc)
-    known = float(height) if entities.is_number(height) else None
+    height, at = entities.number_at(doc, entities.LEVEL), _observed(doc)
     thresholds = entities.thresholds_of(doc)
     training = entities.value_of(doc, entities.SIMULATED) is True
-    address = entities.value_of(doc, entities.ADDRESS) or {}
     return GaugeRow(
         number=entities.number_of(doc["id"]),
         id=doc["id"],
-        name=_text(doc, entities.NAME) or doc["id"],
-        river=_text(doc, entities.RIVER),
-        town=str(address.get("addressLocality", "")),
-        address=str(address.get("streetAddress", "")),
-        responsible=_text(doc, entities.RESPONSIBLE),
+        name=entities.text_at(doc, entities.NAME) or doc["id"],
+        river=entities.text_at(doc, entities.RIVER),
+        town=entities.address_of(doc, "addressLocality"),
+        address=entities.address_of(doc, "streetAddress"),
+        responsible=entities.text_at(doc, entities.RESPONSIBLE),
         thresholds=thresholds,
         lon=place[0],
         lat=place[1],
-        height=known,
+        height=height,
         at=at,
-        level=int(level_of(known, thresholds)) if thresholds.known() and known is not None else None,
+        level=int(level_of(height, thresholds)) if thresholds.known() and height is not None else None,
         stale=not training and (at is None or usual - at > STALE),
-        sea_level=_text(doc, entities.REFERENCE) == "sea level",
-        zero=entities.value_of(doc, entities.ZERO),
-        credit=_text(doc, entities.PROVIDER),
-        source=_text(doc, entities.SOURCE),
+        sea_level=entities.text_at(doc, entities.REFERENCE) == "sea level",
+        zero=entities.number_at(doc, entities.ZERO),
+        credit=entities.text_at(doc, entities.PROVIDER),
+        source=entities.text_at(doc, entities.SOURCE),
         training=training,
     )
-
-
-def _text(doc: EntityDoc, attribute: str) -> str:
-    value = entities.value_of(doc, attribute)
-    return "" if value is None else str(value)
 
 
 def map_of(rows: Sequence[GaugeRow], tenant: str, lang: str) -> dict[str, Any]:

@@ -7,14 +7,17 @@ threshold by the hysteresis. A gauge that is above a threshold when it is first 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import Problem
 from kumihimo.base.events import LogRecord
 from kumihimo.base.ports import Bus
 from kumihimo.platform.history.query import History
+from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.door import Alerts, Sighting
 from kumihimo.service.alerts.models import Content, Evidence, Proposal
 from kumihimo.solutions.flood import entities
@@ -23,6 +26,7 @@ from kumihimo.solutions.flood.models import LEVEL_NAMES, Level, Thresholds
 from kumihimo.solutions.flood.thresholds import WINDOW, Rate, held_level, rate_of_rise, time_to_next
 from kumihimo.storage.database import Database
 
+logger = logging.getLogger(__name__)
 READER = "flood.watch"
 SOURCE = "flood"
 Propose = Callable[[str, Level, dict[str, Any]], tuple[Proposal, ...]]
@@ -53,20 +57,27 @@ class Watch:
         self._standing = None
 
     async def see(self, records: Sequence[LogRecord]) -> None:
-        """Looks at log records; only new levels of this tenant's own gauges matter."""
+        """Looks at log records; only new levels of this tenant's own gauges matter.
+
+        A record that trips us up is told and passed, so that one gauge keeps the watch from no other; a store that
+        refuses is raised, and the records are looked at again.
+        """
         for record in records:
-            if entities.LEVEL in record.changed and entities.GAUGE in record.entity.get("type", ()):
+            if entities.LEVEL not in record.changed or entities.GAUGE not in record.entity.get("type", ()):
+                continue
+            try:
                 await self._look(record)
+            except Problem:
+                raise
+            except Exception:
+                logger.exception("a record could not be looked at", extra={"tenant": self.tenant, "seq": record.seq})
 
     async def _look(self, record: LogRecord) -> None:
         doc = record.entity
-        level = entities.instance_of(doc, entities.LEVEL)
-        thresholds = entities.thresholds_of(doc)
-        if level is None or "observedAt" not in level or not thresholds.known():
+        seen, thresholds = sighting_of(doc), entities.thresholds_of(doc)
+        if seen is None or not thresholds.known() or not self._answers_for(doc):
             return
-        if not entities.is_number(level.get("value")) or not self._answers_for(doc):
-            return
-        height, at = float(level["value"]), times.micros(times.parse(level["observedAt"]))
+        at, height = seen
         standing = await self._levels()
         before = standing.get(record.entity_id, 0)
         held = held_level(height, before, thresholds)
@@ -92,16 +103,28 @@ class Watch:
         if not heights or heights[-1][0] != at:
             heights.append((at, height))
         rate = rate_of_rise(heights, at)
-        name, river = entities.value_of(doc, entities.NAME), entities.value_of(doc, entities.RIVER)
         return Content(
-            title=title(str(river or ""), str(name or doc["id"]), level, falling=falling),
-            place=str((entities.value_of(doc, entities.ADDRESS) or {}).get("streetAddress", "")),
+            title=title(
+                entities.text_at(doc, entities.RIVER),
+                entities.text_at(doc, entities.NAME) or doc["id"],
+                level,
+                falling=falling,
+            ),
+            place=entities.address_of(doc, "streetAddress"),
             attribute=entities.LEVEL,
             evidence=tuple(Evidence(moment, value, entities.METRE) for moment, value in rate.points),
             facts=facts(height, level, thresholds, rate),
             proposals=self._propose(self.tenant, level, doc) if level else (),
             location=entities.place_of(doc),
         )
+
+
+def sighting_of(doc: EntityDoc | dict[str, Any]) -> tuple[int, float] | None:
+    """Moment and height of the gauge's newest reading; None where it has none that is a number with a moment."""
+    level, height = entities.instance_of(doc, entities.LEVEL), entities.number_at(doc, entities.LEVEL)
+    if level is None or height is None or "observedAt" not in level:
+        return None
+    return times.micros(times.parse(level["observedAt"])), height
 
 
 def title(river: str, name: str, level: Level, *, falling: bool = False) -> dict[str, str]:
