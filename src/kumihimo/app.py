@@ -25,9 +25,9 @@ from starlette.types import ASGIApp
 from kumihimo import __version__
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import AddressRefused, MethodNotAllowed, Problem, ResourceNotFound
+from kumihimo.base.errors import AddressRefused, MethodNotAllowed, ResourceNotFound
 from kumihimo.base.jsontext import dumps
-from kumihimo.base.ports import ALL_LOGS, CommandOutcome, HttpAnswer, HttpFetch, MqttLink
+from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttLink
 from kumihimo.base.screens import Screen
 from kumihimo.base.settings import LOOPBACK, Settings, SettingsError
 from kumihimo.cli.operations import Doors
@@ -74,14 +74,11 @@ from kumihimo.service.kpi.screens import kpi_screens
 from kumihimo.solutions.flood import demo as flood_demo
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.entities import LEVEL
-from kumihimo.solutions.flood.follow import LogReader, go_round
 from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
 from kumihimo.solutions.flood.recording import EventName
 from kumihimo.solutions.flood.screens import flood_screens
 from kumihimo.solutions.flood.stage import Stage
-from kumihimo.solutions.flood.steps import propose
 from kumihimo.solutions.flood.tenants import TENANT_NAMES, TENANTS
-from kumihimo.solutions.flood.watch import Watch
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.health import Health
 from kumihimo.storage.opening import database_for
@@ -377,45 +374,7 @@ class MqttLate:
 
 def run_flood(platform: Platform) -> AbstractAsyncContextManager[None]:
     """Watches the rivers of every tenant that there is or comes to be."""
-    return background(_watch_all(platform), "flood", platform)
-
-
-async def _watch_all(platform: Platform) -> None:
-    doors = flood_doors(platform)
-    watched: dict[str, LogReader] = {}
-    waiting: set[str] = set()
-
-    async def begin(tenant: str, group: asyncio.TaskGroup) -> None:
-        await doors.alerts.recover(Call(tenant, Actor("system", "flood"), "start"))
-        watch = Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant)
-        group.create_task(watch.reader.run(), name=f"watch-{tenant}")
-        watched[tenant] = watch.reader
-
-    def wait(tenant: str, problem: Problem) -> None:
-        """One that is set aside, or a server that is away, stops no other; it is tried again at every nudge."""
-        if tenant not in waiting:
-            log.warning("the watch waits for the store", extra={"tenant": tenant, "why": problem.title})
-        waiting.add(tenant)
-
-    async def look(group: asyncio.TaskGroup) -> None:
-        try:
-            tenants = set(await platform.database.tenants())
-        except Problem as problem:
-            wait("", problem)
-            return
-        for tenant in tenants - watched.keys():
-            try:
-                await begin(tenant, group)
-            except Problem as problem:
-                wait(tenant, problem)
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(flood_demo.follow_commands(doors))
-        group.create_task(go_round(lambda: list(watched.values())))
-        group.create_task(doors.alerts.run())
-        await look(group)
-        async for _ in platform.bus.listen(ALL_LOGS):
-            await look(group)
+    return background(flood_demo.watch_all(flood_doors(platform)), "flood", platform)
 
 
 def run_demo(event: EventName, speed: float, say: Callable[[str], None]) -> Step:
@@ -435,7 +394,7 @@ def run_demo(event: EventName, speed: float, say: Callable[[str], None]) -> Step
 
         await subscribe()
         prepared.after_reset.append(subscribe)
-        for line in _examples(platform, prepared):
+        for line in flood_demo.instructions(prepared, platform.settings.host, platform.mqtt_port):
             say(line)
         async with background(flood_demo.run(doors, prepared), "demo", platform):
             yield
@@ -466,20 +425,6 @@ async def _subscribe_webhook(platform: Platform, tenant: str) -> None:
     with suppress(ResourceNotFound):
         await platform.delivery.delete(call, WEBHOOK_SUBSCRIPTION)
     await platform.delivery.create(call, body, platform.contexts.core)
-
-
-def _examples(platform: Platform, prepared: flood_demo.Prepared) -> list[str]:
-    host, port = platform.settings.host, platform.mqtt_port
-    lines = []
-    for one in prepared.examples:
-        lines += [
-            "Publish a reading as a gauge would, to the training gauge (the open page changes within a second):",
-            f"  mosquitto_pub -h {host} -p {port} -q 1 -u {one.tenant}/{one.device} -P {one.key} \\",
-            f"    -t {one.topic} -m '{one.body}'",
-            "To see the river climb, publish again with a later minute and a level from 4.8, from 5.6, from 6.1.",
-            "",
-        ]
-    return lines
 
 
 # --- starting --------------------------------------------------------------------------------------------
@@ -619,8 +564,8 @@ START: tuple[Step, ...] = (
     listen_http,
     run_flood,
 )
-DEMO_START = START[:-1]
-"""The demonstration watches its own tenants, so that it can hold the watch still while it goes back."""
+DEMO_START = tuple(step for step in START if step is not run_flood)
+"""The demonstration brings its own watch, so that it can hold it still while it goes back."""
 
 
 async def run(platform: Platform, start: Sequence[Step] = START, *, started: Callable[[], None] | None = None) -> bool:

@@ -263,3 +263,18 @@ async def test_a_step_that_cannot_be_written_keeps_no_other_command_back(
     decision = await house.alerts.decide(OFFICER, alert.id, alert.version, "accepted", "避難のため")
     assert len(house.arbiter.commands) == 2
     assert decision.steps[1].state == "sent"
+
+
+async def test_a_river_that_climbs_after_a_decision_is_asked_about_again(house: House) -> None:
+    alert = await house.alerts.sight(SYSTEM, seen(2, 10))
+    assert alert is not None
+    await house.alerts.decide(OFFICER, alert.id, alert.version, "rejected", "見守る")
+    eased = await house.alerts.sight(SYSTEM, seen(1, 15))
+    assert eased is not None
+    assert eased.verdict == "rejected"
+    climbed = await house.alerts.sight(SYSTEM, seen(3, 20))
+    assert climbed is not None
+    assert climbed.verdict == "undecided"
+    decision = await house.alerts.decide(OFFICER, climbed.id, climbed.version, "accepted", "危険")
+    assert decision.stage == climbed.stage
+    assert [one.verdict for one in await house.alerts.decisions("town")] == ["accepted", "rejected"]

@@ -17,6 +17,11 @@ from urllib.parse import quote, urlencode
 import pytest
 from tests.processes import Served, free_port
 
+from kumihimo.app import Late, open_outbound, wire
+from kumihimo.base.clock import SystemClock
+from kumihimo.base.errors import AddressRefused
+from kumihimo.base.settings import Settings
+
 pytestmark = pytest.mark.enable_socket
 
 ENTITIES = "/ngsi-ld/v1/entities"
@@ -348,6 +353,20 @@ def test_private_addresses_are_not_reached_unless_that_is_set(tmp_path: Path) ->
         page = served.ask("GET", f"/t/default/subscriptions/{quote(paths[0].rpartition('/')[2])}")[2].decode()
         assert "127.0.0.1" in page
         assert served.stop() == 0
+
+
+async def test_of_our_own_port_the_webhook_page_alone_is_reached(tmp_path: Path) -> None:
+    """A subscription is anybody's; with our own address as its endpoint it would ask in our name."""
+    platform = wire(Settings(data=str(tmp_path), open=True), SystemClock())
+    platform.http_port = free_port()
+    late = Late(platform.fetch)
+    late.platform = platform
+    async with open_outbound(platform):
+        for path in ("/ngsi-ld/v1/entityOperations/delete", "/t/a/flood/replay", "/webhooks", "/webhooks/../metrics"):
+            with pytest.raises(AddressRefused):
+                await late.notify("POST", f"http://localhost:{platform.http_port}{path}", body=b"{}")
+        with pytest.raises(OSError):  # noqa: PT011 - reached, and nobody listens there
+            await late.notify("POST", f"http://localhost:{platform.http_port}/webhooks/fukui/{'0f' * 16}", body=b"{}")
 
 
 def _notification(served: Served, path: str) -> dict[str, Any]:

@@ -73,7 +73,13 @@ async def test_the_pages_say_what_stands_in_the_tenants(stand: Stand) -> None:
     await _base_map(stand)
     await _gauge(stand)
     await _kpi(stand)
-    for path in ("/flood/gauges/nobody", "/flood/alerts/urn:none", "/kpi/none", "/flood/gauges/1?hours=x"):
+    for path in (
+        "/flood/gauges/nobody",
+        "/flood/alerts/urn:none",
+        "/kpi/none",
+        "/flood/gauges/1?hours=x",
+        f"/flood/gauges/1?hours={'9' * 5000}",
+    ):
         assert (await stand.client.get(f"{PREF}{path}")).status in (400, 404)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from kumihimo.base import times
@@ -30,6 +30,7 @@ from kumihimo.solutions.flood.steps import propose
 from kumihimo.solutions.flood.tenants import CITIES, PREFECTURE, TENANTS
 from kumihimo.solutions.flood.training import TRAINING
 from kumihimo.solutions.flood.watch import Watch
+from kumihimo.solutions.flood.watching import Watching
 
 logger = logging.getLogger(__name__)
 __all__ = ["Example", "FloodDoors", "Prepared", "follow_once", "prepare", "reset", "run"]
@@ -169,7 +170,10 @@ def _actors(doors: FloodDoors, prepared: Prepared) -> list[SimulatedActor]:
 
 
 async def run(doors: FloodDoors, prepared: Prepared) -> None:
-    """Watches, shares, follows commands, answers as signs and sirens, and plays, until cancelled."""
+    """Watches, shares, follows commands, answers as signs and sirens, and plays, until cancelled.
+
+    Tenants that a visitor makes are watched too, and stay when the replay goes back.
+    """
     for tenant in TENANTS:
         await doors.alerts.recover(demo_call(tenant, "start"))
     async with asyncio.TaskGroup() as group:
@@ -179,12 +183,33 @@ async def run(doors: FloodDoors, prepared: Prepared) -> None:
             group.create_task(watch.reader.run())
         readers = [share.reader for share in prepared.shares] + [watch.reader for watch in prepared.watches]
         group.create_task(go_round(lambda: readers))
-        group.create_task(doors.alerts.run())
-        if doors.commands is not None:
-            group.create_task(follow_commands(doors))
+        group.create_task(watch_all(doors, TENANTS))
         for actor in prepared.actors:
             group.create_task(actor.run())
         group.create_task(prepared.player.run())
+
+
+async def watch_all(doors: FloodDoors, apart: Collection[str] = ()) -> None:
+    """Watches the rivers of every tenant but those of `apart`, and follows all alerts and commands; until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Watching(doors, apart).run())
+        group.create_task(doors.alerts.run())
+        if doors.commands is not None:
+            group.create_task(follow_commands(doors))
+
+
+def instructions(prepared: Prepared, host: str, mqtt_port: int) -> list[str]:
+    """Lines for the terminal: how a visitor publishes a reading."""
+    lines = []
+    for one in prepared.examples:
+        lines += [
+            "Publish a reading as a gauge would, to the training gauge (the open page changes within a second):",
+            f"  mosquitto_pub -h {host} -p {mqtt_port} -q 1 -u {one.tenant}/{one.device} -P {one.key} \\",
+            f"    -t {one.topic} -m '{one.body}'",
+            "To see the river climb, publish again with a later minute and a level from 4.8, from 5.6, from 6.1.",
+            "",
+        ]
+    return lines
 
 
 FOLLOW_SECONDS = 0.25

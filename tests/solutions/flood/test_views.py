@@ -14,9 +14,9 @@ from kumihimo.base.jsontext import dumps
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import entities
-from kumihimo.solutions.flood.models import Gauge, Level, Thresholds
+from kumihimo.solutions.flood.models import Gauge, Level, RainStation, Thresholds
 from kumihimo.solutions.flood.steps import propose
-from kumihimo.solutions.flood.views import base_map, chart_of, gauge_rows, map_of
+from kumihimo.solutions.flood.views import base_map, chart_of, gauge_rows, map_of, nearest
 from kumihimo.solutions.flood.watch import sighting_of
 
 HUGE = 10**400
@@ -143,3 +143,27 @@ async def test_a_store_that_refuses_keeps_the_record_for_later(
     monkeypatch.setattr(rooms.alerts, "sight", sight)
     await watch.reader.catch_up()
     assert [one.severity for one in await rooms.alerts.list("fukui-pref")] == [4]
+
+
+def station(number: str, lon: float) -> EntityDoc:
+    doc = entities.rain_change(RainStation(number, number, number, number, lon, 36.0, 10.0)).doc
+    assert doc is not None
+    return doc
+
+
+def test_the_nearest_rain_station_is_taken() -> None:
+    found = nearest((136.0, 36.0), [station("far", 136.9), station("near", 136.1), station("west", 135.5)])
+    assert found is not None
+    assert found[0]["id"] == entities.rain_id("near")
+    assert round(found[1], 1) == 9.0
+    assert nearest((136.0, 36.0), []) is None
+
+
+def test_a_gauge_that_fell_silent_is_stale_and_one_that_is_an_hour_late_is_not() -> None:
+    docs = []
+    for number, moment in (("1", "12:00"), ("2", "12:00"), ("3", "11:00"), ("4", "08:59")):
+        doc: Any = {**gauge(), "id": entities.gauge_id(number)}
+        reading = {"type": "Property", "value": 1.0, "observedAt": f"2024-06-23T{moment}:00.000Z"}
+        doc["attrs"] = {**doc["attrs"], entities.LEVEL: [reading]}
+        docs.append(doc)
+    assert {row.number: row.stale for row in gauge_rows(docs)} == {"1": False, "2": False, "3": False, "4": True}

@@ -1,0 +1,60 @@
+"""Watches the rivers of every tenant that there is or comes to be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import Problem
+from kumihimo.base.ports import ALL_LOGS
+from kumihimo.solutions.flood.doors import FloodDoors
+from kumihimo.solutions.flood.follow import LogReader, go_round
+from kumihimo.solutions.flood.steps import propose
+from kumihimo.solutions.flood.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+
+class Watching:
+    """The watches of all tenants but those of `apart`, which somebody else watches."""
+
+    def __init__(self, doors: FloodDoors, apart: Collection[str] = ()) -> None:
+        self._doors = doors
+        self._apart = frozenset(apart)
+        self._watched: dict[str, LogReader] = {}
+        self._waiting: set[str] = set()
+
+    async def run(self) -> None:
+        """Begins a watch for each tenant as it comes, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(go_round(lambda: list(self._watched.values())))
+            await self._look(group)
+            async for _ in self._doors.bus.listen(ALL_LOGS):
+                await self._look(group)
+
+    async def _look(self, group: asyncio.TaskGroup) -> None:
+        try:
+            tenants = set(await self._doors.database.tenants())
+        except Problem as problem:
+            self._wait("", problem)
+            return
+        for tenant in tenants - self._watched.keys() - self._apart:
+            try:
+                await self._begin(tenant, group)
+            except Problem as problem:
+                self._wait(tenant, problem)
+
+    async def _begin(self, tenant: str, group: asyncio.TaskGroup) -> None:
+        doors = self._doors
+        await doors.alerts.recover(Call(tenant, Actor("system", "flood"), "start"))
+        watch = Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant)
+        group.create_task(watch.reader.run(), name=f"watch-{tenant}")
+        self._watched[tenant] = watch.reader
+
+    def _wait(self, tenant: str, problem: Problem) -> None:
+        """One that is set aside, or a server that is away, stops no other; it is tried again at every nudge."""
+        if tenant not in self._waiting:
+            logger.warning("the watch waits for the store", extra={"tenant": tenant, "why": problem.title})
+        self._waiting.add(tenant)
