@@ -34,6 +34,7 @@ from kumihimo.cli.operations import Doors
 from kumihimo.cli.socket import LONGEST_PATH, socket_app, socket_path
 from kumihimo.device import http as device_http
 from kumihimo.device.actuation.arbiter import Arbiter
+from kumihimo.device.actuation.models import ArbiterLimits
 from kumihimo.device.actuation.store import SCHEMA as ACTUATION
 from kumihimo.device.gateway import Gateway
 from kumihimo.device.registry.registry import Registry
@@ -143,7 +144,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     broker = Broker(database, clock, bus, remember_tx)
     late = Late(fetch)
     registry = Registry(database, clock, late.cut)
-    arbiter = Arbiter(database, registry, late.down, clock)
+    arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
     gateway = Gateway(registry, ingest, clock, settings.open, arbiter.result)
     platform = Platform(

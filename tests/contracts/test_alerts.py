@@ -13,8 +13,8 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, ResourceNotFound, StorageRefused
 from kumihimo.base.ports import Command, CommandOutcome
 from kumihimo.platform.broker.models import Change, Outcome
-from kumihimo.service.alerts.door import Alerts, Sighting
-from kumihimo.service.alerts.models import AlreadyDecided, Content, Evidence, Proposal
+from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Evidence, Proposal, Sighting
 from kumihimo.service.alerts.store import SCHEMA
 from kumihimo.storage.database import Database
 
@@ -278,3 +278,77 @@ async def test_a_river_that_climbs_after_a_decision_is_asked_about_again(house: 
     decision = await house.alerts.decide(OFFICER, climbed.id, climbed.version, "accepted", "危険")
     assert decision.stage == climbed.stage
     assert [one.verdict for one in await house.alerts.decisions("town")] == ["accepted", "rejected"]
+
+
+async def accepted(house: House, severity: int) -> Alert:
+    """An alert on which a message was put up."""
+    alert = await house.alerts.sight(SYSTEM, seen(severity, 10))
+    assert alert is not None
+    await house.alerts.decide(OFFICER, alert.id, alert.version, "accepted", "危険", {"height": 4.2})
+    return await house.alerts.get("town", alert.id)
+
+
+async def test_what_was_shown_in_the_rise_is_put_before_a_person_in_the_fall(house: House) -> None:
+    await accepted(house, 4)
+    eased = await house.alerts.sight(SYSTEM, seen(2, 20))
+    assert eased is not None
+    assert (eased.state, eased.verdict, eased.stage, eased.severity) == ("open", "undecided", 2, 2)
+    over = await house.alerts.sight(SYSTEM, seen(0, 30))
+    assert over is not None
+    assert (over.state, over.verdict, over.stage, over.severity) == ("open", "undecided", 3, 0)
+    decision = await house.alerts.decide(OFFICER, over.id, over.version, "accepted", "平常")
+    assert [step.proposal.device for step in decision.steps] == ["sign-1"]
+    closed = await house.alerts.get("town", over.id)
+    assert (closed.state, closed.peak) == ("closed", 4)
+    assert [one.kind for one in await house.alerts.events("town", over.id)] == ["raised", "eased", "eased", "closed"]
+    assert await house.alerts.sight(SYSTEM, seen(0, 40)) is None
+    anew = await house.alerts.sight(SYSTEM, seen(1, 50))
+    assert anew is not None
+    assert anew.id != closed.id
+
+
+async def test_without_anything_to_take_back_a_fall_asks_nobody(house: House) -> None:
+    await accepted(house, 4)
+    nothing = replace(seen(0, 30), content=replace(CONTENT, proposals=()))
+    closed = await house.alerts.sight(SYSTEM, nothing)
+    assert closed is not None
+    assert closed.state == "closed"
+
+
+async def test_the_figures_at_the_decision_are_kept_beside_the_alerts(house: House) -> None:
+    alert = await accepted(house, 2)
+    [decision] = await house.alerts.decisions("town", alert.id)
+    assert decision.content.facts == {**CONTENT.facts, "atDecision": {"height": 4.2}}
+
+
+async def test_a_refused_step_is_sent_again_with_who_and_why(house: House) -> None:
+    house.arbiter.outcome = CommandOutcome("c1", "refused", "a graver message stands")
+    alert = await accepted(house, 2)
+    [decision] = await house.alerts.decisions("town", alert.id)
+    with pytest.raises(BadRequestData):
+        await house.alerts.again(OFFICER, decision.id, 0, " ")
+    with pytest.raises(BadRequestData):
+        await house.alerts.again(SYSTEM, decision.id, 0, "x")
+    with pytest.raises(ResourceNotFound):
+        await house.alerts.again(OFFICER, decision.id, 1, "x")
+    house.arbiter.outcome = CommandOutcome("c2", "confirmed", "shown")
+    after = await house.alerts.again(OFFICER, decision.id, 0, "こちらが新しい", override=True)
+    assert [(one.state, one.who, one.reason) for one in after.steps] == [
+        ("refused", "", ""),
+        ("confirmed", "山田", "こちらが新しい"),
+    ]
+    assert house.arbiter.commands[-1].arguments == {"text": "x", "override": True}
+    assert house.arbiter.commands[-1].reason == "こちらが新しい"
+    assert (await house.alerts.decisions("town", alert.id))[0].steps == after.steps
+    for index in (0, 1):  # sent since; took effect
+        with pytest.raises(AlreadyDecided):
+            await house.alerts.again(OFFICER, decision.id, index, "x")
+
+
+async def test_a_step_of_a_stage_that_is_over_is_not_sent_again(house: House) -> None:
+    house.arbiter.outcome = CommandOutcome("c1", "failed", "not connected")
+    alert = await accepted(house, 2)
+    await house.alerts.sight(SYSTEM, seen(3, 20))
+    [decision] = await house.alerts.decisions("town", alert.id)
+    with pytest.raises(AlreadyDecided, match="moved on"):
+        await house.alerts.again(OFFICER, decision.id, 0, "x")

@@ -16,7 +16,7 @@ from kumihimo.base.ports import Command, CommandOutcome
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.store import SCHEMA
 from kumihimo.device.registry.models import Device
-from kumihimo.service.alerts.door import MAX_WORDS
+from kumihimo.service.alerts.decide import MAX_WORDS
 
 DAY = datetime(2026, 1, 1, 3, 0, tzinfo=UTC)  # 12:00 in Japan
 NIGHT = datetime(2026, 1, 1, 15, 0, tzinfo=UTC)  # 0:00 in Japan

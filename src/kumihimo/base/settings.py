@@ -57,6 +57,9 @@ class Settings:
         (), "Host header names that are answered beside localhost and `host` (against DNS rebinding)."
     )
     max_body: int = _setting(8 * 1024 * 1024, "Largest HTTP body in bytes.")
+    command_hold: float = _setting(
+        600.0, "Seconds for which a graver message on a sign is held against a lesser one, unless override is said."
+    )
     map_tiles: str = _setting(
         "",
         "URL template of raster tiles shown under the map, for example 国土地理院's "

@@ -44,6 +44,7 @@ def demo(settings: Settings, *, event: EventName, speed: float, any_port: bool, 
             open=True,
             port=next_free(settings.host, settings.port) if any_port else settings.port,
             mqtt_port=next_free(settings.host, settings.mqtt_port) if any_mqtt else settings.mqtt_port,
+            command_hold=settings.command_hold / speed,  # the river runs faster, and so does what it asks for
         )
     except SettingsError as problem:
         warn(f"kumihimo: {problem}")

@@ -18,6 +18,7 @@ from kumihimo.base.ports import Reading
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.service.alerts.models import Alert
 from kumihimo.service.console.live import Live
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
@@ -164,6 +165,67 @@ async def test_an_alert_is_decided_on_its_page_and_logged(stand: Stand) -> None:
     assert table.body.startswith(b"\xef\xbb\xbf")
     assert "'=cmd|heavy rain" in table.text
     assert (await stand.client.get(path, {"accept-language": "ja"})).status == 200
+    await _send_again(stand, path)
+
+
+async def _send_again(stand: Stand, path: str) -> None:
+    """The step that failed is sent again from the alert's page, with who and why; once."""
+    page = await stand.client.get(path, {"accept-language": "en"})
+    decision = re.search(r'name="decision" value="([^"]+)"', page.text)
+    assert decision is not None
+    form = {"decision": decision.group(1), "step": "0", "who": "Sato", "reason": ""}
+    assert (await stand.client.post(path, form)).status == 400
+    form["reason"] = "the sign is back"
+    assert (await stand.client.post(path, form | {"override": "yes"})).status == 303
+    assert (await stand.client.post(path, form)).status == 409
+    assert (await stand.client.post(path, form | {"step": "9"})).status == 404
+    assert "sent again by Sato: the sign is back" in (await stand.client.get(path, {"accept-language": "en"})).text
+    table = await stand.client.get(f"{PREF}/flood/decisions.csv")
+    assert "Sato: the sign is back" in table.text
+
+
+async def test_the_alerts_page_tells_the_crossing_from_now(stand: Stand) -> None:
+    doors, gauge, start = stand.house.doors, entities.gauge_id(TRAINING), stand.prepared.recording.end
+    call = Call(PREFECTURE, Actor("system", "test"))
+    for minutes, height in ((0, 3.0), (60, 3.6), (120, 3.95), (180, 3.7)):
+        moment = start + minutes * HOUR // 60
+        await doors.ingest(call, [Reading(gauge, entities.GAUGE, entities.LEVEL, height, moment, "MTR")])
+        await stand.play(0)
+    [alert] = await doors.alerts.list("fukui-city", subject=gauge)
+    page = await stand.client.get(f"/t/fukui-city/flood/alerts/{alert.id}", {"accept-language": "en"})
+    raised, now = page.text.split('id="now"')
+    assert "3.60 m" in raised
+    assert "+0.60 m/h" in raised
+    assert "3.70 m" in now
+    assert "-0.25 m/h" in now
+    assert "not rising" in now
+
+
+async def test_a_river_that_fell_leaves_a_blank_sign_to_decide_on(stand: Stand) -> None:
+    doors, gauge, start = stand.house.doors, entities.gauge_id(TRAINING), stand.prepared.recording.end
+    call = Call(PREFECTURE, Actor("system", "test"))
+
+    async def river(minutes: int, height: float) -> Alert:
+        moment = start + minutes * HOUR // 60
+        await doors.ingest(call, [Reading(gauge, entities.GAUGE, entities.LEVEL, height, moment, "MTR")])
+        await stand.play(0)
+        return (await doors.alerts.list("fukui-city", subject=gauge))[0]
+
+    async def accept(alert: Alert) -> None:
+        form = {"version": str(alert.version), "verdict": "accepted", "reason": "x", "who": "Yamada"}
+        assert (await stand.client.post(f"/t/fukui-city/flood/alerts/{alert.id}", form)).status == 303
+
+    await accept(await river(0, 5.0))
+    eased = await river(60, 4.0)
+    assert "水位低下中" in eased.content.proposals[0].arguments["text"]
+    await accept(eased)
+    over = await river(120, 1.0)
+    assert (over.state, over.severity, over.content.proposals[0].name) == ("open", 0, "clear")
+    page = await stand.client.get(f"/t/fukui-city/flood/alerts/{over.id}", {"accept-language": "en"})
+    assert "Clear the riverside sign" in page.text
+    assert (await stand.client.get("/t/fukui-city/flood", {"accept-language": "ja"})).status == 200
+    await accept(over)
+    assert (await doors.alerts.get("fukui-city", over.id)).state == "closed"
 
 
 async def test_training_raises_alerts_and_counts_in_no_figure(stand: Stand) -> None:
@@ -241,5 +303,6 @@ async def test_a_second_start_keeps_what_is_there(stand: Stand) -> None:
     assert again.loaded == 0
     assert again.player.recorded_now() >= stand.prepared.recording.play_from
     assert await stand.house.doors.alerts.list("fukui-pref") == before
-    other = await demo.prepare(stand.house.doors, "2023-08")
-    assert not other.kept
+    with pytest.raises(demo.OtherEvent, match="--data"):
+        await demo.prepare(stand.house.doors, "2023-08")
+    assert await stand.house.doors.alerts.list("fukui-pref") == before, "what was decided is not removed in passing"

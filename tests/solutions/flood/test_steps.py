@@ -104,3 +104,33 @@ def test_a_training_gauge_says_on_the_sign_that_it_is_one() -> None:
 
 def test_a_gauge_of_no_known_town_has_no_device_to_act_with() -> None:
     assert propose("ourtown", Level.DANGER, {"id": "urn:ngsi-ld:RiverGauge:ours", "attrs": {}}) == ()
+
+
+async def test_gentler_words_replace_graver_ones_in_the_fall_and_a_blank_sign_ends_it(
+    database_factory: DatabaseFactory, fake_clock: FakeClock
+) -> None:
+    stand = await street(database_factory, fake_clock)
+    fake_clock.set(NIGHT)
+    await stand.put(Level.DANGER)
+    shown = []
+    for level in (Level.EVACUATION, Level.CAUTION, Level.STANDBY, Level.NORMAL):
+        fake_clock.advance(30)
+        [step] = propose(TENANT, level, doc(), falling=True)
+        call = Call(TENANT, Actor("person", "山田"), "decide")
+        outcome = await stand.arbiter(call, Command(TENANT, step.device, step.name, step.arguments, "水位低下"))
+        assert outcome.state == "sent", outcome
+        device, command = stand.sent.pop()
+        assert device == "sign-fukui"
+        said = answer("sign", command)
+        await stand.arbiter.result(TENANT, device, command["id"], said.state, said.detail)
+        shown.append(said.detail)
+    assert all("水位低下中" in words for words in shown[:3])
+    assert shown[3] == "blank"
+
+
+def test_training_never_takes_a_real_towns_sign() -> None:
+    for level in Level:
+        for falling in (False, True):
+            devices = {one.device for one in propose(TENANT, level, doc(TRAINING_GAUGE), falling=falling)}
+            assert devices <= {"sign-training", "siren-training"}
+    assert propose(TENANT, Level.DANGER, doc(TRAINING_GAUGE))

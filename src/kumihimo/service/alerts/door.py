@@ -4,53 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData, NonexistentTenant, Problem, ResourceNotFound
-from kumihimo.base.ids import new_id, new_token
 from kumihimo.base.ports import Act, Bus, Command, CommandOutcome, screens_topic
 from kumihimo.platform.broker.models import Change, Outcome
 from kumihimo.service.alerts import store
+from kumihimo.service.alerts.decide import again_tx, decide_tx, signed
 from kumihimo.service.alerts.mirror import alert_change
-from kumihimo.service.alerts.models import (
-    FINAL,
-    Alert,
-    AlreadyDecided,
-    Content,
-    Decision,
-    Event,
-    EventKind,
-    Proposal,
-    Step,
-    Verdict,
-)
+from kumihimo.service.alerts.models import FINAL, Alert, Decision, Event, Sighting, Step, Verdict
+from kumihimo.service.alerts.sight import sight_tx
 from kumihimo.storage.database import Database, Tx
 
 logger = logging.getLogger(__name__)
 Apply = Callable[[Call, Sequence[Change]], Awaitable[list[Outcome]]]
-MAX_WORDS = 2000
 MIRROR_SECONDS = 5.0
 """How long an alert that could not be mirrored waits to be tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a rule saw: the subject stands at this severity (0: no alert needed) since a reading of observed_at."""
-
-    source: str
-    subject: str
-    severity: int
-    observed_at: int
-    content: Content
-
-    @property
-    def key(self) -> str:
-        """The sighting's identity: the same subject, level and reading never act twice."""
-        return f"{self.subject}|{self.severity}|{self.observed_at}"
 
 
 class Alerts:
@@ -76,7 +50,7 @@ class Alerts:
         now = self._now()
 
         async def work(tx: Tx) -> Alert | None:
-            return await _sight_tx(tx, sighting, now)
+            return await sight_tx(tx, sighting, now)
 
         alert = await self._database.write(call.tenant, work)
         if alert is not None:
@@ -151,23 +125,28 @@ class Alerts:
         """The decision log, newest first."""
         return await self._database.read(tenant, lambda tx: store.decisions_tx(tx, alert_id, limit))
 
-    async def decide(self, call: Call, alert_id: str, version: int, verdict: Verdict, reason: str) -> Decision:
+    async def decide(
+        self,
+        call: Call,
+        alert_id: str,
+        version: int,
+        verdict: Verdict,
+        reason: str,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Decision:
         """Takes a person's decision on the stage that was read at `version`, once; accepting puts the proposed
-        commands before the arbiter with the reason. call.actor is who decides.
+        commands before the arbiter with the reason. call.actor is who decides; facts are the wing's figures at this
+        moment, kept beside the alert's own as "atDecision".
 
         Raises BadRequestData (no reason, no name, no verdict), ResourceNotFound, AlreadyDecided.
         """
-        words = reason.strip()
-        if not words or len(words) > MAX_WORDS:
-            raise BadRequestData(f"a decision needs a reason of 1 to {MAX_WORDS} characters")
-        if call.actor.kind != "person" or not call.actor.id.strip():
-            raise BadRequestData("a decision needs the name of who decides")
+        who, words = signed(call, reason)
         if verdict not in ("accepted", "rejected"):
             raise BadRequestData(f"a decision is accepted or rejected, not {str(verdict)[:40]!r}")
         now = self._now()
 
         async def work(tx: Tx) -> tuple[Alert, Decision]:
-            return await _decide_tx(tx, alert_id, version, verdict, words, call.actor.id.strip(), now)
+            return await decide_tx(tx, alert_id, version, (verdict, words, who), facts, now)
 
         alert, decision = await self._database.write(call.tenant, work)
         if self._pending is not None:
@@ -176,10 +155,31 @@ class Alerts:
         await self._tell(call, alert)
         return decision
 
+    async def again(self, call: Call, decision_id: str, index: int, reason: str, *, override: bool = False) -> Decision:
+        """Sends a step that took no effect once more, as a step of its own with who and why; override lets it replace
+        a graver message that is still held.
+
+        Raises BadRequestData (no reason, no name), ResourceNotFound, AlreadyDecided where it was sent since, did take
+        effect, or the alert has moved on.
+        """
+        who, words = signed(call, reason)
+
+        async def work(tx: Tx) -> Decision:
+            return await again_tx(tx, decision_id, index, (who, words), override=override)
+
+        decision = await self._database.write(call.tenant, work)
+        if self._pending is not None:
+            self._pending.add(call.tenant)
+        last = len(decision.steps) - 1
+        outcome = await self._put(call, decision, decision.steps[last])
+        decision = await self._set_step(call.tenant, decision, last, outcome)
+        self._bus.publish(screens_topic(call.tenant))
+        return decision
+
     async def _put_all(self, call: Call, decision: Decision) -> Decision:
         """Puts every command, whatever becomes of writing down how one of them went."""
         for index, step in enumerate(decision.steps):
-            outcome = await self._put(call, decision, step.proposal)
+            outcome = await self._put(call, decision, step)
             try:
                 decision = await self._set_step(call.tenant, decision, index, outcome)
             except Exception:
@@ -189,8 +189,9 @@ class Alerts:
                 decision = replace(decision, steps=tuple(steps))
         return decision
 
-    async def _put(self, call: Call, decision: Decision, proposal: Proposal) -> CommandOutcome:
-        command = Command(call.tenant, proposal.device, proposal.name, proposal.arguments, decision.reason)
+    async def _put(self, call: Call, decision: Decision, step: Step) -> CommandOutcome:
+        proposal, reason = step.proposal, step.reason or decision.reason
+        command = Command(call.tenant, proposal.device, proposal.name, proposal.arguments, reason)
         try:
             return await self._act(replace(call, cause=f"decision:{decision.id}"), command)
         except asyncio.CancelledError:
@@ -283,92 +284,3 @@ class Alerts:
 
 def _stepped(step: Step, outcome: CommandOutcome, now: int) -> Step:
     return replace(step, command_id=outcome.id, state=outcome.state, detail=outcome.detail, at=now)
-
-
-async def _sight_tx(tx: Tx, seen: Sighting, now: int) -> Alert | None:
-    if await store.event_known_tx(tx, seen.key) is not None:
-        return None
-    before = await store.open_alert_tx(tx, seen.subject)
-    if before is None:
-        return await _raise_tx(tx, seen, now) if seen.severity > 0 else None
-    if seen.severity == before.severity or seen.observed_at < before.observed_at:
-        return None
-    after = _moved(before, seen, now)
-    if not await store.update_alert_tx(tx, after, before.version):
-        raise AlreadyDecided("the alert changed meanwhile")
-    kind: EventKind = "closed" if after.state == "closed" else "escalated" if after.stage > before.stage else "eased"
-    await store.insert_event_tx(tx, _event(after, kind, seen, now))
-    return after
-
-
-async def _raise_tx(tx: Tx, seen: Sighting, now: int) -> Alert:
-    alert = Alert(
-        new_id("Alert"),
-        seen.source,
-        seen.subject,
-        seen.severity,
-        peak=seen.severity,
-        state="open",
-        stage=1,
-        verdict="undecided",
-        version=1,
-        opened_at=now,
-        changed_at=now,
-        observed_at=seen.observed_at,
-        content=seen.content,
-    )
-    await store.insert_alert_tx(tx, alert)
-    await store.insert_event_tx(tx, _event(alert, "raised", seen, now))
-    return alert
-
-
-def _moved(before: Alert, seen: Sighting, now: int) -> Alert:
-    """The alert after a sighting at another severity. A closed one keeps what was last on it; what a person decided
-    on stays in the decision itself.
-    """
-    climbed = seen.severity > before.severity
-    return replace(
-        before,
-        severity=seen.severity or before.severity,
-        peak=max(before.peak, seen.severity),
-        state="open" if seen.severity else "closed",
-        stage=before.stage + climbed,
-        verdict="undecided" if climbed else before.verdict,
-        version=before.version + 1,
-        changed_at=now,
-        observed_at=seen.observed_at,
-        content=seen.content if seen.severity else before.content,
-    )
-
-
-def _event(alert: Alert, kind: EventKind, seen: Sighting, now: int) -> Event:
-    return Event(alert.id, seen.key, kind, alert.stage, seen.severity, seen.observed_at, now, seen.content)
-
-
-async def _decide_tx(
-    tx: Tx, alert_id: str, version: int, verdict: Verdict, reason: str, who: str, now: int
-) -> tuple[Alert, Decision]:
-    before = await store.alert_tx(tx, alert_id)
-    if before is None:
-        raise ResourceNotFound(f"there is no alert {alert_id!r}")
-    if before.state == "closed":
-        raise AlreadyDecided("this alert is closed: the cause is gone, there is nothing left to decide")
-    if before.verdict != "undecided" or before.version != version:
-        raise AlreadyDecided("this alert was decided, or has changed, since the page was made: read it again")
-    after = replace(before, verdict=verdict, version=version + 1, changed_at=now)
-    if not await store.update_alert_tx(tx, after, version):
-        raise AlreadyDecided("this alert was decided at the same moment by somebody else")
-    decision = Decision(
-        new_token(8),
-        alert_id,
-        before.stage,
-        before.severity,
-        verdict,
-        reason,
-        who,
-        now,
-        before.content,
-        tuple(Step(proposal) for proposal in before.content.proposals) if verdict == "accepted" else (),
-    )
-    await store.insert_decision_tx(tx, decision)
-    return after, decision

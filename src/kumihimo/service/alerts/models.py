@@ -13,6 +13,8 @@ Verdict = Literal["undecided", "accepted", "rejected"]
 EventKind = Literal["raised", "escalated", "eased", "closed"]
 StepState = Literal["waiting", "refused", "sent", "confirmed", "failed", "expired", "unknown"]
 FINAL: frozenset[str] = frozenset({"refused", "confirmed", "failed", "expired", "unknown"})
+UNDONE: frozenset[str] = FINAL - {"confirmed"}
+"""How a step ends without having taken effect, as far as is known: it may be sent again."""
 
 
 class AlreadyDecided(Problem):
@@ -59,10 +61,28 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a rule saw: the subject stands at this severity (0: no alert needed) since a reading of observed_at."""
+
+    source: str
+    subject: str
+    severity: int
+    observed_at: int
+    content: Content
+
+    @property
+    def key(self) -> str:
+        """The sighting's identity: the same subject, level and reading never act twice."""
+        return f"{self.subject}|{self.severity}|{self.observed_at}"
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """An alert as it stands. One subject has at most one open alert; each escalation is a stage of it, decided anew.
 
-    severity is the wing's level (1 lowest) now, peak the highest so far; version grows with every change.
+    Where something was done, easing is a stage too: what was said must be unsaid. severity is the wing's level
+    (1 lowest) now, 0 where the cause is gone and only that is left to decide; peak the highest so far; version grows
+    with every change.
     Moments in microseconds: opened_at and changed_at by the platform's clock, observed_at of the newest reading.
     """
 
@@ -97,13 +117,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A proposed command that was accepted, and where it stands."""
+    """A proposed command that was accepted, and where it stands; who and reason of one that was sent again."""
 
     proposal: Proposal
     command_id: str = ""
     state: StepState = "waiting"
     detail: str = ""
     at: int = 0
+    who: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +142,8 @@ class Decision:
     at: int
     content: Content
     steps: tuple[Step, ...] = ()
+
+    def may_be_sent_again(self, index: int) -> bool:
+        """Whether the step took no effect and nothing was sent to its device after it."""
+        later = {step.proposal.device for step in self.steps[index + 1 :]}
+        return self.steps[index].state in UNDONE and self.steps[index].proposal.device not in later

@@ -153,6 +153,20 @@ async def insert_decision_tx(tx: Tx, decision: Decision) -> None:
     )
 
 
+async def acted_tx(tx: Tx, alert_id: str) -> bool:
+    """Whether a decision on this alert put commands."""
+    row = await tx.fetch_one(
+        "SELECT 1 FROM alert_decision WHERE alert_id = $1 AND verdict = 'accepted' AND steps <> '[]' LIMIT 1", alert_id
+    )
+    return row is not None
+
+
+async def decision_tx(tx: Tx, decision_id: str) -> Decision | None:
+    """One decision."""
+    row = await tx.fetch_one(f"SELECT {_DECISION} FROM alert_decision WHERE id = $1", decision_id)
+    return _decision(row) if row else None
+
+
 def _decision(row: Row) -> Decision:
     steps = tuple(msgspec.convert(jsontext.parse(row[-1]), list[Step]))
     return Decision(*(*row[:-2], _content(row[-2]), steps))
@@ -161,7 +175,8 @@ def _decision(row: Row) -> Decision:
 async def decisions_tx(tx: Tx, alert_id: str, limit: int) -> list[Decision]:
     """Decisions on one alert (on all for ""), newest first."""
     rows = await tx.fetch(
-        f"SELECT {_DECISION} FROM alert_decision WHERE $1 = '' OR alert_id = $2 ORDER BY at DESC, id LIMIT $3",
+        f"SELECT {_DECISION} FROM alert_decision WHERE $1 = '' OR alert_id = $2 "
+        "ORDER BY at DESC, stage DESC, id LIMIT $3",
         alert_id,
         alert_id,
         limit,

@@ -8,15 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from kumihimo.base import times
-from kumihimo.base.call import Actor
-from kumihimo.base.errors import BadRequestData, Problem
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
-from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Decision, Verdict
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
+from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Decision, Step, Verdict
 from kumihimo.service.kpi.models import temporal_path
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.models import level_name
 from kumihimo.solutions.flood.read import JST
+from kumihimo.solutions.flood.watch import facts_now
 
 PACKAGE = "kumihimo.solutions.flood"
 LIVE = ("Alert", "RiversideSign", "RiversideSiren")
@@ -42,28 +44,48 @@ class AlertPages:
         data = {
             "alert": alert,
             "gauge": entities.number_of(alert.subject),
+            "now": await self._now(ask.tenant, alert),
             "events": await self._doors.alerts.events(ask.tenant, alert.id),
             "decisions": await self._doors.alerts.decisions(ask.tenant, alert.id),
             "temporal": _temporal(alert),
             "base_url": ask.base_url,
             "problem": problem,
-            "form": {name: ask.form.get(name, "") for name in ("reason", "who")},
+            "form": {name: ask.form.get(name, "") for name in ("reason", "who", "decision", "step")},
         }
         title = alert.content.title[ask.lang]
         status = 200 if problem is None else problem.status
         return Page(f"{PACKAGE}:alert.html", title, data, status=status, live=LIVE)
 
+    async def _now(self, tenant: str, alert: Alert) -> dict[str, Any] | None:
+        """The figures of the gauge's newest reading: the river has moved since the alert was raised."""
+        doc = await self._doors.broker.get(tenant, alert.subject, ALL_ROWS, ALL_ATTRIBUTES)
+        return None if doc is None else await facts_now(self._doors.history, tenant, doc)
+
     async def decide(self, ask: Ask) -> Answer:
-        """Takes the form: verdict, reason, who, version."""
-        verdicts: dict[str, Verdict] = {"accepted": "accepted", "rejected": "rejected"}
+        """Takes the form: verdict and version, or decision and step (send again); with reason and who."""
         call = replace(ask.call, actor=Actor("person", ask.form.get("who", "").strip()[:200]), purpose="decide")
         try:
-            verdict = verdicts.get(ask.form.get("verdict", ""), "undecided")
-            version = _version(ask.form.get("version", ""))
-            await self._doors.alerts.decide(call, ask.path["id"], version, verdict, ask.form.get("reason", ""))
-        except (AlreadyDecided, BadRequestData) as problem:
+            if "decision" in ask.form:
+                await self._again(ask, call)
+            else:
+                await self._decide(ask, call)
+        except (AlreadyDecided, BadRequestData, ResourceNotFound) as problem:
             return await self._page(ask, problem)
         return Redirect(f"/flood/alerts/{ask.path['id']}")
+
+    async def _decide(self, ask: Ask, call: Call) -> None:
+        verdicts: dict[str, Verdict] = {"accepted": "accepted", "rejected": "rejected"}
+        verdict = verdicts.get(ask.form.get("verdict", ""), "undecided")
+        version = _number(ask.form.get("version", ""), "version")
+        alert = await self._doors.alerts.get(ask.tenant, ask.path["id"])
+        facts = await self._now(ask.tenant, alert)
+        await self._doors.alerts.decide(call, alert.id, version, verdict, ask.form.get("reason", ""), facts)
+
+    async def _again(self, ask: Ask, call: Call) -> None:
+        index = _number(ask.form.get("step", ""), "step")
+        override = ask.form.get("override") == "yes"
+        reason = ask.form.get("reason", "")
+        await self._doors.alerts.again(call, ask.form["decision"], index, reason, override=override)
 
     async def decisions(self, ask: Ask) -> Answer:
         """The decision log."""
@@ -76,9 +98,9 @@ class AlertPages:
         return Document(decisions_table(list(found), ask.lang).encode("utf-8-sig"), "text/csv; charset=utf-8")
 
 
-def _version(text: str) -> int:
+def _number(text: str, name: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise BadRequestData("the form lacks the alert's version; open the page again")
+        raise BadRequestData(f"the form lacks its {name}; open the page again")
     return int(text[:18])
 
 
@@ -105,10 +127,7 @@ def decisions_table(decisions: list[Decision], lang: str) -> str:
 
 
 def _cells(one: Decision, lang: str) -> list[str]:
-    steps = "; ".join(
-        f"{step.proposal.label.get(lang, step.proposal.device)}: {step.state} {step.detail}".strip()
-        for step in one.steps
-    )
+    steps = "; ".join(_step(step, lang) for step in one.steps)
     return [
         _moment(one.at),
         str(one.content.title.get(lang, "")),
@@ -119,6 +138,11 @@ def _cells(one: Decision, lang: str) -> list[str]:
         _readings(one.content),
         steps,
     ]
+
+
+def _step(step: Step, lang: str) -> str:
+    again = "" if not step.who else f" ({step.who}: {step.reason})"
+    return f"{step.proposal.label.get(lang, step.proposal.device)}: {step.state} {step.detail}".strip() + again
 
 
 def _readings(content: Content) -> str:

@@ -41,6 +41,13 @@ EVENT = DEFAULT_VOCAB + "event"
 EXAMPLE_STEP = 10 * 60_000_000
 
 
+class OtherEvent(Problem):
+    """The data folder holds the demonstration of another event."""
+
+    title = "Another event's data"
+    status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One gauge's credential, for a line with mosquitto_pub."""
@@ -78,10 +85,18 @@ class Prepared:
 
 async def prepare(doors: FloodDoors, event: EventName, speed: float = 600.0) -> Prepared:
     """Makes the tenants, devices and entities, and loads the days before; on data of the same event it keeps what is
-    there, gives the devices new keys, and goes on where the replay was. ValueError for an unknown event or speed.
+    there, gives the devices new keys, and goes on where the replay was.
+
+    ValueError for an unknown event or speed. OtherEvent where the data is another event's: its decisions would go.
     """
     recording = await asyncio.to_thread(load, event)
-    kept = await _holds(doors, event)
+    held = await _held_event(doors)
+    if held not in ("", event):
+        raise OtherEvent(
+            f"this data folder holds the demonstration {held} with its alerts and decisions; name another folder "
+            f"with --data, start with --event {held}, or remove the folder first"
+        )
+    kept = held == event
     if not kept:
         for tenant in TENANTS:
             await _remove(doors, tenant)
@@ -117,12 +132,12 @@ async def prepare(doors: FloodDoors, event: EventName, speed: float = 600.0) -> 
     return prepared
 
 
-async def _holds(doors: FloodDoors, event: EventName) -> bool:
-    """Whether the tenants hold this event, loaded to the end of its days before."""
+async def _held_event(doors: FloodDoors) -> str:
+    """The event that the tenants hold, loaded to the end of its days before; "" for none."""
     if not set(TENANTS) <= set(await doors.database.tenants()):
-        return False
+        return ""
     doc = await doors.broker.get(PREFECTURE, REPLAY_ID, ALL_ROWS, ALL_ATTRIBUTES)
-    return doc is not None and entities.value_of(doc, EVENT) == event
+    return "" if doc is None else entities.text_at(doc, EVENT)
 
 
 async def _mark(doors: FloodDoors, event: EventName) -> None:

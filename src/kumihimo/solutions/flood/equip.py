@@ -20,7 +20,7 @@ from kumihimo.solutions.flood.models import Gauge, Recorded
 from kumihimo.solutions.flood.recording import Recording
 from kumihimo.solutions.flood.share import Share
 from kumihimo.solutions.flood.steps import sign_device, siren_device
-from kumihimo.solutions.flood.tenants import PREFECTURE, TENANTS, TOWNS, responsible_for
+from kumihimo.solutions.flood.tenants import PREFECTURE, TENANTS, TOWNS, TRAINING_TOWN, responsible_for
 from kumihimo.solutions.flood.training import TRAINING_GAUGE
 
 BULK = 1000
@@ -62,8 +62,7 @@ async def _build_entities(doors: FloodDoors, recording: Recording) -> None:
         change = entities.gauge_change(gauge, responsible)
         for tenant in {PREFECTURE, responsible}:
             by_tenant[tenant].append(change)
-    for town, (lon, lat) in _town_places(recording.gauges).items():
-        tenant = responsible_for(town)
+    for tenant, town, (lon, lat) in _sites(recording.gauges):
         sign = entities.actor_change(sign_entity(town), entities.SIGN, f"{town} 河川表示板（模擬）", lon, lat)
         siren = entities.actor_change(siren_entity(town), entities.SIREN, f"{town} 河川サイレン（模擬）", lon, lat)
         by_tenant[tenant].extend((sign, siren))
@@ -87,6 +86,12 @@ def sign_entity(town: str) -> str:
 def siren_entity(town: str) -> str:
     """The entity id of a town's siren."""
     return f"urn:ngsi-ld:RiversideSiren:{TOWNS[town]}"
+
+
+def _sites(gauges: Sequence[Gauge]) -> list[tuple[str, str, tuple[float, float]]]:
+    """Tenant, town and place of each sign with its siren; the training gauge has its own."""
+    training = responsible_for(TRAINING_GAUGE.municipality), TRAINING_TOWN, (TRAINING_GAUGE.lon, TRAINING_GAUGE.lat)
+    return [*((responsible_for(town), town, place) for town, place in _town_places(gauges).items()), training]
 
 
 def _town_places(gauges: Sequence[Gauge]) -> dict[str, tuple[float, float]]:
@@ -145,8 +150,8 @@ def _devices(recording: Recording) -> list[tuple[str, Device]]:
         )
         for station in recording.stations
     ]
-    for town, place in _town_places(recording.gauges).items():
-        found += [(responsible_for(town), device) for device in _town_devices(town, place)]
+    for tenant, town, place in _sites(recording.gauges):
+        found += [(tenant, device) for device in _town_devices(town, place)]
     return found
 
 

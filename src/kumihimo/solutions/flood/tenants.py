@@ -11,6 +11,9 @@ TENANT_NAMES: dict[str, dict[str, str]] = {
     "sabae-city": {"ja": "鯖江市", "en": "Sabae City"},
 }
 
+TRAINING_TOWN = "訓練用"
+"""Where the training gauge's own sign and siren stand: a training message never takes a real town's."""
+
 TOWNS: dict[str, str] = {
     "福井市": "fukui",
     "大野市": "ono",
@@ -30,6 +33,7 @@ TOWNS: dict[str, str] = {
     "上中町": "kaminaka",
     "美浜町": "mihama",
     "高浜町": "takahama",
+    TRAINING_TOWN: "training",
 }
 """上中町 is the list's own word; the town became part of 若狭町 in 2005."""
 

@@ -8,8 +8,8 @@ threshold by the hysteresis. A gauge that is above a threshold when it is first 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
@@ -18,19 +18,45 @@ from kumihimo.base.events import LogRecord
 from kumihimo.base.ports import Bus
 from kumihimo.platform.history.query import History
 from kumihimo.platform.jsonld.models import EntityDoc
-from kumihimo.service.alerts.door import Alerts, Sighting
-from kumihimo.service.alerts.models import Content, Evidence, Proposal
+from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.alerts.models import Content, Evidence, Proposal, Sighting
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.follow import LogReader
 from kumihimo.solutions.flood.models import LEVEL_NAMES, Level, Thresholds
-from kumihimo.solutions.flood.thresholds import WINDOW, Rate, held_level, rate_of_rise, time_to_next
+from kumihimo.solutions.flood.thresholds import WINDOW, Rate, held_level, level_of, rate_of_rise, time_to_next
 from kumihimo.storage.database import Database
 
 logger = logging.getLogger(__name__)
 READER = "flood.watch"
 SOURCE = "flood"
-Propose = Callable[[str, Level, dict[str, Any]], tuple[Proposal, ...]]
-"""The steps to propose: tenant, level, the gauge's entity."""
+
+
+class Propose(Protocol):
+    """The steps to propose at a level of the gauge, given as its entity; falling says that it came from above."""
+
+    def __call__(
+        self, tenant: str, level: Level, doc: dict[str, Any], *, falling: bool = False
+    ) -> tuple[Proposal, ...]: ...
+
+
+async def facts_now(history: History, tenant: str, doc: EntityDoc | dict[str, Any]) -> dict[str, Any] | None:
+    """The figures of the gauge's newest reading, as `facts` has them; None where it has none."""
+    seen, thresholds = sighting_of(doc), entities.thresholds_of(doc)
+    if seen is None:
+        return None
+    at, height = seen
+    heights = await _heights(history, tenant, doc["id"], seen)
+    return facts(at, height, level_of(height, thresholds), thresholds, rate_of_rise(heights, at))
+
+
+async def _heights(history: History, tenant: str, entity_id: str, newest: tuple[int, float]) -> list[tuple[int, float]]:
+    """The readings of the window that ends with the newest."""
+    at, height = newest
+    points = await history.points(tenant, entity_id, entities.LEVEL, at - WINDOW, at)
+    heights = [(moment, float(value)) for moment, value in points if entities.is_number(value)]
+    if not heights or heights[-1][0] != at:
+        heights.append((at, height))
+    return heights
 
 
 class Watch:
@@ -98,11 +124,7 @@ class Watch:
         self, doc: dict[str, Any], level: Level, thresholds: Thresholds, newest: tuple[int, float], *, falling: bool
     ) -> Content:
         at, height = newest
-        points = await self._history.points(self.tenant, doc["id"], entities.LEVEL, at - WINDOW, at)
-        heights = [(moment, float(value)) for moment, value in points if entities.is_number(value)]
-        if not heights or heights[-1][0] != at:
-            heights.append((at, height))
-        rate = rate_of_rise(heights, at)
+        rate = rate_of_rise(await _heights(self._history, self.tenant, doc["id"], newest), at)
         return Content(
             title=title(
                 entities.text_at(doc, entities.RIVER),
@@ -113,8 +135,8 @@ class Watch:
             place=entities.address_of(doc, "streetAddress"),
             attribute=entities.LEVEL,
             evidence=tuple(Evidence(moment, value, entities.METRE) for moment, value in rate.points),
-            facts=facts(height, level, thresholds, rate),
-            proposals=self._propose(self.tenant, level, doc) if level else (),
+            facts=facts(at, height, level, thresholds, rate),
+            proposals=self._propose(self.tenant, level, doc, falling=falling),
             location=entities.place_of(doc),
         )
 
@@ -138,10 +160,11 @@ def title(river: str, name: str, level: Level, *, falling: bool = False) -> dict
     return {"ja": f"{here}：{ja}に到達", "en": f"{there}: reached {en} level"}
 
 
-def facts(height: float, level: Level, thresholds: Thresholds, rate: Rate) -> dict[str, Any]:
-    """The figures on the alert, as plain JSON values: metres, metres per hour, minutes."""
+def facts(at: int, height: float, level: Level, thresholds: Thresholds, rate: Rate) -> dict[str, Any]:
+    """The figures on the alert, as plain JSON values: microseconds, metres, metres per hour, minutes."""
     to_next = time_to_next(height, thresholds, rate)
     return {
+        "at": at,
         "height": height,
         "threshold": thresholds.height(level) if level else None,
         "rateState": rate.state,
