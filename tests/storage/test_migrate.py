@@ -42,7 +42,9 @@ def test_the_digest_does_not_hang_on_blank_lines() -> None:
 def test_what_is_pending() -> None:
     (part,) = parts_of(OWN, "sqlite")
     assert pending([OWN], "sqlite", {}, "here") == [part]
-    assert pending([OWN], "sqlite", {("storage", 1): part.digest, ("stranger", 9): "x"}, "here") == []
+    assert pending([OWN], "sqlite", {("storage", 1): part.digest}, "here") == []
+    with pytest.raises(StorageRefused, match="here holds the tables of 'stranger', which this program does not know"):
+        pending([OWN], "sqlite", {("storage", 1): part.digest, ("stranger", 9): "x"}, "here")
     with pytest.raises(StorageRefused, match="here: version 1 of the tables of 'storage' was edited"):
         pending([OWN], "sqlite", {("storage", 1): "other"}, "here")
     with pytest.raises(StorageRefused, match="at version 2, this program knows them up to 1"):

@@ -13,7 +13,7 @@ from tests.fakes import FakeClock
 from tests.postgres_relay import PostgresRelay
 from tests.postgres_server import PostgresServer
 
-from kumihimo.base.errors import StorageRefused
+from kumihimo.base.errors import Overloaded, StorageRefused
 from kumihimo.storage.database import Schema, Tx
 from kumihimo.storage.engines.postgres import PostgresDatabase
 from kumihimo.storage.opening import database_for
@@ -200,3 +200,20 @@ async def test_a_waiting_connection_that_was_told_fatal_is_left_for_another(
             assert await database.write("a", numbered("after")) == 2
         assert await database.read("a", count_tx) == (2 if ask == "write" else 1)
         await database.close()
+
+
+async def test_what_is_the_servers_fault_is_a_refusal(database: PostgresDatabase) -> None:
+    async def cancelled_tx(tx: Tx) -> None:
+        await tx.execute("SET LOCAL statement_timeout = '5ms'")
+        await tx.fetch("SELECT pg_sleep(1)")
+
+    async def unserializable_tx(tx: Tx) -> None:
+        await tx.execute("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$")
+
+    for ask in (database.write, database.read):
+        with pytest.raises(StorageRefused, match="try again"):
+            await ask("a", cancelled_tx)
+        with pytest.raises(Overloaded, match="try again"):
+            await ask("a", unserializable_tx)
+    with pytest.raises(asyncpg.UndefinedTableError):  # a mistake in a statement stays what it is
+        await database.read("a", lambda tx: tx.fetch("SELECT 1 FROM nowhere"))

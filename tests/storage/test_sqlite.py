@@ -18,6 +18,7 @@ from kumihimo.base.errors import Overloaded, StorageRefused
 from kumihimo.storage.database import PLATFORM, Schema, Tx
 from kumihimo.storage.engines import sqlite_file
 from kumihimo.storage.engines.sqlite import SqliteDatabase
+from kumihimo.storage.engines.sqlite_connect import connect_writer
 
 FIRST = "-- version 1\nCREATE TABLE thing (id TEXT NOT NULL PRIMARY KEY, doc TEXT);\n"
 SECOND = FIRST + "-- version 2\nCREATE TABLE thing_more (id TEXT NOT NULL PRIMARY KEY);\n"
@@ -332,3 +333,73 @@ async def test_the_folder_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("a file")
     with pytest.raises(StorageRefused, match="cannot be used"):
         await SqliteDatabase(tmp_path / "plain", [], FakeClock()).open()
+
+
+@pytest.mark.parametrize("how", ["missing", "empty"])
+async def test_a_tenant_whose_file_is_gone_is_no_fresh_one(
+    database: SqliteDatabase, folder: Path, room: Rooms, how: str
+) -> None:
+    await add(database, "kept")
+    path = file_of(database, folder, "a")
+    await database.close()
+    path.unlink()
+    if how == "empty":
+        path.touch()
+    again = await reopened(folder, room("room", FIRST))
+    for _ in range(2):
+        with pytest.raises(StorageRefused, match=r"is missing or empty.*restore the file"):
+            await add(again, "x")
+    assert await add(again, "y", tenant="b") == 1
+    await again.close()
+
+
+async def test_a_platform_file_that_is_gone_hides_no_tenants(
+    database: SqliteDatabase, folder: Path, room: Rooms
+) -> None:
+    await add(database, "kept")
+    await database.close()
+    (folder / "platform.db").unlink()
+    with pytest.raises(StorageRefused, match=r"platform.db is missing or empty"):
+        await reopened(folder, room("room", FIRST))
+
+
+async def test_a_tenant_that_could_not_be_registered_leaves_nothing(
+    database: SqliteDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = names_in(folder)
+    write = database.write
+
+    async def full(scope: str, work: Any) -> Any:
+        raise StorageRefused("the disk is full")
+
+    monkeypatch.setattr(database, "write", full)
+    with pytest.raises(StorageRefused):
+        await database.add_tenant("late")
+    with pytest.raises(StorageRefused):
+        await database.remove_tenant("a")
+    monkeypatch.setattr(database, "write", write)
+    assert names_in(folder) == before
+    assert await database.tenants() == ["a", "b"], "what could not be removed is still there"
+    assert await database.add_tenant("late")
+
+
+async def test_a_disk_that_fills_up_while_a_tenant_opens_is_a_refusal(
+    database: SqliteDatabase, folder: Path, room: Rooms
+) -> None:
+    await add(database, "kept")
+    path = file_of(database, folder, "a")
+    await database.close()
+    again = await reopened(folder, room("second", SECOND))
+    pages = size_of(path) // 4096
+
+    def small(where: Path, *, create: bool) -> apsw.Connection:
+        connection = connect_writer(where, create=create)
+        connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_file, "connect_writer", small)
+        with pytest.raises(StorageRefused, match="the disk is full"):
+            await add(again, "x")
+    assert await add(again, "x") == 1, "room was made; no restart is needed"
+    await again.close()

@@ -16,6 +16,7 @@ from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings
 from kumihimo.cli.say import say
 from kumihimo.cli.socket import LONGEST_PATH, ask, socket_path
+from kumihimo.storage.database import Database, Tx
 
 ENOUGH_DISK = 1 << 30
 Finding = tuple[bool, str, str]
@@ -63,17 +64,30 @@ def _store(settings: Settings) -> Iterator[Finding]:
     if not settings.database_url and not folder.exists():
         yield True, f"{folder} does not exist yet; the first start makes it", ""
         return
-    yield asyncio.run(_open(settings))
+    yield from asyncio.run(_open(settings))
 
 
-async def _open(settings: Settings) -> Finding:
+async def _open(settings: Settings) -> list[Finding]:
+    """The store, and every tenant in it that does not open."""
     platform = wire(settings, SystemClock())
     try:
         async with open_database(platform):
-            count = len(await platform.database.tenants())
-            return True, f"store opens ({platform.database.dialect.name}), tenants: {count}", ""
+            tenants = await platform.database.tenants()
+            found = [one for name in tenants if (one := await _tenant(platform.database, name)) is not None]
+            return [(True, f"store opens ({platform.database.dialect.name}), tenants: {len(tenants)}", ""), *found]
     except Problem as problem:
-        return False, "store", problem.detail
+        return [(False, "store", problem.detail)]
+
+
+async def _tenant(database: Database, name: str) -> Finding | None:
+    async def look_tx(tx: Tx) -> object:
+        return await tx.fetch_one("SELECT 1")
+
+    try:
+        await database.read(name, look_tx)
+    except Problem as problem:
+        return False, f"tenant {name}", problem.detail
+    return None
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

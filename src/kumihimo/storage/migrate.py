@@ -66,10 +66,12 @@ def parts_of(schema: Schema, engine: Engine) -> tuple[Part, ...]:
 def pending(schemas: Iterable[Schema], engine: Engine, applied: Applied, where: str) -> list[Part]:
     """The parts still to be applied, in order.
 
-    Raises StorageRefused where `where` holds a version that this program does not know, or where the text of
-    a version that was applied has been edited since.
+    Raises StorageRefused where `where` holds a room or a version that this program does not know, or where the text
+    of a version that was applied has been edited since.
     """
     needed: list[Part] = []
+    schemas = list(schemas)
+    _refuse_unknown({schema.room for schema in schemas}, applied, where)
     for schema in schemas:
         parts = parts_of(schema, engine)
         _refuse_newer(schema.room, len(parts), applied, where)
@@ -83,6 +85,15 @@ def pending(schemas: Iterable[Schema], engine: Engine, applied: Applied, where: 
                     "put the old text back and add what changed as a new version"
                 )
     return needed
+
+
+def _refuse_unknown(known: set[str], applied: Applied, where: str) -> None:
+    unknown = sorted({room for room, _ in applied} - known)
+    if unknown:
+        raise StorageRefused(
+            f"{where} holds the tables of {unknown[0]!r}, which this program does not know; "
+            "start the newer program, or restore the backup made before it was installed"
+        )
 
 
 def _refuse_newer(room: str, known: int, applied: Applied, where: str) -> None:

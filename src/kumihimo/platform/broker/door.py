@@ -81,7 +81,9 @@ class Broker:
             return await self._database.tenants()
         except Problem as problem:
             log.warning("expiry waits for the store", extra={"why": problem.title})
-            return []
+        except Exception:
+            log.exception("expiry waits for the store")
+        return []
 
     async def _expire(self, tenant: str, look: Callable[[str], Awaitable[None]]) -> None:
         try:
@@ -92,6 +94,8 @@ class Broker:
             if tenant not in self._troubled:
                 log.warning("expiry waits for the tenant's store", extra={"tenant": tenant, "why": problem.title})
             self._troubled.add(tenant)
+        except Exception:
+            log.exception("expiry of a tenant failed; it is tried again", extra={"tenant": tenant})
         else:
             self._troubled.discard(tenant)
 

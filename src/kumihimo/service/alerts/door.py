@@ -257,6 +257,10 @@ class Alerts:
             except Problem:  # its store is set aside or away: it stops no other, and is looked at again
                 self._pending.add(tenant)
                 continue
+            except Exception:
+                logger.exception("commands of a tenant could not be looked at", extra={"tenant": tenant})
+                self._pending.add(tenant)
+                continue
             if unfinished:
                 self._pending.add(tenant)
                 found.append(tenant)

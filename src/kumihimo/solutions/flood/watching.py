@@ -37,13 +37,13 @@ class Watching:
     async def _look(self, group: asyncio.TaskGroup) -> None:
         try:
             tenants = set(await self._doors.database.tenants())
-        except Problem as problem:
+        except Exception as problem:  # noqa: BLE001 - told of in _wait
             self._wait("", problem)
             return
         for tenant in tenants - self._watched.keys() - self._apart:
             try:
                 await self._begin(tenant, group)
-            except Problem as problem:
+            except Exception as problem:  # noqa: BLE001 - told of in _wait
                 self._wait(tenant, problem)
 
     async def _begin(self, tenant: str, group: asyncio.TaskGroup) -> None:
@@ -53,8 +53,10 @@ class Watching:
         group.create_task(watch.reader.run(), name=f"watch-{tenant}")
         self._watched[tenant] = watch.reader
 
-    def _wait(self, tenant: str, problem: Problem) -> None:
+    def _wait(self, tenant: str, problem: Exception) -> None:
         """One that is set aside, or a server that is away, stops no other; it is tried again at every nudge."""
         if tenant not in self._waiting:
-            logger.warning("the watch waits for the store", extra={"tenant": tenant, "why": problem.title})
+            ours = None if isinstance(problem, Problem) else problem
+            why = {"tenant": tenant, "why": str(problem)}
+            logger.warning("the watch waits for the store", extra=why, exc_info=ours)
         self._waiting.add(tenant)

@@ -119,10 +119,17 @@ def refusal(problem: BaseException) -> BaseException:
         return Overloaded(f"the database server has no connection free ({problem}); try again", retry_after=1)
     if isinstance(problem, asyncpg.ReadOnlySQLTransactionError):
         return StorageRefused("the database server only reads at present, or a read tried to write")
+    if isinstance(problem, asyncpg.TransactionRollbackError):
+        return Overloaded(f"the database server took the transaction back ({problem}); try again", retry_after=1)
+    if isinstance(problem, asyncpg.PostgresError) and (problem.sqlstate or "")[:2] in _OF_THE_SERVER:
+        return StorageRefused(f"the database server could not do it ({problem}); nothing was stored, try again")
     if is_lost(problem):
         return StorageRefused(f"the database server cannot be reached ({problem or type(problem).__name__}); try again")
     return problem
 
+
+_OF_THE_SERVER = frozenset({"53", "54", "55", "57", "58", "XX"})
+"""Classes of SQLSTATE that say nothing of our statement: resources, limits, state, intervention, system, faults."""
 
 LOST = (
     asyncpg.InterfaceError,

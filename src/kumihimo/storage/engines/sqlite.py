@@ -58,7 +58,8 @@ class SqliteDatabase:
         try:
             self._closing = False
             self._readers = Readers(asyncio.get_running_loop())
-            await self._open_file(PLATFORM, self._folder / "platform.db", self._platform_schemas)
+            fresh = not any((self._folder / "tenants").glob("*.db"))
+            await self._open_file(PLATFORM, self._folder / "platform.db", self._platform_schemas, create=fresh)
             self._ids = {str(name): str(one) for name, one in await self.read(PLATFORM, _tenants_tx)}
         except BaseException:
             await self.close()
@@ -87,10 +88,14 @@ class SqliteDatabase:
         await asyncio.to_thread(self._lock.give_back)
         await asyncio.sleep(0)  # lets those whose work was the last hear of it
 
-    async def _open_file(self, scope: Scope, path: Path, schemas: Sequence[Schema]) -> SqliteFile:
-        file = SqliteFile(path, scope, asyncio.get_running_loop())
-        await asyncio.to_thread(file.open, schemas, times.micros(self._clock.now()))
+    async def _open_file(self, scope: Scope, path: Path, schemas: Sequence[Schema], *, create: bool) -> SqliteFile:
+        file = await self._opened(scope, path, schemas, create=create)
         self._files[scope] = file
+        return file
+
+    async def _opened(self, scope: Scope, path: Path, schemas: Sequence[Schema], *, create: bool) -> SqliteFile:
+        file = SqliteFile(path, scope, asyncio.get_running_loop())
+        await asyncio.to_thread(file.open, schemas, times.micros(self._clock.now()), create=create)
         return file
 
     # --- tenants -----------------------------------------------------------------------------------------
@@ -100,30 +105,45 @@ class SqliteDatabase:
         return sorted(self._ids)
 
     async def add_tenant(self, name: str) -> bool:
-        """Makes the tenant; False where it exists already. BadRequestData where the name can be none."""
+        """Makes the tenant; False where it exists already. BadRequestData where the name can be none.
+
+        The file stands before the tenant is registered: a registered tenant without one has lost it.
+        """
         check_tenant(name)
         if name in self._ids:
             return False
+        if self._closing:
+            raise StorageRefused("the database is closed")
         registry_id, now = secrets.token_hex(8), times.micros(self._clock.now())
+        path = self._path(registry_id)
 
         async def add_tx(tx: Tx) -> bool:
             return await tx.execute(f"{ADD_TENANT} ON CONFLICT (name) DO NOTHING", registry_id, name, now) == 1
 
-        if not await self.write(PLATFORM, add_tx):
-            return False
-        self._ids[name] = registry_id
-        return True
+        added = False
+        try:
+            made = await self._opened(name, path, self._tenant_schemas, create=True)
+            await asyncio.to_thread(made.close)
+            added = await self.write(PLATFORM, add_tx)
+        finally:
+            if not added:
+                await asyncio.to_thread(_unlink, path)
+        if added:
+            self._ids[name] = registry_id
+        return added
 
     async def remove_tenant(self, name: str) -> bool:
         """Drops the tenant and its file; False where there is none."""
-        registry_id = self._ids.pop(name, None)
+        registry_id = self._ids.get(name)
         if registry_id is None:
             return False
 
         async def remove_tx(tx: Tx) -> int:
             return await tx.execute(REMOVE_TENANT, name)
 
-        await self.write(PLATFORM, remove_tx)
+        if not await self.write(PLATFORM, remove_tx):
+            return False
+        self._ids.pop(name, None)
         async with self._opening.setdefault(name, asyncio.Lock()):
             file = self._files.pop(name, None)
             if file is not None:
@@ -153,7 +173,7 @@ class SqliteDatabase:
             raise StorageRefused(aside)
         await self._close_idle()
         try:
-            return await self._open_file(scope, self._path(self._ids[scope]), self._tenant_schemas)
+            return await self._open_file(scope, self._path(self._ids[scope]), self._tenant_schemas, create=False)
         except Passing:
             raise
         except StorageRefused as problem:

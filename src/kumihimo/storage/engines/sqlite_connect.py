@@ -21,9 +21,9 @@ class Passing(StorageRefused):
 DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 
 
-def connect_writer(path: Path) -> apsw.Connection:
+def connect_writer(path: Path, *, create: bool) -> apsw.Connection:
     """The one connection that writes: WAL, every commit synced; checkpoints are made elsewhere."""
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     connection = apsw.Connection(str(path), flags, statementcachesize=_STATEMENTS)
     connection.execute(_COMMON).fetchall()  # a PRAGMA that gives a row holds up the next one until it is read
     connection.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -48,11 +48,12 @@ def damage(connection: apsw.Connection) -> str:
     return ""
 
 
-def damaged(where: str, finding: object) -> StorageRefused:
-    """What callers hear of a file that is damaged."""
+def damaged(where: str, finding: object, *, alone: bool = True) -> StorageRefused:
+    """What callers hear of a file that is damaged, or is gone; alone says that the others are served."""
+    served = "; the other tenants are served meanwhile" if alone else ""
     return StorageRefused(
         f"{where} is set aside because its file is damaged ({finding}); stop the platform, restore the file "
-        "from a backup and start again; tenants with files of their own are served meanwhile"
+        f"from a backup and start again{served}"
     )
 
 
@@ -61,7 +62,7 @@ def refusal(problem: BaseException, where: str) -> BaseException:
     if isinstance(problem, apsw.FullError):
         return Passing(f"{where}: the disk is full; nothing was stored. Make room; no restart is needed")
     if isinstance(problem, DAMAGED):
-        return damaged(where, problem)
+        return damaged(where, problem, alone=where.startswith("tenant"))
     if isinstance(problem, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.BusyError | apsw.NoMemError):
         return Passing(f"{where}: the file could not be written or read ({problem}); nothing was stored")
     return problem

@@ -67,12 +67,18 @@ class SqliteFile:
 
     # --- opening and closing, off the event loop ---------------------------------------------------------
 
-    def open(self, schemas: Sequence[Schema], now: int) -> None:
-        """Opens, checks after an unclean end, migrates, and starts the writer. Raises StorageRefused."""
+    def open(self, schemas: Sequence[Schema], now: int, *, create: bool) -> None:
+        """Opens, checks after an unclean end, migrates, and starts the writer.
+
+        Raises StorageRefused; without `create` also where the file is missing or empty, because what stood in it is
+        lost, and an empty one in its place would hide that.
+        """
+        if not create and not (self.path.exists() and self.path.stat().st_size):
+            raise damaged(self.where, f"{self.path.name} is missing or empty", alone=bool(self.scope))
         unclean = self._marker.exists()
         self._mark()
         try:
-            self._connection = connect_writer(self.path)
+            self._connection = connect_writer(self.path, create=create)
         except apsw.Error as problem:
             raise refusal(problem, self.where) from problem
         try:
@@ -118,16 +124,22 @@ class SqliteFile:
 
     def _check(self) -> None:
         if finding := damage(self._connection):
-            raise damaged(self.where, finding)
+            raise damaged(self.where, finding, alone=bool(self.scope))
 
     def _migrate(self, schemas: Sequence[Schema], now: int) -> None:
         connection = self._connection
-        with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
             connection.execute(TABLE)
             applied = {(room, version): digest for room, version, digest in connection.execute(READ)}
             for part in pending(schemas, "sqlite", applied, self.where):
                 connection.execute(part.sql).fetchall()
                 connection.execute(translate(NOTE), (part.room, part.version, part.digest, now))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # a full disk has taken it back by itself
+                connection.execute("ROLLBACK")
+            raise
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -277,10 +289,7 @@ class SqliteFile:
         """What the works, each with its caller's future, return or raise on one snapshot."""
         if self.refused:
             raise StorageRefused(self.refused)
-        try:
-            connection = self._readers.pop()
-        except IndexError:
-            connection = connect_reader(self.path)
+        connection = self._reader()
         try:
             connection.execute("BEGIN")
             try:
@@ -293,6 +302,16 @@ class SqliteFile:
             raise self._refused(problem) from problem
         finally:
             self._readers.append(connection)
+
+    def _reader(self) -> apsw.Connection:
+        try:
+            return self._readers.pop()
+        except IndexError:
+            pass
+        try:
+            return connect_reader(self.path)
+        except apsw.Error as problem:
+            raise self._refused(problem) from problem
 
     def _read_one(self, tx: SqliteTx, work: Any, future: Any) -> Done:
         try:
