@@ -124,6 +124,8 @@ def main() -> int:
         output = given.output or Path(scratch) / "output"
         served = Served(Path(scratch) / "data")
         served.environ |= {"KUMIHIMO_CONTEXT_PRELOAD": str(contexts), "KUMIHIMO_CONTEXT_HOSTS": "127.0.0.1,localhost"}
+        # The suite's cases of temporal paging have 20 instances, and take a limit below that for granted.
+        served.environ["KUMIHIMO_TEMPORAL_INSTANCES"] = "10"
         with served:
             run_robot(programs, given.suite.resolve(), served.port, output.resolve(), given.area or list(AREAS))
             served.stop()

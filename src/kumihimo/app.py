@@ -156,7 +156,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         inward=GuardedFetch(allow_private=True),
         contexts=contexts,
         access=access,
-        history=History(database),
+        history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,
         delivery=Delivery(database, clock, bus, contexts, late.notify, access),

@@ -60,6 +60,9 @@ class Settings:
     command_hold: float = _setting(
         600.0, "Seconds for which a graver message on a sign is held against a lesser one, unless override is said."
     )
+    temporal_instances: int = _setting(
+        10_000, "Instances of one attribute in an answer about the past; beyond it the answer is a part (206)."
+    )
     map_tiles: str = _setting(
         "",
         "URL template of raster tiles shown under the map, for example 国土地理院's "
@@ -84,6 +87,8 @@ class Settings:
         for name, value, low in (("port", self.port, 0), ("mqtt_port", self.mqtt_port, -1)):
             if not low <= value <= 65535:
                 raise SettingsError(f"{name} is {value}; use {low} to 65535")
+        if not 1 <= self.temporal_instances <= 100_000:
+            raise SettingsError(f"temporal_instances is {self.temporal_instances}; use 1 to 100000")
         if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
             raise SettingsError("database_url must begin with postgresql://")
 

@@ -40,6 +40,14 @@ class Dialect(Protocol):
         """
         ...
 
+    def json_text(self, document: str, key: str) -> str:
+        """The member of the JSON text column's object, as text: of a string what it says, of all else its JSON."""
+        ...
+
+    def moment_text(self, micros: str) -> str:
+        """A moment in microseconds as ISO 8601 text in UTC."""
+        ...
+
     def matches_pattern(self, text: str, parameter: str) -> str:
         """A condition that the text expression matches the RE2-subset pattern bound at `parameter`."""
         ...

@@ -9,7 +9,8 @@ from tests.model.house import CALL, E1, House
 from kumihimo.base.ports import Reading
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.platform.broker.store import SCHEMA
-from kumihimo.platform.history.query import History, TemporalQuery
+from kumihimo.platform.history.models import TemporalQuery
+from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 
 SECOND = 1_000_000
@@ -40,6 +41,6 @@ async def test_what_is_no_number_is_no_point_of_a_series(house: House) -> None:
     assert {one.status for one in await house.ingest(CALL, readings)} == {"stored"}
     history = History(house.database)
     assert await history.points("town", E1, "level", 0, 10 * SECOND) == [(0, 1.0), (5 * SECOND, 2.5)]
-    doc = await history.entity("town", E1, TemporalQuery(""), ALL_ROWS, ALL_ATTRIBUTES)
-    assert doc is not None
-    assert [one["value"] for one in doc["attrs"]["level"]] == values
+    found = await history.entity("town", E1, TemporalQuery(""), ALL_ROWS, ALL_ATTRIBUTES)
+    assert found is not None
+    assert [one["value"] for one in found.doc["attrs"]["level"]] == values

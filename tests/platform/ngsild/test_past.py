@@ -32,7 +32,7 @@ async def test_it_comes_to_be_and_grows(any_client: Client) -> None:
     more = {"id": NAME, "type": ["Gauge", "Sensor"], "level": [level(3, 3)]}
     assert (await any_client("POST", PAST, more)).status == 204
     found = (await any_client("GET", ONE)).json
-    assert (found["type"], found["scope"]) == (["Gauge", "Sensor"], "/a")
+    assert (found["type"], [one["value"] for one in found["scope"]]) == (["Gauge", "Sensor"], ["/a"])
     assert await values(any_client) == [1, 2, 3, 7]
     assert await values(any_client, "timerel=before&timeAt=2020-01-01T02:00:00Z") == [1]
     assert (await any_client("GET", f"/entities/{NAME}")).status == 404

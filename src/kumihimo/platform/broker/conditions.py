@@ -158,7 +158,7 @@ class Conditions:
         if not visible.shows(geo.property):
             return FALSE
         attribute = self.bind(geo.property)
-        exact = self._exact(geo, self.bind(jsontext.text(geo.geometry)))
+        exact = self._exact(geo, self.bind(jsontext.text(geo.geometry)), "g.geometry")
         box = boxes.box_of(geo)
         start = f"SELECT g.number FROM entity_geo g WHERE g.attribute = {attribute}"
         if box is None:
@@ -175,10 +175,10 @@ class Conditions:
         )
         return f"e.number IN ({start} AND {points} AND {exact} UNION ALL {start} AND {areas} AND {exact})"
 
-    def _exact(self, geo: GeoQuery, geometry: str) -> str:
+    def _exact(self, geo: GeoQuery, geometry: str, stored: str) -> str:
         if geo.relation != "near":
-            return self._dialect.geo_relation("g.geometry", geo.relation, geometry)
-        distance = self._dialect.geo_distance("g.geometry", geometry)
+            return self._dialect.geo_relation(stored, geo.relation, geometry)
+        distance = self._dialect.geo_distance(stored, geometry)
         parts = []
         if geo.max_distance is not None:
             parts.append(f"{distance} <= {self.bind(float(geo.max_distance))}")

@@ -21,10 +21,11 @@ from kumihimo.platform.broker import expiry, store
 from kumihimo.platform.broker.instances import check_size, dataset_of, moment
 from kumihimo.platform.broker.log import head_tx
 from kumihimo.platform.broker.merge import Effect, plan
-from kumihimo.platform.broker.models import Change, HistoryRow, Outcome, Remember
-from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.platform.broker.models import Change, HistoryKind, HistoryRow, Outcome, Remember
+from kumihimo.platform.jsonld.models import NGSI_LD, EntityDoc, Instance
 from kumihimo.storage.database import Tx
 
+_SCOPE = NGSI_LD + "scope"
 _KINDS = {"created": "entityCreated", "updated": "entityUpdated", "deleted": "entityDeleted"}
 
 
@@ -127,6 +128,7 @@ class _Batch:
         changed, deleted = effect.changed(), effect.deleted()
         self._remember_head(change.id, before, doc, seq)
         self._remember(change.id, effect, seq)
+        self._remember_scope(change.id, before, doc, seq, len(effect.written) + len(effect.removed))
         names = changed + deleted if before is not None else ()
         previous = {name: effect.previous[name] for name in names if name in effect.previous}
         self._log.append(
@@ -155,6 +157,21 @@ class _Batch:
             self.history.append(HistoryRow("entityDeleted", entity_id, self._at, seq))
         elif before is None or before["type"] != doc["type"]:
             self.history.append(HistoryRow("entity", entity_id, self._at, seq, types=tuple(doc["type"])))
+
+    def _remember_scope(
+        self, entity_id: str, before: EntityDoc | None, doc: EntityDoc | None, seq: int, ordinal: int
+    ) -> None:
+        """Clause 4.5.6: over time the scope is a Property, observed when it was changed."""
+        old = before.get("scope", []) if before is not None else []
+        new = doc.get("scope", []) if doc is not None else []
+        if old == new:
+            return
+        instance: Instance = {"type": "Property", "createdAt": self._now, "modifiedAt": self._now}
+        if new:
+            instance |= {"value": new[0] if len(new) == 1 else new, "observedAt": self._now}
+        kind: HistoryKind = "instance" if new else "tombstone"
+        seen = self._at if new else None
+        self.history.append(HistoryRow(kind, entity_id, self._at, seq, ordinal, _SCOPE, "", seen, instance))
 
     def _remember(self, entity_id: str, effect: Effect, seq: int) -> None:
         ordinal = 0

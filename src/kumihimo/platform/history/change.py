@@ -12,9 +12,9 @@ from datetime import datetime
 from kumihimo.base import jsontext, times
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.platform.broker.instances import dataset_of, moment, patched, stamped
-from kumihimo.platform.broker.models import HistoryRow
-from kumihimo.platform.history.query import INSTANCE_ID
-from kumihimo.platform.history.store import number_of, remember_tx
+from kumihimo.platform.broker.models import HistoryKind, HistoryRow
+from kumihimo.platform.history.evolve import INSTANCE_ID
+from kumihimo.platform.history.store import expiry_of, number_of, remember_tx
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.storage.database import Tx
 
@@ -22,7 +22,7 @@ from kumihimo.storage.database import Tx
 async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
     """Adds to the evolution of an entity (clause 5.6.11); True where it came to be by this.
 
-    Types are added to those there are; scope becomes the one given.
+    Types are added to those there are.
     """
     at = times.micros(now)
     row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", doc["id"])
@@ -30,24 +30,16 @@ async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
         raise BadRequestData(f"entity {doc['id']} needs a type")
     held = jsontext.parse(row[0]) if row is not None else []
     types = jsontext.text(list(dict.fromkeys([*held, *doc.get("type", ())])))
-    scope = jsontext.text(doc.get("scope", []))
     if row is None:
         await tx.execute(
-            "INSERT INTO history_entity (entity_id, types, created_at, modified_at, apart, scope)"
-            " VALUES ($1, $2, $3, $3, 1, $4)",
+            "INSERT INTO history_entity (entity_id, types, created_at, modified_at, apart) VALUES ($1, $2, $3, $3, 1)",
             doc["id"],
             types,
             at,
-            scope,
         )
     else:
         await tx.execute(
-            "UPDATE history_entity SET types = $1, modified_at = $2,"
-            " scope = CASE WHEN $3 = '[]' THEN scope ELSE $3 END WHERE entity_id = $4",
-            types,
-            at,
-            scope,
-            doc["id"],
+            "UPDATE history_entity SET types = $1, modified_at = $2 WHERE entity_id = $3", types, at, doc["id"]
         )
     await _add_tx(tx, doc["id"], doc["attrs"], now)
     return row is None
@@ -67,9 +59,9 @@ async def _add_tx(tx: Tx, entity_id: str, attrs: Mapping[str, Sequence[Instance]
             one = stamped(given, stamp, None)
             observed = one.get("observedAt")
             seen = None if observed is None else moment(observed)
-            rows.append(
-                HistoryRow("instance", entity_id, at, 0, 0, name, dataset_of(one), seen, one),
-            )
+            # Another instance of the same moment is a correction, the same one a repetition (decision 4).
+            kind: HistoryKind = "instance" if seen is None else "reading"
+            rows.append(HistoryRow(kind, entity_id, at, 0, 0, name, dataset_of(one), seen, one))
     await remember_tx(tx, rows)
 
 
@@ -106,13 +98,14 @@ async def modify_tx(
     new = patched(attribute, before, fragment, times.text(now))
     observed = new.get("observedAt")
     await tx.execute(
-        "UPDATE history SET instance = $1, number = $2, observed_at = $3, dataset = $4, modified_at = $5"
-        " WHERE seq = $6 AND ordinal = $7",
+        "UPDATE history SET instance = $1, number = $2, observed_at = $3, dataset = $4, modified_at = $5,"
+        " expires_at = $6 WHERE seq = $7 AND ordinal = $8",
         jsontext.text(new),
         number_of(new.get("value")),
         None if observed is None else moment(observed),
         dataset_of(new),
         times.micros(now),
+        expiry_of(new),
         seq,
         ordinal,
     )

@@ -32,3 +32,13 @@ CREATE TABLE history_entity (
 ALTER TABLE history_entity ADD COLUMN apart BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE history_entity ADD COLUMN scope TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX history_entity_apart ON history_entity (entity_id) WHERE apart = 1;
+-- version 3
+-- A scope over time is an attribute like the others (clause 4.5.6). expires_at is when an instance counts no more.
+INSERT INTO history (seq, ordinal, kind, entity_id, attribute, dataset, created_at, modified_at, instance)
+  SELECT 0, (SELECT coalesce(max(ordinal), -1) FROM history WHERE seq = 0) + row_number() OVER (ORDER BY entity_id), 0,
+    entity_id, 'https://uri.etsi.org/ngsi-ld/scope', '', created_at, modified_at,
+    '{"type":"Property","value":' || scope || '}'
+  FROM history_entity WHERE scope <> '[]';
+ALTER TABLE history_entity DROP COLUMN scope;
+ALTER TABLE history ADD COLUMN expires_at BIGINT;
+CREATE INDEX history_entity_deleted ON history_entity (entity_id) WHERE deleted_at IS NOT NULL;

@@ -7,12 +7,12 @@ to no log record; their ids count up under seq 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from kumihimo.base import jsontext
+from kumihimo.base import jsontext, times
 from kumihimo.platform.broker.instances import moment, same_reading
 from kumihimo.platform.broker.models import HistoryRow
-from kumihimo.platform.jsonld.models import Instance
+from kumihimo.platform.jsonld.models import NGSI_LD_NULL, VALUE_MEMBER, Instance
 from kumihimo.storage.database import Schema, Tx
 
 SCHEMA = Schema("history", __package__)
@@ -22,7 +22,8 @@ _CHUNK = 64
 _LARGEST = 1e308
 _INSERT = (
     "INSERT INTO history (seq, ordinal, kind, entity_id, attribute, dataset, observed_at, created_at, modified_at,"
-    " target_seq, target_ordinal, number, instance) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    " target_seq, target_ordinal, number, expires_at, instance)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 )
 _COLUMNS = "h.entity_id, h.attribute, h.dataset, h.observed_at, h.seq, h.ordinal, h.instance"
 COUNTS = (
@@ -60,7 +61,16 @@ async def remember_tx(tx: Tx, rows: Sequence[HistoryRow]) -> set[int]:
             standing[_slot(row)] = (seq, ordinal, row.instance)
     if found:
         await tx.execute_many(_INSERT, found)
+    await _forget_expired_tx(tx, rows)
     return doubles
+
+
+async def _forget_expired_tx(tx: Tx, rows: Sequence[HistoryRow]) -> None:
+    """Of an attribute that is gone, what was not to be kept any longer goes too (clause 4.22)."""
+    gone = [(row.entity_id, row.attribute, row.dataset, row.at) for row in rows if row.kind == "tombstone"]
+    await tx.execute_many(
+        "DELETE FROM history WHERE entity_id = $1 AND attribute = $2 AND dataset = $3 AND expires_at <= $4", gone
+    )
 
 
 def _slot(row: HistoryRow) -> Slot:
@@ -84,8 +94,28 @@ def _values(row: HistoryRow, instance: Instance, seq: int, ordinal: int, target:
         None if target is None else target[0],
         None if target is None else target[1],
         None if gone else number_of(value),
-        "" if gone else jsontext.text(instance),
+        None if gone else expiry_of(instance),
+        jsontext.text(gone_instance(instance, row.at) if gone else instance),
     )
+
+
+def expiry_of(instance: Instance) -> int | None:
+    """When the instance counts no more (clause 4.22); None for never."""
+    at = instance.get("expiresAt", NGSI_LD_NULL)
+    return None if at == NGSI_LD_NULL else moment(at)
+
+
+def gone_instance(instance: Instance, at: int) -> Instance:
+    """What is recorded of a deletion (clauses 4.5.7 and 4.5.8): the instance's type, no value, and when it was."""
+    kind = instance["type"]
+    stamp = times.text(times.from_micros(at))
+    gone: dict[str, Any] = {"type": kind, VALUE_MEMBER[kind]: NGSI_LD_NULL}
+    if kind == "LanguageProperty":
+        gone["languageMap"] = {"@none": NGSI_LD_NULL}
+    if "datasetId" in instance:
+        gone["datasetId"] = instance["datasetId"]
+    gone |= {"createdAt": instance.get("createdAt", stamp), "modifiedAt": stamp, "deletedAt": stamp}
+    return cast("Instance", gone)
 
 
 def number_of(value: Any) -> float | None:

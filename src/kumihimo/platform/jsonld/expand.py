@@ -32,6 +32,7 @@ _SIMPLIFIED_MEMBERS = {
     if name in {"languageMap", "vocab", "json", "valueList", "objectList"}
 }
 _PLACES = frozenset(NGSI_LD + name for name in ("location", "observationSpace", "operationSpace"))
+_SCOPE_MEMBERS = frozenset({"type", "value", "observedAt", "createdAt", "modifiedAt", "deletedAt", "instanceId"})
 _IGNORED = frozenset({"@context", NGSI_LD + "createdAt", NGSI_LD + "modifiedAt", NGSI_LD + "deletedAt"})
 
 
@@ -106,7 +107,9 @@ def _expand(
             continue
         if iri == "@type":
             doc["type"] = list(dict.fromkeys(context.expand_type(name) for name in types))
-        elif not _read_member(doc, iri, _latest(value) if series and iri == _SCOPE else value, nulls=nulls):
+        elif series and iri == _SCOPE:
+            attrs[_SCOPE] = _scope_series(value)
+        elif not _read_member(doc, iri, value, nulls=nulls):
             if series:
                 _read_series(attrs, key, iri, value, inside)
             else:
@@ -181,10 +184,25 @@ def _read_series(attrs: dict[str, list[Instance]], key: str, iri: str, value: An
     attrs[iri] = found
 
 
-def _latest(scope: Any) -> Any:
-    """A scope over time is a list of Properties; the last of them is the one that holds."""
-    last = scope[-1] if isinstance(scope, list) and scope else scope
-    return last["value"] if isinstance(last, dict) and "value" in last else scope
+def _scope_series(given: Any) -> list[Instance]:
+    """A scope over time is a Property with many instances, and no more than times beside the value (clause 4.5.6).
+
+    A scope without a time is one that holds from when it is written.
+    """
+    many = given if isinstance(given, list) and any(isinstance(one, dict) for one in given) else [given]
+    return [_scope_instance(one) for one in many]
+
+
+def _scope_instance(given: Any) -> Instance:
+    members = given if isinstance(given, dict) else {"value": given}
+    strange = sorted(set(members) - _SCOPE_MEMBERS)
+    if strange or members.get("type", "Property") != "Property" or "value" not in members:
+        raise BadRequestData("scope: over time it is a Property with value and observedAt (clause 4.5.6)")
+    scopes = check_scopes(members["value"])
+    instance: Instance = {"type": "Property", "value": scopes[0] if len(scopes) == 1 else scopes}
+    if "observedAt" in members:
+        instance["observedAt"] = check_moment("scope.observedAt", members["observedAt"])
+    return instance
 
 
 def _is_place(instance: Instance) -> bool:

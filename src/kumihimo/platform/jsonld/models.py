@@ -52,6 +52,7 @@ class Instance(TypedDict, total=False):
     expiresAt: str
     createdAt: str
     modifiedAt: str
+    deletedAt: str  # set by history, in what it records of a deletion
     entityIdSealed: str  # of the proof ngsildproof
     entityTypeSealed: str  # expanded; of the proof
     attrs: dict[str, list[Instance]]
@@ -69,6 +70,7 @@ class EntityDoc(TypedDict, total=False):
     scope: list[str]
     createdAt: str
     modifiedAt: str
+    deletedAt: str  # in history
     expiresAt: str
     attrs: dict[str, list[Instance]]
 

@@ -10,12 +10,13 @@ from typing import Any, cast
 
 from kumihimo.platform.jsonld.models import NGSI_LD, EntityDoc, Instance
 from kumihimo.platform.jsonld.rendering import Form, Rendering, render_head, render_instances
-from kumihimo.platform.jsonld.temporal import render_temporal
+from kumihimo.platform.jsonld.temporal import render_aggregated, render_temporal
 
 __all__ = [
     "Form",
     "Rendering",
     "of_datasets",
+    "render_aggregated",
     "render_attribute",
     "render_entity",
     "render_feature",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.languages import choose_language
-from kumihimo.platform.jsonld.models import EntityDoc, Instance
+from kumihimo.platform.jsonld.models import NGSI_LD, EntityDoc, Instance
 from kumihimo.platform.jsonld.present import simplified
 from kumihimo.platform.jsonld.rendering import Rendering, render_head, render_instance
 
+SCOPE = NGSI_LD + "scope"
+"""The name under which the scope stands among the attributes of what was (clause 4.5.6)."""
 PLURAL = {
     "Property": "values",
     "GeoProperty": "values",
@@ -24,28 +27,75 @@ PLURAL = {
 
 
 def render_temporal(
-    doc: EntityDoc, rendering: Rendering, *, values: bool, time_property: str = "observedAt"
+    doc: EntityDoc,
+    rendering: Rendering,
+    *,
+    values: bool,
+    time_property: str = "observedAt",
+    emptied: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The temporal evolution of an entity, whose attrs hold many instances each.
 
     Without values: each attribute an array of instances, also where there is one. With values: the simplified form,
-    {"type", "values": [[value, time], …]} for each datasetId; time is the member that time_property names.
+    {"type", "values": [[value, time], …]} for each datasetId; time is the member that time_property names. emptied
+    are attributes, with their kinds, of which there is nothing here because the answer is a part (clause 6.3.10).
     """
-    result: dict[str, Any] = {"id": doc["id"]} if rendering.shows("id", "@id") else {}
-    head, inside = render_head(doc, rendering)
-    result.update(head)
+    result, inside = _head(doc, rendering)
+    nothing = emptied or {}
     for name, instances in doc["attrs"].items():
-        kept = rendering.chosen(instances)
-        if not kept or not rendering.may_see(name) or not rendering.shows(name):
+        kept = instances if name == SCOPE else rendering.chosen(instances)
+        if not _is_shown(name, rendering) or (not kept and name not in nothing):
             continue
         short = inside.compact(name)
         part = inside.into(short)
         chosen = [choose_language(one, rendering.lang) for one in kept] if rendering.lang else kept
-        if values:
+        if values and not kept:
+            result[short] = {"type": nothing[name], PLURAL[nothing[name]]: []}
+        elif values:
             result[short] = _series(chosen, part, time_property)
         else:
-            result[short] = [render_instance(one, part, rendering, alone=False) for one in chosen]
+            result[short] = [_instance(one, part, rendering, time_property) for one in chosen]
     return result
+
+
+def _instance(instance: Instance, inside: Context, rendering: Rendering, time_property: str) -> Any:
+    """An instance; one that says that its attribute was deleted says when (clause 4.5.7)."""
+    result = render_instance(instance, inside, rendering, alone=False)
+    if time_property == "deletedAt" and "deletedAt" in instance:
+        result["deletedAt"] = instance["deletedAt"]
+    return result
+
+
+def render_aggregated(
+    doc: EntityDoc, figures: Mapping[str, Sequence[tuple[str, str, Mapping[str, Any]]]], rendering: Rendering
+) -> dict[str, Any]:
+    """The aggregated form (clause 4.5.19): of each attribute {"type", method: [[value, start, end], …]}.
+
+    figures are, for each datasetId of an attribute, its kind, the datasetId ("" is none) and the methods.
+    """
+    result, inside = _head(doc, rendering)
+    for name, many in figures.items():
+        if not _is_shown(name, rendering):
+            continue
+        series = [
+            {"type": kind, **({"datasetId": dataset} if dataset else {}), **methods} for kind, dataset, methods in many
+        ]
+        result[inside.compact(name)] = series[0] if len(series) == 1 else series
+    return result
+
+
+def _head(doc: EntityDoc, rendering: Rendering) -> tuple[dict[str, Any], Context]:
+    result: dict[str, Any] = {"id": doc["id"]} if rendering.shows("id", "@id") else {}
+    members, inside = render_head(doc, rendering)
+    result.update(members)
+    return result, inside
+
+
+def _is_shown(name: str, rendering: Rendering) -> bool:
+    """The scope is no attribute that could be hidden, but a member that can be picked."""
+    if name == SCOPE:
+        return rendering.shows("scope", SCOPE)
+    return rendering.may_see(name) and rendering.shows(name)
 
 
 def _series(instances: list[Instance], inside: Context, time_property: str) -> Any:

@@ -32,8 +32,6 @@ SELECTION = frozenset({"id", "type", "idPattern", "q", "scopeQ"}) | GEO
 
 LATER = frozenset(
     {
-        "aggrMethods",
-        "aggrPeriodDuration",
         "collation",
         "containedBy",
         "csf",
@@ -59,22 +57,25 @@ _FORMS: dict[str, FormName] = {
     "simplified": "simplified",
     "keyValues": "simplified",
 }
+_TEMPORAL_FORMS: dict[str, FormName] = {"temporalValues": "simplified", "aggregatedValues": "simplified"}
 _INTEGER = re.compile(r"\d{1,18}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How an answer is to look (clause 6.3.7 and 6.3.11)."""
+    """How an answer is to look (clause 6.3.7, 6.3.11 and 6.3.12); named says that the request names a form."""
 
     name: FormName
     sys_attrs: bool
     lang: str
     temporal_values: bool = False
+    aggregated: bool = False
+    named: bool = False
 
 
 def read_form(query: Mapping[str, str], *, temporal: bool = False) -> Form:
     """`format` and `options`; format goes before what options say. InvalidRequest for a value that there is not."""
-    forms: dict[str, FormName] = {**_FORMS, "temporalValues": "simplified"} if temporal else _FORMS
+    forms: dict[str, FormName] = {**_FORMS, **_TEMPORAL_FORMS} if temporal else _FORMS
     name = query.get("format", "")
     if name and name not in forms:
         raise InvalidRequest(f"format {name[:64]!r} is none of {', '.join(forms)}")
@@ -82,9 +83,14 @@ def read_form(query: Mapping[str, str], *, temporal: bool = False) -> Form:
     for option in options:
         if option not in forms and option not in ("sysAttrs", "count"):
             raise InvalidRequest(f"options has {option[:64]!r}; there are {', '.join(forms)}, sysAttrs and count")
-    name = name or next((option for option in options if option in forms), "normalized")
+    if temporal and _TEMPORAL_FORMS.keys() <= set(options):
+        raise InvalidRequest("options has temporalValues and aggregatedValues; give one of them (clause 6.3.12)")
+    named = name or next((option for option in options if option in forms), "")
+    name = named or "normalized"
     lang = query.get("lang", "")
-    return Form(forms[name], "sysAttrs" in options, lang, name in ("temporalValues", "simplified", "keyValues"))
+    aggregated = name == "aggregatedValues"
+    values = forms[name] == "simplified" and not aggregated
+    return Form(forms[name], "sysAttrs" in options, lang, values, aggregated, bool(named))
 
 
 def split_list(text: str) -> list[str]:

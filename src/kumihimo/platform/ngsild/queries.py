@@ -37,6 +37,10 @@ _LISTS = ("entities", "attrs", "pick", "omit")
 _LATER = ("join", "joinLevel", "containedBy", "orderBy", "csf", "entityMap", "expandValues", "ordering")
 
 
+_OF_TIME = frozenset({"csf", "expandValues", "ordering"})
+"""Members that the temporal query reads by itself."""
+
+
 async def query_by_body(ask: Ask) -> Answer:
     """Clause 6.23.3.1 (5.7.2): finds entities as the Query in the body says.
 
@@ -58,10 +62,11 @@ def check_query(body: dict[str, Any], *, temporal: bool = False) -> None:
     if body.get("type") != "Query":
         raise BadRequestData('the body\'s type must be "Query"')
     for name in _LATER:
-        if name in body:
+        if name in body and not (temporal and name in _OF_TIME):
             raise OperationNotSupported(f"the member {name!r} of a Query is not handled yet")
-    if "temporalQ" in body and not temporal:
-        raise BadRequestData("temporalQ is for the temporal query only")
+    for name in ("temporalQ", "aggrParams"):
+        if name in body and not temporal:
+            raise BadRequestData(f"{name} is for the temporal query only")
     for name in _TEXTS:
         if name in body and not isinstance(body[name], str):
             raise BadRequestData(f"{name} must be text")

@@ -63,6 +63,15 @@ class PostgresDialect:
             f"FROM {', '.join(tables)})"
         )
 
+    def json_text(self, document: str, key: str) -> str:
+        """The member of the JSON text column's object, as text: of a string what it says, of all else its JSON."""
+        return f"(({document})::jsonb ->> {quote(key)})"
+
+    def moment_text(self, micros: str) -> str:
+        """A moment in microseconds as ISO 8601 text in UTC."""
+        moment = f"(TIMESTAMP 'epoch' + {micros} * INTERVAL '1 microsecond')"
+        return f"""to_char({moment}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
     def matches_pattern(self, text: str, parameter: str) -> str:
         """A condition that the text matches the pattern bound at `parameter`."""
         return f"({text}) ~ ({parameter}::text)"

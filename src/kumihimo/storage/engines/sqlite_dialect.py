@@ -70,6 +70,15 @@ class SqliteDialect:
         leaf = f"ks{len(cuts) - 1}"
         return f"(SELECT {_COLUMNS.replace('@', leaf)} FROM {' JOIN '.join(tables)})"
 
+    def json_text(self, document: str, key: str) -> str:
+        """The member of the JSON text column's object, as text: of a string what it says, of all else its JSON."""
+        return f"({document} ->> {_json_path([key])})"
+
+    def moment_text(self, micros: str) -> str:
+        """A moment in microseconds as ISO 8601 text in UTC."""
+        seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {micros} / 1000000, 'unixepoch')"
+        return f"({seconds} || printf('.%06dZ', {micros} % 1000000))"
+
     def matches_pattern(self, text: str, parameter: str) -> str:
         """A condition that the text matches the pattern bound at `parameter` (RE2)."""
         return f"matches_pattern({text}, {parameter})"

@@ -1,0 +1,136 @@
+"""Entities found by what they were (clause 5.7.4.4): types and ids, then what holds in the window of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from kumihimo.base.errors import BadRequestData
+from kumihimo.base.jsontext import text
+from kumihimo.platform.broker import query as current
+from kumihimo.platform.broker.models import Query
+from kumihimo.platform.broker.scopes import ScopeNode, parse_scope_q
+from kumihimo.platform.history.apart import apart_tx
+from kumihimo.platform.history.models import TemporalQuery
+from kumihimo.platform.history.scope import reigns_tx, spans_of
+from kumihimo.platform.history.window import PastConditions, Spans, Window
+from kumihimo.storage.database import Tx
+
+_CHUNK = 200
+
+
+class Holder(NamedTuple):
+    """An entity that the query finds; within are the parts of time in which its scope matched, None for all."""
+
+    entity_id: str
+    within: Spans | None
+
+
+class Holders(NamedTuple):
+    """A page of them, the number of all where it was asked for, and the cursor of the next page."""
+
+    page: list[Holder]
+    total: int | None
+    after: str
+
+
+async def holders_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> Holders:
+    """The page of entities; where the count is not asked for, no more are looked at than it needs."""
+    ids = await _candidates_tx(tx, query, temporal)
+    behind = _behind(query.after) if query.after else ""
+    wanted = None if query.count else query.offset + query.limit + 1
+    if behind and not query.count:
+        ids = [one for one in ids if _follows(one, behind, temporal)]
+    found = await _matching_tx(tx, ids, query, temporal, wanted)
+    total = len(found) if query.count else None
+    if behind:
+        found = [one for one in found if _follows(one.entity_id, behind, temporal)]
+    page = found[query.offset : query.offset + max(query.limit, 0)]
+    more = len(found) > query.offset + len(page) and bool(page)
+    return Holders(page, total, cursor(page[-1].entity_id) if more else "")
+
+
+async def _candidates_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> list[str]:
+    """Ids of all that types, ids and the restriction leave, in their order."""
+    head = replace(query, q=None, geo=None, attrs=(), scope_q="", limit=1, offset=0, after="", count=False)
+    selected = {one for _, one in await current.selected_tx(tx, head)}
+    return sorted(selected.union(await apart_tx(tx, head)), reverse=temporal.descending)
+
+
+async def _matching_tx(
+    tx: Tx, ids: Sequence[str], query: Query, temporal: TemporalQuery, wanted: int | None
+) -> list[Holder]:
+    """Those of the entities that have what the query asks for in the window; `wanted` are enough."""
+    node = parse_scope_q(query.scope_q) if query.scope_q else None
+    found: list[Holder] = []
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        matching = await _holding_tx(tx, chunk, query, temporal)
+        held = [one for one in chunk if one in matching]
+        if node is None:
+            found += [Holder(one, None) for one in held]
+        else:
+            found += await _in_scope_tx(tx, held, node, query, temporal)
+        if wanted is not None and len(found) >= wanted:
+            break
+    return found
+
+
+async def _holding_tx(tx: Tx, ids: Sequence[str], query: Query, temporal: TemporalQuery) -> set[str]:
+    """Those that have an instance to show in the window, and satisfy q and the geo-query there."""
+    window = Window(temporal, query.visible, tx.dialect)
+    conditions = PastConditions(window, tx.dialect)
+    where = [
+        tx.dialect.any_of("n.entity_id", conditions.bind(text(list(ids)))),
+        f"EXISTS (SELECT 1 FROM history h WHERE h.entity_id = n.entity_id AND {window.shown(conditions.bind)})",
+    ]
+    if query.q is not None:
+        where.append(conditions.q(query.q, query.visible))
+    if query.geo is not None:
+        where.append(conditions.geo(query.geo, query.visible))
+    rows = await tx.fetch(
+        f"SELECT n.entity_id FROM history_entity n WHERE {' AND '.join(where)}", *conditions.parameters
+    )
+    return {row[0] for row in rows}
+
+
+async def _in_scope_tx(
+    tx: Tx, ids: Sequence[str], node: ScopeNode, query: Query, temporal: TemporalQuery
+) -> list[Holder]:
+    """Those that had an instance to show while their scope matched (annex C.5.16)."""
+    reigns = await reigns_tx(tx, ids, temporal)
+    found = []
+    for one in ids:
+        spans = spans_of(reigns.get(one, ()), node, temporal)
+        if spans and await _shows_tx(tx, one, spans, query, temporal):
+            found.append(Holder(one, spans))
+    return found
+
+
+async def _shows_tx(tx: Tx, entity_id: str, within: Spans, query: Query, temporal: TemporalQuery) -> bool:
+    bound: list[Any] = [entity_id]
+
+    def bind(value: Any) -> str:
+        bound.append(value)
+        return f"${len(bound)}"
+
+    shown = Window(temporal, query.visible, tx.dialect).shown(bind, within)
+    row = await tx.fetch_one(f"SELECT 1 FROM history h WHERE h.entity_id = $1 AND {shown} LIMIT 1", *bound)
+    return row is not None
+
+
+def _follows(one: str, behind: str, temporal: TemporalQuery) -> bool:
+    return one < behind if temporal.descending else one > behind
+
+
+def cursor(entity_id: str) -> str:
+    """The opaque text for "behind this entity"."""
+    return "i:" + quote(entity_id, safe=":")
+
+
+def _behind(after: str) -> str:
+    if not after.startswith("i:"):
+        raise BadRequestData("the page's cursor is not one that this platform gave; begin again without it")
+    return unquote(after[2:])

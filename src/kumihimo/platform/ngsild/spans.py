@@ -1,0 +1,190 @@
+"""What is asked of the past beside a query: a span of time, figures of periods, order (clauses 4.11, 4.5.19, 4.23)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from kumihimo.base.errors import BadRequestData
+from kumihimo.base.times import from_micros, micros, parse, text
+from kumihimo.platform.broker.models import QAnd, QNode, QOr, QRange, QTerm, QValue
+from kumihimo.platform.broker.parse import parse_q
+from kumihimo.platform.history.models import METHODS, Aggregation, Extent, Method, TemporalQuery, Timerel
+from kumihimo.platform.history.periods import WHOLE, parse_duration
+from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.ngsild.parameters import Form, Projection, expand_names, read_integer, split_list
+
+TIMERELS = ("before", "after", "between")
+TIME_PROPERTIES = ("observedAt", "createdAt", "modifiedAt", "deletedAt")
+MAX_LAST = 100_000
+SPAN = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods", "aggrPeriodDuration"})
+SOURCES = frozenset({"csf", "expandValues", "jsonKeys", "orderBy"})
+RANGE_UNIT = "DateTime"
+"""The unit of Content-Range (clause 6.3.10); some brokers write date-time."""
+
+
+def read_span(query: Mapping[str, str], attrs: tuple[str, ...], projection: Projection, now: int) -> TemporalQuery:
+    """timerel, timeAt, endTimeAt, timeproperty, lastN (clause 4.11); BadRequestData where they do not fit."""
+    timerel = query.get("timerel", "")
+    if timerel and timerel not in TIMERELS:
+        raise BadRequestData(f"timerel {timerel[:32]!r} is none of {', '.join(TIMERELS)}")
+    name = query.get("timeproperty", "observedAt")
+    if name not in TIME_PROPERTIES:
+        raise BadRequestData(f"timeproperty {name[:32]!r} is none of {', '.join(TIME_PROPERTIES)}")
+    if not timerel and ("timeAt" in query or "endTimeAt" in query):
+        raise BadRequestData("timeAt and endTimeAt need timerel")
+    last = read_integer(query, "lastN", -1)
+    if last == 0 or last > MAX_LAST:
+        raise BadRequestData(f"lastN is {last}; use 1 to {MAX_LAST}")
+    return TemporalQuery(
+        timerel=cast("Timerel", timerel),
+        time_at=_moment(query, "timeAt") if timerel else 0,
+        end_time_at=_moment(query, "endTimeAt") if timerel == "between" else 0,
+        timeproperty=name,
+        last_n=max(last, 0),
+        attrs=attrs,
+        datasets=projection.datasets,
+        now=now,
+        descending=_descending(query.get("orderBy", "")),
+    )
+
+
+def require_span(span: TemporalQuery) -> TemporalQuery:
+    """The span itself; BadRequestData where it is all of time (clause 5.7.4.4)."""
+    if not span.timerel:
+        raise BadRequestData("a temporal query is needed: give timerel and timeAt (clause 5.7.4.4)")
+    return span
+
+
+def _moment(query: Mapping[str, str], name: str) -> int:
+    given = query.get(name)
+    if given is None:
+        raise BadRequestData(f"timerel={query['timerel']} needs {name}")
+    try:
+        return micros(parse(given))
+    except ValueError as problem:
+        raise BadRequestData(f"{name}: {problem}") from problem
+
+
+def _descending(order: str) -> bool:
+    """Clause 5.7.4.4: entities over time are ordered by their ids, and by nothing else."""
+    if order not in {"", "id", "id;asc", "id;desc"}:
+        raise BadRequestData(f"orderBy {order[:64]!r}: over time there is id, id;asc and id;desc (clause 5.7.4.4)")
+    return order.endswith(";desc")
+
+
+# --- figures of periods ----------------------------------------------------------------------------------
+
+
+def with_aggregation(span: TemporalQuery, query: Mapping[str, str], form: Form, *, strict: bool) -> TemporalQuery:
+    """The span with the figures that aggrMethods and aggrPeriodDuration ask for (clause 4.5.19).
+
+    They count for the aggregated form, which is also meant where they are given and no form is named; beside another
+    form they are checked, and change nothing (clause 6.3.12).
+    """
+    methods, given = _methods(query.get("aggrMethods", "")), query.get("aggrPeriodDuration", "")
+    period = parse_duration(given) if given else WHOLE
+    if form.aggregated and not methods:
+        raise BadRequestData("the aggregated form needs aggrMethods (clause 6.18.3.2)")
+    if not methods or (form.named and not form.aggregated):
+        return span
+    return replace(span, aggregation=Aggregation(methods, period, strict))
+
+
+def _methods(given: str) -> tuple[Method, ...]:
+    names = split_list(given)
+    for name in names:
+        if name not in METHODS:
+            raise BadRequestData(f"aggrMethods has {name[:32]!r}; there are {', '.join(METHODS)}")
+    return tuple(dict.fromkeys(cast("list[Method]", names)))
+
+
+# --- a Query's members -----------------------------------------------------------------------------------
+
+
+def body_span(body: Mapping[str, Any]) -> dict[str, str]:
+    """temporalQ, aggrParams and ordering of a Query (clauses 5.2.21, 5.2.44, 5.2.43) as parameters of those names."""
+    found = _texts(body, "temporalQ", SPAN)
+    figures = _texts(body, "aggrParams", frozenset({"aggrMethods", "aggrPeriodDuration"}))
+    both = sorted(found.keys() & figures.keys())
+    if both:
+        raise BadRequestData(f"{both[0]} is in temporalQ and in aggrParams; give it once")
+    return {**found, **figures, **_texts(body, "ordering", frozenset({"orderBy"}))}
+
+
+def _texts(body: Mapping[str, Any], member: str, names: frozenset[str]) -> dict[str, str]:
+    given = body.get(member, {})
+    if not isinstance(given, dict):
+        raise BadRequestData(f"{member} must be an object")
+    return {name: _text(member, name, value, names) for name, value in given.items() if name != "type"}
+
+
+def _text(member: str, name: str, value: Any, names: frozenset[str]) -> str:
+    if name not in names:
+        raise BadRequestData(f"{member} has no member {name[:64]!r}")
+    if name == "lastN":
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadRequestData("lastN is a whole number from 1")
+        return str(value)
+    if isinstance(value, list) and name in {"aggrMethods", "orderBy"} and all(isinstance(one, str) for one in value):
+        return ",".join(value)
+    if not isinstance(value, str):
+        raise BadRequestData(f"{member}.{name} must be text")
+    return value
+
+
+def body_sources(body: Mapping[str, Any]) -> dict[str, str]:
+    """csf, expandValues and jsonKeys of a Query, as parameters."""
+    found = {}
+    for name in ("csf", "expandValues", "jsonKeys"):
+        value = body.get(name, "")
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            value = ",".join(value)
+        if not isinstance(value, str):
+            raise BadRequestData(f"{name} must be text")
+        found[name] = value
+    return found
+
+
+# --- values in q -----------------------------------------------------------------------------------------
+
+
+def checked_q(q: QNode | None, query: Mapping[str, str], context: Context) -> QNode | None:
+    """The filter with its values expanded where expandValues says so (clause 4.9).
+
+    BadRequestData for a context source filter that cannot be read; there are no registrations that it could choose.
+    """
+    if query.get("csf"):
+        parse_q(query["csf"], context.expand)
+    names = set(expand_names(split_list(query.get("expandValues", "")), context))
+    names -= set(expand_names(split_list(query.get("jsonKeys", "")), context))
+    return _expanded(q, names, context) if q is not None and names else q
+
+
+def _expanded(node: QNode, names: set[str], context: Context) -> QNode:
+    if isinstance(node, QAnd):
+        return QAnd(tuple(_expanded(part, names, context) for part in node.parts))
+    if isinstance(node, QOr):
+        return QOr(tuple(_expanded(part, names, context) for part in node.parts))
+    if not names.intersection(node.path.attributes[:1]) or node.path.member or node.operator in {"~=", "!~="}:
+        return node
+    return QTerm(node.path, node.operator, tuple(_expanded_value(one, context) for one in node.values))
+
+
+def _expanded_value(value: QValue | QRange, context: Context) -> QValue | QRange:
+    return context.expand_type(value) if isinstance(value, str) and value else value
+
+
+# --- a part of the answer --------------------------------------------------------------------------------
+
+
+def content_range(span: TemporalQuery, extent: Extent) -> str:
+    """Content-Range of an answer that is not the whole (clause 6.3.10): backwards with lastN, else forwards."""
+    if span.last_n:
+        start = {"before": span.time_at, "between": span.end_time_at}.get(span.timerel, extent.last)
+        end, size = extent.first, str(span.last_n)
+    else:
+        start = span.time_at if span.timerel in {"after", "between"} else extent.first
+        end, size = extent.last, "*"
+    return f"{RANGE_UNIT} {text(from_micros(start))}-{text(from_micros(end))}/{size}"
