@@ -20,7 +20,7 @@ MOMENTS = [
     "2023-01-01T00:00:00Z",
 ]
 PATTERNS = ["a", "^[a-z]$", "福.市", "川$", "^$", "(a|b)", "[^a]", "z\\.\\*", "li.*break", "urn:.*:[0-9]+$", "\\d"]
-OPERATORS = ["exists", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
+OPERATORS = ["exists", "absent", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
 
 
 def scalar(random: Random) -> Any:
@@ -94,7 +94,7 @@ def query(random: Random, depth: int = 0) -> Any:
 
 
 def values(random: Random, operator: str, member: str) -> list[Any]:
-    if operator == "exists":
+    if operator in ("exists", "absent"):
         return []
     if operator in ("~=", "!~="):
         return [random.choice(PATTERNS)]

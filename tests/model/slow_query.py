@@ -29,6 +29,8 @@ def answers(doc: Any, q: Any) -> bool:
     if q[0] == "or":
         return any(answers(doc, part) for part in q[1])
     _, attributes, member, keys, operator, values = q
+    if operator == "absent":
+        return not answers(doc, ("term", attributes, member, keys, "exists", []))
     instances = instances_at(doc, attributes)
     if operator == "exists" and not member and not keys:
         return len(instances) > 0

@@ -30,6 +30,9 @@ def term(attribute: str, operator: Any, *values: Any) -> QTerm:
     ("text", "expected"),
     [
         ("a", term("a", "exists")),
+        ("!a", term("a", "absent")),
+        ("! a.b[c]", QTerm(QPath(("x:a", "x:b"), "", ("c",)), "absent")),
+        ("!a;b", QAnd((term("a", "absent"), term("b", "exists")))),
         ("a==1", term("a", "==", 1)),
         ("a != 1.5", term("a", "!=", 1.5)),
         ("a>=-2e3", term("a", ">=", -2000.0)),

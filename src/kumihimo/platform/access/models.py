@@ -25,7 +25,7 @@ class QPath:
 
 
 QValue = str | int | float | bool
-QOperator = Literal["exists", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
+QOperator = Literal["exists", "absent", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class QRange:
 
 @dataclass(frozen=True, slots=True)
 class QTerm:
-    """One comparison; values of == and != may be several (a list) or ranges. Empty for "exists"."""
+    """One comparison; values of == and != may be several (a list) or ranges. Empty for "exists" and "absent"."""
 
     path: QPath
     operator: QOperator

@@ -30,6 +30,7 @@ from kumihimo.platform.broker.scopes import ScopeNode
 from kumihimo.storage.database import Dialect
 
 FALSE = "1 = 0"
+TRUE = "1 = 1"
 _EVERYWHERE = frozenset({"attrs", "*", "value"})
 _CHAIN = 32
 _PLAIN = re.compile(r"[^\"\\\x00-\x1f]+\Z")
@@ -95,12 +96,14 @@ class Conditions:
         if isinstance(node, QOr):
             return _joined(" OR ", [self.q(part, visible) for part in node.parts])
         if node.path.attributes and not visible.shows(node.path.attributes[0]):
-            return FALSE
+            return TRUE if node.operator == "absent" else FALSE
         return self._term(node)
 
     def _term(self, term: QTerm) -> str:
         if term.operator == "exists":
             return self._any(term.path, "", exists=True)
+        if term.operator == "absent":
+            return f"(NOT {self._any(term.path, '', exists=True)})"
         targets = term.operator in EQUALITIES
         if term.operator in {"!=", "!~="}:
             matching = self._any(term.path, self._leaf(term), numbers=_numeric(term), targets=targets)

@@ -76,6 +76,8 @@ def matches_q(doc: EntityDoc, q: QNode) -> bool:
 def _term(doc: EntityDoc, term: QTerm) -> bool:
     if term.operator == "exists":
         return any(True for _ in values_at(doc, term.path, exists=True))
+    if term.operator == "absent":
+        return not any(True for _ in values_at(doc, term.path, exists=True))
     values = list(values_at(doc, term.path, targets=term.operator in EQUALITIES))
     if term.operator in {"~=", "!~="}:
         pattern = compiled(str(term.values[0]))

@@ -109,6 +109,9 @@ class _Reader:
         self._terms += 1
         if self._terms > MAX_TERMS:
             raise TooComplexQuery(f"q has more than {MAX_TERMS} terms")
+        if self._next_is("!"):
+            self._tokens.take()
+            return QTerm(self._path(), "absent")
         path = self._path()
         if self._tokens.peek().kind != "operator":
             return QTerm(path, "exists")

@@ -59,7 +59,7 @@ class Tokens:
         if operator is not None:
             return self._token("operator", operator[0])
         char = self.text[at]
-        if char in ";|()[],":
+        if char in ";|()[],!":
             return self._token("mark", char)
         if char == '"':
             return self._string()

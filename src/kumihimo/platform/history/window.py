@@ -105,9 +105,9 @@ class PastConditions(Conditions):
 
     def _head(self, member: str, where: str) -> str:
         column = _HEAD.get(member)
-        if column is None:
+        if column is None and not where:
             return FALSE
-        moment = self._dialect.moment_text(f"n.{column}")
+        moment = self._dialect.moment_text(f"n.{column}") if column else "CAST(NULL AS TEXT)"
         columns = f"'string' AS kind, CAST(NULL AS DOUBLE PRECISION) AS num, {moment} AS txt"
         return f"EXISTS (SELECT 1 FROM (SELECT {columns}) v{where})"
 
