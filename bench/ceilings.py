@@ -128,6 +128,21 @@ def batch_rate(document: bytes, seconds: float) -> float:
         return rate
 
 
+def aggregation_seconds(points: int, width: int) -> float:
+    """Seconds of the barest aggregation: four figures of each period of one series, from a table of nothing else."""
+    db = apsw.Connection(":memory:")
+    db.execute("CREATE TABLE point (at INTEGER PRIMARY KEY, value REAL)")
+    db.executemany("INSERT INTO point VALUES (?, ?)", [(at * 60, at % 50 + 0.5) for at in range(points)])
+    figures = "SELECT at / ?, avg(value), min(value), max(value), count(*) FROM point GROUP BY 1"
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        db.execute(figures, (width,)).fetchall()
+        times.append(time.perf_counter() - start)
+    db.close()
+    return sorted(times)[len(times) // 2]
+
+
 def bare_start() -> tuple[float, float]:
     """Seconds and resident MiB of an interpreter that only imports the libraries the platform stands on."""
     code = f"{BARE_IMPORTS}\nprint([l for l in open('/proc/self/status') if l.startswith('VmRSS')][0].split()[1])"

@@ -20,6 +20,7 @@ import threading
 import time
 import urllib.request
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,6 +30,7 @@ import load
 
 HERE = Path(__file__).parent
 ENTITIES = 1000
+POINTS = 10_000
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
 
 
@@ -262,6 +264,7 @@ def measure(options: argparse.Namespace) -> list[Number]:
             compare("query of 20 by type", platform, pages, twenty, "200 OK", durable=False, options=options)
         )
         numbers.append(batch(platform, options))
+        numbers.append(aggregation(platform, options))
         numbers.append(notification_latency(platform, options))
         numbers.append(
             Number(
@@ -304,6 +307,34 @@ def batch(platform: Platform, options: argparse.Namespace) -> Number:
         statistics.median(ratios),
         "4 connections",
     )
+
+
+def aggregation(platform: Platform, options: argparse.Namespace) -> Number:
+    """Milliseconds of four figures for each five minutes of a week of readings, one a minute, over one connection."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    series = [
+        {
+            "type": "Property",
+            "value": n % 50 + 0.5,
+            "observedAt": (start + timedelta(minutes=n)).isoformat().replace("+00:00", "Z"),
+        }
+        for n in range(POINTS)
+    ]
+    root = "/ngsi-ld/v1/temporal/entities"
+    post(platform.port, root, {"id": "urn:ngsi-ld:Gauge:bench", "type": "Gauge", "level": series})
+    ask = "format=aggregatedValues&aggrMethods=avg,min,max,totalCount&aggrPeriodDuration=PT5M"
+    path = f"{root}/urn:ngsi-ld:Gauge:bench?timerel=after&timeAt=2026-01-01T00:00:00Z&{ask}"
+    ours, bare = [], []
+    for _ in range(options.rounds * 5):
+        began = time.perf_counter()
+        answer = json.loads(get(platform.port, path))
+        ours.append(time.perf_counter() - began)
+        bare.append(ceilings.aggregation_seconds(POINTS, 300))
+    if len(answer["level"]["avg"]) != POINTS // 5:
+        raise SystemExit("aggregation: the answer has not all periods")
+    mine, other = statistics.median(ours) * 1000, statistics.median(bare) * 1000
+    note = f"{POINTS} points, PT5M, four methods, one request at a time; wanted under 200 ms"
+    return Number("aggregation of a series", mine, other, "ms", other / mine, note)
 
 
 def table(numbers: list[Number], fsync: float) -> str:

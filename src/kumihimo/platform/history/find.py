@@ -18,7 +18,8 @@ from kumihimo.platform.history.scope import reigns_tx, spans_of
 from kumihimo.platform.history.window import PastConditions, Spans, Window
 from kumihimo.storage.database import Tx
 
-_CHUNK = 200
+_CHUNK, _LARGEST_CHUNK = 200, 4000
+"""How many entities one statement asks of: few at first, as a page may need no more."""
 
 
 class Holder(NamedTuple):
@@ -65,8 +66,10 @@ async def _matching_tx(
     """Those of the entities that have what the query asks for in the window; `wanted` are enough."""
     node = parse_scope_q(query.scope_q) if query.scope_q else None
     found: list[Holder] = []
-    for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
+    start, size = 0, _CHUNK
+    while start < len(ids):
+        chunk = ids[start : start + size]
+        start, size = start + size, min(2 * size, _LARGEST_CHUNK)
         matching = await _holding_tx(tx, chunk, query, temporal)
         held = [one for one in chunk if one in matching]
         if node is None:
