@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.fakes import FakeClock
 from tests.platform.ngsild.calls import Client, gauge
 
 PAST = "/temporal/entities"
@@ -81,6 +82,50 @@ async def test_instances_are_added_changed_and_taken_away(any_client: Client) ->
     assert await values(any_client) == []
     assert (await any_client("DELETE", ONE)).status == 204
     assert (await any_client("GET", ONE)).status == 404
+
+
+async def test_a_replaced_instance_keeps_nothing_but_its_id_and_birth(
+    any_client: Client, fake_clock: FakeClock
+) -> None:
+    await any_client("POST", PAST, evolution(level=[level(1, 1, unitCode="MTR")], scope=[{"value": "/a"}]))
+    before = (await any_client("GET", ONE, query="options=sysAttrs")).json
+    target = before["level"][0]["instanceId"]
+    fake_clock.advance(60)
+    for body in (level(2, 2), {"level": [level(2, 2)]}, {"type": "Gauge", "level": [level(2, 2)]}):
+        assert (await any_client("PATCH", f"{ONE}/attrs/level/{target}", body)).status == 204
+        after = (await any_client("GET", ONE, query="options=sysAttrs")).json["level"]
+        assert [(one["value"], one["instanceId"], "unitCode" in one) for one in after] == [(2, target, False)]
+        assert after[0]["createdAt"] == before["level"][0]["createdAt"] < after[0]["modifiedAt"]
+    refused = await any_client("PATCH", f"{ONE}/attrs/level/{target}", {"level": [level(2, 2), level(3, 3)]})
+    assert refused.kind == "BadRequestData"
+    scope = before["scope"][0]["instanceId"]
+    assert (await any_client("PATCH", f"{ONE}/attrs/scope/{scope}", {"value": "/b"})).status == 204
+    assert [one["value"] for one in (await any_client("GET", ONE)).json["scope"]] == ["/b"]
+    assert (await any_client("DELETE", f"{ONE}/attrs/scope/{scope}")).status == 204
+    assert "scope" not in (await any_client("GET", ONE)).json
+
+
+async def test_pairs_of_value_and_time_are_taken(any_client: Client) -> None:
+    times = [f"2020-01-01T0{hour}:00:00Z" for hour in (1, 2)]
+    series: dict[str, Any] = {
+        "level": {"type": "Property", "values": [[1, times[0]], [2, times[1]]], "datasetId": "urn:d:1"},
+        "owner": {"type": "Relationship", "objects": [["urn:p:1", times[0]]]},
+        "name": {"type": "LanguageProperty", "languageMaps": [[{"languageMap": {"ja": "川"}}, times[0]]]},
+        "scope": {"type": "Property", "values": [[["/a", "/b"], times[0]], ["/c", times[1]]]},
+    }
+    assert (await any_client("POST", PAST, evolution(**series))).status == 201
+    given = (await any_client("GET", ONE, query="format=temporalValues")).json
+    assert {name: given[name] for name in series} == series
+    wrong: list[Any] = [
+        {"type": "Property", "values": [[1]]},
+        {"type": "Property", "values": {"a": 1}},
+        {"type": "Property", "objects": [["urn:p:1", times[0]]]},
+        {"type": "Property", "values": [[1, "yesterday"]]},
+        {"type": "Colour", "values": []},
+        {"type": "Property", "values": [[1, times[0]]], "unitCode": "MTR"},
+    ]
+    for one in wrong:
+        assert (await any_client("POST", PAST, evolution(level=one))).kind == "BadRequestData", one
 
 
 async def test_what_is_not_there_is_not_found(any_client: Client) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from kumihimo.base import jsontext, times
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
-from kumihimo.platform.broker.instances import dataset_of, moment, patched, stamped
+from kumihimo.platform.broker.instances import dataset_of, moment, stamped
 from kumihimo.platform.broker.models import HistoryKind, HistoryRow
 from kumihimo.platform.history.evolve import INSTANCE_ID
 from kumihimo.platform.history.store import expiry_of, number_of, remember_tx
@@ -91,11 +91,14 @@ async def erase_attribute_tx(tx: Tx, entity_id: str, attribute: str, dataset: st
 
 
 async def modify_tx(
-    tx: Tx, entity_id: str, attribute: str, instance_id: str, fragment: Instance, now: datetime
+    tx: Tx, entity_id: str, attribute: str, instance_id: str, instance: Instance, now: datetime
 ) -> None:
-    """Changes members of one instance, which keeps its id (clause 5.6.14); ResourceNotFound where it is none."""
+    """Puts another in the place of one instance; its id and createdAt stay (clause 5.6.14).
+
+    ResourceNotFound where there is none.
+    """
     seq, ordinal, before = await _instance_tx(tx, entity_id, attribute, instance_id)
-    new = patched(attribute, before, fragment, times.text(now))
+    new = stamped(instance, times.text(now), before)
     observed = new.get("observedAt")
     await tx.execute(
         "UPDATE history SET instance = $1, number = $2, observed_at = $3, dataset = $4, modified_at = $5,"

@@ -21,6 +21,7 @@ from kumihimo.platform.jsonld.instance import (
 )
 from kumihimo.platform.jsonld.models import NGSI_LD, NGSI_LD_NULL, EntityDoc, Instance
 from kumihimo.platform.jsonld.names import check_name, check_scopes
+from kumihimo.platform.jsonld.pairs import instances_of
 
 _SCOPE = NGSI_LD + "scope"
 _EXPIRES = NGSI_LD + "expiresAt"
@@ -58,7 +59,7 @@ def expand_fragment(body: Mapping[str, Any], context: Context, *, simplified: bo
 
 
 def expand_temporal(body: Mapping[str, Any], context: Context) -> EntityDoc:
-    """The temporal evolution of an entity as clause 5.2.20 has it: of each attribute, many instances.
+    """The temporal evolution of an entity as clause 5.2.20 has it: of each attribute, many instances, or pairs.
 
     The NGSI-LD null may be the value of an instance, for what was deleted. id and type may be absent.
     """
@@ -175,7 +176,7 @@ def _read_series(attrs: dict[str, list[Instance]], key: str, iri: str, value: An
     """The instances of an attribute over time; each is read for itself, as two may have the same datasetId."""
     many = value if isinstance(value, list) and value and all(isinstance(one, dict) for one in value) else [value]
     found: list[Instance] = []
-    for one in many:
+    for one in [each for given in many for each in instances_of(key, given)]:
         alone: dict[str, list[Instance]] = {}
         _read_attribute(alone, key, iri, one, inside, simplified=False, nulls=True)
         found += alone[iri]
@@ -190,7 +191,7 @@ def _scope_series(given: Any) -> list[Instance]:
     A scope without a time is one that holds from when it is written.
     """
     many = given if isinstance(given, list) and any(isinstance(one, dict) for one in given) else [given]
-    return [_scope_instance(one) for one in many]
+    return [_scope_instance(one) for each in many for one in instances_of("scope", each)]
 
 
 def _scope_instance(given: Any) -> Instance:

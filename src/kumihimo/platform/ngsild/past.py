@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.history import change
-from kumihimo.platform.jsonld.expand import expand_partial, expand_temporal
+from kumihimo.platform.jsonld.expand import expand_temporal
 from kumihimo.platform.ngsild.answers import Answer, created, done
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import read_object, request_context
@@ -62,7 +62,7 @@ async def delete_temporal_attribute(ask: Ask) -> Answer:
     204; 404 where there is no such entity or it never had them.
     """
     ask.decide("write")
-    entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
+    entity_id, name = ask.uri(0, "the entity id"), _name(ask)
     context = await request_context(ask)
     every, dataset = read_which(ask.query)
     iri = context.expand(name)
@@ -73,21 +73,22 @@ async def delete_temporal_attribute(ask: Ask) -> Answer:
 
 
 async def modify_instance(ask: Ask) -> Answer:
-    """Clause 6.22.3.1 (5.6.14): changes members of one instance in the temporal evolution of an entity.
+    """Clause 6.22.3.1 (5.6.14): replaces one instance in the temporal evolution of an entity; it keeps its id.
 
-    204; 404 where there is no such instance.
+    The body is the instance, or a fragment of the entity with it alone. 204; 404 where there is no such instance.
     """
     ask.decide("write")
     entity_id, name, instance_id = _instance(ask)
     body, context = await read_object(ask)
     if not body:
         raise BadRequestData("the fragment holds nothing to write")
+    given = body if body.keys() - {"id", "type"} == {name} else {name: [body]}
+    attrs = expand_temporal(given, context)["attrs"]
     iri = context.expand(name)
-    fragment = expand_partial(body, context.into(name))
-    now = ask.face.clock.now()
-    await ask.face.database.write(
-        ask.tenant, lambda tx: change.modify_tx(tx, entity_id, iri, instance_id, fragment, now)
-    )
+    if len(attrs[iri]) != 1:
+        raise BadRequestData(f"{len(attrs[iri])} instances are given; one is to be replaced")
+    new, now = attrs[iri][0], ask.face.clock.now()
+    await ask.face.database.write(ask.tenant, lambda tx: change.modify_tx(tx, entity_id, iri, instance_id, new, now))
     return done()
 
 
@@ -105,7 +106,12 @@ async def delete_instance(ask: Ask) -> Answer:
 
 
 def _instance(ask: Ask) -> tuple[str, str, str]:
-    return ask.uri(0, "the entity id"), check_name(ask.names[1]), ask.uri(2, "the instance id")
+    return ask.uri(0, "the entity id"), _name(ask), ask.uri(2, "the instance id")
+
+
+def _name(ask: Ask) -> str:
+    """The attribute's name; over time the scope is one (clause 4.5.6)."""
+    return ask.names[1] if ask.names[1] == "scope" else check_name(ask.names[1])
 
 
 TEMPORAL_ENTITIES = {"POST": Operation(upsert_temporal, creates=True)}

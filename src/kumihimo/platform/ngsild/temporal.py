@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from kumihimo.base.errors import ResourceNotFound
@@ -141,6 +142,7 @@ def _periods(values: list[tuple[Any, int, int]]) -> list[list[Any]]:
     return [[value, _moment(start), _moment(end)] for value, start, end in values]
 
 
+@lru_cache(maxsize=4096)
 def _moment(moment: int) -> str:
     """A period's moment; whole seconds, as most are, without a fraction."""
     return text(from_micros(moment)).replace(".000Z", "Z")
