@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -27,7 +28,7 @@ from kumihimo.platform.broker.models import (
     Visible,
 )
 from kumihimo.platform.broker.store import SCHEMA
-from kumihimo.platform.history.models import PAGE_INSTANCES, TemporalQuery
+from kumihimo.platform.history.models import PAGE_INSTANCES, FoundPast, TemporalQuery
 from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 
@@ -154,6 +155,45 @@ async def test_restriction_and_mask_hold_for_what_was(house: House) -> None:
     await house.one(Op.DELETE)
     assert await history.entity("town", E1, ALWAYS, by_q, ALL_ATTRIBUTES) is None
     assert await history.entity("town", E1, ALWAYS, by_type, ALL_ATTRIBUTES) is not None
+
+
+def found_ids(found: FoundPast) -> list[str]:
+    return [one.doc["id"] for one in found.entities]
+
+
+async def test_what_may_not_be_seen_selects_nothing(house: House) -> None:
+    await house.one(Op.CREATE, entity(a=1, b=2))
+    await house.one(Op.CREATE, entity(E2, a=5), E2)
+    history, span = History(house.database), TemporalQuery("after", 0, timeproperty="modifiedAt")
+    hidden = Visible(frozenset({"b"}))
+
+    async def ids(query: Query) -> list[str]:
+        return found_ids(await history.find("town", query, span))
+
+    one = Query(ALL_ROWS, hidden, types="T", q=QTerm(QPath(("a",)), "==", (1,)))
+    assert await ids(one) == []
+    assert await ids(replace(one, visible=ALL_ATTRIBUTES)) == [E1]
+    assert await ids(replace(one, q=QTerm(QPath(("a",)), "absent"))) == [E1]
+    assert await ids(replace(one, q=None)) == [E1]
+    by_q = Restriction(False, q=QTerm(QPath(("a",)), "==", (5,)))
+    assert await ids(Query(by_q, ALL_ATTRIBUTES, types="T")) == [E2]
+    assert await ids(Query(NO_ROWS, ALL_ATTRIBUTES, types="T")) == []
+    await house.one(Op.DELETE, entity_id=E2)
+    assert await ids(Query(by_q, ALL_ATTRIBUTES, types="T")) == []
+    by_type = Restriction(False, types="T")
+    assert await ids(Query(by_type, ALL_ATTRIBUTES, types="T")) == [E1, E2]
+    assert await ids(Query(Restriction(False, types="U"), ALL_ATTRIBUTES, types="T")) == []
+
+
+async def test_what_was_not_to_be_kept_is_taken_out_of_the_store(house: House) -> None:
+    doc = entity(a=1, b=1)
+    doc["attrs"]["a"][0]["expiresAt"] = times.text(house.clock.now() + timedelta(seconds=50))
+    await house.one(Op.CREATE, doc)
+    await house.one(Op.UPDATE, fragment(b=2))
+    assert len(await house.rows("SELECT 1 FROM history WHERE kind = 0")) == 3
+    house.clock.advance(60)
+    await house.broker.settle("town")
+    assert await house.rows("SELECT attribute FROM history WHERE kind = 0 ORDER BY seq") == [("b",), ("b",)]
 
 
 async def test_find_pages_over_entities_that_have_instances_in_time(house: House) -> None:

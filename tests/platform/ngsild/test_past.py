@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from tests.fakes import FakeClock
 from tests.platform.ngsild.calls import Client, gauge
+
+from kumihimo.base import times
 
 PAST = "/temporal/entities"
 NAME = "urn:ngsi-ld:Gauge:9"
@@ -105,13 +108,26 @@ async def test_a_replaced_instance_keeps_nothing_but_its_id_and_birth(
     assert "scope" not in (await any_client("GET", ONE)).json
 
 
+async def test_an_instance_that_has_expired_is_gone(any_client: Client, fake_clock: FakeClock) -> None:
+    until = times.text(fake_clock.now() + timedelta(seconds=60))
+    await any_client("POST", PAST, evolution(level=[level(1, 1, expiresAt=until), level(2, 2)]))
+    assert await values(any_client) == [1, 2]
+    assert await values(any_client, "timerel=before&timeAt=2020-01-01T01:30:00Z") == [1]
+    fake_clock.advance(60)
+    assert await values(any_client) == [2]
+    span = "type=Gauge&timerel=after&timeAt=2020-01-01T00:00:00Z"
+    assert (await any_client("GET", PAST, query=f"{span}&q=level==1")).json == []
+    figures = (await any_client("GET", PAST, query=f"{span}&aggrMethods=totalCount")).json[0]["level"]
+    assert [value for value, *_ in figures["totalCount"]] == [1]
+
+
 async def test_pairs_of_value_and_time_are_taken(any_client: Client) -> None:
-    times = [f"2020-01-01T0{hour}:00:00Z" for hour in (1, 2)]
+    moments = [f"2020-01-01T0{hour}:00:00Z" for hour in (1, 2)]
     series: dict[str, Any] = {
-        "level": {"type": "Property", "values": [[1, times[0]], [2, times[1]]], "datasetId": "urn:d:1"},
-        "owner": {"type": "Relationship", "objects": [["urn:p:1", times[0]]]},
-        "name": {"type": "LanguageProperty", "languageMaps": [[{"languageMap": {"ja": "川"}}, times[0]]]},
-        "scope": {"type": "Property", "values": [[["/a", "/b"], times[0]], ["/c", times[1]]]},
+        "level": {"type": "Property", "values": [[1, moments[0]], [2, moments[1]]], "datasetId": "urn:d:1"},
+        "owner": {"type": "Relationship", "objects": [["urn:p:1", moments[0]]]},
+        "name": {"type": "LanguageProperty", "languageMaps": [[{"languageMap": {"ja": "川"}}, moments[0]]]},
+        "scope": {"type": "Property", "values": [[["/a", "/b"], moments[0]], ["/c", moments[1]]]},
     }
     assert (await any_client("POST", PAST, evolution(**series))).status == 201
     given = (await any_client("GET", ONE, query="format=temporalValues")).json
@@ -119,10 +135,10 @@ async def test_pairs_of_value_and_time_are_taken(any_client: Client) -> None:
     wrong: list[Any] = [
         {"type": "Property", "values": [[1]]},
         {"type": "Property", "values": {"a": 1}},
-        {"type": "Property", "objects": [["urn:p:1", times[0]]]},
+        {"type": "Property", "objects": [["urn:p:1", moments[0]]]},
         {"type": "Property", "values": [[1, "yesterday"]]},
         {"type": "Colour", "values": []},
-        {"type": "Property", "values": [[1, times[0]]], "unitCode": "MTR"},
+        {"type": "Property", "values": [[1, moments[0]]], "unitCode": "MTR"},
     ]
     for one in wrong:
         assert (await any_client("POST", PAST, evolution(level=one))).kind == "BadRequestData", one
