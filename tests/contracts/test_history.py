@@ -180,6 +180,8 @@ async def test_what_may_not_be_seen_selects_nothing(house: House) -> None:
     assert await ids(Query(NO_ROWS, ALL_ATTRIBUTES, types="T")) == []
     await house.one(Op.DELETE, entity_id=E2)
     assert await ids(Query(by_q, ALL_ATTRIBUTES, types="T")) == []
+    without = Restriction(False, q=QTerm(QPath(("c",)), "absent"))
+    assert await ids(Query(without, ALL_ATTRIBUTES, types="T")) == [E1]
     by_type = Restriction(False, types="T")
     assert await ids(Query(by_type, ALL_ATTRIBUTES, types="T")) == [E1, E2]
     assert await ids(Query(Restriction(False, types="U"), ALL_ATTRIBUTES, types="T")) == []
