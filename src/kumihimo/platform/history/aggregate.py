@@ -105,14 +105,14 @@ async def _numbers_tx(
         origin, width = source.bind(periods.span(0)[0]), source.bind(periods.width)
         number = f"({source.moment} - CAST({origin} AS BIGINT)) / CAST({width} AS BIGINT)"
     mean = (
-        ", avg(h.number) OVER (PARTITION BY h.attribute, h.dataset, p) AS m" if "stddev" in aggregation.methods else ""
+        ", avg(g.number) OVER (PARTITION BY g.attribute, g.dataset, p) AS m" if "stddev" in aggregation.methods else ""
     )
     inner = f"SELECT h.attribute, h.dataset, h.number, {number} AS p FROM history h WHERE {source.where}"
     columns = ", ".join(_SQL[method] for method in aggregation.methods)
     rows = await tx.fetch(
-        f"SELECT h.attribute, h.dataset, p, {columns}"
-        f" FROM (SELECT h.*{mean} FROM ({inner} AND h.number IS NOT NULL) h) h"
-        f" GROUP BY h.attribute, h.dataset, p ORDER BY h.attribute, h.dataset, p LIMIT {MAX_INSTANCES + 1}",
+        f"SELECT g.attribute, g.dataset, p, {columns}"
+        f" FROM (SELECT g.*{mean} FROM ({inner} AND h.number IS NOT NULL) g) g"
+        f" GROUP BY g.attribute, g.dataset, p ORDER BY g.attribute, g.dataset, p LIMIT {MAX_INSTANCES + 1}",
         *source.bound,
     )
     if len(rows) > MAX_INSTANCES:
@@ -130,13 +130,13 @@ async def _numbers_tx(
 
 _SQL: dict[Method, str] = {
     "totalCount": "count(*)",
-    "distinctCount": "count(DISTINCT h.number)",
-    "sum": "sum(h.number)",
-    "avg": "avg(h.number)",
-    "min": "min(h.number)",
-    "max": "max(h.number)",
-    "stddev": "sum((h.number - m) * (h.number - m)) / count(*)",
-    "sumsq": "sum(h.number * h.number)",
+    "distinctCount": "count(DISTINCT g.number)",
+    "sum": "sum(g.number)",
+    "avg": "avg(g.number)",
+    "min": "min(g.number)",
+    "max": "max(g.number)",
+    "stddev": "sum((g.number - m) * (g.number - m)) / count(*)",
+    "sumsq": "sum(g.number * g.number)",
 }
 
 
