@@ -17,7 +17,7 @@ from kumihimo.platform.ngsild.api import routes
 
 PAST = "/temporal/entities"
 PAGE = 10
-_RANGE = re.compile(r"DateTime (\S+Z)-(\S+Z)/(\S+)\Z")
+_RANGE = re.compile(r"date-time (\S+Z)-(\S+Z)/(\S+)\Z")
 
 
 @pytest.fixture
