@@ -24,6 +24,11 @@ from tests.processes import Served, free_port
 SUITE_CONTEXTS = "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/"
 OLD_CONTEXTS = "https://easy-global-market.github.io/ngsild-api-data-models/ngsildTestSuite/ngsildTestSuiteV1.8"
 """Where the suite's contexts were before; some of its payloads still say so."""
+ABSENT = (
+    "https://fiware.github.io/data-models/context.jsonld",
+    "https://fiware.github.io/NGSI-LD_TestSuite/ldContext/testContext.jsonld",
+)
+"""Contexts that the suite names and does not hold. Only whether they are kept is asked, so an empty one stands in."""
 AREAS = ("CommonBehaviours", "ContextInformation", "jsonldContext")
 """Folders of the suite that a single broker can answer; sources and distribution come with federation."""
 
@@ -48,6 +53,8 @@ def preload(suite: Path, folder: Path) -> None:
         (folder / file.name).write_bytes(file.read_bytes())
         lines.append(f'"{SUITE_CONTEXTS}{file.name}" = "{file.name}"')
         lines.append(f'"{OLD_CONTEXTS}{file.name.removeprefix("ngsi-ld-test-suite")}" = "{file.name}"')
+    (folder / "absent.jsonld").write_text('{"@context": {}}')
+    lines += [f'"{url}" = "absent.jsonld"' for url in ABSENT]
     (folder / "index.toml").write_text("\n".join(lines) + "\n")
 
 

@@ -60,6 +60,8 @@ from kumihimo.platform.history.store import remember_tx
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
+from kumihimo.platform.shelf.door import TenantShelf
+from kumihimo.platform.shelf.store import SCHEMA as SHELF
 from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.alerts.store import SCHEMA as ALERTS
 from kumihimo.service.console.doors import Doors as ConsoleDoors
@@ -88,7 +90,7 @@ log = logging.getLogger(__name__)
 
 
 WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
-SCHEMAS: tuple[Schema, ...] = (BROKER, HISTORY, DELIVERY, REGISTRY, ACTUATION, ALERTS, CONSOLE)
+SCHEMAS: tuple[Schema, ...] = (BROKER, HISTORY, DELIVERY, SHELF, REGISTRY, ACTUATION, ALERTS, CONSOLE)
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class Platform:
     database: Database
     fetch: GuardedFetch
     inward: GuardedFetch
+    shelf: TenantShelf
     contexts: Contexts
     access: Access
     history: History
@@ -139,10 +142,17 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     bus = MemoryBus()
     database = database_for(Path(settings.data), settings.database_url or None, SCHEMAS, clock)
     fetch = GuardedFetch(allow_private=settings.outbound_private, allow_hosts=settings.outbound_hosts)
-    contexts = Contexts(_context_fetch(settings, fetch), preload=read_preload(settings.context_preload))
+    late = Late(fetch)
+    shelf = TenantShelf(database, clock)
+    contexts = Contexts(
+        _context_fetch(settings, fetch),
+        preload=read_preload(settings.context_preload),
+        shelf=shelf,
+        clock=clock,
+        address=late.address,
+    )
     access = Access(open_house=settings.open)
     broker = Broker(database, clock, bus, remember_tx)
-    late = Late(fetch)
     registry = Registry(database, clock, late.cut)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
@@ -154,6 +164,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         database=database,
         fetch=fetch,
         inward=GuardedFetch(allow_private=True),
+        shelf=shelf,
         contexts=contexts,
         access=access,
         history=History(database, settings.temporal_instances),
@@ -185,6 +196,11 @@ class Late:
     def cut(self, tenant: str, device: str) -> None:
         """Ends the connections of a device whose key was taken away."""
         self.platform.mqtt.cut(tenant, device)
+
+    def address(self) -> str:
+        """Where others reach the platform; "" while a port that the system chooses is not known yet."""
+        settings, port = self.platform.settings, self.platform.http_port or self.platform.settings.port
+        return settings.public_address.rstrip("/") or (f"http://{settings.host}:{port}" if port else "")
 
     async def down(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
         """As base.ports.MqttDown."""
@@ -244,6 +260,7 @@ def build_http(platform: Platform) -> ASGIApp:
         history=platform.history,
         delivery=platform.delivery,
         contexts=platform.contexts,
+        shelf=platform.shelf,
         access=platform.access,
         open_house=settings.open,
         make_tenant=make_tenant,
@@ -477,6 +494,11 @@ def run_broker(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.broker.run(), "broker", platform)
 
 
+def run_shelf(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Writes how often @contexts were used, in bounded steps."""
+    return background(platform.shelf.run(), "shelf", platform)
+
+
 def run_delivery(platform: Platform) -> AbstractAsyncContextManager[None]:
     """Matching and sending of notifications."""
     return background(platform.delivery.run(), "delivery", platform)
@@ -560,6 +582,7 @@ START: tuple[Step, ...] = (
     run_registry,
     run_arbiter,
     run_broker,
+    run_shelf,
     run_delivery,
     listen_mqtt,
     listen_http,

@@ -47,6 +47,11 @@ class Settings:
     context_hosts: tuple[str, ...] = _setting(
         (), "Hosts from which a remote @context may be fetched; empty fetches none."
     )
+    public_address: str = _setting(
+        "",
+        "Address under which others reach the platform, such as https://data.example.jp behind a proxy; @contexts "
+        "that it hosts are named by it. Empty is the listener's own address.",
+    )
     outbound_private: bool = _setting(
         False, "Lets notifications and fetches go to private and loopback addresses (closed networks)."
     )
@@ -89,6 +94,8 @@ class Settings:
                 raise SettingsError(f"{name} is {value}; use {low} to 65535")
         if not 1 <= self.temporal_instances <= 100_000:
             raise SettingsError(f"temporal_instances is {self.temporal_instances}; use 1 to 100000")
+        if self.public_address and not self.public_address.startswith(("http://", "https://")):
+            raise SettingsError("public_address must begin with http:// or https://")
         if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
             raise SettingsError("database_url must begin with postgresql://")
 

@@ -107,7 +107,7 @@ async def import_entities(doors: Doors, given: Mapping[str, Any]) -> Any:
     refused: list[dict[str, str]] = []
     for entity in entities:
         try:
-            context = await doors.contexts.resolve(entity.get("@context"))
+            context = await doors.contexts.resolve(entity.get("@context"), tenant)
             doc = expand_entity(entity, context)
             changes.append(Change(Op.UPSERT_UPDATE, doc["id"], doc))
         except Problem as problem:

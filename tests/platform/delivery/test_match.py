@@ -15,6 +15,7 @@ from kumihimo.platform.delivery import match
 from kumihimo.platform.delivery.catalogue import Listing, Ready
 from kumihimo.platform.delivery.match import READER
 from kumihimo.platform.delivery.models import Outgoing
+from kumihimo.platform.jsonld.contexts import Contexts
 
 
 async def test_only_the_entities_asked_for(stand: Stand) -> None:
@@ -147,6 +148,25 @@ async def test_forms_and_choice_of_attributes(stand: Stand) -> None:
     assert (linked.headers["Content-Type"], "Link" in linked.headers) == ("application/ld+json", False)
     assert sent["http://d.example/"].body["data"]["features"][0]["properties"]["level"]["value"] == 1
     assert sent["http://a.example/"].headers["Link"].startswith("<https://uri.etsi.org/ngsi-ld/v1/")
+
+
+async def test_an_inline_context_is_named_by_the_address_that_was_made_for_it(stand: Stand) -> None:
+    stand.contexts = Contexts(address=lambda: "http://here.example")
+    stand.restart()
+    own = await stand.contexts.resolve({"水位": "https://uri.etsi.org/ngsi-ld/default-context/level"})
+    document = {
+        "type": "Subscription",
+        "entities": [{"type": "Gauge"}],
+        "notification": {"endpoint": {"uri": "http://endpoint.example/"}},
+    }
+    id_ = await stand.delivery.create(stand.call, document, own)
+    address = (await stand.delivery.get(stand.call, id_))["jsonldContext"]
+    assert address.startswith("http://here.example/ngsi-ld/v1/jsonldContexts/")
+    await stand.put(level=2)
+    [sent] = await stand.catch_up()
+    assert sent.headers["Link"].startswith(f"<{address}>; rel=")
+    assert "水位" in sent.entity
+    assert (await stand.contexts.resolve(address, stand.call.tenant)).expand("水位").endswith("/level")
 
 
 async def test_names_are_rendered_and_matched_in_the_subscriptions_own_context(stand: Stand) -> None:

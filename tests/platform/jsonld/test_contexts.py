@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes import FakeClock
 
 from kumihimo.base.errors import AddressRefused, BadRequestData, LdContextNotAvailable
 from kumihimo.base.ports import HttpAnswer
 from kumihimo.platform.jsonld import contexts as room
+from kumihimo.platform.jsonld import download
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.models import CORE_CONTEXT, DEFAULT_VOCAB, NGSI_LD
+from kumihimo.platform.jsonld.shelf import MemoryShelf
 
 URL = "https://contexts.example/city.jsonld"
 CITY = {"@context": {"水位": "https://example.org/waterLevel"}}
@@ -55,14 +58,19 @@ class Web:
         return HttpAnswer(200, {}, page if isinstance(page, bytes) else json.dumps(page).encode())
 
 
-class Ticks:
-    """A monotonic clock moved by hand."""
+class Ticks(FakeClock):
+    """Both clocks, moved by hand together."""
 
     def __init__(self) -> None:
-        self.now = 100.0
+        super().__init__()
+        self.seconds = 100.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        self.seconds += seconds
 
 
 async def test_core_is_answered_from_the_package_whatever_its_version_and_scheme() -> None:
@@ -135,28 +143,21 @@ async def test_without_fetching_the_words_say_what_to_do() -> None:
         await Contexts().resolve(URL)
 
 
-async def test_preloaded_and_hosted_contexts_need_no_network() -> None:
+async def test_preloaded_contexts_need_no_network() -> None:
     contexts = Contexts(preload={URL: json.dumps(CITY).encode()})
     context = await contexts.resolve(URL)
     assert context.expand("水位") == "https://example.org/waterLevel"
     assert context.link == URL
-    contexts.publish(URL, {"@context": {"水位": "https://example.org/new"}})
-    assert (await contexts.resolve(URL)).expand("水位") == "https://example.org/new"
-    assert contexts.withdraw(URL)
-    with pytest.raises(LdContextNotAvailable):
-        await contexts.resolve(URL)
-    with pytest.raises(BadRequestData):
-        contexts.publish(URL, {"no": "context"})
 
 
 async def test_a_fetched_context_is_remembered_for_an_hour() -> None:
     ticks, web = Ticks(), Web({URL: CITY})
-    contexts = Contexts(web, monotonic=ticks)
+    contexts = Contexts(web, monotonic=ticks, clock=ticks)
     for _ in range(3):
         await contexts.resolve(URL)
     await contexts.resolve([URL, {"a": "https://example.org/a"}])
     assert web.asked == [URL]
-    ticks.now += room.FRESH_SECONDS + 1
+    ticks.advance(room.FRESH_SECONDS + 1)
     await contexts.resolve(URL)
     assert web.asked == [URL, URL]
 
@@ -181,18 +182,18 @@ async def test_many_who_wait_for_one_context_share_one_request() -> None:
 @pytest.mark.parametrize("fault", [OSError("refused"), TimeoutError()])
 async def test_a_dead_host_is_left_alone_for_a_while(fault: Exception) -> None:
     ticks, web = Ticks(), Web({URL: fault})
-    contexts = Contexts(web, monotonic=ticks)
+    contexts = Contexts(web, monotonic=ticks, clock=ticks)
     for url in (URL, URL, "https://contexts.example/another.jsonld"):
         with pytest.raises(LdContextNotAvailable):
             await contexts.resolve(url)
     assert web.asked == [URL]
-    ticks.now += room.DEAD_SECONDS + 1
+    ticks.advance(download.DEAD_SECONDS + 1)
     web.pages[URL] = CITY
     assert (await contexts.resolve(URL)).expand("水位") == "https://example.org/waterLevel"
 
 
 async def test_a_host_that_hangs_holds_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "FETCH_SECONDS", 0.01)
+    monkeypatch.setattr(download, "FETCH_SECONDS", 0.01)
     web = Web({URL: CITY})
     web.gate = asyncio.Event()
     with pytest.raises(LdContextNotAvailable, match="does not answer"):
@@ -227,7 +228,7 @@ async def test_redirects_are_followed_a_few_times() -> None:
     loop = Web({URL: HttpAnswer(302, {"location": URL}, b"")})
     with pytest.raises(LdContextNotAvailable, match="redirects"):
         await Contexts(loop).resolve(URL)
-    assert len(loop.asked) == room.MAX_REDIRECTS + 1
+    assert len(loop.asked) == download.MAX_REDIRECTS + 1
 
 
 async def test_contexts_may_include_others_by_relative_address_and_from_scopes() -> None:
@@ -291,13 +292,137 @@ async def test_terms_defined_by_terms_have_limits() -> None:
 
 async def test_an_old_context_serves_while_its_host_is_away() -> None:
     ticks, web = Ticks(), Web({URL: CITY})
-    contexts = Contexts(web, monotonic=ticks)
+    contexts = Contexts(web, monotonic=ticks, clock=ticks)
     await contexts.resolve(URL)
     web.pages[URL] = OSError("away")
-    ticks.now += room.FRESH_SECONDS + 1
+    ticks.advance(room.FRESH_SECONDS + 1)
     for _ in range(3):
         assert (await contexts.resolve([URL, {"a": "https://example.org/a"}])).expand("水位").endswith("waterLevel")
     assert web.asked == [URL, URL]
+
+
+async def test_hosts_that_hang_one_after_the_other_hold_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "RESOLVE_SECONDS", 0.05)
+    monkeypatch.setattr(download, "FETCH_SECONDS", 0.02)
+    urls = [f"https://c{n}.example/" for n in range(room.MAX_DOCUMENTS)]
+    web = Web({})
+    web.gate = asyncio.Event()
+    with pytest.raises(LdContextNotAvailable, match=r"does not answer|did not come"):
+        await Contexts(web).resolve(urls)
+    slow = Web({url: {"@context": {}} for url in urls})
+
+    async def creep(method: str, url: str, **options: Any) -> HttpAnswer:
+        await asyncio.sleep(0.01)
+        return await slow(method, url, **options)
+
+    with pytest.raises(LdContextNotAvailable, match="did not come"):
+        await Contexts(creep).resolve(urls)
+    assert len(slow.asked) < len(urls)
+
+
+async def test_a_herd_at_a_dead_host_asks_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "FETCH_SECONDS", 0.02)
+    web = Web({URL: CITY})
+    web.gate = asyncio.Event()
+    contexts = Contexts(web)
+    herd = [contexts.resolve([URL, {"n": f"https://example.org/{n}"}], f"town{n % 5}") for n in range(100)]
+    told = await asyncio.gather(*herd, return_exceptions=True)
+    assert {type(one) for one in told} == {LdContextNotAvailable}
+    assert web.asked == [URL]
+    with pytest.raises(LdContextNotAvailable, match="not asked again"):
+        await contexts.resolve(URL, "another")
+    assert (await contexts.resolve({"a": "https://example.org/a"})).expand("a") == "https://example.org/a"
+
+
+async def test_a_copy_belongs_to_the_tenant_that_asked() -> None:
+    web = Web({URL: CITY})
+    contexts = Contexts(web)
+    first = await contexts.resolve(URL, "fukui")
+    web.pages[URL] = {"@context": {"水位": "https://example.org/other"}}
+    second = await contexts.resolve(URL, "sabae")
+    assert first.expand("水位") == "https://example.org/waterLevel"
+    assert second.expand("水位") == "https://example.org/other"
+    assert (await contexts.resolve(URL, "fukui")) is first
+
+
+async def test_tenants_for_whom_a_context_means_the_same_share_it() -> None:
+    contexts = Contexts(Web({URL: CITY}))
+    assert await contexts.resolve(URL, "fukui") is await contexts.resolve(URL, "sabae")
+
+
+async def test_what_is_hosted_is_known_by_its_tenant_alone() -> None:
+    shelf = MemoryShelf()
+    contexts = Contexts(shelf=shelf, address=lambda: "http://here:8080")
+    await shelf.give("fukui", "urn:ngsi-ld:Context:1", CITY["@context"], lasting=True)
+    for origin in ("http://here:8080", "https://by.another.name"):
+        url = origin + "/ngsi-ld/v1/jsonldContexts/urn:ngsi-ld:Context:1"
+        assert (await contexts.resolve(url, "fukui")).expand("水位") == "https://example.org/waterLevel"
+        for other in ("sabae", ""):
+            with pytest.raises(LdContextNotAvailable):
+                await contexts.resolve(url, other)
+
+
+async def test_we_do_not_ask_ourselves_over_the_network() -> None:
+    web = Web({})
+    contexts = Contexts(web, address=lambda: "http://here:8080")
+    url = "http://here:8080/ngsi-ld/v1/jsonldContexts/urn:ngsi-ld:Context:1"
+    with pytest.raises(LdContextNotAvailable, match="add it again"):
+        await contexts.resolve(url, "fukui")
+    assert web.asked == []
+    with pytest.raises(LdContextNotAvailable):
+        await contexts.resolve(url.replace("here", "there"), "fukui")
+    assert len(web.asked) == 1
+
+
+async def test_a_context_without_an_address_gets_one_that_means_it() -> None:
+    contexts = Contexts(address=lambda: "http://here:8080")
+    inline = await contexts.resolve({"水位": "https://example.org/waterLevel"}, "fukui")
+    assert inline.link == ""
+    named = await contexts.addressed(inline, "fukui")
+    assert named.link.startswith("http://here:8080/ngsi-ld/v1/jsonldContexts/urn:ngsi-ld:Context:")
+    assert inline.link == ""
+    assert await contexts.addressed(inline, "fukui") is named
+    assert (await contexts.resolve(named.link, "fukui")).expand("水位") == "https://example.org/waterLevel"
+    assert contexts.address_of(inline.source) == named.link
+    assert contexts.address_of([*inline.source, {}]) != named.link
+    again = await contexts.resolve(inline.source, "fukui")
+    assert (await contexts.addressed(again, "fukui")).link == named.link
+    assert await contexts.addressed(contexts.core, "fukui") is contexts.core
+
+
+async def test_while_the_platform_has_no_address_it_gives_none() -> None:
+    contexts = Contexts()
+    inline = await contexts.resolve({"a": "https://example.org/a"}, "fukui")
+    assert await contexts.addressed(inline, "fukui") is inline
+    assert contexts.address_of(inline.source) == ""
+    assert contexts.address_of([URL, CORE_CONTEXT]) == URL
+    assert contexts.address_of(CORE_CONTEXT) == CORE_CONTEXT
+
+
+async def test_a_reload_asks_again_and_buries_nobody() -> None:
+    web = Web({URL: OSError("away")})
+    contexts = Contexts(web)
+    for _ in range(2):
+        with pytest.raises(LdContextNotAvailable):
+            await contexts.reload(URL, "fukui")
+    assert len(web.asked) == 2
+    web.pages[URL] = CITY
+    assert (await contexts.resolve(URL, "fukui")).expand("水位") == "https://example.org/waterLevel"
+    web.pages[URL] = {"@context": {"水位": "https://example.org/new"}}
+    await contexts.reload(URL, "fukui")
+    assert (await contexts.resolve(URL, "fukui")).expand("水位") == "https://example.org/new"
+
+
+async def test_what_was_forgotten_meanwhile_is_not_remembered() -> None:
+    web = Web({URL: CITY})
+    web.gate = asyncio.Event()
+    contexts = Contexts(web)
+    waiting = asyncio.create_task(contexts.resolve(URL, "fukui"))
+    await web.arrived.wait()
+    contexts.forget("fukui")
+    web.gate.set()
+    await waiting
+    assert not contexts._known
 
 
 async def test_large_contexts_push_others_out_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message
 
 JSON = "application/json"
 LD = "application/ld+json"
+HERE = "https://platform.example"
 TOWN = "https://example.org/town.jsonld"
 TOWN_CONTEXT = {"@context": {"Gauge": "https://example.org/town#Gauge", "level": "https://example.org/town#level"}}
 LINK = f'<{TOWN}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'

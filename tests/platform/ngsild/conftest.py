@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory, FakeClock
-from tests.platform.ngsild.calls import TOWN, TOWN_CONTEXT, Client
+from tests.platform.ngsild.calls import HERE, TOWN, TOWN_CONTEXT, Client
 
 from kumihimo.base.ports import HttpAnswer
 from kumihimo.network.bus.memory import MemoryBus
@@ -22,6 +22,8 @@ from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.ngsild.api import Face, routes
+from kumihimo.platform.shelf.door import TenantShelf
+from kumihimo.platform.shelf.store import SCHEMA as SHELF
 from kumihimo.storage.database import Database
 
 
@@ -31,7 +33,10 @@ async def unreachable(method: str, url: str, **options: Any) -> HttpAnswer:
 
 async def make_face(database: Database, clock: FakeClock, *, open_house: bool = True) -> Face:
     bus, access = MemoryBus(), Access(open_house=open_house)
-    contexts = Contexts(preload={TOWN: json.dumps(TOWN_CONTEXT).encode()})
+    shelf = TenantShelf(database, clock)
+    contexts = Contexts(
+        preload={TOWN: json.dumps(TOWN_CONTEXT).encode()}, shelf=shelf, clock=clock, address=lambda: HERE
+    )
 
     async def make_tenant(name: str) -> None:
         await database.add_tenant(name)
@@ -43,13 +48,14 @@ async def make_face(database: Database, clock: FakeClock, *, open_house: bool = 
         history=History(database),
         delivery=Delivery(database, clock, bus, contexts, unreachable, access),
         contexts=contexts,
+        shelf=shelf,
         access=access,
         open_house=open_house,
         make_tenant=make_tenant,
     )
 
 
-SCHEMAS = [BROKER, HISTORY, DELIVERY]
+SCHEMAS = [BROKER, HISTORY, DELIVERY, SHELF]
 
 
 @pytest.fixture

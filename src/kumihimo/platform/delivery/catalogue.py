@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kumihimo.base.call import Call
-from kumihimo.base.errors import LdContextNotAvailable, Problem
+from kumihimo.base.errors import LdContextNotAvailable, Problem, TooManyResults
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import Access, Grant
 from kumihimo.platform.broker.evaluate import matches_types
@@ -150,11 +150,16 @@ class Catalogue:
                 "subscription set aside", extra={"tenant": tenant, "subscription": row.id, "why": problem.title}
             )
             return None
-        return Ready(subscription, grant, await self._context(subscription))
+        return Ready(subscription, grant, await self._context(tenant, subscription))
 
-    async def _context(self, subscription: Subscription) -> Context:
+    async def _context(self, tenant: str, subscription: Subscription) -> Context:
+        """What it is rendered with; with an address, so that a notification in JSON can name it (clause 6.3.8)."""
         try:
-            return await self._contexts.resolve(subscription.json_ld_context or subscription.stored.context)
+            given = subscription.json_ld_context or subscription.stored.context
+            context = await self._contexts.resolve(given, tenant)
+            return await self._contexts.addressed(context, tenant, lasting=True)
+        except TooManyResults:
+            return context
         except LdContextNotAvailable:
             # Full names are right too; losing the notification would not be.
             log.warning("context not available, sending full names", extra={"subscription": subscription.id})

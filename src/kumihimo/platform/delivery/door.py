@@ -77,7 +77,9 @@ class Delivery:
             created_at=now,
             modified_at=now,
         )
-        compiled = await self._compiled(draft, context)
+        compiled = await self._compiled(call.tenant, draft, context)
+        if not compiled.json_ld_context:
+            await self._contexts.addressed(context, call.tenant, lasting=True)
 
         async def work(tx: Tx) -> None:
             if await store.one_tx(tx, draft.id) is not None:
@@ -100,7 +102,7 @@ class Delivery:
         stored, states = await self._database.read(call.tenant, work)
         if stored is None:
             raise _unknown(id_)
-        return shown(stored, states.get(id_, State()), self._now(), context)
+        return self._shown(stored, states, context)
 
     async def list(
         self, call: Call, limit: int = 20, offset: int = 0, context: Context | None = None
@@ -115,8 +117,15 @@ class Delivery:
             return page, await store.states_tx(tx, [one.id for one in page]), await store.count_tx(tx)
 
         page, states, total = await self._database.read(call.tenant, work)
-        now = self._now()
-        return [shown(one, states.get(one.id, State()), now, context) for one in page], total
+        return [self._shown(one, states, context) for one in page], total
+
+    def _shown(
+        self, stored: StoredSubscription, states: Mapping[str, State], context: Context | None
+    ) -> dict[str, Any]:
+        """As it is read; where it names no jsonldContext, the @context that it was made with is the one (5.8.1.4)."""
+        document = shown(stored, states.get(stored.id, State()), self._now(), context)
+        address = document.get("jsonldContext") or self._contexts.address_of(stored.context)
+        return {**document, "jsonldContext": address} if address else document
 
     async def update(self, call: Call, id_: str, fragment: Mapping[str, Any], context: Context) -> None:
         """Changes members (clause 5.8.2); objects are merged, null or urn:ngsi-ld:null takes a member away."""
@@ -147,7 +156,7 @@ class Delivery:
         draft = replace(
             stored, document=document, context=context.source if own_names else stored.context, modified_at=now
         )
-        compiled = await self._compiled(draft, context, fresh=frozenset(_texts(given)))
+        compiled = await self._compiled(call.tenant, draft, context, fresh=frozenset(_texts(given)))
 
         async def work(tx: Tx) -> bool:
             current = await store.one_tx(tx, stored.id)
@@ -169,7 +178,7 @@ class Delivery:
         self._sender.forget(call.tenant, id_)
 
     async def _compiled(
-        self, draft: StoredSubscription, context: Context, fresh: frozenset[str] | None = None
+        self, tenant: str, draft: StoredSubscription, context: Context, fresh: frozenset[str] | None = None
     ) -> Subscription:
         """Checks and compiles; the meaning of every name is written down with it.
 
@@ -186,7 +195,7 @@ class Delivery:
 
         compiled = compile_subscription(draft, expand)
         if compiled.json_ld_context:
-            await self._contexts.resolve(compiled.json_ld_context)
+            await self._contexts.resolve(compiled.json_ld_context, tenant)
         return replace(compiled, stored=replace(draft, terms=terms))
 
     # --- what was sent -------------------------------------------------------------------------------------

@@ -65,10 +65,7 @@ def from_entity(entity: EntityDoc, now: int) -> Notice:
 def compose(
     tenant: str, subscription: Subscription, notices: Sequence[Notice], context: Context, visible: Visible, now: int
 ) -> Outgoing:
-    """The notification of these notices, with a fresh id that it keeps over all attempts; now in microseconds.
-
-    Where the context is given inline it cannot stand in a Link header; ask for application/ld+json then.
-    """
+    """The notification of these notices, with a fresh id that it keeps over all attempts; now in microseconds."""
     rendering = _rendering(subscription, context, visible)
     accept = subscription.endpoint.accept
     geo = accept == "application/geo+json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -95,6 +96,12 @@ class Context:
         ]
         good = [name for name in prefixed if self._table.expand(name) == iri]
         return min(good, key=lambda name: (len(name), name)) if good else iri
+
+    def at(self, link: str) -> Context:
+        """The same context with this address for a Link header."""
+        twin = copy.copy(self)
+        twin.link = link
+        return twin
 
     @property
     def size(self) -> int:

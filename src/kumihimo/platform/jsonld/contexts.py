@@ -4,44 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
-from kumihimo.base import jsontext
-from kumihimo.base.errors import BadRequestData, InvalidRequest, LdContextNotAvailable, Problem
-from kumihimo.base.ports import HttpAnswer, HttpFetch
+from kumihimo.base import jsontext, times
+from kumihimo.base.clock import Clock, SystemClock
+from kumihimo.base.errors import BadRequestData, LdContextNotAvailable
+from kumihimo.base.ports import HttpFetch
 from kumihimo.platform.jsonld.builtin import CORE_EXTERNALS, core_document, is_core
 from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.download import DEAD_SECONDS, MAX_DOCUMENT, Downloads, inner
 from kumihimo.platform.jsonld.models import CORE_CONTEXT
+from kumihimo.platform.jsonld.shelf import HOSTED_PATH, MemoryShelf, Shelf, hosted_id
 from kumihimo.platform.jsonld.terms import Compiler, Table, addresses
 
 __all__ = ["Context", "Contexts"]
 
-FETCH_SECONDS = 5.0
-DEAD_SECONDS = 30.0
-"""How long a host that did not answer, or an address that gave no context, is not asked again."""
+NOBODY = ""
+"""The tenant of whoever names none: no hosted context is seen and nothing is kept under a tenant's name."""
+RESOLVE_SECONDS = 10.0
+"""How long all that one @context draws in may take together."""
 FRESH_SECONDS = 3600.0
 """How long a fetched context is used before it is asked for again."""
-MAX_DOCUMENT = 1 << 20
 MAX_DOCUMENTS = 32
 """How many remote contexts one @context may draw in."""
 MAX_COMPILED = 256
 MAX_COMPILED_TERMS = 300_000
-MAX_FETCHED = 512
-MAX_REDIRECTS = 3
-_ACCEPT = {"Accept": "application/ld+json, application/json;q=0.9"}
+MAX_KNOWN = 4096
+_SECOND = 1_000_000
 
-_log = logging.getLogger(__name__)
+
+@dataclass(slots=True)
+class _Drawn:
+    """What an @context draws in: documents by address, ids on the shelf of those that are counted, how long it holds.
+
+    seconds is 0 where nothing may be remembered: the tenant is not there yet, and its shelf neither.
+    """
+
+    documents: dict[str, Any] = field(default_factory=dict)
+    used: list[str] = field(default_factory=list)
+    seconds: float = FRESH_SECONDS
 
 
 class Contexts:
-    """Resolves @contexts. Hosted and preloaded ones first, then the built-in core contexts, then the network.
+    """Resolves @contexts, a tenant's own before those of the network; the core contexts are built in.
 
-    fetch None means that no remote context is ever fetched. preload maps addresses to JSON-LD documents.
+    fetch None means that no remote context is ever fetched. preload maps addresses to JSON-LD documents. shelf keeps
+    what tenants host and what was fetched for them. address gives the address of this platform, "" while there is none.
     """
 
     def __init__(
@@ -49,17 +62,23 @@ class Contexts:
         fetch: HttpFetch | None = None,
         preload: Mapping[str, bytes] | None = None,
         *,
+        shelf: Shelf | None = None,
+        clock: Clock | None = None,
+        address: Callable[[], str] = str,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._fetch = fetch
+        self._downloads = Downloads(fetch, monotonic) if fetch is not None else None
+        self._shelf = shelf or MemoryShelf()
+        self._clock = clock or SystemClock()
+        self._address = address
         self._monotonic = monotonic
+        self._turn = 0
         self._own: dict[str, Any] = {}
-        self._fetched: OrderedDict[str, tuple[float, Any]] = OrderedDict()
-        self._dead: OrderedDict[str, tuple[float, str, type[Problem]]] = OrderedDict()
-        self._flights: dict[str, asyncio.Task[Any]] = {}
-        self._compiled: OrderedDict[str, tuple[float, Context]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[float, str, tuple[str, ...]]] = OrderedDict()
+        self._compiled: OrderedDict[str, Context] = OrderedDict()
+        self._given: OrderedDict[tuple[str, str], tuple[Context, bool]] = OrderedDict()
         for url, body in (preload or {}).items():
-            self._own[url] = _inner(url, jsontext.loads(body, max_bytes=MAX_DOCUMENT))
+            self._own[url] = inner(url, jsontext.loads(body, max_bytes=MAX_DOCUMENT))
         core = core_document() or {}
         self._ground = Compiler({}).apply(Table(), core, CORE_CONTEXT)
         self.core = Context(
@@ -70,174 +89,217 @@ class Contexts:
             key="core",
         )
 
-    def publish(self, url: str, document: Any) -> None:
-        """Hosts a context at this address: a JSON-LD document with "@context". BadRequestData for anything else."""
-        if not isinstance(document, dict) or "@context" not in document:
-            raise BadRequestData('a hosted context is an object with the member "@context"')
-        self._own[url] = document["@context"]
-        self._compiled.clear()
-
-    def withdraw(self, url: str) -> bool:
-        """Forgets a hosted or fetched context; whether there was one."""
-        found = self._own.pop(url, None) is not None
-        found = self._fetched.pop(url, None) is not None or found
-        self._dead.pop(url, None)
-        self._compiled.clear()
-        return found
-
-    async def resolve(self, given: Any) -> Context:
+    async def resolve(self, given: Any, tenant: str = NOBODY) -> Context:
         """The compiled context for what a request gave: None, an address, an object, or an array of these.
 
         The core context is always the last part, so that nothing redefines its terms (clause 5.5.7).
         LdContextNotAvailable where a remote part cannot be had, BadRequestData where a part is wrong.
         """
-        items = given if isinstance(given, list) else [given]
-        items = [item for item in items if item is not None]
+        items = _items(given)
         if all(is_core(item) for item in items):
             return self.core
         key = _key(items)
-        now = self._monotonic()
-        known = self._compiled.get(key)
-        if known is not None and known[0] > now:
-            self._compiled.move_to_end(key)
-            return known[1]
-        context = await self._compile(items, key)
-        self._remember(key, now + FRESH_SECONDS, context)
+        known = self._recall(tenant, key)
+        if known is not None:
+            return known
+        drawn, turn = _Drawn(), self._turn
+        await self._gather(items, tenant, drawn)
+        context = self._compile(items, drawn.documents, key)
+        if drawn.used:
+            self._shelf.used(tenant, drawn.used)
+        if drawn.seconds and turn == self._turn:
+            self._known[tenant, key] = (self._monotonic() + drawn.seconds, context.key, tuple(drawn.used))
+            _bound(self._known, MAX_KNOWN)
         return context
 
-    def _remember(self, key: str, until: float, context: Context) -> None:
-        self._compiled.pop(key, None)
-        self._compiled[key] = (until, context)
-        weight = sum(known.size for _, known in self._compiled.values())
-        while len(self._compiled) > MAX_COMPILED or (weight > MAX_COMPILED_TERMS and len(self._compiled) > 1):
-            weight -= self._compiled.popitem(last=False)[1][1].size
+    async def check(self, given: Any, tenant: str) -> None:
+        """BadRequestData where this could be no @context; a host that is away is no reason to refuse it (5.13.2)."""
+        items = _items(given)
+        key = _key(items)
+        drawn = _Drawn()
+        try:
+            await self._gather(items, tenant, drawn)
+        except LdContextNotAvailable:
+            drawn.documents |= {url: {} for url in addresses(items, "").difference(drawn.documents)}
+        with suppress(LdContextNotAvailable):
+            self._compile(items, drawn.documents, key, remember=False)
 
-    async def _compile(self, items: list[Any], key: str) -> Context:
-        documents: dict[str, Any] = {}
-        await self._gather(items, documents)
+    async def reload(self, url: str, tenant: str) -> None:
+        """Fetches a context anew, in place of the copy that the tenant has (clause 5.13.5).
+
+        LdContextNotAvailable where it cannot be had or is none; the copy stays then.
+        """
+        if url not in self._own and not is_core(url):
+            try:
+                document = await self._bring(url, again=True)
+                drawn = _Drawn({url: document})
+                await self._gather([url], tenant, drawn)
+                self._compile([url], drawn.documents, url, remember=False)
+            except BadRequestData as problem:
+                raise LdContextNotAvailable(f"what came from {url} is no @context: {problem.detail}") from problem
+            await self._shelf.keep(tenant, url, document, self._fresh_until())
+        self.forget(tenant)
+
+    def forget(self, tenant: str) -> None:
+        """Looks at the tenant's shelf again before anything of it is used."""
+        self._turn += 1
+        memories: tuple[OrderedDict[tuple[str, str], Any], ...] = (self._known, self._given)
+        for memory in memories:
+            for key in [key for key in memory if key[0] == tenant]:
+                del memory[key]
+
+    # --- addresses ---------------------------------------------------------------------------------------
+
+    def address(self, id_: str) -> str:
+        """The address at which what a tenant hosts is served (clause 6.30)."""
+        return f"{self._address()}{HOSTED_PATH}{id_}"
+
+    def address_of(self, source: Any) -> str:
+        """The one address of a context by what an answer echoes of it: its own, or that of an implicitly created one.
+
+        "" where it has none of its own and the platform has no address yet.
+        """
+        link = _link(_items(source))
+        if link:
+            return link
+        return self.address(_implicit_id(source)) if self._address() else ""
+
+    async def addressed(self, context: Context, tenant: str, *, lasting: bool = False) -> Context:
+        """The context with an address for a Link header: where it has none, one is created for it (clause 5.13.1).
+
+        lasting is for what outlives the request. The context as it is while the platform has no address yet.
+        """
+        if context.link or not self._address():
+            return context
+        key = (tenant, context.key)
+        known = self._given.get(key)
+        if known is not None and (known[1] or not lasting):
+            self._given.move_to_end(key)
+            return known[0]
+        id_ = _implicit_id(context.source)
+        await self._shelf.give(tenant, id_, context.source, lasting=lasting)
+        twin = known[0] if known is not None else context.at(self.address(id_))
+        self._given[key] = (twin, lasting)
+        _bound(self._given, MAX_COMPILED)
+        return twin
+
+    # --- compiling ---------------------------------------------------------------------------------------
+
+    def _recall(self, tenant: str, key: str) -> Context | None:
+        known = self._known.get((tenant, key))
+        if known is None or known[0] <= self._monotonic():
+            return None
+        context = self._compiled.get(known[1])
+        if context is None:
+            return None
+        self._known.move_to_end((tenant, key))
+        self._compiled.move_to_end(known[1])
+        if known[2]:
+            self._shelf.used(tenant, known[2])
+        return context
+
+    def _compile(self, items: list[Any], documents: dict[str, Any], key: str, *, remember: bool = True) -> Context:
+        """The context of these items; tenants for whom they mean the same share it."""
+        if documents:
+            key = _digest([items, sorted(documents.items())])
+        known = self._compiled.get(key)
+        if known is not None:
+            return known
         table = Compiler(documents, optional=CORE_EXTERNALS).apply(Table(), items)
         table.terms.update(self._ground.terms)
         table.vocab = self._ground.vocab
         compiler = Compiler(documents, ground=self._ground, optional=CORE_EXTERNALS)
-        links = [item for item in items if not is_core(item)]
-        link = links[0] if len(links) == 1 and isinstance(links[0], str) else ""
-        return Context(table, compiler, source=_echo(items, documents), link=link, key=key)
+        context = Context(table, compiler, source=_echo(items, documents), link=_link(items), key=key)
+        if remember:
+            self._remember(context)
+        return context
 
-    async def _gather(self, items: list[Any], documents: dict[str, Any]) -> None:
-        """Brings every remote context that is referred to, also by others, into `documents`."""
+    def _remember(self, context: Context) -> None:
+        self._compiled[context.key] = context
+        weight = sum(known.size for known in self._compiled.values())
+        while len(self._compiled) > MAX_COMPILED or (weight > MAX_COMPILED_TERMS and len(self._compiled) > 1):
+            weight -= self._compiled.popitem(last=False)[1].size
+
+    async def _gather(self, items: list[Any], tenant: str, drawn: _Drawn) -> None:
+        """Every remote context that is referred to, also by others; in bounded time, however many hosts are away."""
+        try:
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                await self._draw(items, tenant, drawn)
+        except TimeoutError as problem:
+            raise LdContextNotAvailable(
+                f"what the @context draws in did not come within {RESOLVE_SECONDS:.0f} s"
+            ) from problem
+
+    async def _draw(self, items: list[Any], tenant: str, drawn: _Drawn) -> None:
         waiting = sorted(addresses(items, ""))
+        done: set[str] = set()
         while waiting:
             url = waiting.pop()
-            if url in documents or url in CORE_EXTERNALS:
+            if url in done or url in CORE_EXTERNALS:
                 continue
-            if len(documents) >= MAX_DOCUMENTS:
+            if len(done) >= MAX_DOCUMENTS:
                 raise BadRequestData(f"the @context draws in more than {MAX_DOCUMENTS} others")
-            documents[url] = await self._document(url)
-            waiting.extend(sorted(addresses(documents[url], url)))
+            done.add(url)
+            if url not in drawn.documents:
+                await self._document(url, tenant, drawn)
+            waiting.extend(sorted(addresses(drawn.documents[url], url)))
 
-    async def _document(self, url: str) -> Any:
-        if url in self._own:
-            return self._own[url]
+    async def _document(self, url: str, tenant: str, drawn: _Drawn) -> None:
+        """Adds the content at this address to what is drawn in."""
         core = core_document(url)
         if core is not None:
-            return core
-        now = self._monotonic()
-        fetched = self._fetched.get(url)
-        if fetched is not None and fetched[0] > now:
-            self._fetched.move_to_end(url)
-            return fetched[1]
-        if self._fetch is None:
+            drawn.documents[url] = core
+        elif url in self._own:
+            drawn.documents[url] = self._own[url]
+            kept = await self._shelf.cached(tenant, url)
+            self._count(drawn, kept.id if kept else await self._shelf.keep(tenant, url, None, 0))
+        elif not await self._hosted(url, tenant, drawn):
+            await self._remote(url, tenant, drawn)
+
+    async def _hosted(self, url: str, tenant: str, drawn: _Drawn) -> bool:
+        """Whether the tenant hosts it itself. By whatever name the platform was reached, the local id says which."""
+        id_ = hosted_id(url)
+        kept = await self._shelf.local(tenant, id_) if id_ else None
+        if kept is not None:
+            drawn.documents[url] = kept.document
+            self._count(drawn, kept.id)
+        elif id_ and self._address() and url.startswith(self._address() + HOSTED_PATH):
+            raise LdContextNotAvailable(f"this tenant has no @context {id_}; add it again or name another")
+        return kept is not None
+
+    async def _remote(self, url: str, tenant: str, drawn: _Drawn) -> None:
+        kept = await self._shelf.cached(tenant, url)
+        if kept is not None and kept.expires_at > times.micros(self._clock.now()):
+            drawn.documents[url] = kept.document
+            self._count(drawn, kept.id)
+            return
+        try:
+            drawn.documents[url] = await self._bring(url)
+        except (LdContextNotAvailable, BadRequestData):
+            if kept is None:
+                raise
+            # An old context is better than none: names must not change because a host is away.
+            drawn.documents[url] = kept.document
+            drawn.seconds = min(drawn.seconds, DEAD_SECONDS)
+            self._count(drawn, kept.id)
+            return
+        self._count(drawn, await self._shelf.keep(tenant, url, drawn.documents[url], self._fresh_until()))
+
+    def _count(self, drawn: _Drawn, id_: str) -> None:
+        if id_:
+            drawn.used.append(id_)
+        else:
+            drawn.seconds = 0
+
+    async def _bring(self, url: str, *, again: bool = False) -> Any:
+        if self._downloads is None:
             raise LdContextNotAvailable(
                 f"the @context {url} is not built in and fetching is off; preload it or allow its host in the settings"
             )
-        try:
-            self._check_alive(url, now)
-            return await self._shared_flight(url, self._fetch)
-        except (LdContextNotAvailable, BadRequestData):
-            if fetched is None:
-                raise
-            # An old context is better than none: names must not change because a host is away.
-            return fetched[1]
+        return await self._downloads.document(url, again=again)
 
-    def _check_alive(self, url: str, now: float) -> None:
-        for key in (url, _host(url)):
-            dead = self._dead.get(key)
-            if dead is not None and dead[0] > now:
-                raise dead[2](f"{dead[1]} (not asked again for {DEAD_SECONDS:.0f} s)")
-
-    async def _shared_flight(self, url: str, fetch: HttpFetch) -> Any:
-        """One request at a time for each address; whoever waits for the same shares it, and may give up alone."""
-        flight = self._flights.get(url)
-        if flight is None:
-            flight = asyncio.create_task(self._bring(url, fetch))
-            self._flights[url] = flight
-            flight.add_done_callback(lambda done: self._landed(url, done))
-        return await asyncio.shield(flight)
-
-    def _landed(self, url: str, flight: asyncio.Task[Any]) -> None:
-        self._flights.pop(url, None)
-        if not flight.cancelled():
-            flight.exception()  # marked as seen: every waiter may have gone
-
-    async def _bring(self, url: str, fetch: HttpFetch) -> Any:
-        try:
-            async with asyncio.timeout(FETCH_SECONDS):
-                document = await _download(url, fetch)
-        except BadRequestData:
-            # It came, and is none: what is wrong lies with who named it.
-            self._bury(url, f"the @context {url} cannot be used", BadRequestData)
-            raise
-        except (OSError, TimeoutError) as problem:
-            detail = f"the host of the @context {url} does not answer"
-            self._bury(_host(url), detail)
-            raise LdContextNotAvailable(detail) from problem
-        except Problem as problem:
-            detail = f"the @context {url} cannot be used: {problem.detail}"
-            self._bury(url, detail)
-            raise LdContextNotAvailable(detail) from problem
-        self._fetched[url] = (self._monotonic() + FRESH_SECONDS, document)
-        if len(self._fetched) > MAX_FETCHED:
-            self._fetched.popitem(last=False)
-        return document
-
-    def _bury(self, key: str, detail: str, kind: type[Problem] = LdContextNotAvailable) -> None:
-        self._dead[key] = (self._monotonic() + DEAD_SECONDS, detail, kind)
-        if len(self._dead) > MAX_FETCHED:
-            self._dead.popitem(last=False)
-        _log.warning("context not available", extra={"target": key})
-
-
-async def _download(url: str, fetch: HttpFetch) -> Any:
-    where = url
-    for _ in range(MAX_REDIRECTS + 1):
-        answer = await fetch("GET", where, headers=_ACCEPT, timeout=FETCH_SECONDS, max_bytes=MAX_DOCUMENT)
-        target = _redirect(answer)
-        if not target:
-            return _parse_answer(url, answer)
-        where = urljoin(where, target)
-    raise LdContextNotAvailable(f"more than {MAX_REDIRECTS} redirects")
-
-
-def _redirect(answer: HttpAnswer) -> str:
-    if answer.status not in {301, 302, 303, 307, 308}:
-        return ""
-    return next((value for name, value in answer.headers.items() if name.lower() == "location"), "")
-
-
-def _parse_answer(url: str, answer: HttpAnswer) -> Any:
-    if answer.status != 200:
-        raise LdContextNotAvailable(f"the host says {answer.status}")
-    try:
-        return _inner(url, jsontext.loads(answer.body, max_bytes=MAX_DOCUMENT))
-    except InvalidRequest as problem:
-        raise BadRequestData(f"the document at {url} is no JSON: {problem.detail}") from problem
-
-
-def _inner(url: str, document: Any) -> Any:
-    """Clause 5.5.6: a remote @context that can be had and is none is wrong data."""
-    if not isinstance(document, dict) or "@context" not in document:
-        raise BadRequestData(f'the document at {url} has no member "@context"')
-    return document["@context"]
+    def _fresh_until(self) -> int:
+        return times.micros(self._clock.now()) + int(FRESH_SECONDS * _SECOND)
 
 
 def _echo(items: list[Any], documents: Mapping[str, Any]) -> Any:
@@ -250,9 +312,25 @@ def _echo(items: list[Any], documents: Mapping[str, Any]) -> Any:
     return items[0] if len(items) == 1 else items
 
 
-def _host(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _items(given: Any) -> list[Any]:
+    return [item for item in (given if isinstance(given, list) else [given]) if item is not None]
+
+
+def _link(items: list[Any]) -> str:
+    """The address that alone says all of this; "" where there is none."""
+    others = [item for item in items if not is_core(item)]
+    if not others:
+        return CORE_CONTEXT
+    return others[0] if len(others) == 1 and isinstance(others[0], str) else ""
+
+
+def _implicit_id(source: Any) -> str:
+    """The local id of what is created for this @context: the same for the same content, so that it is kept once."""
+    return f"urn:ngsi-ld:Context:{_digest(source)[:40]}"
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(jsontext.dumps(value)).hexdigest()
 
 
 def _key(items: list[Any]) -> str:
@@ -261,6 +339,9 @@ def _key(items: list[Any]) -> str:
             raise BadRequestData("an @context is an address, an object, null, or an array of these")
         if isinstance(item, str) and not item.startswith(("http://", "https://")):
             raise BadRequestData(f"the @context {item[:200]!r} is no http or https address")
-    if len(items) == 1 and isinstance(items[0], str):
-        return items[0]
-    return "sha256:" + hashlib.sha256(jsontext.dumps(items)).hexdigest()
+    return items[0] if len(items) == 1 and isinstance(items[0], str) else _digest(items)
+
+
+def _bound(memory: OrderedDict[Any, Any], most: int) -> None:
+    while len(memory) > most:
+        memory.popitem(last=False)

@@ -133,6 +133,11 @@ def represent_bytes(body: bytes, context: Context, media: Media, *, bare: bool =
     return Answer(200, headers, body)
 
 
+def is_bare(headers: Mapping[str, str]) -> bool:
+    """Whether "Prefer: body=json" asks for GeoJSON without @context inside (clause 6.3.6)."""
+    return "body=json" in headers.get("prefer", "").replace(" ", "")
+
+
 def has_context_inside(media: Media, *, bare: bool) -> bool:
     """Whether the @context stands in the body."""
     return media == LD_JSON or (media == GEO_JSON and not bare)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from kumihimo.platform.ngsild import attributes, batch, entities, past, queries, subscriptions, temporal, types
+from kumihimo.platform.ngsild import (
+    attributes,
+    batch,
+    contexts,
+    entities,
+    identity,
+    past,
+    queries,
+    subscriptions,
+    temporal,
+    types,
+)
 from kumihimo.platform.ngsild.face import Face
 from kumihimo.platform.ngsild.table import LdRoute, Resource, Switch, UnknownRoute
 
@@ -19,6 +30,8 @@ RESOURCES: tuple[Resource, ...] = (
     *past.RESOURCES,
     *subscriptions.RESOURCES,
     *types.RESOURCES,
+    *contexts.RESOURCES,
+    *identity.RESOURCES,
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from kumihimo.base import jsontext
 from kumihimo.base.errors import BadRequestData, InvalidRequest, PayloadTooLarge, Problem, UnsupportedMediaType
 from kumihimo.platform.jsonld.context import Context
-from kumihimo.platform.ngsild.answers import CONTEXT_REL, JSON, LD_JSON
+from kumihimo.platform.ngsild.answers import CONTEXT_REL, JSON, LD_JSON, Media, has_context_inside, is_bare
 from kumihimo.platform.ngsild.asks import Ask
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -56,7 +56,7 @@ def _is_context(parameters: str) -> bool:
 async def request_context(ask: Ask) -> Context:
     """The @context of a request without a body: its Link header's, else the core context."""
     link = linked_context(ask)
-    return await ask.face.contexts.resolve(link) if link else ask.face.contexts.core
+    return await ask.face.contexts.resolve(link, ask.tenant) if link else ask.face.contexts.core
 
 
 async def read_body(ask: Ask) -> Body:
@@ -118,6 +118,13 @@ async def read_object(ask: Ask) -> tuple[dict[str, Any], Context]:
     return await split_context(ask, body, as_object(body.value))
 
 
+async def named(ask: Ask, context: Context, media: Media) -> Context:
+    """The @context of a body with an address where the answer names it in a Link header (clauses 6.3.6 and 5.13.1)."""
+    if has_context_inside(media, bare=is_bare(ask.headers)):
+        return context
+    return await ask.face.contexts.addressed(context, ask.tenant)
+
+
 async def split_context(ask: Ask, body: Body, item: dict[str, Any]) -> tuple[dict[str, Any], Context]:
     """The item, which is the body or a part of it, without its @context; and this @context.
 
@@ -127,11 +134,11 @@ async def split_context(ask: Ask, body: Body, item: dict[str, Any]) -> tuple[dic
         if body.is_ld:
             raise BadRequestData(f'{LD_JSON} needs the member "@context"; or send {JSON} with a Link header')
         contexts = ask.face.contexts
-        return item, await contexts.resolve(body.link) if body.link else contexts.core
+        return item, await contexts.resolve(body.link, ask.tenant) if body.link else contexts.core
     if body.media == JSON:
         raise BadRequestData(f'{JSON} takes no member "@context"; use a Link header, or send {LD_JSON}')
     if body.link:
         raise BadRequestData("the @context is given twice, in the body and in the Link header; give one")
     given = item["@context"]
     rest = {name: value for name, value in item.items() if name != "@context"}
-    return rest, await ask.face.contexts.resolve(given)
+    return rest, await ask.face.contexts.resolve(given, ask.tenant)

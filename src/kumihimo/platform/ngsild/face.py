@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from kumihimo.base.clock import Clock
 from kumihimo.base.jsontext import MAX_BODY
@@ -13,6 +14,7 @@ from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.history.query import History
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.ngsild.remembered import Remembered
+from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.storage.database import Database
 
 
@@ -20,7 +22,8 @@ from kumihimo.storage.database import Database
 class Face:
     """The rooms that a request is answered from.
 
-    open_house lets writes make their tenant (make_tenant); max_body is in bytes; remembered is what was rendered.
+    open_house lets writes make their tenant (make_tenant); max_body is in bytes; remembered is what was rendered;
+    started is when the platform began to serve.
     """
 
     database: Database
@@ -29,8 +32,14 @@ class Face:
     history: History
     delivery: Delivery
     contexts: Contexts
+    shelf: TenantShelf
     access: Access
     open_house: bool
     make_tenant: Callable[[str], Awaitable[None]]
     max_body: int = MAX_BODY
     remembered: Remembered = field(default_factory=Remembered)
+    started: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The moment from which the uptime counts."""
+        self.started = self.clock.now()

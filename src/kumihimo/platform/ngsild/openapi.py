@@ -16,7 +16,7 @@ from kumihimo.platform.ngsild.table import PREFIX, LdRoute, Operation
 
 _VARIABLE = re.compile(r"\{([A-Za-z_]+)(?::[a-z]+)?\}")
 _WHOLE_NUMBERS = frozenset({"limit", "offset", "lastN"})
-_FLAGS = frozenset({"count", "local", "deleteAll", "details"})
+_FLAGS = frozenset({"count", "local", "deleteAll", "details", "reload"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 

@@ -12,7 +12,7 @@ from kumihimo.platform.broker.parse import check_pattern, parse_geo, parse_q
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.ngsild.answers import ENTITIES, Answer, choose_media
 from kumihimo.platform.ngsild.asks import Ask, check_uri
-from kumihimo.platform.ngsild.bodies import read_object
+from kumihimo.platform.ngsild.bodies import named, read_object
 from kumihimo.platform.ngsild.parameters import (
     FORM,
     MAX_IDS,
@@ -51,6 +51,7 @@ async def query_by_body(ask: Ask) -> Answer:
     form = read_form(ask.query)
     body, context = await read_object(ask)
     check_query(body)
+    context = await named(ask, context, media)
     projection = body_projection(body, context)
     shape = make_shape(ask, context, grant, media, form, projection)
     query = body_query(ask, body, context, grant, projection)

@@ -18,6 +18,7 @@ from kumihimo.platform.ngsild.answers import (
     LD_JSON,
     Answer,
     Media,
+    is_bare,
     page_links,
     represent,
     represent_bytes,
@@ -87,7 +88,7 @@ def make_shape(ask: Ask, context: Context, grant: Grant, media: Media, form: For
         geometry_property=context.expand(check_name(geometry)) if geometry else "",
         datasets=projection.datasets,
     )
-    return Shape(rendering, media, bare="body=json" in ask.headers.get("prefer", "").replace(" ", ""))
+    return Shape(rendering, media, bare=is_bare(ask.headers))
 
 
 def picked(projection: Projection, context: Context) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.render import Rendering, render_aggregated, render_temporal
 from kumihimo.platform.ngsild.answers import Answer, Media, choose_media, represent
 from kumihimo.platform.ngsild.asks import Ask
-from kumihimo.platform.ngsild.bodies import read_object, request_context
+from kumihimo.platform.ngsild.bodies import named, read_object, request_context
 from kumihimo.platform.ngsild.outcomes import require_type
 from kumihimo.platform.ngsild.parameters import (
     FORM,
@@ -76,6 +76,7 @@ async def query_temporal_by_body(ask: Ask) -> Answer:
     body, context = await read_object(ask)
     check_query(body, temporal=True)
     form = replace(form, lang=form.lang or body.get("lang", ""))
+    context = await named(ask, context, media)
     projection = body_projection(body, context)
     span = require_span(_span(ask, body_span(body), form, projection, context))
     query = body_query(ask, body, context, grant, projection)
