@@ -19,7 +19,6 @@ from kumihimo.platform.jsonld.render import (
     render_attribute,
     render_entity,
     render_feature,
-    render_features,
     render_temporal,
 )
 
@@ -184,9 +183,7 @@ def test_geojson_takes_the_geometry_of_the_default_instance() -> None:
     assert render_feature(document, Rendering(CORE, geometry_property=V + "area"))["geometry"] == other
     assert render_feature(document, Rendering(CORE, geometry_property=V + "水位"))["geometry"] is None
     assert render_feature(stored(), Rendering(CORE))["geometry"] is None
-    collection = render_features([document, stored()], Rendering(CORE))
-    assert collection["type"] == "FeatureCollection"
-    assert [one["geometry"] for one in collection["features"]] == [POINT, None]
+    assert [render_feature(one, Rendering(CORE))["geometry"] for one in (document, stored())] == [POINT, None]
 
 
 def test_one_language_is_shown_as_a_property() -> None:

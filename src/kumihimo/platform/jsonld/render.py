@@ -5,7 +5,6 @@ Nothing is copied that need not be: answers share values with the document they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, cast
 
 from kumihimo.platform.jsonld.models import NGSI_LD, EntityDoc, Instance
@@ -20,7 +19,6 @@ __all__ = [
     "render_attribute",
     "render_entity",
     "render_feature",
-    "render_features",
     "render_temporal",
 ]
 
@@ -57,11 +55,6 @@ def of_datasets(doc: EntityDoc, datasets: frozenset[str]) -> EntityDoc:
         for name, instances in doc["attrs"].items()
     }
     return cast("EntityDoc", {**doc, "attrs": {name: many for name, many in left.items() if many}})
-
-
-def render_features(docs: Iterable[EntityDoc], rendering: Rendering) -> dict[str, Any]:
-    """Entities as a GeoJSON FeatureCollection (clause 4.5.16)."""
-    return {"type": "FeatureCollection", "features": [render_feature(doc, rendering) for doc in docs]}
 
 
 def render_attribute(name: str, instances: list[Instance], rendering: Rendering) -> Any:

@@ -12,6 +12,7 @@ from kumihimo.base.errors import BadRequestData, InvalidRequest
 from kumihimo.base.ids import DEFAULT_TENANT, check_tenant, is_uri, new_request_id
 from kumihimo.platform.access.decide import Action, Grant
 from kumihimo.platform.ngsild.face import Face
+from kumihimo.platform.ngsild.prefer import Preference
 
 MAX_PARAMETERS = 64
 
@@ -19,7 +20,19 @@ MAX_PARAMETERS = 64
 class Ask:
     """A request under way. `names` are the path's variable parts, decoded; `query` the parameters, each once."""
 
-    __slots__ = ("body", "call", "face", "headers", "method", "names", "path", "query", "receive", "tenant_header")
+    __slots__ = (
+        "body",
+        "call",
+        "face",
+        "headers",
+        "method",
+        "names",
+        "path",
+        "preference",
+        "query",
+        "receive",
+        "tenant_header",
+    )
 
     def __init__(self, face: Face, scope: Scope, receive: Receive, names: tuple[str, ...]) -> None:
         self.face = face
@@ -33,6 +46,7 @@ class Ask:
         self.tenant_header = self.headers.get("ngsild-tenant", "")
         self.call = Call(DEFAULT_TENANT, ANONYMOUS, request_id=request_id)
         self.query: dict[str, str] = {}
+        self.preference = Preference(self.headers.get("prefer", ""))
 
     def read_head(self, scope: Scope) -> None:
         """Tenant (clause 6.3.14) and parameters. BadRequestData or InvalidRequest where they cannot be."""

@@ -12,7 +12,7 @@ from kumihimo.platform.access.decide import Grant
 from kumihimo.platform.broker.models import Found, FoundTexts
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.models import EntityDoc
-from kumihimo.platform.jsonld.render import Rendering, render_entity, render_feature, render_features
+from kumihimo.platform.jsonld.render import Rendering, render_entity, render_feature
 from kumihimo.platform.ngsild.answers import (
     GEO_JSON,
     LD_JSON,
@@ -26,15 +26,17 @@ from kumihimo.platform.ngsild.answers import (
 )
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.parameters import MEMBERS, Form, Projection, check_name, read_page
+from kumihimo.platform.ngsild.prefer import Preference
 from kumihimo.platform.ngsild.remembered import Remembered
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How entities are given: the rendering, the media type, and whether GeoJSON goes without @context."""
+    """How entities are given: rendering, media type, for which version, whether GeoJSON goes without @context."""
 
     rendering: Rendering
     media: Media
+    preference: Preference
     bare: bool = False
 
     @property
@@ -44,27 +46,27 @@ class Shape:
 
     def one(self, doc: EntityDoc) -> Any:
         """The entity as JSON, without @context."""
-        if self.media == GEO_JSON:
-            return render_feature(doc, self.rendering)
-        return render_entity(doc, self.rendering)
+        render = render_feature if self.media == GEO_JSON else render_entity
+        look = self.rendering
+        return self.preference.rendered(doc, lambda one: render(one, look), look.context, look.lang)
 
     def many(self, docs: Sequence[EntityDoc]) -> Any:
         """The entities as JSON, without @context; those of which pick and omit leave nothing are left out (4.21)."""
         if self.media == GEO_JSON:
-            return render_features(docs, self.rendering)
-        return [value for doc in docs if (value := render_entity(doc, self.rendering))]
+            return {"type": "FeatureCollection", "features": [self.one(doc) for doc in docs]}
+        return [value for doc in docs if (value := self.one(doc))]
 
     def written(self, stored: str, tenant: str, remembered: Remembered) -> bytes:
         """The entity of this stored text as JSON, with @context where it stands inside; not for GeoJSON."""
-        look = self.rendering
-        key = (tenant, self.media, look, stored)
-        known = remembered.get(key)
+        key = (tenant, self.media, self.rendering, stored)
+        known = None if self.preference.is_older else remembered.get(key)
         if known is not None:
             return known
-        value = render_entity(jsontext.parse(stored), look)
+        value = self.one(jsontext.parse(stored))
         # What pick and omit leave nothing of is no object in an answer; its @context alone would be one.
         body = jsontext.dumps(with_context(value, self.context) if self.media == LD_JSON else value) if value else b""
-        remembered.keep(key, body)
+        if not self.preference.is_older:
+            remembered.keep(key, body)
         return body
 
     def answer(self, value: Any) -> Answer:
@@ -88,7 +90,7 @@ def make_shape(ask: Ask, context: Context, grant: Grant, media: Media, form: For
         geometry_property=context.expand(check_name(geometry)) if geometry else "",
         datasets=projection.datasets,
     )
-    return Shape(rendering, media, bare=is_bare(ask.headers))
+    return Shape(rendering, media, ask.preference, bare=is_bare(ask.headers))
 
 
 def picked(projection: Projection, context: Context) -> tuple[str, ...]:

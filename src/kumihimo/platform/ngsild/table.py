@@ -124,6 +124,7 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ask = Ask(self._face, scope, receive, scope["kumihimo.names"])
         answer = await self._answer(ask, scope)
+        ask.preference.mark(answer)
         if ask.tenant_header:
             answer.headers.append((b"ngsild-tenant", ask.tenant_header.encode("latin-1")))
         await answer.send(send)

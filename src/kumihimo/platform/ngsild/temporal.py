@@ -12,6 +12,7 @@ from kumihimo.platform.access.decide import Grant
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.history.models import Evolution, Extent, Figures, TemporalQuery
 from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.platform.jsonld.render import Rendering, render_aggregated, render_temporal
 from kumihimo.platform.ngsild.answers import Answer, Media, choose_media, represent
 from kumihimo.platform.ngsild.asks import Ask
@@ -93,7 +94,7 @@ def _span(ask: Ask, query: dict[str, str], form: Form, projection: Projection, c
 async def _found(ask: Ask, query: Query, span: TemporalQuery, rendering: Rendering, media: Media, form: Form) -> Answer:
     await ask.face.broker.settle(ask.tenant)
     found = await ask.face.history.find(ask.tenant, query, span)
-    rendered = [_rendered(one, rendering, form, span) for one in found.entities]
+    rendered = [_rendered(ask, one, rendering, form, span) for one in found.entities]
     answer = _partial(represent(rendered, rendering.context, media), span, found.extent)
     add_page(ask, answer, found.total, found.after)
     return answer
@@ -120,18 +121,21 @@ async def retrieve_temporal(ask: Ask) -> Answer:
     require_type(found.doc, ask, context)
     if projection.attrs and not (found.figures or any(name in span.attrs for name in found.doc["attrs"])):
         raise ResourceNotFound(f"entity {entity_id} has none of the attributes asked for")
-    value = _rendered(found, _rendering(context, grant, form, projection), form, span)
+    value = _rendered(ask, found, _rendering(context, grant, form, projection), form, span)
     if not value:
         raise ResourceNotFound(f"entity {entity_id} has none of the members asked for")
     return _partial(represent(value, context, media), span, found.extent)
 
 
-def _rendered(one: Evolution, rendering: Rendering, form: Form, span: TemporalQuery) -> dict[str, Any]:
-    if one.figures is not None:
-        return render_aggregated(one.doc, {name: _written(many) for name, many in one.figures.items()}, rendering)
-    return render_temporal(
-        one.doc, rendering, values=form.temporal_values, time_property=span.timeproperty, emptied=one.emptied
-    )
+def _rendered(ask: Ask, one: Evolution, rendering: Rendering, form: Form, span: TemporalQuery) -> Any:
+    def render(doc: EntityDoc) -> Any:
+        if one.figures is not None:
+            return render_aggregated(doc, {name: _written(many) for name, many in one.figures.items()}, rendering)
+        return render_temporal(
+            doc, rendering, values=form.temporal_values, time_property=span.timeproperty, emptied=one.emptied
+        )
+
+    return ask.preference.rendered(one.doc, render, rendering.context, rendering.lang)
 
 
 def _written(many: list[Figures]) -> list[tuple[str, str, dict[str, Any]]]:

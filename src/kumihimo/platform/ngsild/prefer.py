@@ -1,0 +1,60 @@
+"""`Prefer: ngsi-ld=1.x` (clauses 4.3.6.8 and 6.3.6, RFC 7240): answers for readers of earlier versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.platform.jsonld.versions import NEWEST, Version, amended, read_version
+from kumihimo.platform.ngsild.answers import Answer
+
+_PREFERENCE = re.compile(r"""(?:[^,"]+|"[^"]*"|")+""")
+"""One preference of the list; a comma in quotes ends none. Nothing follows that could fail: nothing is tried twice."""
+
+
+class Preference:
+    """Which version of the specification a request asks its answer to conform to, and whether that changed it.
+
+    version is None where none is asked for, or one that we cannot follow: the preference is not applied then.
+    """
+
+    __slots__ = ("altered", "text", "version")
+
+    def __init__(self, header: str) -> None:
+        self.text = _preferred(header) if header else ""
+        self.version: Version | None = read_version(self.text) if self.text else None
+        self.altered = False
+
+    @property
+    def is_older(self) -> bool:
+        """Whether entities may have to be amended."""
+        return self.version is not None and self.version < NEWEST
+
+    def rendered(self, doc: EntityDoc, render: Callable[[EntityDoc], Any], context: Context, lang: str) -> Any:
+        """The entity as `render` writes it, amended where the version needs it; notes whether that differs."""
+        if self.version is None or not self.is_older:
+            return render(doc)
+        older = amended(doc, self.version, context, spoken=bool(lang))
+        value = render(older)
+        self.altered = self.altered or (older is not doc and value != render(doc))
+        return value
+
+    def mark(self, answer: Answer) -> None:
+        """Says in an answer with a body that the preference was applied: 203 where it changed what the body says."""
+        if self.version is None or answer.status != 200 or not answer.body:
+            return
+        answer.headers.append((b"preference-applied", f"ngsi-ld={self.text}".encode()))
+        if self.altered:
+            answer.status = 203
+
+
+def _preferred(header: str) -> str:
+    """The value of the first preference `ngsi-ld`; names are compared without case, values may be quoted."""
+    for part in _PREFERENCE.findall(header):
+        name, _, value = part.partition(";")[0].partition("=")
+        if name.strip().lower() == "ngsi-ld":
+            return str(value).strip().removeprefix('"').removesuffix('"')
+    return ""
