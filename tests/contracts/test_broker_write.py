@@ -81,16 +81,15 @@ async def test_changes_of_one_entity_in_a_batch_see_each_other(house: House) -> 
     assert await house.rows("SELECT number FROM entity_type") == []
 
 
-async def test_update_reports_what_does_not_exist(house: House) -> None:
+async def test_update_overwrites_and_adds(house: House) -> None:
     await house.one(Op.CREATE, entity(a=1))
     outcome = await house.one(Op.UPDATE, fragment(a=2, b=3))
-    assert outcome.updated == ("a",)
-    assert [name for name, _ in outcome.not_updated] == ["b"]
+    assert (outcome.updated, outcome.not_updated) == (("a", "b"), ())
     doc = await house.get()
     assert doc["attrs"]["a"][0]["createdAt"] < doc["attrs"]["a"][0]["modifiedAt"] == doc["modifiedAt"]
     record = (await house.log(1))[0]
     assert record.previous["a"][0]["value"] == 1
-    outcome = await house.one(Op.UPDATE, fragment(b=3))
+    outcome = await house.one(Op.UPDATE, fragment(c="urn:ngsi-ld:null"))
     assert (outcome.status, outcome.seq) == ("unchanged", 0)
     assert house.nudges.topics == ["log.town"] * 2
 

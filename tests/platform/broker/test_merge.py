@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.model import generate
 
-from kumihimo.base.errors import Problem
+from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.platform.broker.instances import merge_patch
 from kumihimo.platform.broker.merge import plan
 from kumihimo.platform.broker.models import Change, Op
@@ -161,12 +161,24 @@ def held(**members: Any) -> Any:
     return plan(None, Change(Op.CREATE, "urn:a:1", body), EARLY).doc
 
 
-def test_an_update_adds_an_instance_that_the_attribute_lacks() -> None:
+def test_an_update_adds_what_the_entity_lacks() -> None:
     other: Any = {"type": "Property", "value": 1, "datasetId": "urn:d:1"}
     effect = plan(held(), Change(Op.UPDATE, "urn:a:1", {"attrs": {"a": [other], "b": [other]}}), LATE)
     assert effect.doc is not None
     assert [one["value"] for one in effect.doc["attrs"]["a"]] == [0, 1]
-    assert [name for name, _ in effect.not_updated] == ["b"]
+    assert [one["value"] for one in effect.doc["attrs"]["b"]] == [1]
+    assert effect.not_updated == []
+
+
+def test_what_is_replaced_must_be_there() -> None:
+    other: Any = {"type": "Property", "value": 1, "datasetId": "urn:d:1"}
+    lacking: list[Any] = [{"a": [other]}, {"b": [{"type": "Property", "value": 1}]}]
+    for attrs in lacking:
+        with pytest.raises(ResourceNotFound):
+            plan(held(), Change(Op.REPLACE_ATTRIBUTE, "urn:a:1", {"attrs": attrs}), LATE)
+    null: Any = {"type": "Property", "value": "urn:ngsi-ld:null"}
+    with pytest.raises(BadRequestData):
+        plan(held(), Change(Op.REPLACE_ATTRIBUTE, "urn:a:1", {"attrs": {"a": [null]}}), LATE)
 
 
 def test_an_update_gives_no_scope_to_what_has_none() -> None:

@@ -157,8 +157,36 @@ async def test_a_fetched_context_is_remembered_for_an_hour() -> None:
         await contexts.resolve(URL)
     await contexts.resolve([URL, {"a": "https://example.org/a"}])
     assert web.asked == [URL]
-    ticks.advance(room.FRESH_SECONDS + 1)
+    ticks.advance(download.FRESH_SECONDS + 1)
     await contexts.resolve(URL)
+    assert web.asked == [URL, URL]
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("", download.FRESH_SECONDS),
+        ("public, max-age=120", 120),
+        ("MAX-AGE=120, immutable", 120),
+        ("max-age=1", 10),
+        ("no-cache", 10),
+        ("no-store, max-age=120", 10),
+        ("max-age=9999999999", 86_400),
+        ("s-maxage=5", download.FRESH_SECONDS),
+        ("max-age=x", download.FRESH_SECONDS),
+    ],
+)
+async def test_a_copy_is_fresh_for_as_long_as_its_host_says(told: str, seconds: float) -> None:
+    ticks, web = Ticks(), Web({})
+    web.pages[URL] = HttpAnswer(200, {"Cache-Control": told}, json.dumps(CITY).encode())
+    contexts = Contexts(web, monotonic=ticks, clock=ticks)
+    await contexts.resolve(URL)
+    ticks.advance(seconds - 1)
+    await contexts.resolve(URL)
+    await contexts.resolve([URL, {"a": "https://example.org/a"}])
+    assert web.asked == [URL]
+    ticks.advance(2)
+    await contexts.resolve([URL, {"a": "https://example.org/a"}])
     assert web.asked == [URL, URL]
 
 
@@ -295,7 +323,7 @@ async def test_an_old_context_serves_while_its_host_is_away() -> None:
     contexts = Contexts(web, monotonic=ticks, clock=ticks)
     await contexts.resolve(URL)
     web.pages[URL] = OSError("away")
-    ticks.advance(room.FRESH_SECONDS + 1)
+    ticks.advance(download.FRESH_SECONDS + 1)
     for _ in range(3):
         assert (await contexts.resolve([URL, {"a": "https://example.org/a"}])).expand("水位").endswith("waterLevel")
     assert web.asked == [URL, URL]

@@ -28,13 +28,18 @@ async def test_append_overwrites_unless_told_not_to(client: Client) -> None:
     assert (await client("GET", ONE)).json["level"]["value"] == 2
 
 
-async def test_update_writes_only_what_is_there(client: Client) -> None:
+async def test_update_overwrites_and_adds(any_client: Client) -> None:
+    await any_client("POST", "/entities", gauge())
+    assert (await any_client("PATCH", ATTRS, {"level": prop(2), "depth": prop(5)})).status == 204
+    told = (await any_client("GET", ONE)).json
+    assert (told["level"], told["depth"]) == (prop(2), prop(5))
+
+
+async def test_update_tells_what_was_not_there_to_delete(client: Client) -> None:
     await client("POST", "/entities", gauge())
-    part = await client("PATCH", ATTRS, {"level": prop(2), "depth": prop(5)})
+    part = await client("PATCH", ATTRS, {"level": prop(2), "depth": prop("urn:ngsi-ld:null")})
     assert (part.status, part.json["updated"]) == (207, [VOCAB + "level"])
     assert [one["attributeName"] for one in part.json["notUpdated"]] == [VOCAB + "depth"]
-    assert (await client("PATCH", ATTRS, {"level": prop(4)})).status == 204
-    assert "depth" not in (await client("GET", ONE)).json
 
 
 async def test_partial_update_keeps_the_other_members(client: Client) -> None:
@@ -54,6 +59,7 @@ async def test_replacing_an_attribute_drops_its_other_members(client: Client) ->
     assert (await client("PUT", f"{ATTRS}/level", prop(8))).status == 204
     assert (await client("GET", ONE)).json["level"] == {"type": "Property", "value": 8}
     assert (await client("PUT", f"{ATTRS}/depth", prop(8))).kind == "ResourceNotFound"
+    assert (await client("PUT", f"{ATTRS}/level", prop(8, datasetId=DATASET))).kind == "ResourceNotFound"
     assert (await client("PUT", f"{ATTRS}/@level", prop(8))).kind == "BadRequestData"
     assert (await client("PUT", f"{ATTRS}/scope", {"value": "/a"})).kind == "BadRequestData"
 

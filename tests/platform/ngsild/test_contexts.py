@@ -143,12 +143,22 @@ async def test_a_subscription_says_by_which_context_it_notifies(any_client: Clie
         ({"@context": {"a": 5}}, "BadRequestData"),
         ({"@context": {"": "urn:a"}}, "BadRequestData"),
         ({"@context": "town.jsonld"}, "BadRequestData"),
+        ({"@context": {"a": {"@id": "urn:a:", "@context": {"b": "urn:b:"}}}}, "BadRequestData"),
         ({"@context": {f"t{n}": "https://example.org/" + "x" * 100 for n in range(12_000)}}, "PayloadTooLarge"),
     ],
 )
 async def test_what_is_no_context_is_not_hosted(client: Client, body: Any, kind: str) -> None:
     assert (await client("POST", ALL, body)).kind == kind
     assert (await client("GET", ALL, query={"kind": "Hosted"})).json == []
+
+
+async def test_no_context_of_a_request_holds_scoped_ones(client: Client) -> None:
+    scoped = {"Gauge": {"@id": "https://example.org/Gauge", "@context": {"level": "https://example.org/hidden"}}}
+    refused = await client("POST", "/entities", {**gauge(), "@context": [scoped, CORE_CONTEXT]}, media=LD)
+    assert refused.kind == "BadRequestData"
+    assert (await client("GET", "/entities/urn:ngsi-ld:Gauge:1")).kind == "ResourceNotFound"
+    made = await client("POST", "/entities", {**gauge(), "@context": [TERMS, CORE_CONTEXT]}, media=LD)
+    assert made.status == 201
 
 
 async def test_a_host_that_is_away_keeps_nobody_from_hosting(client: Client) -> None:

@@ -243,13 +243,13 @@ def _update(doc: EntityDoc | None, change: Change, now: str) -> Effect:
     for name, instance in _instances(body):
         dataset = dataset_of(instance)
         before = find(draft.attrs.get(name), dataset)
-        if before is None and (name not in held["attrs"] or is_null(instance)):
-            draft.effect.not_updated.append((name, "the entity has no such attribute; append it instead"))
-        elif is_null(instance):
+        if not is_null(instance):
+            # Clause 5.6.2.4: what the entity lacks is appended, be it the attribute or an instance of it.
+            draft.write(name, stamped(instance, now, before))
+        elif before is not None:
             draft.remove(name, dataset)
         else:
-            # Clause 5.5.8: an instance with a datasetId that the attribute lacks is added to it.
-            draft.write(name, stamped(instance, now, before))
+            draft.effect.not_updated.append((name, "the entity has no such attribute to delete"))
     return draft.finish(now)
 
 
@@ -285,6 +285,19 @@ def _partial_update(doc: EntityDoc | None, change: Change, now: str) -> Effect:
         draft.remove(name, dataset)
     else:
         draft.write(name, patched(name, before, fragments[0], now))
+    return draft.finish(now)
+
+
+def _replace_attribute(doc: EntityDoc | None, change: Change, now: str) -> Effect:
+    held = _standing(doc, change)
+    draft = _Draft(held)
+    for name, instance in _instances(_body(change)):
+        before = find(held["attrs"].get(name), dataset_of(instance))
+        if before is None:
+            raise ResourceNotFound(f"entity {change.id} has no such instance of the attribute {name}")
+        if is_null(instance):
+            raise BadRequestData(f"{name} cannot be replaced by urn:ngsi-ld:null; delete it instead")
+        draft.write(name, stamped(instance, now, before))
     return draft.finish(now)
 
 
@@ -342,6 +355,7 @@ _PLANS: dict[Op, Callable[[EntityDoc | None, Change, str], Effect]] = {
     Op.APPEND: _append,
     Op.APPEND_NEW: _append_new,
     Op.UPDATE: _update,
+    Op.REPLACE_ATTRIBUTE: _replace_attribute,
     Op.PARTIAL_UPDATE: _partial_update,
     Op.MERGE: _merge,
     Op.DELETE_ATTRIBUTE: _delete_attribute,

@@ -71,7 +71,8 @@ class Op(StrEnum):
     REPLACE = "replace"  # 5.6.18: the entity must exist
     APPEND = "append"  # 5.6.3: attributes added, existing ones overwritten
     APPEND_NEW = "appendNew"  # 5.6.3 noOverwrite: existing ones are left and reported
-    UPDATE = "update"  # 5.6.2: only attributes that exist; others reported
+    UPDATE = "update"  # 5.6.2: attributes overwritten or added; a scope only where there is one
+    REPLACE_ATTRIBUTE = "replaceAttribute"  # 5.6.19: the instances must exist
     PARTIAL_UPDATE = "partialUpdate"  # 5.6.4: members of one attribute instance
     MERGE = "merge"  # 5.6.17
     DELETE_ATTRIBUTE = "deleteAttribute"  # 5.6.5

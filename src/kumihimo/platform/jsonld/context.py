@@ -108,6 +108,20 @@ class Context:
         """How many terms it holds: its weight in a cache."""
         return len(self._table.terms)
 
+    @property
+    def own_scopes(self) -> frozenset[str]:
+        """The terms, beside those of the core context, that bring an @context of their own (scoped contexts)."""
+        return frozenset(name for name in self._scoped_names if name not in self._compiler.ground.terms)
+
+    def check_flat(self) -> Context:
+        """The context itself; BadRequestData where it holds scoped contexts, as no user's may (clause 5.5.7)."""
+        own = sorted(self.own_scopes) if self._scoped_names else ()
+        if own:
+            raise BadRequestData(
+                f"the @context gives {own[0]!r} an @context of its own; NGSI-LD takes no scoped contexts"
+            )
+        return self
+
     def typed(self, types: Iterable[str]) -> Context:
         """The context inside a node of these types, named as in this context (type-scoped contexts).
 

@@ -17,7 +17,7 @@ from kumihimo.base.errors import BadRequestData, LdContextNotAvailable
 from kumihimo.base.ports import HttpFetch
 from kumihimo.platform.jsonld.builtin import CORE_EXTERNALS, core_document, is_core
 from kumihimo.platform.jsonld.context import Context
-from kumihimo.platform.jsonld.download import DEAD_SECONDS, MAX_DOCUMENT, Downloads, inner
+from kumihimo.platform.jsonld.download import DEAD_SECONDS, FRESH_SECONDS, MAX_DOCUMENT, Download, Downloads, inner
 from kumihimo.platform.jsonld.models import CORE_CONTEXT
 from kumihimo.platform.jsonld.shelf import HOSTED_PATH, MemoryShelf, Shelf, hosted_id
 from kumihimo.platform.jsonld.terms import Compiler, Table, addresses
@@ -28,8 +28,6 @@ NOBODY = ""
 """The tenant of whoever names none: no hosted context is seen and nothing is kept under a tenant's name."""
 RESOLVE_SECONDS = 10.0
 """How long all that one @context draws in may take together."""
-FRESH_SECONDS = 3600.0
-"""How long a fetched context is used before it is asked for again."""
 MAX_DOCUMENTS = 32
 """How many remote contexts one @context may draw in."""
 MAX_COMPILED = 256
@@ -122,7 +120,7 @@ class Contexts:
         except LdContextNotAvailable:
             drawn.documents |= {url: {} for url in addresses(items, "").difference(drawn.documents)}
         with suppress(LdContextNotAvailable):
-            self._compile(items, drawn.documents, key, remember=False)
+            self._compile(items, drawn.documents, key, remember=False).check_flat()
 
     async def reload(self, url: str, tenant: str) -> None:
         """Fetches a context anew, in place of the copy that the tenant has (clause 5.13.5).
@@ -131,13 +129,13 @@ class Contexts:
         """
         if url not in self._own and not is_core(url):
             try:
-                document = await self._bring(url, again=True)
-                drawn = _Drawn({url: document})
+                found = await self._bring(url, again=True)
+                drawn = _Drawn({url: found.document})
                 await self._gather([url], tenant, drawn)
                 self._compile([url], drawn.documents, url, remember=False)
             except BadRequestData as problem:
                 raise LdContextNotAvailable(f"what came from {url} is no @context: {problem.detail}") from problem
-            await self._shelf.keep(tenant, url, document, self._fresh_until())
+            await self._shelf.keep(tenant, url, found.document, self._fresh_until(found.fresh))
         self.forget(tenant)
 
     def forget(self, tenant: str) -> None:
@@ -269,12 +267,14 @@ class Contexts:
 
     async def _remote(self, url: str, tenant: str, drawn: _Drawn) -> None:
         kept = await self._shelf.cached(tenant, url)
-        if kept is not None and kept.expires_at > times.micros(self._clock.now()):
+        left = (kept.expires_at - times.micros(self._clock.now())) / _SECOND if kept is not None else 0.0
+        if kept is not None and left > 0:
             drawn.documents[url] = kept.document
+            drawn.seconds = min(drawn.seconds, left)
             self._count(drawn, kept.id)
             return
         try:
-            drawn.documents[url] = await self._bring(url)
+            found = await self._bring(url)
         except (LdContextNotAvailable, BadRequestData):
             if kept is None:
                 raise
@@ -283,7 +283,9 @@ class Contexts:
             drawn.seconds = min(drawn.seconds, DEAD_SECONDS)
             self._count(drawn, kept.id)
             return
-        self._count(drawn, await self._shelf.keep(tenant, url, drawn.documents[url], self._fresh_until()))
+        drawn.documents[url] = found.document
+        drawn.seconds = min(drawn.seconds, found.fresh)
+        self._count(drawn, await self._shelf.keep(tenant, url, found.document, self._fresh_until(found.fresh)))
 
     def _count(self, drawn: _Drawn, id_: str) -> None:
         if id_:
@@ -291,15 +293,15 @@ class Contexts:
         else:
             drawn.seconds = 0
 
-    async def _bring(self, url: str, *, again: bool = False) -> Any:
+    async def _bring(self, url: str, *, again: bool = False) -> Download:
         if self._downloads is None:
             raise LdContextNotAvailable(
                 f"the @context {url} is not built in and fetching is off; preload it or allow its host in the settings"
             )
         return await self._downloads.document(url, again=again)
 
-    def _fresh_until(self) -> int:
-        return times.micros(self._clock.now()) + int(FRESH_SECONDS * _SECOND)
+    def _fresh_until(self, seconds: float) -> int:
+        return times.micros(self._clock.now()) + int(seconds * _SECOND)
 
 
 def _echo(items: list[Any], documents: Mapping[str, Any]) -> Any:

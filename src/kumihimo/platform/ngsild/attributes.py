@@ -26,9 +26,9 @@ async def append_attributes(ask: Ask) -> Answer:
 
 
 async def update_attributes(ask: Ask) -> Answer:
-    """Clause 6.6.3.2 (5.6.2): overwrites attributes that the entity has.
+    """Clause 6.6.3.2 (5.6.2): overwrites attributes of an entity and adds those that it lacks.
 
-    204; 207 where it has some of them not; 404 where there is no such entity.
+    204; 207 where there is nothing to delete, or no scope to replace; 404 where there is no such entity.
     """
     return await _write(ask, Op.UPDATE)
 
@@ -75,9 +75,7 @@ async def replace_attribute(ask: Ask) -> Answer:
     iri = context.expand(name)
     instances = expand_attribute(name, body, context)
     await check_type(ask, entity_id, context, grant)
-    outcome = await apply_one(ask, Change(Op.UPDATE, entity_id, {"attrs": {iri: instances}}))
-    if outcome.not_updated:
-        raise ResourceNotFound(f"entity {entity_id} has no such instance of the attribute {name}")
+    await apply_one(ask, Change(Op.REPLACE_ATTRIBUTE, entity_id, {"attrs": {iri: instances}}))
     return done()
 
 

@@ -55,8 +55,13 @@ def _is_context(parameters: str) -> bool:
 
 async def request_context(ask: Ask) -> Context:
     """The @context of a request without a body: its Link header's, else the core context."""
-    link = linked_context(ask)
-    return await ask.face.contexts.resolve(link, ask.tenant) if link else ask.face.contexts.core
+    return await _resolved(ask, linked_context(ask) or None)
+
+
+async def _resolved(ask: Ask, given: Any) -> Context:
+    """What the client gave as @context, compiled; the core context where it gave none."""
+    contexts = ask.face.contexts
+    return contexts.core if given is None else (await contexts.resolve(given, ask.tenant)).check_flat()
 
 
 async def read_body(ask: Ask) -> Body:
@@ -133,12 +138,11 @@ async def split_context(ask: Ask, body: Body, item: dict[str, Any]) -> tuple[dic
     if "@context" not in item:
         if body.is_ld:
             raise BadRequestData(f'{LD_JSON} needs the member "@context"; or send {JSON} with a Link header')
-        contexts = ask.face.contexts
-        return item, await contexts.resolve(body.link, ask.tenant) if body.link else contexts.core
+        return item, await _resolved(ask, body.link or None)
     if body.media == JSON:
         raise BadRequestData(f'{JSON} takes no member "@context"; use a Link header, or send {LD_JSON}')
     if body.link:
         raise BadRequestData("the @context is given twice, in the body and in the Link header; give one")
     given = item["@context"]
     rest = {name: value for name, value in item.items() if name != "@context"}
-    return rest, await ask.face.contexts.resolve(given, ask.tenant)
+    return rest, await _resolved(ask, given)
