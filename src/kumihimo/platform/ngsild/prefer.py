@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from kumihimo.base.errors import BadRequestData
+from kumihimo.platform.jsonld.conformance import OURS, Version, amended, read_version
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.models import EntityDoc
-from kumihimo.platform.jsonld.versions import NEWEST, Version, amended, read_version
 from kumihimo.platform.ngsild.answers import Answer
 
 _PREFERENCE = re.compile(r"""(?:[^,"]+|"[^"]*"|")+""")
@@ -18,20 +19,20 @@ _PREFERENCE = re.compile(r"""(?:[^,"]+|"[^"]*"|")+""")
 class Preference:
     """Which version of the specification a request asks its answer to conform to, and whether that changed it.
 
-    version is None where none is asked for, or one that we cannot follow: the preference is not applied then.
+    version is None where none is asked for, or none that can be read: the preference is not applied then. For one later
+    than ours, ours is the one that the answer conforms to.
     """
 
-    __slots__ = ("altered", "text", "version")
+    __slots__ = ("altered", "version")
 
     def __init__(self, header: str) -> None:
-        self.text = _preferred(header) if header else ""
-        self.version: Version | None = read_version(self.text) if self.text else None
+        self.version = _preferred(header) if header else None
         self.altered = False
 
     @property
     def is_older(self) -> bool:
         """Whether entities may have to be amended."""
-        return self.version is not None and self.version < NEWEST
+        return self.version is not None and self.version < OURS
 
     def rendered(self, doc: EntityDoc, render: Callable[[EntityDoc], Any], context: Context, lang: str) -> Any:
         """The entity as `render` writes it, amended where the version needs it; notes whether that differs."""
@@ -46,15 +47,24 @@ class Preference:
         """Says in an answer with a body that the preference was applied: 203 where it changed what the body says."""
         if self.version is None or answer.status != 200 or not answer.body:
             return
-        answer.headers.append((b"preference-applied", f"ngsi-ld={self.text}".encode()))
+        major, minor = self.version
+        answer.headers.append((b"preference-applied", f"ngsi-ld={major}.{minor}".encode()))
         if self.altered:
             answer.status = 203
 
 
-def _preferred(header: str) -> str:
-    """The value of the first preference `ngsi-ld`; names are compared without case, values may be quoted."""
+def _preferred(header: str) -> Version | None:
+    """The version in the first preference `ngsi-ld`; names are compared without case, values may be quoted."""
     for part in _PREFERENCE.findall(header):
         name, _, value = part.partition(";")[0].partition("=")
         if name.strip().lower() == "ngsi-ld":
-            return str(value).strip().removeprefix('"').removesuffix('"')
-    return ""
+            return _version(str(value).strip().removeprefix('"').removesuffix('"'))
+    return None
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return min(read_version(".".join(text.split(".")[:2])), OURS)
+    except BadRequestData:
+        # A preference that is not understood is as good as none (RFC 7240 section 2).
+        return None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.models import VALUE_MEMBER, EntityDoc, Instance
 
 Version = tuple[int, int]
-NEWEST: Version = (1, 9)
-_VERSION = re.compile(r"(\d{1,2})\.(\d{1,2})(?:\.\d{1,2})?\Z", re.ASCII)
+OURS: Version = (1, 9)
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\Z", re.ASCII)
 
 _MEMBERS: dict[str, Version] = {
     "datasetId": (1, 3),
@@ -31,11 +32,12 @@ _KINDS: dict[str, tuple[Version, str]] = {
 """Since when there is a kind of attribute, and as what it is written before."""
 
 
-def read_version(text: str) -> Version | None:
-    """A version that answers can be made to conform to, from "major.minor"; None for another."""
+def read_version(text: str) -> Version:
+    """A version of the specification, "major.minor"; BadRequestData for what is none."""
     found = _VERSION.match(text)
-    version = (int(found[1]), int(found[2])) if found is not None else (0, 0)
-    return version if (1, 0) <= version <= NEWEST else None
+    if found is None:
+        raise BadRequestData(f"{text[:32]!r} is no version of the specification; use major.minor, like 1.9")
+    return int(found[1]), int(found[2])
 
 
 def amended(doc: EntityDoc, version: Version, context: Context, *, spoken: bool = False) -> EntityDoc:
@@ -43,7 +45,7 @@ def amended(doc: EntityDoc, version: Version, context: Context, *, spoken: bool 
 
     spoken tells that a LanguageProperty is written in one language, and so as a Property anyhow.
     """
-    if version >= NEWEST:
+    if version >= OURS:
         return doc
     older: dict[str, Any] = dict(doc)
     older.pop("expiresAt", None)
@@ -51,17 +53,20 @@ def amended(doc: EntityDoc, version: Version, context: Context, *, spoken: bool 
         older.pop("scope", None)
     if version < (1, 3):
         older["type"] = doc["type"][:1]
-    older["attrs"] = _attributes(doc["attrs"], version, context, spoken=spoken)
+    inside = context.typed([context.compact(name) for name in doc["type"]])
+    older["attrs"] = _attributes(doc["attrs"], version, inside, spoken=spoken)
     return doc if older == doc else cast("EntityDoc", older)
 
 
 def _attributes(
-    attrs: dict[str, list[Instance]], version: Version, context: Context, *, spoken: bool
+    attrs: dict[str, list[Instance]], version: Version, inside: Context, *, spoken: bool
 ) -> dict[str, list[Instance]]:
-    return {
-        name: [_instance(one, version, context, spoken=spoken) for one in _of_one_dataset(instances, version)]
-        for name, instances in attrs.items()
-    }
+    older = {}
+    for name, instances in attrs.items():
+        within = inside.into(inside.compact(name))
+        chosen = _of_one_dataset(instances, version)
+        older[name] = [_instance(one, version, within, spoken=spoken) for one in chosen]
+    return older
 
 
 def _of_one_dataset(instances: list[Instance], version: Version) -> list[Instance]:
@@ -73,19 +78,19 @@ def _of_one_dataset(instances: list[Instance], version: Version) -> list[Instanc
     return [one for one, dataset in zip(instances, datasets, strict=True) if dataset == chosen]
 
 
-def _instance(instance: Instance, version: Version, context: Context, *, spoken: bool) -> Instance:
+def _instance(instance: Instance, version: Version, inside: Context, *, spoken: bool) -> Instance:
     older: dict[str, Any] = {name: value for name, value in instance.items() if version >= _MEMBERS.get(name, (1, 0))}
     kind = instance["type"]
     since, before = _KINDS.get(kind, ((1, 0), kind))
     if version < since and not (spoken and kind == "LanguageProperty"):
         value = older.pop(VALUE_MEMBER[kind])
         older["type"] = before
-        older[VALUE_MEMBER[before]] = _words(value, context) if kind == "VocabProperty" else value
+        older[VALUE_MEMBER[before]] = _words(value, inside) if kind == "VocabProperty" else value
     if "attrs" in older:
-        older["attrs"] = _attributes(instance["attrs"], version, context, spoken=spoken)
+        older["attrs"] = _attributes(instance["attrs"], version, inside, spoken=spoken)
     return cast("Instance", older)
 
 
-def _words(vocab: Any, context: Context) -> Any:
+def _words(vocab: Any, inside: Context) -> Any:
     """Terms of a vocabulary as values: short, because nothing shortens a value any more."""
-    return [context.compact(one) for one in vocab] if isinstance(vocab, list) else context.compact(vocab)
+    return [inside.compact(one) for one in vocab] if isinstance(vocab, list) else inside.compact(vocab)
