@@ -109,6 +109,9 @@ def test_a_restart_keeps_entities_history_subscriptions_and_devices(served: Serv
     assert status == 201
     kept = [f"{ENTITIES}/urn:ngsi-ld:Thing:1", headers["location"]]
     kept.append("/ngsi-ld/v1/temporal/entities/urn:ngsi-ld:Thing:1?timerel=after&timeAt=2026-01-01T00:00:00Z")
+    status, hosted, _ = served.ask("POST", "/ngsi-ld/v1/jsonldContexts", {"@context": {"a": "urn:example:a"}})
+    assert status == 201
+    kept.append(hosted["location"])
     before = [json.loads(served.ask("GET", path)[2]) for path in kept]
     assert kumihimo("device", "add", "g1", *GAUGE, "--tenant", "default", data=served.data).returncode == 0
     assert served.stop() == 0
@@ -117,6 +120,9 @@ def test_a_restart_keeps_entities_history_subscriptions_and_devices(served: Serv
     assert before[0] == after[0]
     assert before[2] == after[2]
     assert len(after[2]["level"]) == 3
+    assert before[3] == after[3] == {"@context": {"a": "urn:example:a"}}
+    told = json.loads(served.ask("GET", hosted["location"] + "?details=true")[2])
+    assert told["numberOfHits"] == 2, "uses are written when the platform stops"
     assert before[1]["notification"]["endpoint"] == after[1]["notification"]["endpoint"]
     assert after[1]["notification"]["endpoint"]["receiverInfo"] == info
     listed = kumihimo("device", "list", "--tenant", "default", "--format", "json", data=served.data)

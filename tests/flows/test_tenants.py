@@ -49,6 +49,8 @@ SHOWS_NO_TENANT = {
     PREFIX + "/{rest:path}": "what there is not",
     "/t/{tenant}/flood/replay": "the demonstration alone",
     "/t/{tenant}/live": "followed by itself, below",
+    PREFIX + "/jsonldContexts": "addresses drawn by lot; a must not see that of b, below",
+    PREFIX + "/info/sourceIdentity": "a name drawn by lot",
 }
 """Routes on which b finds no canary either, and why. Every other GET must show it to b."""
 
@@ -92,6 +94,7 @@ class Names:
     attribute: str = ATTRIBUTE
     type: str = THING_TYPE
     instance: str = ""
+    context: str = ""
 
     def twin(self) -> Names:
         return Names(
@@ -102,6 +105,7 @@ class Names:
             other(self.attribute),
             other(self.type),
             other(self.instance),
+            other(self.context),
         )
 
 
@@ -208,6 +212,9 @@ async def fill(house: House, endpoint: str) -> Names:
         return [one.id for one in await house.platform.alerts.list("b", subject=GAUGE) if one.peak == 4]
 
     names.ids += await until(at_its_peak)
+    hosted = {"@context": {ATTRIBUTE: f"https://example.org/{SECRET}"}}
+    kept = await house.send("b", "POST", f"{PREFIX}/jsonldContexts", hosted)
+    names.context = kept.headers["location"].rpartition("/")[2]
     past = await house.ask("b", Question("", "GET", f"{PREFIX}/temporal/entities/{THING}"))
     known = re.search(r'"instanceId":"([^"]+)"', past.body)
     assert known, past
@@ -279,6 +286,7 @@ def paths(template: str, tenant: str, names: Names) -> list[str]:
         "instanceId": [names.instance],
         "type": [names.type, PLAIN],
         "subscriptionId": [names.ids[3]],
+        "contextId": [names.context],
         "rest:path": [names.ids[0]],
     }
     found = [template]
@@ -324,7 +332,7 @@ def queries(route: Route, names: Names) -> list[dict[str, str]]:
             {"georel": "near;maxDistance==900000", "geometry": "Point", "coordinates": "[136.2,36.0]"},
         ]
         return [{**one, **time} for one in chosen]
-    details = [{"details": "true"}] if route.path.endswith("/types") else []
+    details = [{"details": "true"}] if route.path.endswith(("/types", "/jsonldContexts", "{contextId}")) else []
     return [{**time}, *details]
 
 
@@ -340,6 +348,8 @@ def bodies(path: str, names: Names) -> list[Any]:
     if "/subscriptions" in path:
         made = subscription("http://127.0.0.1:9/", "mine")
         return [{**made, "id": names.ids[3], "isActive": False}]
+    if path.endswith("/jsonldContexts"):
+        return [{"@context": {names.attribute: "https://example.org/mine"}}]
     if "/attrs/" in path:
         return [mine[names.attribute]]
     fragment = {names.attribute: mine[names.attribute]}
@@ -389,6 +399,7 @@ async def walk_as_a(house: House, routes: list[BaseRoute], names: Names) -> None
         assert reply.status != 304 or question.route.startswith("/static/"), question
         if question == twin or question.route == "/metrics":  # its numbers differ from one answer to the next
             assert CANARY not in reply.text(), question
+            assert names.context not in reply.text(), question
         else:
             assert alike(reply, names) == alike(expected, names.twin()), (question, reply, expected)
 
@@ -396,11 +407,16 @@ async def walk_as_a(house: House, routes: list[BaseRoute], names: Names) -> None
 def alike(reply: Reply, names: Names) -> str:
     """The answer with the names taken out, and what differs between any two answers."""
     text = reply.text()
-    for place, name in enumerate([*names.ids, names.token, names.device, names.key, names.attribute, names.type]):
+    for place, name in enumerate(
+        [*names.ids, names.token, names.device, names.key, names.attribute, names.type, names.context]
+    ):
         for form in (name, quote(name), quote(name, safe="")):
             text = text.replace(form, f"<{place}>")
     text = re.sub(r"'content-length', '\d+'|(?<=TypeList:)[\w-]+|(?<=AttributeList:)[\w-]+", "", text)
+    text = re.sub(r"(?<=:Context:)[0-9a-f]+", "", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|[+-]\d\d:\d\d)?", "<moment>", text)
+    # What counts b's own questions, and the time that passes meanwhile.
+    text = re.sub(r',?"(?:lastUsage|numberOfHits|contextSourceUptime)":(?:\d+|"[^"]*")', "", text)
     return re.sub(rf"{CANARY}|{NOBODY}", "<name>", text)
 
 
