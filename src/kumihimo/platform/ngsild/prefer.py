@@ -45,11 +45,11 @@ class Preference:
 
     def mark(self, answer: Answer) -> None:
         """Says in an answer with a body that the preference was applied: 203 where it changed what the body says."""
-        if self.version is None or answer.status != 200 or not answer.body:
+        if self.version is None or answer.status not in (200, 206) or not answer.body:
             return
         major, minor = self.version
         answer.headers.append((b"preference-applied", f"ngsi-ld={major}.{minor}".encode()))
-        if self.altered:
+        if self.altered and answer.status == 200:
             answer.status = 203
 
 
