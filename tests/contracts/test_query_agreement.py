@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
-from tests.model import generate, slow_query
+from tests.model import generate, slow_order, slow_query
 from tests.model.house import filled
 from tests.model.translate import typed, typed_types
 
@@ -16,12 +16,15 @@ from kumihimo.platform.broker.models import (
     ALL_ATTRIBUTES,
     ALL_ROWS,
     GeoQuery,
+    Ordering,
+    OrderKey,
+    QPath,
     Query,
     Restriction,
     Visible,
 )
 
-ENTITIES, QUERIES = 60, 150
+ENTITIES, QUERIES, FEW = 60, 150, 30
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -52,6 +55,55 @@ async def test_all_four_answer_alike(any_database_factory: DatabaseFactory, fake
         assert [doc["id"] for doc in (await broker.find("town", limited)).entities] == chosen, plain
         hits += 0 < len(chosen) < len(docs)
     assert hits > QUERIES / 4
+
+
+@pytest.mark.parametrize("seed", [7])
+async def test_linked_entities_are_asked_alike(
+    any_database_factory: DatabaseFactory, fake_clock: FakeClock, seed: int
+) -> None:
+    random = Random(seed)
+    docs = [generate.entity(random, number) for number in range(ENTITIES)]
+    broker = await filled(any_database_factory, fake_clock, docs)
+    seen = Visible(frozenset(generate.NAMES[:3]))
+    rows = Restriction(False, types=generate.TYPES[0])
+    allowed = [masked(doc, seen) for doc in docs if generate.TYPES[0] in doc["type"]]
+    hits = 0
+    for _ in range(FEW):
+        plain = generate.linked_query(random)
+        for town, visible, restriction in ((docs, ALL_ATTRIBUTES, ALL_ROWS), (allowed, seen, rows)):
+            by_id = {doc["id"]: doc for doc in town}
+            chosen = [doc["id"] for doc in town if slow_query.answers(doc, plain, town)]
+            in_memory = [doc["id"] for doc in town if evaluate.matches_q(doc, typed(plain), by_id.get)]
+            assert in_memory == chosen, plain
+            found = await broker.find("town", Query(restriction, visible, q=typed(plain), limit=ENTITIES))
+            assert [doc["id"] for doc in found.entities] == chosen, plain
+            hits += 0 < len(chosen) < len(town)
+    assert hits > FEW / 5
+
+
+@pytest.mark.parametrize("seed", [9, 10])
+async def test_orders_are_alike(any_database_factory: DatabaseFactory, fake_clock: FakeClock, seed: int) -> None:
+    random = Random(seed)
+    docs = [generate.entity(random, number) for number in range(ENTITIES)]
+    broker = await filled(any_database_factory, fake_clock, docs)
+    seen = Visible(frozenset(generate.NAMES[:2]))
+    for _ in range(FEW):
+        keys = generate.order(random)
+        order = Ordering(tuple(OrderKey(QPath(tuple(one[0]), one[1], tuple(one[2])), one[3]) for one in keys))
+        for town, visible in ((docs, ALL_ATTRIBUTES), ([masked(doc, seen) for doc in docs], seen)):
+            wanted = slow_order.ordered(town, keys)
+            found = await broker.find("town", Query(ALL_ROWS, visible, order=order, limit=ENTITIES, count=True))
+            assert [doc["id"] for doc in found.entities] == wanted, keys
+            assert (found.total, found.more) == (ENTITIES, False)
+        page = await broker.find("town", Query(ALL_ROWS, ALL_ATTRIBUTES, order=order, limit=7, offset=7))
+        assert [doc["id"] for doc in page.entities] == slow_order.ordered(docs, keys)[7:14]
+        assert page.more
+
+
+def masked(doc: Any, visible: Visible) -> Any:
+    """The entity with no attribute, at any depth, that may not be seen."""
+    kept = {name: many for name, many in doc.get("attrs", {}).items() if visible.shows(name)}
+    return {**doc, "attrs": {name: [masked(one, visible) for one in many] for name, many in kept.items()}}
 
 
 async def test_pages_by_cursor_and_by_offset_are_the_whole(
@@ -86,10 +138,7 @@ async def test_an_invisible_attribute_is_not_there(
     docs = [generate.entity(random, number) for number in range(ENTITIES)]
     broker = await filled(any_database_factory, fake_clock, docs)
     visible = Visible(frozenset(generate.NAMES[:2]))
-    bare = [
-        {**doc, "attrs": {name: many for name, many in doc["attrs"].items() if name in generate.NAMES[:2]}}
-        for doc in docs
-    ]
+    bare = [masked(doc, visible) for doc in docs]
     for _ in range(60):
         plain = generate.query(random)
         chosen = [doc["id"] for doc in bare if slow_query.answers(doc, plain)]
@@ -117,6 +166,7 @@ def shapes(random: Random, count: int) -> list[Any]:
                     {"type": "Point", "coordinates": [lon, lat]},
                     {"type": "LineString", "coordinates": [[lon, lat], [lon + size, lat - size]]},
                     {"type": "Polygon", "coordinates": [square]},
+                    {"type": "Polygon", "coordinates": [[square[0], square[2], square[1], square[3], square[0]]]},
                 ]
             )
         )

@@ -47,10 +47,11 @@ def instance(random: Random, depth: int = 0) -> Any:
         typed = {"@type": "DateTime", "@value": random.choice(MOMENTS)}
         one["value"] = typed if random.random() < 0.15 else value(random)
     elif kind == "Relationship":
-        targets = random.sample(["urn:ngsi-ld:X:1", "urn:ngsi-ld:X:2"], 2)
+        targets = random.sample(["urn:ngsi-ld:X:1", *(f"urn:ngsi-ld:E:{number}" for number in range(12))], 2)
         one["object"] = random.choice([targets[0], targets])
     elif kind == "LanguageProperty":
-        one["languageMap"] = {key: random.choice(TEXTS) for key in random.sample(["ja", "en"], random.randrange(1, 3))}
+        spoken = random.sample(["ja", "en"], random.randrange(1, 3))
+        one["languageMap"] = {key: random.choice([random.choice(TEXTS), random.sample(TEXTS, 2)]) for key in spoken}
     elif kind == "JsonProperty":
         one["json"] = value(random)
     elif kind == "VocabProperty":
@@ -86,11 +87,33 @@ def entity(random: Random, number: int) -> Any:
 def query(random: Random, depth: int = 0) -> Any:
     if depth < 3 and random.random() < 0.4:
         return (random.choice(["and", "or"]), [query(random, depth + 1) for _ in range(random.randrange(2, 4))])
+    names, member, keys = path(random)
+    if not member and random.random() < 0.1:
+        keys = ["*"]
+    operator = random.choice(OPERATORS)
+    return ("term", names, member, keys, operator, values(random, operator, member))
+
+
+def path(random: Random) -> tuple[list[str], str, list[str]]:
     names = [random.choice(NAMES) for _ in range(random.choice([1, 1, 1, 2, 3]))]
     member = random.choice(["", "", "", "observedAt", "unitCode"])
     keys = [random.choice(KEYS) for _ in range(random.choice([0, 0, 1, 2]))] if not member else []
-    operator = random.choice(OPERATORS)
-    return ("term", names, member, keys, operator, values(random, operator, member))
+    return names, member, keys
+
+
+def linked_query(random: Random, depth: int = 0) -> Any:
+    inner: Any = ("term", [random.choice(NAMES)], "", [], "exists", [])
+    if random.random() < 0.5:
+        inner = linked_query(random, depth + 1) if depth < 1 and random.random() < 0.5 else query(random, 3)
+    link = ("link", random.choice(NAMES), random.sample(TYPES, random.randrange(2)), inner)
+    return link if random.random() < 0.6 else (random.choice(["and", "or"]), [link, query(random, 2)])
+
+
+def order(random: Random) -> list[Any]:
+    """Keys of an order: names, member, keys, whether descending; the entity's id and types are members of nothing."""
+    one = ([], random.choice(["id", "type"]), []) if random.random() < 0.15 else path(random)
+    key = (*one, random.random() < 0.5)
+    return [key, *order(random)] if random.random() < 0.4 else [key]
 
 
 def values(random: Random, operator: str, member: str) -> list[Any]:

@@ -1,7 +1,8 @@
 """The slow, obvious model of queries: reads the rules of clause 4.9 one by one, shares nothing with the platform.
 
 A query is a tuple: ("and", parts), ("or", parts), or ("term", attributes, member, keys, operator, values), where a
-range among the values is ("range", low, high).
+range among the values is ("range", low, high); or ("link", relationship, types, query of the linked entity).
+The key "*" alone asks for the texts in any language.
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ WITH_KEYS = {"Property": "value", "GeoProperty": "value", "JsonProperty": "json"
 TIMES = {"observedAt", "createdAt", "modifiedAt"}
 
 
-def answers(doc: Any, q: Any) -> bool:
+def answers(doc: Any, q: Any, town: Any = ()) -> bool:
+    """Whether the entity answers the query; town is all entities that may be seen."""
     if q[0] == "and":
-        return all(answers(doc, part) for part in q[1])
+        return all(answers(doc, part, town) for part in q[1])
     if q[0] == "or":
-        return any(answers(doc, part) for part in q[1])
+        return any(answers(doc, part, town) for part in q[1])
+    if q[0] == "link":
+        _, relationship, types, part = q
+        ids = [leaf for one in instances_at(doc, [relationship]) for leaf in targets_of(one)]
+        linked = [one for one in town if one["id"] in ids]
+        return any((not types or set(types) & set(one["type"])) and answers(one, part, town) for one in linked)
     _, attributes, member, keys, operator, values = q
     if operator == "absent":
         return not answers(doc, ("term", attributes, member, keys, "exists", []))
@@ -53,9 +60,21 @@ def instances_at(doc: Any, attributes: Any) -> list[Any]:
     return holders
 
 
+def targets_of(instance: Any) -> list[str]:
+    if instance["type"] not in ("Relationship", "ListRelationship"):
+        return []
+    found = instance[MEMBER_OF_TYPE[instance["type"]]]
+    return list(found) if isinstance(found, list) else [found]
+
+
 def leaves_of(instance: Any, member: str, keys: Any) -> list[Any]:
-    if member:
+    if instance["type"] == "LanguageProperty" and not member and keys in ([], ["*"]):
+        found = list(instance["languageMap"].values())
+        keys = []
+    elif member:
         found = [instance[member]] if member in instance else []
+    elif keys == ["*"]:
+        found = []
     elif keys:
         name = WITH_KEYS.get(instance["type"], "none")
         found = [instance[name]] if name in instance else []

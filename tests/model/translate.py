@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kumihimo.platform.broker.models import QAnd, QNode, QOr, QPath, QRange, QTerm, TypeAnd, TypeNode, TypeOr
+from kumihimo.platform.broker.models import QAnd, QLink, QNode, QOr, QPath, QRange, QTerm, TypeAnd, TypeNode, TypeOr
 from kumihimo.platform.broker.patterns import check_pattern
 
 
@@ -13,6 +13,8 @@ def typed(q: Any) -> QNode:
         return QAnd(tuple(typed(part) for part in q[1]))
     if q[0] == "or":
         return QOr(tuple(typed(part) for part in q[1]))
+    if q[0] == "link":
+        return QLink(q[1], typed(q[3]), tuple(q[2]))
     _, attributes, member, keys, operator, values = q
     if operator in ("~=", "!~="):
         values = [check_pattern(value) for value in values]

@@ -19,6 +19,9 @@ Row = tuple[Any, ...]
 Scope = str
 """A tenant's name, or PLATFORM."""
 
+MEMBERS = "\x1fmembers"
+"""The step of a JSON path into the value of each member of an object; no key of ours holds such a character."""
+
 PLATFORM: Scope = ""
 """The scope of tenants, administrators and contexts: a file or schema of its own."""
 
@@ -35,7 +38,8 @@ class Dialect(Protocol):
     def json_values(self, document: str, path: Sequence[str]) -> str:
         """A table expression (to stand after FROM, with an alias) of the values at `path` in the JSON text column.
 
-        Path steps are literal object keys; "*" steps into each array element. The leaf's arrays are unnested.
+        Path steps are literal object keys; "*" steps into each array element, MEMBERS into each member's value of an
+        object. The leaf's arrays are unnested.
         Columns: kind TEXT ('number','string','boolean','null','object'), num DOUBLE PRECISION, txt TEXT.
         """
         ...
@@ -46,6 +50,10 @@ class Dialect(Protocol):
 
     def moment_text(self, micros: str) -> str:
         """A moment in microseconds as ISO 8601 text in UTC."""
+        ...
+
+    def json_at(self, document: str, path: Sequence[str]) -> str:
+        """An expression of the JSON text of the value at the path of object keys; NULL where there is none."""
         ...
 
     def matches_pattern(self, text: str, parameter: str) -> str:

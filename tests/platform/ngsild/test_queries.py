@@ -80,7 +80,43 @@ QUERIES_THAT_CANNOT_BE_RUN: list[Any] = [
     "georel=beside&geometry=Point&coordinates=[1,2]",
     "georel=within&geometry=Point&coordinates=[1,",
     "georel=within&geometry=Point&coordinates=[NaN,1]",
-    "georel=within&geometry=Polygon&coordinates=[[[0,0],[2,2],[2,0],[0,2],[0,0]]]",
+    "georel=near;maxDistance==0&geometry=Point&coordinates=[1,2]",
+    "georel=near;maxDistance==1e999&geometry=Point&coordinates=[1,2]",
+    "type=Gauge&csf=))",
+    "type=Gauge&splitEntities=perhaps",
+    "type=Gauge&expandValues=a b",
+    "type=Gauge&jsonKeys=,",
+    "type=Gauge&q=at{name}",
+    "type=Gauge&q=at{in{name}}&join=flat",
+    "type=Gauge&q=at{name&join=flat",
+    "type=Gauge&q=at{A,name}&join=flat",
+    "type=Gauge&q=at{:name}&join=flat",
+    "type=Gauge&pick=at{name}",
+    "type=Gauge&pick=at{in{name}}&join=inline",
+    "type=Gauge&omit=at{in{name}}&join=inline&joinLevel=1",
+    "type=Gauge&pick=at{name&join=inline",
+    "type=Gauge&pick=at{}&join=inline",
+    "type=Gauge&pick=at}&join=inline",
+    "type=Gauge&pick=level,,text",
+    "type=Gauge&join=sideways",
+    "type=Gauge&join=flat&joinLevel=0",
+    "type=Gauge&join=flat&joinLevel=11",
+    "type=Gauge&join=flat&joinLevel=1.5",
+    "type=Gauge&join=flat&containedBy=here",
+    "type=Gauge&orderBy=level;up",
+    "type=Gauge&orderBy=level;",
+    "type=Gauge&orderBy=a..b",
+    "type=Gauge&orderBy=level,",
+    "type=Gauge&orderBy=text[*]",
+    "type=Gauge&orderBy=location;dist-asc",
+    "type=Gauge&orderBy=id;dist-asc&orderFrom=[1,2]",
+    "type=Gauge&orderBy=location;dist-asc&orderFrom=1,2",
+    "type=Gauge&orderBy=location;dist-asc&orderFrom=[1,2]&orderGeometry=Circle",
+    "type=Gauge&orderBy=location;dist-asc&orderFrom=[]&orderGeometry=MultiPoint",
+    "type=Gauge&orderBy=level&collation=!!nope",
+    "type=Gauge&orderBy=level&collation=en-u-ks-level9",
+    "type=Gauge&orderBy=level&after=MToxMA",
+    "type=Gauge&orderBy=a,b,c,d,e,f,g,h,i,j,k",
     "type=Gauge&scopeQ=((",
 ]
 
@@ -100,7 +136,7 @@ PARAMETERS_THAT_CANNOT_BE_TAKEN: list[Any] = [
     ("type=Gauge&options=keyValues,pretty", "InvalidRequest"),
     ("type=%ff", "InvalidRequest"),
     ("type=a%00b", "InvalidRequest"),
-    ("type=Gauge&orderBy=level", "OperationNotSupported"),
+    ("type=Gauge&orderBy=text&collation=zh", "OperationNotSupported"),
     ("&".join(f"a{number}=1" for number in range(80)), "InvalidRequest"),
 ]
 
@@ -174,6 +210,34 @@ async def test_query_by_body(river: Client) -> None:
         assert "".join(one["id"][-1] for one in found.json) == numbers, body
 
 
+MEMBERS_THAT_CANNOT_BE_TAKEN: list[dict[str, Any]] = [
+    {"join": "sideways"},
+    {"join": 1},
+    {"join": "inline", "joinLevel": 0},
+    {"join": "inline", "joinLevel": True},
+    {"join": "inline", "joinLevel": "1"},
+    {"join": "inline", "containedBy": []},
+    {"join": "inline", "containedBy": [5]},
+    {"join": "inline", "containedBy": ["here"]},
+    {"pick": ["at{name}"]},
+    {"q": "at{name}"},
+    {"csf": "))bad(("},
+    {"csf": 5},
+    {"expandValues": ["a"]},
+    {"jsonKeys": "a b"},
+    {"splitEntities": "yes"},
+    {"lang": 5},
+    {"ordering": []},
+    {"ordering": {}},
+    {"ordering": {"orderBy": []}},
+    {"ordering": {"orderBy": "level"}},
+    {"ordering": {"orderBy": [5]}},
+    {"ordering": {"orderBy": ["level"], "collation": "not a tag!"}},
+    {"ordering": {"orderBy": ["level"], "collation": 5}},
+    {"ordering": {"orderBy": ["id"], "geometry": 5}},
+    {"ordering": {"orderBy": ["location;dist-asc"]}},
+    {"ordering": {"orderBy": ["location;dist-asc"], "coordinates": "1,2"}},
+]
 BODIES_THAT_ARE_NO_QUERY: list[Any] = [
     {"type": "NotQuery", "entities": [{"type": "Gauge"}]},
     {"type": "Query"},
@@ -186,6 +250,11 @@ BODIES_THAT_ARE_NO_QUERY: list[Any] = [
     {"type": "Query", "entities": [{"type": "Gauge"}], "q": 42},
     {"type": "Query", "entities": [{"type": "Gauge"}], "geoQ": {"georel": "within"}},
     {"type": "Query", "entities": [{"type": "Gauge"}], "temporalQ": {"timerel": "after"}},
+    *({"type": "Query", "entities": [{"type": "Gauge"}], **more} for more in MEMBERS_THAT_CANNOT_BE_TAKEN),
+    {"type": "Query", "entities": [{"type": "Gauge", "id": []}]},
+    {"type": "Query", "entities": [{"type": "Gauge", "id": ["urn:a:b", 5]}]},
+    {"type": "Query", "entities": [{"type": "Gauge", "idPattern": 5}]},
+    {"type": "Query", "q": 'modifiedAt>"2020-01-01T00:00:00Z"'},
 ]
 
 
@@ -196,11 +265,91 @@ async def test_bodies_that_are_no_query(client: Client) -> None:
 
 async def test_what_a_query_in_a_body_cannot_do_yet_is_said(client: Client) -> None:
     one = {"type": "Query", "entities": [{"type": "Gauge"}]}
-    assert (await client("POST", QUERY, {**one, "join": "inline"})).kind == "OperationNotSupported"
-    two = [{"type": "Gauge", "id": "urn:a:1"}, {"type": "Sign", "id": "urn:a:2"}]
-    assert (await client("POST", QUERY, {**one, "entities": two})).kind == "OperationNotSupported"
-    patterns = [{"type": "Gauge", "idPattern": "a"}, {"type": "Gauge", "idPattern": "b"}]
-    assert (await client("POST", QUERY, {**one, "entities": patterns})).kind == "OperationNotSupported"
+    assert (await client("POST", QUERY, {**one, "entityMap": True})).kind == "OperationNotSupported"
+
+
+SELECTORS: list[Any] = [
+    ([{"type": "Gauge", "id": "urn:ngsi-ld:Gauge:2"}, {"type": "Sign", "id": "urn:ngsi-ld:Sign:1"}], "21"),
+    ([{"type": "Gauge", "idPattern": "[12]$"}, {"type": "Gauge", "idPattern": "5$"}], "125"),
+    ([{"type": "Gauge", "idPattern": "[12]$"}, {"type": "Sign"}], "121"),
+    ([{"type": "Gauge", "id": "urn:ngsi-ld:Gauge:1"}, {"type": "Gauge", "idPattern": "^urn.*1$"}], "1"),
+    ([{"type": "Sign", "id": "urn:ngsi-ld:Gauge:1"}, {"type": "Gauge", "id": "urn:ngsi-ld:Sign:1"}], ""),
+    ([{"type": "Gauge|Sign", "id": ["urn:ngsi-ld:Gauge:4", "urn:ngsi-ld:Sign:1"]}, {"type": "Nothing"}], "41"),
+    ([{"type": "*"}, {"type": "Sign", "id": "urn:ngsi-ld:Gauge:1"}], "123451"),
+    ([{"type": "*", "idPattern": "1$"}, {"type": "Gauge", "id": "urn:ngsi-ld:Gauge:3"}], "131"),
+]
+
+
+async def test_an_entity_satisfies_one_of_several_selectors(river: Client) -> None:
+    for entities, numbers in SELECTORS:
+        found = await river("POST", QUERY, {"type": "Query", "entities": entities}, query="count=true")
+        assert "".join(one["id"][-1] for one in found.json) == numbers, entities
+        assert found.header("ngsild-results-count") == str(len(numbers))
+
+
+async def test_pages_by_offset_are_linked_by_offset_where_the_client_gives_one(river: Client) -> None:
+    page = await river("GET", "/entities", query="type=Gauge&limit=2&offset=2")
+    links = re.findall(r'</ngsi-ld/v1/entities\?([^>]*)>; rel="(next|prev)"', page.header("link") or "")
+    assert sorted(links) == [("limit=2&offset=0&type=Gauge", "prev"), ("limit=2&offset=4&type=Gauge", "next")]
+    last = await river("GET", "/entities", query="type=Gauge&limit=2&offset=4")
+    assert 'rel="next"' not in (last.header("link") or "")
+
+
+async def test_the_language_of_a_query_in_a_body_is_heard(any_client: Client) -> None:
+    name = {"type": "LanguageProperty", "languageMap": {"ja": "日野川", "en": "Hino"}}
+    assert (await any_client("POST", "/entities", {**gauge(1), "name": name})).status == 201
+    body = {"type": "Query", "entities": [{"type": "Gauge"}], "pick": ["name"], "lang": "ja"}
+    found = await any_client("POST", QUERY, body, query="format=simplified")
+    assert found.json == [{"name": "日野川"}]
+
+
+WORDS: list[Any] = [
+    ('text=="<>\\"\'=;()|,&"', "1"),
+    ("text~=[<>=;()]{4}", "1"),
+    ('text=="<>"', ""),
+    ('名前=="福井;市(北)|"', "2"),
+    ('名前~="福井;市[(]北"', "2"),
+    ('名前!="福井;市(北)|"', "3"),
+    ('名前=="福","井"', "3"),
+    ('(名前=="福"|text);level>=1', "13"),
+    ('many=="b"', "1"),
+    ('many=="a"', "1"),
+    ('many=="c"', ""),
+    ('many!="b"', ""),
+    ('many[*]=="b"', "1"),
+    ('many[*]~="^b$"', "1"),
+    ('many[*]!="c"', "1"),
+    ('many[*]!="b"', ""),
+    ("many[*]", "1"),
+    ("level[*]", ""),
+    ('many[ja]=="b"', "1"),
+    ('many[en]=="b"', ""),
+    ('kind=="https://uri.etsi.org/ngsi-ld/default-context/fast"', "2"),
+    ('kind=="fast"', ""),
+    ('kind=="fast"&expandValues=kind', "2"),
+    ("kind==fast,slow&expandValues=level,kind", "2"),
+    ("kind!=fast&expandValues=kind", ""),
+    ("kind==fast&expandValues=kind&jsonKeys=kind", ""),
+    ('ticket[value]=="x"', "3"),
+    ('ticket[value]=="x"&jsonKeys=ticket', "3"),
+    ("level==1&csf=name==%22a%22&splitEntities=true", "1"),
+]
+
+
+async def test_words_of_q(any_client: Client) -> None:
+    """Values of every kind, in every language, and names as values (clause 4.9, examples 9 to 12)."""
+    many = {"type": "LanguageProperty", "languageMap": {"en": "a", "ja": ["b", "a"]}}
+    batch = [
+        {**gauge(1, 1.0), "text": "<>\"'=;()|,&", "many": many},
+        {**gauge(2, 2.0), "名前": "福井;市(北)|", "kind": {"type": "VocabProperty", "vocab": "fast"}},
+        {**gauge(3, 3.0), "名前": "福", "ticket": {"type": "JsonProperty", "json": {"value": "x"}}},
+    ]
+    assert (await any_client("POST", CREATE, batch)).status == 201
+    for q, numbers in WORDS:
+        text, *more = re.split("&(?=[a-z])", q)
+        found = await any_client("GET", "/entities", query="&".join(["type=Gauge", f"q={quote(text)}", *more]))
+        assert found.status == 200, (q, found.body)
+        assert "".join(one["id"][-1] for one in found.json) == numbers, q
 
 
 async def test_types(river: Client) -> None:

@@ -24,6 +24,9 @@ class QPath:
     keys: tuple[str, ...] = ()
 
 
+ANY_LANGUAGE = "*"
+"""As the only key of a path: the value in any language of a languageMap (`color[*]`)."""
+
 QValue = str | int | float | bool
 QOperator = Literal["exists", "absent", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
 
@@ -59,7 +62,19 @@ class QOr:
     parts: tuple[QNode, ...]
 
 
-QNode = QTerm | QAnd | QOr
+@dataclass(frozen=True, slots=True)
+class QLink:
+    """A relationship that leads to an entity, of one of the types where any is given, for which the part holds.
+
+    `sensor{Device:humidity}==40` is attribute="…/sensor", types=("…/Device",), part=humidity==40.
+    """
+
+    attribute: str
+    part: QNode
+    types: tuple[str, ...] = ()
+
+
+QNode = QTerm | QAnd | QOr | QLink
 
 
 # --- types, restriction ---------------------------------------------------------------------------

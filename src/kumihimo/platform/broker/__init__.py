@@ -3,5 +3,5 @@
 Owns: entity, entity_type, entity_geo, entity_expiry, log, log_position
 Says: log.<tenant> (a nudge after each commit that wrote log records)
 Hears: nothing
-Door: census, door, ingest, log, parse, evaluate, models, store
+Door: census, collation, door, ingest, links, log, ordering, parse, evaluate, models, store
 """

@@ -1,4 +1,4 @@
-"""The query model as SQL conditions on `entity e`, for both engines through the dialect.
+"""The query model as SQL conditions on `entity e`, and on entities that it links to, through the dialect.
 
 Types, ids and boxes of geometries use indexes. q, attrs and scopes have none: they are a filter over the documents
 that the indexed conditions leave, so name a type, an id or a place beside them where there are many entities.
@@ -13,19 +13,25 @@ from typing import Any
 from kumihimo.base import jsontext
 from kumihimo.platform.broker import boxes
 from kumihimo.platform.broker.models import (
+    ALL_ATTRIBUTES,
+    ALL_ROWS,
     GeoQuery,
     QAnd,
+    QLink,
     QNode,
     QOr,
     QPath,
     QRange,
     QTerm,
     QValue,
+    Restriction,
+    Selector,
     TypeAnd,
     TypeNode,
+    TypeOr,
     Visible,
 )
-from kumihimo.platform.broker.paths import EQUALITIES, TIME_MEMBERS, paths_of, time_key
+from kumihimo.platform.broker.paths import EQUALITIES, TARGET_WAYS, TIME_MEMBERS, paths_of, time_key
 from kumihimo.platform.broker.scopes import ScopeNode
 from kumihimo.storage.database import Dialect
 
@@ -43,6 +49,12 @@ class Conditions:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self.parameters: list[Any] = []
+        self._row = "e"
+        self._links = 0
+
+    @property
+    def _doc(self) -> str:
+        return f"{self._row}.doc"
 
     def bind(self, value: Any) -> str:
         """The place of the value, e.g. "$3"."""
@@ -54,50 +66,98 @@ class Conditions:
     def types(self, node: TypeNode) -> str:
         """The entity's types satisfy the expression (clause 4.17)."""
         if isinstance(node, str):
-            return f"e.number IN (SELECT number FROM entity_type WHERE type = {self.bind(node)})"
+            return f"{self._row}.number IN (SELECT number FROM entity_type WHERE type = {self.bind(node)})"
         if isinstance(node, TypeAnd):
             return _joined(" AND ", [self.types(part) for part in node.parts])
         names = [part for part in node.parts if isinstance(part, str)]
         parts = [self.types(part) for part in node.parts if not isinstance(part, str)]
         if names:
             places = ", ".join(self.bind(name) for name in names)
-            parts.append(f"e.number IN (SELECT number FROM entity_type WHERE type IN ({places}))")
+            parts.append(f"{self._row}.number IN (SELECT number FROM entity_type WHERE type IN ({places}))")
         return _joined(" OR ", parts)
 
     def ids(self, ids: Sequence[str]) -> str:
         """The entity is one of these."""
         if len(ids) == 1:
-            return f"e.id = {self.bind(ids[0])}"
-        return self._dialect.any_of("e.id", self.bind(jsontext.text(list(ids))))
+            return f"{self._row}.id = {self.bind(ids[0])}"
+        return self._dialect.any_of(f"{self._row}.id", self.bind(jsontext.text(list(ids))))
 
     def id_pattern(self, pattern: str) -> str:
         """The entity's id matches the pattern (one that `check_pattern` gave)."""
-        return self._dialect.matches_pattern("e.id", self.bind(pattern))
+        return self._dialect.matches_pattern(f"{self._row}.id", self.bind(pattern))
 
     def attrs(self, names: Sequence[str], visible: Visible) -> str:
         """The entity has one of the attributes that may be seen."""
-        tables = [self._dialect.json_values("e.doc", ("attrs", name, "*")) for name in names if visible.shows(name)]
+        tables = [self._dialect.json_values(self._doc, ("attrs", name, "*")) for name in names if visible.shows(name)]
         return _joined(" OR ", [f"EXISTS (SELECT 1 FROM {table} v)" for table in tables])
 
     def scope(self, node: ScopeNode) -> str:
         """The entity has scopes that satisfy the expression (clause 4.19)."""
         if isinstance(node, str):
-            table = self._dialect.json_values("e.doc", ("scope",))
+            table = self._dialect.json_values(self._doc, ("scope",))
             return f"EXISTS (SELECT 1 FROM {table} v WHERE {self._dialect.matches_pattern('v.txt', self.bind(node))})"
         word, parts = node
         return _joined(f" {word} ", [self.scope(part) for part in parts])
 
     # --- q -----------------------------------------------------------------------------------------------
 
-    def q(self, node: QNode, visible: Visible) -> str:
-        """The entity satisfies the q expression (clause 4.9); an attribute that may not be seen is not there."""
+    def q(self, node: QNode, visible: Visible, restriction: Restriction) -> str:
+        """The entity satisfies the q expression (clause 4.9); an attribute that may not be seen is not there.
+
+        The same holds for entities that it links to, and one that may not be seen is not there at all.
+        """
         if isinstance(node, QAnd):
-            return _joined(" AND ", [self.q(part, visible) for part in node.parts])
+            return _joined(" AND ", [self.q(part, visible, restriction) for part in node.parts])
         if isinstance(node, QOr):
-            return _joined(" OR ", [self.q(part, visible) for part in node.parts])
-        if node.path.attributes and not visible.shows(node.path.attributes[0]):
+            return _joined(" OR ", [self.q(part, visible, restriction) for part in node.parts])
+        if isinstance(node, QLink):
+            return self._link(node, visible, restriction) if visible.shows(node.attribute) else FALSE
+        if not all(visible.shows(name) for name in node.path.attributes):
             return TRUE if node.operator == "absent" else FALSE
         return self._term(node)
+
+    def _link(self, link: QLink, visible: Visible, restriction: Restriction) -> str:
+        """An entity that the relationship names, found by its id, satisfies the part."""
+        ways = [("attrs", link.attribute, "*", *way) for way in TARGET_WAYS]
+        tables = [f"SELECT w.txt FROM {self._dialect.json_values(self._doc, way)} w" for way in ways]
+        outside = self._row
+        self._links += 1
+        self._row = row = f"l{self._links}"
+        parts = [self.q(link.part, visible, restriction), *self.restricted(restriction)]
+        if link.types:
+            parts.append(self.types(TypeOr(link.types)))
+        self._row = outside
+        named = " UNION ALL ".join(tables)
+        return f"EXISTS (SELECT 1 FROM ({named}) v JOIN entity {row} ON {row}.id = v.txt WHERE {' AND '.join(parts)})"
+
+    def restricted(self, restriction: Restriction) -> list[str]:
+        """The entity may be seen. The restriction's own q may look at what the caller may not see."""
+        where = []
+        if restriction.types is not None:
+            where.append(self.types(restriction.types))
+        if restriction.ids is not None:
+            where.append(self.ids(restriction.ids))
+        if restriction.q is not None:
+            where.append(self.q(restriction.q, ALL_ATTRIBUTES, ALL_ROWS))
+        return where
+
+    def selectors(self, selectors: Sequence[Selector]) -> str:
+        """The entity satisfies one of the selectors (clause 5.2.33); each is looked up by its own index."""
+        outside = self._row
+        self._row = "s"
+        parts = [self._selected(selector) for selector in selectors]
+        self._row = outside
+        return f"{self._row}.number IN ({' UNION ALL '.join(parts)})"
+
+    def _selected(self, selector: Selector) -> str:
+        where = []
+        if selector.types is not None:
+            where.append(self.types(selector.types))
+        if selector.ids:
+            where.append(self.ids(selector.ids))
+        elif selector.id_pattern:
+            where.append(self.id_pattern(selector.id_pattern))
+        return "SELECT s.number FROM entity s" + (" WHERE " + " AND ".join(where) if where else "")
 
     def _term(self, term: QTerm) -> str:
         if term.operator == "exists":
@@ -123,10 +183,10 @@ class Conditions:
     def _at(self, steps: Sequence[str], where: str) -> str:
         """Any of the values at one way. A document is opened only where its text names all steps of the way."""
         names = [step for step in dict.fromkeys(steps) if step not in _EVERYWHERE and _PLAIN.match(step)]
-        exact = f"EXISTS (SELECT 1 FROM {self._dialect.json_values('e.doc', steps)} v{where})"
+        exact = f"EXISTS (SELECT 1 FROM {self._dialect.json_values(self._doc, steps)} v{where})"
         if not names:
             return exact
-        named = " AND ".join(f"e.doc LIKE {self.bind(_named(name))}" for name in names)
+        named = " AND ".join(f"{self._doc} LIKE {self.bind(_named(name))}" for name in names)
         # CASE, because it says the order, and because planners take a bare LIKE for rarer than it is.
         return f"CASE WHEN {named} THEN {exact} ELSE FALSE END"
 
@@ -165,7 +225,7 @@ class Conditions:
         box = boxes.box_of(geo)
         start = f"SELECT g.number FROM entity_geo g WHERE g.attribute = {attribute}"
         if box is None:
-            return f"e.number IN ({start} AND {exact})"
+            return f"{self._row}.number IN ({start} AND {exact})"
         south, north = self.bind(box[1]), self.bind(box[3])
         west, east = self.bind(box[0]), self.bind(box[2])
         points = (
@@ -176,7 +236,7 @@ class Conditions:
             f"g.extent = 1 AND g.min_lat <= {north} AND g.max_lat >= {south}"
             f" AND g.min_lon <= {east} AND g.max_lon >= {west}"
         )
-        return f"e.number IN ({start} AND {points} AND {exact} UNION ALL {start} AND {areas} AND {exact})"
+        return f"{self._row}.number IN ({start} AND {points} AND {exact} UNION ALL {start} AND {areas} AND {exact})"
 
     def _exact(self, geo: GeoQuery, geometry: str, stored: str) -> str:
         if geo.relation != "near":
@@ -186,7 +246,7 @@ class Conditions:
         if geo.max_distance is not None:
             parts.append(f"{distance} <= {self.bind(float(geo.max_distance))}")
         if geo.min_distance is not None:
-            parts.append(f"{distance} >= {self.bind(float(geo.min_distance))}")
+            parts.append(f"{distance} > {self.bind(float(geo.min_distance))}")
         return " AND ".join(parts) or FALSE
 
 

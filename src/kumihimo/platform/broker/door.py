@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 
 from kumihimo.base.call import Call
@@ -15,9 +15,11 @@ from kumihimo.platform.broker import query as queries
 from kumihimo.platform.broker.census import Census, census_tx
 from kumihimo.platform.broker.expiry import Expiry
 from kumihimo.platform.broker.gather import Calls, Gather
+from kumihimo.platform.broker.links import linked_tx
 from kumihimo.platform.broker.models import Change, Found, FoundTexts, Outcome, Query, Remember, Restriction, Visible
 from kumihimo.platform.broker.write import apply_calls_tx
 from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.platform.jsonld.rendering import Rendering
 from kumihimo.storage.database import Database, Tx
 
 log = logging.getLogger(__name__)
@@ -130,6 +132,21 @@ class Broker:
         await self._expiry.settle(tenant)
         work = partial(queries.get_text_tx, entity_id=entity_id, restriction=restriction, visible=visible)
         return await self._database.read(tenant, work, quick=restriction.everything)
+
+    async def linked(
+        self,
+        tenant: str,
+        docs: Sequence[EntityDoc],
+        look: Rendering,
+        level: int,
+        known: Collection[str],
+        restriction: Restriction,
+        visible: Visible,
+    ) -> dict[str, EntityDoc]:
+        """The entities behind the links of these (clause 4.5.23), by id, masked; see `links.linked_tx`."""
+        return await self._database.read(
+            tenant, lambda tx: linked_tx(tx, docs, look, level, known, restriction, visible)
+        )
 
     async def census(self, tenant: str, restriction: Restriction, visible: Visible, type_: str = "") -> Census:
         """Types and attributes there are (clauses 5.7.7 to 5.7.10), of one type or of all."""

@@ -12,6 +12,7 @@ from kumihimo.platform.broker.conditions import as_double
 from kumihimo.platform.broker.models import (
     GeoQuery,
     QAnd,
+    QLink,
     QNode,
     QOr,
     QPath,
@@ -22,9 +23,17 @@ from kumihimo.platform.broker.models import (
     TypeAnd,
     TypeNode,
 )
-from kumihimo.platform.broker.paths import EQUALITIES, TIME_MEMBERS, paths_of, stored_time_key, time_key
+from kumihimo.platform.broker.paths import (
+    EQUALITIES,
+    TARGET_WAYS,
+    TIME_MEMBERS,
+    paths_of,
+    stored_time_key,
+    time_key,
+)
 from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.storage.database import MEMBERS
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -34,6 +43,15 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+Lookup = Callable[[str], EntityDoc | None]
+"""Finds an entity by its id, as the caller may see it; None where there is none that may be seen."""
+
+
+def _nobody(entity_id: str) -> EntityDoc | None:  # noqa: ARG001 - the shape of a Lookup
+    """Where no linked entities are asked about."""
+    return None
+
+
 _time_key = lru_cache(maxsize=1024)(time_key)
 
 
@@ -64,13 +82,27 @@ def matches_geo(doc: EntityDoc, geo: GeoQuery) -> bool:
     )
 
 
-def matches_q(doc: EntityDoc, q: QNode) -> bool:
-    """Whether the entity satisfies the q expression (clause 4.9)."""
+def matches_q(doc: EntityDoc, q: QNode, lookup: Lookup = _nobody) -> bool:
+    """Whether the entity satisfies the q expression (clause 4.9); `lookup` finds the entities that it links to."""
     if isinstance(q, QAnd):
-        return all(matches_q(doc, part) for part in q.parts)
+        return all(matches_q(doc, part, lookup) for part in q.parts)
     if isinstance(q, QOr):
-        return any(matches_q(doc, part) for part in q.parts)
+        return any(matches_q(doc, part, lookup) for part in q.parts)
+    if isinstance(q, QLink):
+        return any(_linked(lookup(one), q, lookup) for one in link_targets(doc, q.attribute))
     return _term(doc, q)
+
+
+def link_targets(doc: EntityDoc, attribute: str) -> list[str]:
+    """The ids that a relationship of the entity names, in all its instances."""
+    found = [one for way in TARGET_WAYS for one in _walk(doc, ("attrs", attribute, "*", *way))]
+    return [one for one in dict.fromkeys(found) if isinstance(one, str)]
+
+
+def _linked(doc: EntityDoc | None, link: QLink, lookup: Lookup) -> bool:
+    if doc is None or (link.types and not any(one in link.types for one in doc["type"])):
+        return False
+    return matches_q(doc, link.part, lookup)
 
 
 def _term(doc: EntityDoc, term: QTerm) -> bool:
@@ -103,6 +135,10 @@ def _walk(value: Any, steps: Sequence[str]) -> Iterator[Any]:
             if isinstance(value, list):
                 for element in value:
                     yield from _walk(element, steps[place + 1 :]) if steps[place + 1 :] else (element,)
+            return
+        if step == MEMBERS:
+            for member in value.values() if isinstance(value, dict) else ():
+                yield from _walk(member, steps[place + 1 :])
             return
         if not isinstance(value, dict) or step not in value:
             return

@@ -13,6 +13,7 @@ from kumihimo.platform.access.models import (
     ALL_ROWS,
     NO_ROWS,
     QAnd,
+    QLink,
     QNode,
     QOperator,
     QOr,
@@ -40,9 +41,12 @@ __all__ = [
     "HistoryKind",
     "HistoryRow",
     "Op",
+    "OrderKey",
+    "Ordering",
     "Outcome",
     "OutcomeStatus",
     "QAnd",
+    "QLink",
     "QNode",
     "QOperator",
     "QOr",
@@ -53,6 +57,7 @@ __all__ = [
     "Query",
     "Remember",
     "Restriction",
+    "Selector",
     "TypeAnd",
     "TypeNode",
     "TypeOr",
@@ -172,10 +177,43 @@ class GeoQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class Selector:
+    """One of several ways to be selected (clause 5.2.33): all that is given holds. ids go before the pattern."""
+
+    types: TypeNode | None = None
+    ids: tuple[str, ...] = ()
+    id_pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One element of orderBy (clause 4.23): a path as in q, where id, type and scope are members of no attribute."""
+
+    path: QPath
+    descending: bool = False
+    by_distance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """How the entities are ordered: by the keys one after the other, then by creation.
+
+    collation is a language tag (RFC 5646); origin the GeoJSON geometry from which distances are measured, {} where no
+    key asks for it; lang chooses the language by which a LanguageProperty is ordered.
+    """
+
+    keys: tuple[OrderKey, ...]
+    collation: str = "und"
+    origin: dict[str, Any] = field(default_factory=dict)
+    lang: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What to find (clause 5.7.2). restriction and visible have no default on purpose: everyone must say them.
 
-    attrs: the entity has at least one of these. after: opaque keyset cursor of the page before.
+    attrs: the entity has at least one of these. selectors: it satisfies at least one. after: opaque keyset cursor of
+    the page before, in the order of creation; where an order is asked for, pages are found by offset alone.
     """
 
     restriction: Restriction
@@ -183,10 +221,12 @@ class Query:
     types: TypeNode | None = None
     ids: tuple[str, ...] = ()
     id_pattern: str = ""
+    selectors: tuple[Selector, ...] = ()
     attrs: tuple[str, ...] = ()
     q: QNode | None = None
     geo: GeoQuery | None = None
     scope_q: str = ""
+    order: Ordering | None = None
     limit: int = 20
     offset: int = 0
     after: str = ""
@@ -200,12 +240,14 @@ class FoundTexts:
     texts: list[str] = field(default_factory=list)
     total: int | None = None
     after: str = ""
+    more: bool = False
 
 
 @dataclass(slots=True)
 class Found:
-    """A page of entities, ordered by creation; after is the cursor of the next page, "" where there is none."""
+    """A page of entities; more tells of a page behind it, after is its cursor where they are ordered by creation."""
 
     entities: list[EntityDoc] = field(default_factory=list)
     total: int | None = None
     after: str = ""
+    more: bool = False

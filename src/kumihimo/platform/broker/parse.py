@@ -1,17 +1,18 @@
-"""From the text of a request to the typed query: q (clause 4.9), type selection (4.17), geo-queries (4.10)."""
+"""From the text of a request to the typed query: q (clause 4.9); type selection and geo-queries stand beside it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, cast, get_args
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
 
-from kumihimo.base import jsontext
-from kumihimo.base.errors import BadRequestData, InvalidRequest, TooComplexQuery
+from kumihimo.base.errors import BadRequestData, TooComplexQuery
+from kumihimo.platform.access.models import ANY_LANGUAGE
 from kumihimo.platform.broker.models import (
-    GeoQuery,
-    GeoRelation,
+    OrderKey,
     QAnd,
+    QLink,
     QNode,
     QOperator,
     QOr,
@@ -19,17 +20,14 @@ from kumihimo.platform.broker.models import (
     QRange,
     QTerm,
     QValue,
-    TypeAnd,
-    TypeNode,
-    TypeOr,
 )
 from kumihimo.platform.broker.paths import TIME_MEMBERS
 from kumihimo.platform.broker.patterns import check_pattern
+from kumihimo.platform.broker.places import parse_geo, parse_geometry
+from kumihimo.platform.broker.selections import parse_types
 from kumihimo.platform.broker.tokens import Token, Tokens, wrong
-from kumihimo.platform.jsonld.geojson import check_geometry
-from kumihimo.platform.jsonld.models import NGSI_LD
 
-__all__ = ["check_pattern", "parse_geo", "parse_q", "parse_types"]
+__all__ = ["Reading", "check_pattern", "parse_geo", "parse_geometry", "parse_order", "parse_q", "parse_types"]
 
 MAX_LENGTH = 8192
 MAX_TERMS = 100
@@ -37,7 +35,11 @@ MAX_VALUES = 500
 MAX_DEPTH = 20
 
 Expand = Callable[[str], str]
+_AnyValue = TypeVar("_AnyValue", QValue, QValue | QRange)
 
+DIRECTIONS = ("asc", "desc", "dist-asc", "dist-desc")
+ENTITY_MEMBERS = frozenset({"id", "type", "scope"})
+"""Members of an entity by which it is ordered; the moments of its life are known to q as well."""
 _MEMBERS = TIME_MEMBERS | {"unitCode", "datasetId", "objectType"}
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _RANGE = re.compile(r"(.+?)\.\.(.+)\Z")
@@ -45,7 +47,20 @@ _ORDERED = frozenset({">", ">=", "<", "<="})
 _KEY = re.compile(r"[^\x00-\x1f\"\\*]+\Z")
 
 
-def parse_q(text: str, expand: Expand) -> QNode:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an expression is read with beside the names: how deep it may reach into linked entities (joinLevel), and
+    the attributes, by full name, whose values are names themselves (expandValues).
+    """
+
+    depth: int = 0
+    expanded: frozenset[str] = frozenset()
+
+
+PLAIN = Reading()
+
+
+def parse_q(text: str, expand: Expand, reading: Reading = PLAIN) -> QNode:
     """The tree of a q expression; `expand` gives the full name of an attribute.
 
     Raises BadRequestData with the place where it cannot be read and what was expected, TooComplexQuery over 8,192
@@ -53,15 +68,30 @@ def parse_q(text: str, expand: Expand) -> QNode:
     """
     if len(text) > MAX_LENGTH:
         raise TooComplexQuery(f"q has {len(text)} characters; at most {MAX_LENGTH} are taken")
-    return _Reader(text, expand).whole()
+    return _Reader(text, expand, reading).whole()
+
+
+def parse_order(text: str, expand: Expand) -> OrderKey:
+    """One element of orderBy: a path as in q, or id, type or scope, with `;` and a direction (clause 4.23.3)."""
+    path, mark, direction = (part.strip() for part in text.partition(";"))
+    if mark and direction not in DIRECTIONS:
+        raise BadRequestData(f"orderBy has the direction {direction[:32]!r}; there are {', '.join(DIRECTIONS)}")
+    found = QPath((), path) if path in ENTITY_MEMBERS else _Reader(path, expand, what="orderBy").path_alone()
+    if found.keys == (ANY_LANGUAGE,):
+        raise BadRequestData(f"{path}: entities are ordered by one language; name it, or leave the brackets away")
+    by_distance = direction.startswith("dist-")
+    if by_distance and not found.attributes:
+        raise BadRequestData(f"{path} has no distance; order it by asc or desc")
+    return OrderKey(found, direction.endswith("desc"), by_distance)
 
 
 class _Reader:
     """Recursive descent over the tokens: or over and over terms."""
 
-    def __init__(self, text: str, expand: Expand) -> None:
-        self._tokens = Tokens(text)
+    def __init__(self, text: str, expand: Expand, reading: Reading = PLAIN, what: str = "q") -> None:
+        self._tokens = Tokens(text, what)
         self._expand = expand
+        self._reading = reading
         self._terms = 0
         self._values = 0
 
@@ -72,8 +102,16 @@ class _Reader:
             raise self._wrong(rest, "expected ';', '|' or the end")
         return node
 
+    def path_alone(self) -> QPath:
+        """The expression where it is a path and no more."""
+        path = self._path(self._word())
+        rest = self._tokens.peek()
+        if rest.kind != "end":
+            raise self._wrong(rest, "expected the end")
+        return path
+
     def _wrong(self, token: Token, why: str) -> BadRequestData:
-        return wrong("q", self._tokens.text, token.at, why)
+        return wrong(self._tokens.what, self._tokens.text, token.at, why)
 
     def _next_is(self, mark: str) -> bool:
         token = self._tokens.peek()
@@ -100,19 +138,30 @@ class _Reader:
             raise TooComplexQuery(f"q is nested more than {MAX_DEPTH} deep")
         self._tokens.take()
         node = self._or(depth + 1)
-        token = self._tokens.take()
-        if (token.kind, token.text) != ("mark", ")"):
-            raise self._wrong(token, "expected ')', ';' or '|'")
+        self._close(")")
         return node
 
-    def _term(self) -> QTerm:
+    def _term(self) -> QNode:
         self._terms += 1
         if self._terms > MAX_TERMS:
             raise TooComplexQuery(f"q has more than {MAX_TERMS} terms")
         if self._next_is("!"):
             self._tokens.take()
-            return QTerm(self._path(), "absent")
-        path = self._path()
+            return QTerm(self._path(self._word()), "absent")
+        links: list[tuple[str, tuple[str, ...]]] = []
+        token = self._word()
+        while self._next_is("{"):
+            links.append(self._link(token, len(links)))
+            token = self._hinted(links)
+        path = self._path(token)
+        for _ in links:
+            self._close("}")
+        node: QNode = self._comparison(path)
+        for attribute, types in reversed(links):
+            node = QLink(attribute, node, types)
+        return node
+
+    def _comparison(self, path: QPath) -> QTerm:
         if self._tokens.peek().kind != "operator":
             return QTerm(path, "exists")
         token = self._tokens.take()
@@ -120,20 +169,62 @@ class _Reader:
         if operator in {"~=", "!~="}:
             pattern, at = self._tokens.pattern()
             if not pattern:
-                raise wrong("q", self._tokens.text, at, "expected a pattern")
+                raise wrong(self._tokens.what, self._tokens.text, at, "expected a pattern")
             return QTerm(path, operator, (check_pattern(pattern),))
         if operator in _ORDERED:
-            return QTerm(path, operator, (self._single(),))
-        return QTerm(path, operator, self._list())
+            return QTerm(path, operator, (self._meant(path, self._single()),))
+        return QTerm(path, operator, tuple(self._meant(path, value) for value in self._list()))
+
+    def _meant(self, path: QPath, value: _AnyValue) -> _AnyValue:
+        """The value, or where the attribute's values are names (expandValues), what the name stands for."""
+        if isinstance(value, str) and path.attributes and path.attributes[-1] in self._reading.expanded:
+            return self._expand(value)
+        return value
+
+    # --- linked entities -------------------------------------------------------------------------------
+
+    def _link(self, token: Token, depth: int) -> tuple[str, tuple[str, ...]]:
+        """The relationship before a brace, no types yet."""
+        brace = self._tokens.take()
+        if depth >= self._reading.depth:
+            raise self._wrong(
+                brace, "this asks of linked entities more deeply than join and joinLevel reach (clause 5.7.2.4)"
+            )
+        return self._expand(token.text), ()
+
+    def _hinted(self, links: list[tuple[str, tuple[str, ...]]]) -> Token:
+        """The name behind a brace, once the types before its ":" are set aside for the link: `{A,B:name}`."""
+        types: list[str] = []
+        token = self._word()
+        while self._next_is(","):
+            self._tokens.take()
+            types.append(token.text)
+            token = self._word()
+        hint, colon, name = token.text.partition(":")
+        if colon and not name.startswith("//"):
+            types.append(hint)
+            token = Token("word", name, token.at + len(hint) + 1)
+        elif types:
+            raise self._wrong(token, "expected ':' between the types and the name")
+        if not all(types) or not token.text:
+            raise self._wrong(token, "expected a name on both sides of the ':'")
+        links[-1] = (links[-1][0], tuple(self._expand(one) for one in types))
+        return token
 
     # --- paths -----------------------------------------------------------------------------------------
 
-    def _path(self) -> QPath:
+    def _word(self) -> Token:
         token = self._tokens.take()
         if token.kind != "word":
             raise self._wrong(token, "expected the name of an attribute")
-        if "{" in token.text:
-            raise self._wrong(token, "an attribute of a linked entity needs join, which is not given (clause 5.7.2.4)")
+        return token
+
+    def _close(self, mark: str) -> None:
+        token = self._tokens.take()
+        if (token.kind, token.text) != ("mark", mark):
+            raise self._wrong(token, f"expected {mark!r}")
+
+    def _path(self, token: Token) -> QPath:
         keys: tuple[str, ...] = ()
         if self._next_is("["):
             keys = self._keys()
@@ -158,11 +249,12 @@ class _Reader:
         if token.kind not in {"word", "string"}:
             raise self._wrong(token, "expected a key like [city] or [address.city]")
         keys = (token.text,) if token.kind == "string" else tuple(token.text.split("."))
+        if token.kind == "word" and keys == (ANY_LANGUAGE,):
+            self._close("]")
+            return keys
         if not all(_KEY.match(key) for key in keys):
             raise self._wrong(token, "a key is not empty and holds no quote, backslash, '*' or control character")
-        closing = self._tokens.take()
-        if (closing.kind, closing.text) != ("mark", "]"):
-            raise self._wrong(closing, "expected ']'")
+        self._close("]")
         return keys
 
     # --- values ----------------------------------------------------------------------------------------
@@ -229,128 +321,3 @@ def plain_value(word: str) -> QValue:
         return int(word)
     except ValueError:
         return float(word)
-
-
-# --- type selection --------------------------------------------------------------------------------------
-
-_TYPE_TOKEN = re.compile(r"[();,|]|[^();,|\s]+")
-
-
-def parse_types(text: str, expand: Expand) -> TypeNode:
-    """The tree of a type selection (clause 4.17): `,` or `|` is or, `;` is and; parentheses group.
-
-    BadRequestData where it cannot be read, TooComplexQuery over its limits.
-    """
-    if len(text) > MAX_LENGTH:
-        raise TooComplexQuery(f"type has {len(text)} characters; at most {MAX_LENGTH} are taken")
-    tokens = [Token("word", found[0], found.start()) for found in _TYPE_TOKEN.finditer(text)]
-    if len(tokens) > 2 * MAX_TERMS:
-        raise TooComplexQuery(f"type selects among more than {MAX_TERMS} names")
-    reader = _TypeReader(text, [*tokens, Token("end", "", len(text))], expand)
-    node = reader.any_of(0)
-    reader.expect("", "expected ';', ',', '|' or the end")
-    return node
-
-
-class _TypeReader:
-    """Recursive descent over the words of a type selection."""
-
-    def __init__(self, text: str, tokens: list[Token], expand: Expand) -> None:
-        self._text = text
-        self._tokens = tokens
-        self._place = 0
-        self._expand = expand
-
-    def _next(self) -> Token:
-        return self._tokens[self._place]
-
-    def expect(self, word: str, why: str) -> None:
-        """Steps over the word; BadRequestData where another stands."""
-        token = self._next()
-        if token.text != word:
-            raise wrong("type", self._text, token.at, why)
-        self._place += 1
-
-    def any_of(self, depth: int) -> TypeNode:
-        """Alternatives."""
-        parts = [self._all_of(depth)]
-        while self._next().text in {",", "|"}:
-            self._place += 1
-            parts.append(self._all_of(depth))
-        return parts[0] if len(parts) == 1 else TypeOr(tuple(parts))
-
-    def _all_of(self, depth: int) -> TypeNode:
-        parts = [self._one(depth)]
-        while self._next().text == ";":
-            self._place += 1
-            parts.append(self._one(depth))
-        return parts[0] if len(parts) == 1 else TypeAnd(tuple(parts))
-
-    def _one(self, depth: int) -> TypeNode:
-        token = self._next()
-        if token.text == "(":
-            if depth >= MAX_DEPTH:
-                raise TooComplexQuery(f"type is nested more than {MAX_DEPTH} deep")
-            self._place += 1
-            node = self.any_of(depth + 1)
-            self.expect(")", "expected ')'")
-            return node
-        if token.text in {"", ")", ";", ",", "|"}:
-            raise wrong("type", self._text, token.at, "expected the name of a type")
-        self._place += 1
-        return self._expand(token.text)
-
-
-# --- geo-queries -----------------------------------------------------------------------------------------
-
-_DISTANCE = re.compile(r"(maxDistance|minDistance)==(?!0+(?:\.0+)?\Z)(\d+(?:\.\d+)?)\Z", re.ASCII)
-_GEOMETRIES = frozenset({"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"})
-_RELATIONS = tuple(relation for relation in get_args(GeoRelation) if relation != "near")
-_FARTHEST = 40_100_000.0
-
-
-def parse_geo(georel: str, geometry: str, coordinates: str | list[Any], geoproperty: str, expand: Expand) -> GeoQuery:
-    """The geo-query (clause 4.10) of georel, geometry's type, its coordinates (JSON text or list) and the property.
-
-    Raises BadRequestData where one is missing or broken; geoproperty "" is `location`.
-    """
-    missing = [
-        name
-        for name, given in (("georel", georel), ("geometry", geometry), ("coordinates", coordinates))
-        if given in ("", None)
-    ]
-    if missing:
-        raise BadRequestData(f"a geo-query needs georel, geometry and coordinates; {', '.join(missing)} is missing")
-    if geometry not in _GEOMETRIES:
-        raise BadRequestData(f"geometry {geometry[:40]!r} is none of {', '.join(sorted(_GEOMETRIES))}")
-    shape = check_geometry({"type": geometry, "coordinates": _coordinates(coordinates)})
-    name = expand(geoproperty) if geoproperty else NGSI_LD + "location"
-    relation, _, modifier = georel.partition(";")
-    if relation == "near":
-        return _near(modifier, shape, name)
-    if relation not in _RELATIONS or modifier:
-        raise BadRequestData(
-            f"georel {georel[:60]!r} is none of {', '.join(_RELATIONS)}, near;maxDistance==N, near;minDistance==N"
-        )
-    return GeoQuery(cast("GeoRelation", relation), shape, name)
-
-
-def _coordinates(given: str | Iterable[Any]) -> Any:
-    if not isinstance(given, str):
-        return given
-    try:
-        return jsontext.loads(given.encode("utf-8", "surrogatepass"))
-    except InvalidRequest as problem:
-        raise BadRequestData(f"coordinates are not a JSON array: {problem.detail}") from problem
-
-
-def _near(modifier: str, shape: dict[str, Any], name: str) -> GeoQuery:
-    found = _DISTANCE.match(modifier)
-    if found is None:
-        raise BadRequestData(
-            "near needs one distance above 0 in metres: near;maxDistance==1000 or near;minDistance==1000"
-        )
-    metres = min(float(found[2]), _FARTHEST)
-    if found[1] == "maxDistance":
-        return GeoQuery("near", shape, name, max_distance=metres)
-    return GeoQuery("near", shape, name, min_distance=metres)

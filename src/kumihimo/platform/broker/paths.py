@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kumihimo.base import times
+from kumihimo.platform.access.models import ANY_LANGUAGE
 from kumihimo.platform.broker.models import QPath
+from kumihimo.storage.database import MEMBERS
 
 TIME_MEMBERS = frozenset({"observedAt", "createdAt", "modifiedAt", "expiresAt"})
 NUMBER_WAYS = (("value",), ("json",), ("valueList",))
 """Members compared by a plain path that can hold numbers and flags."""
-VALUE_WAYS = (*NUMBER_WAYS, ("object",), ("vocab",), ("objectList",), ("value", "@value"))
-"""All of them, the last being a typed value (a DateTime); a languageMap is compared by a key, its language."""
+LANGUAGES = ("languageMap", MEMBERS)
+VALUE_WAYS = (*NUMBER_WAYS, ("object",), ("vocab",), ("objectList",), ("value", "@value"), LANGUAGES)
+"""All of them: of the last, the first is a typed value (a DateTime), the other the texts in every language."""
 
-_TARGET_WAYS = (("object",), ("objectList",))
+TARGET_WAYS = (("object",), ("objectList",))
 EQUALITIES = frozenset({"exists", "==", "!="})
 """Operators that relationships can satisfy."""
 
 
 def paths_of(path: QPath, *, exists: bool = False, numbers: bool = False, targets: bool = True) -> list[Sequence[str]]:
-    """The ways to the path's values in a document; "*" steps into each element.
+    """The ways to the path's values in a document; "*" steps into each element, MEMBERS into each member.
 
     With `exists`, a path that ends at an attribute asks for the attribute itself, whatever its value is. With
     `numbers`, ways to values that are always texts are left out; without `targets`, those to what relationships
@@ -30,13 +33,15 @@ def paths_of(path: QPath, *, exists: bool = False, numbers: bool = False, target
         base += ["attrs", attribute, "*"]
     if path.member:
         return [[*base, path.member, *path.keys]]
+    if path.keys == (ANY_LANGUAGE,):
+        return [[*base, *LANGUAGES]]
     if path.keys:
         members = ("value", "json", "languageMap")
         return [[*base, member, *path.keys] for member in members]
     if exists:
         return [base]
     ways = NUMBER_WAYS if numbers else VALUE_WAYS
-    return [[*base, *way] for way in ways if targets or way not in _TARGET_WAYS]
+    return [[*base, *way] for way in ways if targets or way not in TARGET_WAYS]
 
 
 def time_key(text: str) -> str:

@@ -12,15 +12,16 @@ from kumihimo.base.jsontext import parse, text
 from kumihimo.platform.broker.conditions import Conditions
 from kumihimo.platform.broker.evaluate import admits
 from kumihimo.platform.broker.models import (
-    ALL_ATTRIBUTES,
     Found,
     FoundTexts,
+    Ordering,
     Query,
     Restriction,
     TypeAnd,
     TypeNode,
     Visible,
 )
+from kumihimo.platform.broker.ordering import ordered_tx
 from kumihimo.platform.broker.patterns import check_pattern
 from kumihimo.platform.broker.scopes import parse_scope_q
 from kumihimo.platform.jsonld.models import EntityDoc
@@ -34,11 +35,13 @@ _QUICK_LIMIT, _QUICK_OFFSET = 100, 1000
 async def find_tx(tx: Tx, query: Query) -> Found:
     """A page of the entities that the query selects, masked; total where count was asked."""
     found = await find_texts_tx(tx, query)
-    return Found([parse(one) for one in found.texts], found.total, found.after)
+    return Found([parse(one) for one in found.texts], found.total, found.after, found.more)
 
 
 async def find_texts_tx(tx: Tx, query: Query) -> FoundTexts:
     """As find_tx, the entities as texts."""
+    if query.order is not None:
+        return await _ordered_page_tx(tx, query, query.order)
     source, conditions, where = _statement(tx, query)
     total = None
     if query.count:
@@ -55,15 +58,36 @@ async def find_texts_tx(tx: Tx, query: Query) -> FoundTexts:
         *conditions.parameters,
     )
     page = rows[: query.limit]
-    after = cursor(page[-1][0]) if len(rows) > query.limit else ""
-    return FoundTexts([_masked_text(row[1], query.visible) for row in page], total, after)
+    more = len(rows) > query.limit
+    after = cursor(page[-1][0]) if more else ""
+    return FoundTexts([_masked_text(row[1], query.visible) for row in page], total, after, more)
+
+
+async def _ordered_page_tx(tx: Tx, query: Query, order: Ordering) -> FoundTexts:
+    """A page of the entities in the order asked for; with one order the whole is known, and so is its number."""
+    if query.after:
+        raise BadRequestData("the page's cursor is of the order of creation; leave it away, or orderBy")
+    source, conditions, where = _statement(tx, query)
+    numbers = await ordered_tx(tx, source, _number(source), conditions, where, order, query.visible)
+    total = len(numbers) if query.count else None
+    end = query.offset + query.limit
+    page = numbers[query.offset : end]
+    if not page:
+        return FoundTexts(total=total)
+    places = ", ".join(f"${place}" for place in range(1, len(page) + 1))
+    docs = {
+        row[0]: row[1] for row in await tx.fetch(f"SELECT number, doc FROM entity WHERE number IN ({places})", *page)
+    }
+    texts = [_masked_text(docs[number], query.visible) for number in page]
+    return FoundTexts(texts, total, more=len(numbers) > end)
 
 
 def is_quick(query: Query) -> bool:
     """Whether the query reads no more than a page's beginning of one type, so that others may wait for it."""
     asks_more = query.ids or query.id_pattern or query.geo or query.attrs or query.scope_q or query.q or query.count
     few = query.limit <= _QUICK_LIMIT and query.offset <= _QUICK_OFFSET
-    return few and isinstance(query.types, str) and query.restriction.everything and not asks_more
+    whole = query.restriction.everything and query.order is None
+    return few and isinstance(query.types, str) and whole and not asks_more
 
 
 async def selected_tx(tx: Tx, query: Query) -> list[tuple[int, str]]:
@@ -168,27 +192,16 @@ def _statement(tx: Tx, query: Query) -> tuple[str, Conditions, list[str]]:
         (rest, conditions.types),
         (query.ids, conditions.ids),
         (query.id_pattern and check_pattern(query.id_pattern), conditions.id_pattern),
+        (query.selectors, conditions.selectors),
         (query.geo, lambda geo: conditions.geo(geo, query.visible)),
         (query.attrs, lambda names: conditions.attrs(names, query.visible)),
         (query.scope_q and parse_scope_q(query.scope_q), conditions.scope),
-        (query.q, lambda q: conditions.q(q, query.visible)),
+        (query.q, lambda q: conditions.q(q, query.visible, restriction)),
     ]
     where += [make(value) for value, make in parts if value]
     if not restriction.everything:
-        where += _restricted(conditions, restriction)
+        where += conditions.restricted(restriction)
     return source, conditions, where
-
-
-def _restricted(conditions: Conditions, restriction: Restriction) -> list[str]:
-    """The restriction's own q may look at attributes that the caller may not see."""
-    where = []
-    if restriction.types is not None:
-        where.append(conditions.types(restriction.types))
-    if restriction.ids is not None:
-        where.append(conditions.ids(restriction.ids))
-    if restriction.q is not None:
-        where.append(conditions.q(restriction.q, ALL_ATTRIBUTES))
-    return where
 
 
 def _leading(types: TypeNode | None) -> tuple[str, TypeNode | None]:

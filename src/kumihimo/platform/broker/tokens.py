@@ -14,7 +14,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\
 _AFTER_BACKSLASH = "after a backslash, one of n t r b f / \\ \" ' or u and four hex digits stands"
 _OPERATOR = re.compile(r"==|!=|!~=|~=|>=|<=|>|<")
 _SPACE = re.compile(r"\s+")
-_WORD = re.compile(r"[^\s;|()\[\],\"<>=!~]+")
+_WORD = re.compile(r"[^\s;|()\[\]{},\"<>=!~]+")
 _QUOTED_RUN = re.compile(r"[^\"\\]+")
 _HEX = re.compile(r"[0-9A-Fa-f]{4}")
 
@@ -36,8 +36,9 @@ def wrong(what: str, text: str, at: int, why: str) -> BadRequestData:
 class Tokens:
     """Reads one expression from left to right; a value is asked for where one may stand."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, what: str = "q") -> None:
         self.text = text
+        self.what = what
         self._at = 0
 
     def peek(self) -> Token:
@@ -59,13 +60,13 @@ class Tokens:
         if operator is not None:
             return self._token("operator", operator[0])
         char = self.text[at]
-        if char in ";|()[],!":
+        if char in ";|()[]{},!":
             return self._token("mark", char)
         if char == '"':
             return self._string()
         word = _WORD.match(self.text, at)
         if word is None:
-            raise wrong("q", self.text, at, f"{char!r} was not expected here; put text in double quotes")
+            raise wrong(self.what, self.text, at, f"{char!r} was not expected here; put text in double quotes")
         return self._token("word", word[0])
 
     def _token(self, kind: Kind, text: str) -> Token:
@@ -83,7 +84,7 @@ class Tokens:
                 parts.append(run[0])
                 self._at = run.end()
             elif self._at >= len(self.text):
-                raise wrong("q", self.text, start, "this string is not closed by a double quote")
+                raise wrong(self.what, self.text, start, "this string is not closed by a double quote")
             else:
                 parts.append(self._escape())
         self._at += 1
@@ -97,7 +98,10 @@ class Tokens:
             return self._unicode(at)
         if char not in _ESCAPES:
             raise wrong(
-                "q", self.text, at, "after a backslash, one of n t r b f / \\ \" ' or u and four hex digits stands"
+                self.what,
+                self.text,
+                at,
+                "after a backslash, one of n t r b f / \\ \" ' or u and four hex digits stands",
             )
         self._at += 2
         return _ESCAPES[char]
@@ -111,7 +115,7 @@ class Tokens:
                 self._at += 6
                 return chr(0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00))
         if code == 0 or 0xD800 <= code < 0xE000:
-            raise wrong("q", self.text, at, "this escape is no character")
+            raise wrong(self.what, self.text, at, "this escape is no character")
         return chr(code)
 
     def pattern(self) -> tuple[str, int]:
@@ -148,6 +152,6 @@ class Tokens:
         while end < len(self.text) and self.text[end] != '"':
             end += 2 if self.text[end] == "\\" else 1
         if end >= len(self.text):
-            raise wrong("q", self.text, start, "this pattern is not closed by a double quote")
+            raise wrong(self.what, self.text, start, "this pattern is not closed by a double quote")
         self._at = end + 1
         return self.text[start + 1 : end].replace('\\"', '"')

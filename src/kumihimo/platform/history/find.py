@@ -90,7 +90,7 @@ async def _holding_tx(tx: Tx, ids: Sequence[str], query: Query, temporal: Tempor
         f"EXISTS (SELECT 1 FROM history h WHERE h.entity_id = n.entity_id AND {window.shown(conditions.bind)})",
     ]
     if query.q is not None:
-        where.append(conditions.q(query.q, query.visible))
+        where.append(conditions.q(query.q, query.visible, query.restriction))
     if query.geo is not None:
         where.append(conditions.geo(query.geo, query.visible))
     rows = await tx.fetch(

@@ -3,5 +3,5 @@
 Owns: nothing
 Says: nothing
 Hears: nothing
-Door: contexts, expand, geojson, models, render
+Door: contexts, expand, geojson, linked, models, render
 """

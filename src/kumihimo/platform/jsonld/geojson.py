@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import shapely
-from shapely.geometry import shape
-
 from kumihimo.base.errors import BadRequestData
 
 GEOMETRIES = frozenset(
@@ -33,7 +30,8 @@ def check_geometry(value: Any) -> dict[str, Any]:
     """The geometry itself; BadRequestData where it is none.
 
     Positions are [longitude, latitude] or [longitude, latitude, altitude] in degrees and metres, WGS84; rings are
-    closed and have 4 positions or more; polygons do not cross themselves; at most 10,000 positions in all.
+    closed and have 4 positions or more; at most 10,000 positions in all. RFC 7946 does not forbid a polygon to cross
+    itself: it is kept as it was given, and compared as the valid one of the same lines.
     """
     if not isinstance(value, dict):
         raise BadRequestData('a geometry is an object like {"type": "Point", "coordinates": [136.2, 36.1]}')
@@ -70,11 +68,9 @@ def _check_coordinates(kind: str, coordinates: Any, budget: list[int]) -> None:
             _check_line(line, budget, least=2)
     elif kind == "Polygon":
         _check_rings(coordinates, budget)
-        _check_simple(kind, coordinates)
     else:
         for polygon in _array(coordinates, kind):
             _check_rings(polygon, budget)
-        _check_simple(kind, coordinates)
 
 
 def _array(value: Any, kind: str) -> list[Any]:
@@ -116,9 +112,3 @@ def _check_rings(rings: Any, budget: list[int]) -> None:
         _check_line(ring, budget, least=4, what="ring")
         if ring[0] != ring[-1]:
             raise BadRequestData("a ring of a polygon ends where it begins: repeat the first position at the end")
-
-
-def _check_simple(kind: str, coordinates: Any) -> None:
-    figure = shape({"type": kind, "coordinates": coordinates})
-    if not shapely.is_valid(figure):
-        raise BadRequestData(f"the {kind} crosses itself or its rings overlap: {shapely.is_valid_reason(figure)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kumihimo.platform.jsonld.context import Context
@@ -23,7 +23,8 @@ class Rendering:
     visible, pick, omit and geometry_property hold expanded names as Context.expand gives them; pick and omit also
     "id" (or "@id"), "type" (or "@type") and "scope". visible is what the caller may see, applied before everything
     and to sub-attributes too; None is all. lang is a preference list as in Accept-Language ("ja, en;q=0.5", "*").
-    datasets are the datasetIds of the instances to show, "" for the default instance; None is all.
+    datasets are the datasetIds of the instances to show, "" for the default instance; None is all. linked says how
+    entities are written that a relationship, by its expanded name, leads to.
     """
 
     context: Context
@@ -35,6 +36,14 @@ class Rendering:
     omit: tuple[str, ...] = ()
     geometry_property: str = ""
     datasets: frozenset[str] | None = None
+    linked: tuple[tuple[str, Rendering], ...] = ()
+
+    def behind(self, relationship: str) -> Rendering:
+        """How an entity is written that this relationship leads to: as named in `linked`, else whole."""
+        for name, look in self.linked:
+            if name == relationship:
+                return look
+        return replace(self, pick=(), omit=(), geometry_property="", datasets=None, linked=())
 
     def shows(self, *names: str) -> bool:
         """Whether a member of the entity, by any of its names, is picked and not omitted."""

@@ -152,15 +152,20 @@ def with_context(value: Any, context: Context) -> Any:
     return value
 
 
-def page_links(path: str, query: Mapping[str, str], limit: int, offset: int, after: str, media: str) -> list[Header]:
+def page_links(
+    path: str, query: Mapping[str, str], limit: int, offset: int, after: str, media: str, *, more: bool = False
+) -> list[Header]:
     """Link headers to the next and the previous page (clause 6.3.10).
 
     The next page is found by cursor, so that it neither skips nor repeats while entities come and go; its offset
-    stands beside only to find the way back.
+    stands beside only to find the way back. Who gives an offset and no cursor has chosen the pages of clause 5.5.9.2,
+    which are found by offset alone; so are those of an order asked for, where `more` tells of a next page.
     """
     links: list[Header] = []
-    if after:
-        links.append(_page(path, {**query, "offset": str(offset + limit), "after": after}, "next", media))
+    if after or more:
+        ahead = {**query, "offset": str(offset + limit)}
+        by_cursor = after and ("after" in query or "offset" not in query)
+        links.append(_page(path, {**ahead, "after": after} if by_cursor else ahead, "next", media))
     if offset > 0 and limit > 0:
         back = {name: value for name, value in query.items() if name != "after"}
         links.append(_page(path, {**back, "offset": str(max(0, offset - limit))}, "prev", media))

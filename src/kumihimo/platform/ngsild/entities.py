@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
@@ -14,12 +15,15 @@ from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.platform.ngsild.answers import ENTITIES, GEO_JSON, Answer, choose_media, created, done, represent_bytes
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import read_object, request_context
+from kumihimo.platform.ngsild.joins import JOIN, collected, found_answer, joined, read_join
+from kumihimo.platform.ngsild.orders import ORDER, read_order
 from kumihimo.platform.ngsild.outcomes import apply_one, check_type, require_type, standing, standing_text
 from kumihimo.platform.ngsild.parameters import (
     FORM,
     GEO,
     PAGE,
     PROJECTION,
+    READING,
     SELECTION,
     Projection,
     check_local,
@@ -28,7 +32,7 @@ from kumihimo.platform.ngsild.parameters import (
     read_query,
 )
 from kumihimo.platform.ngsild.purge import PURGE
-from kumihimo.platform.ngsild.shapes import make_shape, selecting, texts_answer
+from kumihimo.platform.ngsild.shapes import make_shape, selecting
 from kumihimo.platform.ngsild.table import PREFIX, Operation, Resource
 
 
@@ -47,40 +51,45 @@ async def create_entity(ask: Ask) -> Answer:
 async def query_entities(ask: Ask) -> Answer:
     """Clause 6.4.3.2 (5.7.2): finds entities by type, id, attributes, q, place and scope.
 
-    200 with a page of them, links to the pages beside it, and the count where it was asked for.
+    200 with a page of them in the order asked for, with those that they link to where join says so; links to the pages
+    beside it, and the count where it was asked for.
     """
     grant = ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""), ENTITIES)
     form = read_form(ask.query)
+    join = read_join(ask.query)
     context = await request_context(ask)
-    projection = read_projection(ask.query, context)
+    projection = read_projection(ask.query, context, join.depth)
     shape = make_shape(ask, context, grant, media, form, projection)
-    query = read_query(ask.query, context, grant, selecting(projection, context))
-    return texts_answer(ask, await ask.face.broker.find_texts(ask.tenant, query), shape)
+    query = read_query(ask.query, context, grant, selecting(projection, context), join.depth)
+    query = replace(query, order=read_order(ask.query, context, form.lang))
+    return await found_answer(ask, grant, await ask.face.broker.find_texts(ask.tenant, query), shape, join)
 
 
 async def retrieve_entity(ask: Ask) -> Answer:
-    """Clause 6.5.3.1 (5.7.1): gives one entity.
+    """Clause 6.5.3.1 (5.7.1): gives one entity, with those that it links to where join says so.
 
     404 where there is none, or where it has none of the members that were asked for.
     """
     grant = ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""), ENTITIES)
     form = read_form(ask.query)
+    join = read_join(ask.query)
     entity_id = ask.uri(0, "the entity id")
     check_local(ask.query)
     context = await request_context(ask)
-    projection = read_projection(ask.query, context)
+    projection = read_projection(ask.query, context, join.depth)
     shape = make_shape(ask, context, grant, media, form, projection)
     stored = await standing_text(ask, entity_id, grant)
-    if shape.media != GEO_JSON and projection == Projection() and "type" not in ask.query:
+    plain = projection == Projection() and not join.depth
+    if shape.media != GEO_JSON and plain and "type" not in ask.query:
         body = shape.written(stored, ask.tenant, ask.face.remembered)
         return represent_bytes(body, context, media, bare=shape.bare)
     doc = parse_json(stored)
     require_type(doc, ask, context)
-    value = shape.one(doc)
-    _check_left(doc, projection, value)
-    return shape.answer(value)
+    _check_left(doc, projection, shape.one(doc))
+    values = await joined(ask, grant, [doc], shape, join)
+    return shape.answer(collected(values, shape) if join.kind == "flat" else values[0])
 
 
 def _check_left(doc: EntityDoc, projection: Projection, value: Any) -> None:
@@ -162,20 +171,20 @@ def observe(doc: EntityDoc, moment: str) -> None:
             instance.setdefault("observedAt", moment)
 
 
-READING = PROJECTION | FORM | {"geometryProperty", "type"}
+RETRIEVAL = PROJECTION | FORM | JOIN | {"geometryProperty", "type"}
 RESOURCES = (
     Resource(
         "/entities",
         {
             "POST": Operation(create_entity, creates=True),
-            "GET": Operation(query_entities, SELECTION | GEO | PAGE | READING),
+            "GET": Operation(query_entities, SELECTION | GEO | READING | ORDER | PAGE | RETRIEVAL),
             "DELETE": PURGE,
         },
     ),
     Resource(
         "/entities/{entityId}",
         {
-            "GET": Operation(retrieve_entity, READING),
+            "GET": Operation(retrieve_entity, RETRIEVAL),
             "PUT": Operation(replace_entity, frozenset({"type", "options", "format"})),
             "PATCH": Operation(merge_entity, frozenset({"type", "options", "format", "observedAt"})),
             "DELETE": Operation(delete_entity, frozenset({"type"})),

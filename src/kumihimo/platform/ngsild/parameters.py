@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kumihimo.base.errors import BadRequestData, InvalidRequest, TooManyResults
 from kumihimo.platform.access.decide import Grant
-from kumihimo.platform.broker.models import GeoQuery, QNode, QTerm, Query, TypeNode
-from kumihimo.platform.broker.parse import check_pattern, parse_geo, parse_q, parse_types
+from kumihimo.platform.broker.models import GeoQuery, QLink, QNode, QTerm, Query, TypeNode
+from kumihimo.platform.broker.parse import Reading, check_pattern, parse_geo, parse_q, parse_types
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.instance import DEFAULT_DATASET
 from kumihimo.platform.jsonld.names import is_name
 from kumihimo.platform.ngsild.asks import check_uri
+from kumihimo.platform.ngsild.projections import Named, parse_members
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
@@ -29,19 +30,16 @@ FORM = frozenset({"options", "format", "lang"})
 GEO = frozenset({"georel", "geometry", "coordinates", "geoproperty"})
 PAGE = frozenset({"limit", "offset", "count", "after"})
 SELECTION = frozenset({"id", "type", "idPattern", "q", "scopeQ"}) | GEO
+READING = frozenset({"csf", "expandValues", "jsonKeys", "splitEntities"})
+"""How a query is read: which values are names, which are none, and what the context sources need to be."""
 
 LATER = frozenset(
     {
-        "collation",
-        "containedBy",
         "csf",
         "entityMap",
         "expandValues",
-        "join",
-        "joinLevel",
         "jsonKeys",
-        "orderBy",
-        "orderFrom",
+        "splitEntities",
         "via",
     }
 )
@@ -178,19 +176,21 @@ class Projection:
     """Which members an answer keeps (clause 4.21): as named in the request.
 
     attrs: only entities with one of these (expanded), and of their attributes only these. datasets: of these the
-    instances with these datasetIds only.
+    instances with these datasetIds only. linked: the same of the entities behind a relationship, by its name.
     """
 
     attrs: tuple[str, ...] = ()
     pick: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
     datasets: frozenset[str] | None = None
+    linked: tuple[tuple[str, Projection], ...] = ()
 
 
-def read_projection(query: Mapping[str, str], context: Context) -> Projection:
-    """attrs, pick and omit; BadRequestData where they contradict one another or hold no names."""
+def read_projection(query: Mapping[str, str], context: Context, depth: int = 0) -> Projection:
+    """attrs, pick and omit, `depth` links deep at most; BadRequestData where they contradict or hold no names."""
     attrs = expand_names(split_list(query.get("attrs", "")), context)
-    projection = make_projection(attrs, _members(query.get("pick", "")), _members(query.get("omit", "")))
+    pick, omit = ([query[name]] if query.get(name) else [] for name in ("pick", "omit"))
+    projection = make_projection(attrs, pick, omit, depth)
     return replace(projection, datasets=check_datasets(split_list(query.get("datasetId", ""))))
 
 
@@ -201,30 +201,40 @@ def check_datasets(given: list[str]) -> frozenset[str] | None:
     return frozenset("" if one == DEFAULT_DATASET else check_uri(one, "datasetId") for one in given)
 
 
-def make_projection(attrs: tuple[str, ...], pick: tuple[str, ...], omit: tuple[str, ...]) -> Projection:
-    """The projection; BadRequestData where its parts contradict one another."""
+def make_projection(attrs: tuple[str, ...], pick: Sequence[str], omit: Sequence[str], depth: int = 0) -> Projection:
+    """The projection of members, each as clause 4.21 has them; BadRequestData where its parts contradict one another,
+    or reach deeper than `depth` links.
+    """
     if attrs and (pick or omit):
         raise BadRequestData("attrs goes with neither pick nor omit; use pick and omit alone")
-    both = sorted(set(pick) & set(omit))
+    picked, omitted = parse_members(",".join(pick)) if pick else (), parse_members(",".join(omit)) if omit else ()
+    return replace(_projected(picked, omitted, depth), attrs=attrs)
+
+
+def _projected(pick: tuple[Named, ...], omit: tuple[Named, ...], depth: int) -> Projection:
+    """Of what omit names with braces, only what is inside is left out, and the relationship stays."""
+    picked = _checked([one.name for one in pick])
+    omitted = _checked([one.name for one in omit if not one.inside])
+    both = sorted(set(picked) & set(omitted))
     if both:
         raise BadRequestData(f"{both[0]!r} is in pick and in omit")
-    return Projection(attrs, pick, omit)
+    inside = [one for one in (*pick, *omit) if one.inside]
+    if inside and depth <= 0:
+        raise BadRequestData(
+            f"{inside[0].name[:64]!r} names members of linked entities more deeply than join and joinLevel reach"
+        )
+    linked = []
+    for name in _checked(list(dict.fromkeys(one.name for one in inside))):
+        parts = [tuple(part for one in many if one.name == name for part in one.inside) for many in (pick, omit)]
+        linked.append((name, _projected(parts[0], parts[1], depth - 1)))
+    return Projection((), picked, omitted, linked=tuple(linked))
 
 
-def _members(text: str) -> tuple[str, ...]:
-    return check_members([part.strip() for part in re.split(r"[,|]", text)]) if text else ()
-
-
-def check_members(names: list[str]) -> tuple[str, ...]:
-    """Names of entity members as pick and omit take them; BadRequestData for a linked entity's, which need join."""
+def _checked(names: list[str]) -> tuple[str, ...]:
+    """The names themselves where members of an entity may have them."""
     if len(names) > MAX_NAMES:
         raise BadRequestData(f"{len(names)} members are named; at most {MAX_NAMES} are taken")
-    for name in names:
-        if "{" in name or "}" in name:
-            raise BadRequestData(f"{name[:64]!r} reaches into a linked entity, which needs join; join is not given")
-        if name not in MEMBERS:
-            check_name(name)
-    return tuple(names)
+    return tuple(name if name in MEMBERS else check_name(name) for name in names)
 
 
 def read_geo(query: Mapping[str, Any], context: Context) -> GeoQuery | None:
@@ -264,16 +274,33 @@ def names_attribute(node: QNode) -> bool:
     """Whether q asks of an attribute, and not of what every entity has (clause 5.7.2.4)."""
     if isinstance(node, QTerm):
         return bool(node.path.attributes)
-    return any(names_attribute(part) for part in node.parts)
+    return isinstance(node, QLink) or any(names_attribute(part) for part in node.parts)
 
 
-def read_query(query: Mapping[str, str], context: Context, grant: Grant, attrs: tuple[str, ...]) -> Query:
-    """The broker's query for what the parameters select."""
+def read_values(query: Mapping[str, str], context: Context, depth: int) -> Reading:
+    """How q is to be read: joinLevel, and the attributes whose values are names (expandValues, without jsonKeys)."""
+    raw = expand_names(split_list(query.get("jsonKeys", "")), context)
+    expanded = expand_names(split_list(query.get("expandValues", "")), context)
+    return Reading(depth, frozenset(expanded) - frozenset(raw))
+
+
+def check_sources(query: Mapping[str, str], context: Context) -> None:
+    """Csf and splitEntities: there are no context sources yet, so they select nothing, but must be what they are."""
+    read_flag(query, "splitEntities")
+    if query.get("csf"):
+        parse_q(query["csf"], context.expand)
+
+
+def read_query(
+    query: Mapping[str, str], context: Context, grant: Grant, attrs: tuple[str, ...], depth: int = 0
+) -> Query:
+    """The broker's query for what the parameters select; q may reach `depth` links deep."""
     check_local(query)
+    check_sources(query, context)
     refuse_wide(query)
     page = read_page(query)
-    text = query.get("q", "")
-    q = parse_q(text, context.expand) if text else None
+    text, reading = query.get("q", ""), read_values(query, context, depth)
+    q = parse_q(text, context.expand, reading) if text else None
     if q is not None and not names_attribute(q):
         refuse_wide({**query, "q": ""})
     pattern = query.get("idPattern", "")

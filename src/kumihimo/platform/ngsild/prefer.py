@@ -43,6 +43,14 @@ class Preference:
         self.altered = self.altered or (older is not doc and value != render(doc))
         return value
 
+    def amended(self, doc: EntityDoc, context: Context, lang: str) -> EntityDoc:
+        """The entity as the version knows it; notes whether that differs."""
+        if self.version is None or not self.is_older:
+            return doc
+        older = amended(doc, self.version, context, spoken=bool(lang))
+        self.altered = self.altered or older != doc
+        return older
+
     def mark(self, answer: Answer) -> None:
         """Says in an answer with a body that the preference was applied: 203 where it changed what the body says."""
         if self.version is None or answer.status not in (200, 206) or not answer.body:

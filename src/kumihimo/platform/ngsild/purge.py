@@ -11,7 +11,7 @@ from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.platform.ngsild.answers import Answer, done, plain
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import request_context
-from kumihimo.platform.ngsild.parameters import SELECTION, expand_names, read_query, split_list
+from kumihimo.platform.ngsild.parameters import READING, SELECTION, expand_names, read_query, split_list
 from kumihimo.platform.ngsild.table import Operation
 
 STEP = 500
@@ -59,4 +59,4 @@ def _changes(entities: Sequence[EntityDoc], keep: Sequence[str], drop: Sequence[
     ]
 
 
-PURGE = Operation(purge_entities, SELECTION | {"attrs", "keep", "drop"})
+PURGE = Operation(purge_entities, SELECTION | READING | {"attrs", "keep", "drop"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kumihimo.base import jsontext
@@ -90,7 +90,18 @@ def make_shape(ask: Ask, context: Context, grant: Grant, media: Media, form: For
         geometry_property=context.expand(check_name(geometry)) if geometry else "",
         datasets=projection.datasets,
     )
+    rendering = replace(rendering, linked=_behind(projection, context, rendering))
     return Shape(rendering, media, ask.preference, bare=is_bare(ask.headers))
+
+
+def _behind(projection: Projection, context: Context, rendering: Rendering) -> tuple[tuple[str, Rendering], ...]:
+    """How entities behind relationships are written, link by link: all but their members as the entity itself."""
+    found = []
+    for name, inner in projection.linked:
+        look = rendering.behind("")
+        look = replace(look, pick=members(inner.pick, context), omit=members(inner.omit, context))
+        found.append((context.expand(name), replace(look, linked=_behind(inner, context, look))))
+    return tuple(found)
 
 
 def picked(projection: Projection, context: Context) -> tuple[str, ...]:
@@ -120,24 +131,27 @@ def texts_answer(ask: Ask, found: FoundTexts, shape: Shape) -> Answer:
     """As page_answer, from stored texts."""
     if shape.media == GEO_JSON:
         docs = [jsontext.parse(one) for one in found.texts]
-        return page_answer(ask, Found(docs, found.total, found.after), shape.many(docs), shape)
+        return page_answer(ask, Found(docs, found.total, found.after, found.more), shape.many(docs), shape)
     remembered = ask.face.remembered
     parts = [part for one in found.texts if (part := shape.written(one, ask.tenant, remembered))]
     answer = represent_bytes(b"[" + b",".join(parts) + b"]", shape.context, shape.media, bare=shape.bare)
-    add_page(ask, answer, found.total, found.after)
+    add_page(ask, answer, found.total, found.after, more=found.more)
     return answer
 
 
 def page_answer(ask: Ask, found: Found, value: Any, shape: Shape) -> Answer:
     """A page of a result with its links and, where it was asked for, the count of the whole (clause 6.3.13)."""
     answer = shape.answer(value)
-    add_page(ask, answer, found.total, found.after)
+    add_page(ask, answer, found.total, found.after, more=found.more)
     return answer
 
 
-def add_page(ask: Ask, answer: Answer, total: int | None, after: str) -> None:
-    """Adds the count and the links to the pages beside this one to the answer."""
+def add_page(ask: Ask, answer: Answer, total: int | None, after: str, *, more: bool = False) -> None:
+    """Adds the count and the links to the pages beside this one to the answer.
+
+    There is a next page where there is a cursor to it, or where more are said to come.
+    """
     if total is not None:
         answer.headers.append((b"ngsild-results-count", str(total).encode()))
     page = read_page(ask.query)
-    answer.headers += page_links(ask.path, ask.query, page.limit, page.offset, after, answer.media)
+    answer.headers += page_links(ask.path, ask.query, page.limit, page.offset, after, answer.media, more=more)

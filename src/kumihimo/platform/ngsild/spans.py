@@ -8,12 +8,9 @@ from typing import Any, cast
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.times import from_micros, micros, parse, text
-from kumihimo.platform.broker.models import QAnd, QNode, QOr, QRange, QTerm, QValue
-from kumihimo.platform.broker.parse import parse_q
 from kumihimo.platform.history.models import METHODS, Aggregation, Extent, Method, TemporalQuery, Timerel
 from kumihimo.platform.history.periods import WHOLE, parse_duration
-from kumihimo.platform.jsonld.context import Context
-from kumihimo.platform.ngsild.parameters import Form, Projection, expand_names, read_integer, split_list
+from kumihimo.platform.ngsild.parameters import Form, Projection, read_integer, split_list
 
 TIMERELS = ("before", "after", "between")
 TIME_PROPERTIES = ("observedAt", "createdAt", "modifiedAt", "deletedAt")
@@ -132,48 +129,6 @@ def _text(member: str, name: str, value: Any, names: frozenset[str]) -> str:
     if not isinstance(value, str):
         raise BadRequestData(f"{member}.{name} must be text")
     return value
-
-
-def body_sources(body: Mapping[str, Any]) -> dict[str, str]:
-    """csf, expandValues and jsonKeys of a Query, as parameters."""
-    found = {}
-    for name in ("csf", "expandValues", "jsonKeys"):
-        value = body.get(name, "")
-        if isinstance(value, list) and all(isinstance(one, str) for one in value):
-            value = ",".join(value)
-        if not isinstance(value, str):
-            raise BadRequestData(f"{name} must be text")
-        found[name] = value
-    return found
-
-
-# --- values in q -----------------------------------------------------------------------------------------
-
-
-def checked_q(q: QNode | None, query: Mapping[str, str], context: Context) -> QNode | None:
-    """The filter with its values expanded where expandValues says so (clause 4.9).
-
-    BadRequestData for a context source filter that cannot be read; there are no registrations that it could choose.
-    """
-    if query.get("csf"):
-        parse_q(query["csf"], context.expand)
-    names = set(expand_names(split_list(query.get("expandValues", "")), context))
-    names -= set(expand_names(split_list(query.get("jsonKeys", "")), context))
-    return _expanded(q, names, context) if q is not None and names else q
-
-
-def _expanded(node: QNode, names: set[str], context: Context) -> QNode:
-    if isinstance(node, QAnd):
-        return QAnd(tuple(_expanded(part, names, context) for part in node.parts))
-    if isinstance(node, QOr):
-        return QOr(tuple(_expanded(part, names, context) for part in node.parts))
-    if not names.intersection(node.path.attributes[:1]) or node.path.member or node.operator in {"~=", "!~="}:
-        return node
-    return QTerm(node.path, node.operator, tuple(_expanded_value(one, context) for one in node.values))
-
-
-def _expanded_value(value: QValue | QRange, context: Context) -> QValue | QRange:
-    return context.expand_type(value) if isinstance(value, str) and value else value
 
 
 # --- a part of the answer --------------------------------------------------------------------------------

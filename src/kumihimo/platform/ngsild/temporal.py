@@ -38,9 +38,7 @@ from kumihimo.platform.ngsild.shapes import add_page, members, picked, selecting
 from kumihimo.platform.ngsild.spans import (
     SOURCES,
     SPAN,
-    body_sources,
     body_span,
-    checked_q,
     content_range,
     read_span,
     require_span,
@@ -62,7 +60,6 @@ async def query_temporal(ask: Ask) -> Answer:
     projection = read_projection(ask.query, context)
     span = require_span(_span(ask, ask.query, form, projection, context))
     query = read_query(ask.query, context, grant, selecting(projection, context))
-    query = replace(query, q=checked_q(query.q, ask.query, context))
     return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
 
 
@@ -81,7 +78,6 @@ async def query_temporal_by_body(ask: Ask) -> Answer:
     projection = body_projection(body, context)
     span = require_span(_span(ask, body_span(body), form, projection, context))
     query = body_query(ask, body, context, grant, projection)
-    query = replace(query, q=checked_q(query.q, body_sources(body), context))
     return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
 
 

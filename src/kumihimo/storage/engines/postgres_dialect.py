@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from kumihimo.storage.database import MEMBERS
 from kumihimo.storage.engines.sqlite_dialect import quote, segments
 
 _RELATIONS = {
@@ -19,7 +20,8 @@ _LARGEST = "1.7976931348623157e308"
 
 
 def _geometry(text: str) -> str:
-    return f"ST_GeomFromGeoJSON(({text})::text)"
+    """The geometry; one that crosses itself as the valid one of the same lines, for which relations are defined."""
+    return f"ST_MakeValid(ST_GeomFromGeoJSON(({text})::text))"
 
 
 def _number(value: str) -> str:
@@ -28,6 +30,19 @@ def _number(value: str) -> str:
     return (
         f"CASE WHEN jsonb_typeof({value}) <> 'number' THEN NULL WHEN {exact} > {_LARGEST} THEN 'Infinity' "
         f"WHEN {exact} < -{_LARGEST} THEN '-Infinity' ELSE ({exact})::double precision END"
+    )
+
+
+def _elements(place: int, step: str) -> str:
+    """A table of the array's elements, or of the object's members; at the end, what is no array stands for itself."""
+    found = f"kx{place}.v"
+    if step == MEMBERS:
+        kind = f"jsonb_typeof({found})"
+        return f"jsonb_each(CASE WHEN {kind} = 'object' THEN {found} ELSE '{{}}'::jsonb END) AS ks{place}(k, v)"
+    alone = "" if step else f"WHEN {found} IS NOT NULL THEN jsonb_build_array({found}) "
+    return (
+        f"jsonb_array_elements(CASE WHEN jsonb_typeof({found}) = 'array' THEN {found} {alone}"
+        f"ELSE '[]'::jsonb END) AS ks{place}(v)"
     )
 
 
@@ -45,16 +60,9 @@ class PostgresDialect:
         tables = []
         cuts = segments(path)
         value = f"({document})::jsonb"
-        for place, keys in enumerate(cuts):
-            alone = (
-                f"WHEN kx{place}.v IS NOT NULL THEN jsonb_build_array(kx{place}.v) " if place == len(cuts) - 1 else ""
-            )
+        for place, (keys, step) in enumerate(cuts):
             steps = "".join(f" -> {quote(key)}" for key in keys)
-            tables.append(
-                f"LATERAL (SELECT ({value}{steps}) AS v) AS kx{place}, LATERAL jsonb_array_elements("
-                f"CASE WHEN jsonb_typeof(kx{place}.v) = 'array' THEN kx{place}.v {alone}ELSE '[]'::jsonb END) "
-                f"AS ks{place}(v)"
-            )
+            tables.append(f"LATERAL (SELECT ({value}{steps}) AS v) AS kx{place}, LATERAL {_elements(place, step)}")
             value = f"ks{place}.v"
         return (
             f"(SELECT CASE jsonb_typeof({value}) WHEN 'array' THEN 'object' ELSE jsonb_typeof({value}) END AS kind, "
@@ -71,6 +79,11 @@ class PostgresDialect:
         """A moment in microseconds as ISO 8601 text in UTC."""
         moment = f"(TIMESTAMP 'epoch' + {micros} * INTERVAL '1 microsecond')"
         return f"""to_char({moment}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+    def json_at(self, document: str, path: Sequence[str]) -> str:
+        """The value at the path as JSON text; NULL where there is none."""
+        # json and not jsonb, which would put members in an order of its own.
+        return f"(({document})::json #> ARRAY[{', '.join(quote(key) for key in path)}])::text"
 
     def matches_pattern(self, text: str, parameter: str) -> str:
         """A condition that the text matches the pattern bound at `parameter`."""

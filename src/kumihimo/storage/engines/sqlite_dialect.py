@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
+from kumihimo.storage.database import MEMBERS
+
 _COLUMNS = (
     "CASE @.type WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' WHEN 'text' THEN 'string' "
     "WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' WHEN 'null' THEN 'null' ELSE 'object' END AS kind, "
@@ -28,22 +30,29 @@ def _json_path(keys: Sequence[str]) -> str:
     return quote("$" + "".join("." + json.dumps(key, ensure_ascii=False) for key in keys))
 
 
-def segments(path: Sequence[str]) -> list[list[str]]:
-    """The path cut at its "*" steps: ["a","*","b"] is [["a"],["b"]]."""
-    found: list[list[str]] = [[]]
+def segments(path: Sequence[str]) -> list[tuple[list[str], str]]:
+    """The path cut at its "*" and MEMBERS steps, each part with the step behind it: (["a"], "*"), (["b"], "")."""
+    found: list[tuple[list[str], str]] = []
+    keys: list[str] = []
     for step in path:
-        if step == "*":
-            found.append([])
+        if step in ("*", MEMBERS):
+            found.append((keys, step))
+            keys = []
         else:
-            found[-1].append(step)
-    return found
+            keys.append(step)
+    return [*found, (keys, "")]
 
 
-def _elements(document: str, keys: Sequence[str], *, one: bool) -> str:
-    """A table of the array's elements at the keys; with `one`, a value that is no array stands for itself."""
+def _elements(document: str, keys: Sequence[str], step: str) -> str:
+    """A table of the array's elements, or of the object's members, at the keys.
+
+    At the end of the way (no step), a value that is no array stands for itself.
+    """
     path = _json_path(keys)
+    if step == MEMBERS:
+        return f"json_each(CASE WHEN json_type({document}, {path}) = 'object' THEN {document} -> {path} ELSE '[]' END)"
     alone = (
-        f"WHEN json_type({document}, {path}) IS NOT NULL THEN json_array(json({document} -> {path})) " if one else ""
+        "" if step else f"WHEN json_type({document}, {path}) IS NOT NULL THEN json_array(json({document} -> {path})) "
     )
     return (
         f"json_each(CASE WHEN json_type({document}, {path}) = 'array' THEN {document} -> {path} {alone}ELSE '[]' END)"
@@ -63,9 +72,8 @@ class SqliteDialect:
         """A table of the values at the path; it may name columns of the query around it (as in EXISTS)."""
         tables = []
         cuts = segments(path)
-        for place, keys in enumerate(cuts):
-            last = place == len(cuts) - 1
-            tables.append(f"{_elements(document, keys, one=last)} AS ks{place}")
+        for place, (keys, step) in enumerate(cuts):
+            tables.append(f"{_elements(document, keys, step)} AS ks{place}")
             document = _JSON.replace("@", f"ks{place}")
         leaf = f"ks{len(cuts) - 1}"
         return f"(SELECT {_COLUMNS.replace('@', leaf)} FROM {' JOIN '.join(tables)})"
@@ -78,6 +86,10 @@ class SqliteDialect:
         """A moment in microseconds as ISO 8601 text in UTC."""
         seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {micros} / 1000000, 'unixepoch')"
         return f"({seconds} || printf('.%06dZ', {micros} % 1000000))"
+
+    def json_at(self, document: str, path: Sequence[str]) -> str:
+        """The value at the path as JSON text; NULL where there is none."""
+        return f"({document} -> {_json_path(path)})"
 
     def matches_pattern(self, text: str, parameter: str) -> str:
         """A condition that the text matches the pattern bound at `parameter` (RE2)."""

@@ -45,13 +45,15 @@ def matches_pattern(text: str | None, pattern: str | None) -> bool | None:
 
 @lru_cache(maxsize=65536)
 def _stored(text: str) -> BaseGeometry:
-    return shapely.from_geojson(text)
+    """The geometry; one that crosses itself as the valid one of the same lines, for which relations are defined."""
+    geometry = shapely.from_geojson(text)
+    return geometry if shapely.is_valid(geometry) else shapely.make_valid(geometry)
 
 
 @lru_cache(maxsize=256)
 def _asked(text: str) -> BaseGeometry:
     """The geometry of a query, prepared: it is compared with many."""
-    geometry = shapely.from_geojson(text)
+    geometry = _stored(text)
     shapely.prepare(geometry)
     return geometry
 

@@ -1,0 +1,190 @@
+"""The order of entities (clause 4.23): keys in Python, so that collations and mixed kinds of values are the same on
+both engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import shapely
+
+from kumihimo.base import jsontext
+from kumihimo.base.errors import BadRequestData, TooManyResults
+from kumihimo.platform.broker import geometry
+from kumihimo.platform.broker.collation import Key, collation
+from kumihimo.platform.broker.conditions import Conditions, as_double
+from kumihimo.platform.broker.models import Ordering, OrderKey, QPath, Visible
+from kumihimo.platform.broker.paths import TIME_MEMBERS, stored_time_key, time_key
+from kumihimo.platform.jsonld.languages import choose_language
+from kumihimo.platform.jsonld.models import VALUE_MEMBER
+from kumihimo.storage.database import Dialect, Tx
+
+MAX_ORDERED = 100_000
+"""Entities that one query puts in order at most: their keys are read and compared in Python."""
+_STEP = 2000
+_ABSENT = object()
+_TYPED = {"Time": 5, "Date": 6, "DateTime": 7}
+_NUMBER, _STRING, _OBJECT, _ARRAY, _FLAG, _MOMENT = 0, 1, 2, 3, 4, 7
+"""Places in the comparison order of clause 4.23.2; between the last two stand Time and Date."""
+_FIRST, _LATER, _NULL, _NONE = 0, 1, 2, 3
+"""Groups, which stay in this order also where the order is descending: null, and what is not there, come last."""
+
+
+class _Row(NamedTuple):
+    number: int
+    keys: list[tuple[int, Key]]
+
+
+async def ordered_tx(
+    tx: Tx, source: str, number: str, conditions: Conditions, where: Sequence[str], order: Ordering, visible: Visible
+) -> list[int]:
+    """Numbers of all entities that satisfy the conditions, in the order; TooManyResults over 100,000."""
+    columns = "".join(f", {_column(tx.dialect, key)}" for key in order.keys)
+    after = conditions.bind(-1)
+    condition = " AND ".join([*where, f"{number} > {after}"])
+    sql = f"SELECT {number}{columns} FROM {source} WHERE {condition} ORDER BY {number} LIMIT {_STEP}"
+    readers = [_reader(key, order, visible) for key in order.keys]
+    parameters = list(conditions.parameters)
+    found: list[_Row] = []
+    while True:
+        rows = await tx.fetch(sql, *parameters)
+        found += [_Row(row[0], [read(text) for read, text in zip(readers, row[1:], strict=True)]) for row in rows]
+        if len(found) > MAX_ORDERED:
+            raise TooManyResults(
+                f"more than {MAX_ORDERED} entities would have to be ordered; narrow the query by type, id or place"
+            )
+        if len(rows) < _STEP:
+            return _sorted(found, order)
+        parameters[int(after[1:]) - 1] = rows[-1][0]
+
+
+def _sorted(rows: list[_Row], order: Ordering) -> list[int]:
+    """By the last key first: sorting keeps what was equal in its place."""
+    for place in reversed(range(len(order.keys))):
+        descending = order.keys[place].descending
+        rows.sort(key=partial(_at, place=place, sign=-1 if descending else 1), reverse=descending)
+    return [row.number for row in rows]
+
+
+def _at(row: _Row, place: int, sign: int) -> tuple[int, Key]:
+    group, key = row.keys[place]
+    return sign * group, key
+
+
+def _column(dialect: Dialect, key: OrderKey) -> str:
+    """The part of the document in which the key's value stands."""
+    path = key.path
+    return dialect.json_at("e.doc", ("attrs", path.attributes[0]) if path.attributes else (path.member,))
+
+
+def _reader(key: OrderKey, order: Ordering, visible: Visible) -> Callable[[str | None], tuple[int, Key]]:
+    """From what `_column` gives to the group and the key by which the entity is ordered."""
+    hidden = not all(visible.shows(name) for name in key.path.attributes)
+    compare = _Compare(order)
+
+    def read(text: str | None) -> tuple[int, Key]:
+        if text is None or hidden:
+            return _NONE, ()
+        return compare.key(key, jsontext.parse(text))
+
+    return read
+
+
+class _Compare:
+    """Makes the keys of one ordering."""
+
+    def __init__(self, order: Ordering) -> None:
+        self._text = collation(order.collation).key
+        self._lang = order.lang
+        self._origin = geometry.read(order.origin) if order.origin else None
+
+    def key(self, key: OrderKey, stored: Any) -> tuple[int, Key]:
+        """The group and the key of what is stored: the instances of an attribute, or a member of the entity."""
+        if not key.path.attributes:
+            if isinstance(stored, list) and len(stored) == 1:
+                stored = stored[0]
+            return self._value(stored, moment=key.path.member in TIME_MEMBERS)
+        instance = _instance(stored, key.path)
+        if instance is None:
+            return _NONE, ()
+        value, moment = _target(instance, key.path, self._lang)
+        if value is _ABSENT:
+            return _NONE, ()
+        if key.by_distance:
+            metres = self._metres(instance, value)
+            if metres is not None:
+                return _FIRST, (metres,)
+            group, found = self._value(value, moment=moment)
+            return max(group, _LATER), found
+        return self._value(value, moment=moment)
+
+    def _metres(self, instance: Any, value: Any) -> float | None:
+        if instance["type"] != "GeoProperty" or self._origin is None or not isinstance(value, dict):
+            return None
+        return geometry.haversine(geometry.read(value), self._origin)
+
+    def _value(self, value: Any, *, moment: bool) -> tuple[int, Key]:
+        if value is None:
+            return _NULL, ()
+        return _FIRST, self._ranked(value, moment=moment)
+
+    def _ranked(self, value: Any, *, moment: bool = False) -> Key:
+        """The kind's place, then what orders values of this kind."""
+        if isinstance(value, str):
+            return (_MOMENT, stored_time_key(value)) if moment else (_STRING, self._text(value))
+        if isinstance(value, bool):
+            return _FLAG, value
+        if isinstance(value, int | float):
+            return _NUMBER, as_double(value)
+        if isinstance(value, list):
+            return _ARRAY, tuple(self._ranked(one) for one in value)
+        if isinstance(value, dict):
+            return self._object(value)
+        return _TYPED["DateTime"] + 1, ()
+
+    def _object(self, value: dict[str, Any]) -> Key:
+        """A typed value (clause 4.6.3) orders as what it is, any other object by its members."""
+        rank = _TYPED.get(str(value.get("@type", "")).rpartition("/")[2].rpartition("#")[2])
+        if rank is not None and isinstance(value.get("@value"), str):
+            text = value["@value"]
+            return rank, time_key(text) if rank == _MOMENT else text
+        if value.get("@type") == "@json" and "@value" in value:
+            return self._ranked(value["@value"])
+        return _OBJECT, tuple((name, self._ranked(one)) for name, one in sorted(value.items()))
+
+
+def _instance(stored: Any, path: QPath) -> Any:
+    """The instance at the path: of each attribute the default one, else the first."""
+    instance: Any = {"attrs": {path.attributes[0]: stored}}
+    for name in path.attributes:
+        instances = instance.get("attrs", {}).get(name)
+        if not instances:
+            return None
+        instance = next((one for one in instances if "datasetId" not in one), instances[0])
+    return instance
+
+
+def _target(instance: Any, path: QPath, lang: str) -> tuple[Any, bool]:
+    """The value at the path's end (clause 4.9: the target), and whether it is a moment; _ABSENT where none is."""
+    if path.member:
+        return instance.get(path.member, _ABSENT), path.member in TIME_MEMBERS
+    if instance["type"] == "LanguageProperty" and not path.keys:
+        instance = choose_language(instance, lang or "*")
+    value = instance.get(VALUE_MEMBER[instance["type"]], _ABSENT)
+    for key in path.keys:
+        if not isinstance(value, dict) or key not in value:
+            return _ABSENT, False
+        value = value[key]
+    return value, False
+
+
+def check_origin(origin: dict[str, Any]) -> None:
+    """BadRequestData where no distance can be measured from the geometry."""
+    try:
+        empty = geometry.read(origin).is_empty
+    except shapely.GEOSException as problem:
+        raise BadRequestData(f"no distance can be measured from this geometry: {problem}") from problem
+    if empty:
+        raise BadRequestData("no distance can be measured from a geometry without positions")
