@@ -14,6 +14,7 @@ from kumihimo.platform.broker.instances import MAX_ATTRIBUTES, MAX_TYPES
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.platform.history.store import SCHEMA as HISTORY
+from kumihimo.storage.migrate import parts_of
 
 
 @pytest.fixture
@@ -111,6 +112,39 @@ async def test_types_are_added_and_indexed(house: House) -> None:
     assert await house.rows("SELECT type FROM entity_type ORDER BY type") == [("V",)]
     record = (await house.log(2))[0]
     assert (record.changed, record.deleted) == (("z",), ("a",))
+
+
+async def test_the_index_of_attributes_follows_the_entities(house: House) -> None:
+    async def indexed() -> list[tuple[str, int]]:
+        return await house.rows("SELECT attribute, number FROM entity_attribute ORDER BY attribute, number")
+
+    await house.apply(Change(Op.CREATE, E1, entity(a=1, b=2)), Change(Op.CREATE, E2, entity(E2, b=3)))
+    assert await indexed() == [("a", 1), ("b", 1), ("b", 2)]
+    await house.apply(Change(Op.APPEND, E1, fragment(c=2)), Change(Op.DELETE_ATTRIBUTE, E1, attribute="a"))
+    assert await indexed() == [("b", 1), ("b", 2), ("c", 1)]
+    await house.one(Op.UPDATE, fragment(b=9))
+    await house.one(Op.REPLACE, entity(z=1))
+    assert await indexed() == [("b", 2), ("z", 1)]
+    await house.apply(Change(Op.DELETE, E1), Change(Op.UPSERT, E1, entity(y=1)), Change(Op.DELETE, E2))
+    assert await indexed() == [("y", 8)]
+
+
+async def test_the_index_of_attributes_is_made_for_the_entities_there_are(house: House) -> None:
+    """What version 3 of the tables does with a file of an older program."""
+    await house.apply(Change(Op.CREATE, E1, entity(a=1, 水位=2)), Change(Op.CREATE, E2, entity(E2, a=3)))
+    engine = "sqlite" if house.database.dialect.name == "sqlite" else "postgres"
+    statements = parts_of(SCHEMA, engine)[2].sql.split(";")
+    fill = next(one for one in statements if "INSERT INTO entity_attribute" in one)
+    wanted = await house.rows("SELECT attribute, number FROM entity_attribute ORDER BY number, attribute")
+
+    async def again(tx: Any) -> None:
+        await tx.execute("DELETE FROM entity_attribute")
+        await tx.execute(fill)
+
+    await house.database.write("town", again)
+    found = await house.rows("SELECT attribute, number FROM entity_attribute ORDER BY number, attribute")
+    assert found == wanted
+    assert len(found) == 3
 
 
 async def test_the_geometry_index_follows(house: House) -> None:

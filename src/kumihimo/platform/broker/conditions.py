@@ -1,13 +1,13 @@
 """The query model as SQL conditions on `entity e`, and on entities that it links to, through the dialect.
 
-Types, ids and boxes of geometries use indexes. q, attrs and scopes have none: they are a filter over the documents
-that the indexed conditions leave, so name a type, an id or a place beside them where there are many entities.
+Types, attributes, ids and boxes of geometries use indexes. The values of q and scopes have none: they are a filter over
+the documents that the indexed conditions leave, of which a q always has one, the attributes that it names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kumihimo.base import jsontext
@@ -39,6 +39,7 @@ FALSE = "1 = 0"
 TRUE = "1 = 1"
 _EVERYWHERE = frozenset({"attrs", "*", "value"})
 _CHAIN = 32
+_LINKED = "l"
 _PLAIN = re.compile(r"[^\"\\\x00-\x1f]+\Z")
 """Names that stand in JSON text as they are, and in a LIKE pattern match at least themselves."""
 
@@ -66,15 +67,21 @@ class Conditions:
     def types(self, node: TypeNode) -> str:
         """The entity's types satisfy the expression (clause 4.17)."""
         if isinstance(node, str):
-            return f"{self._row}.number IN (SELECT number FROM entity_type WHERE type = {self.bind(node)})"
+            return self._of_type(f"= {self.bind(node)}")
         if isinstance(node, TypeAnd):
             return _joined(" AND ", [self.types(part) for part in node.parts])
         names = [part for part in node.parts if isinstance(part, str)]
         parts = [self.types(part) for part in node.parts if not isinstance(part, str)]
         if names:
             places = ", ".join(self.bind(name) for name in names)
-            parts.append(f"{self._row}.number IN (SELECT number FROM entity_type WHERE type IN ({places}))")
+            parts.append(self._of_type(f"IN ({places})"))
         return _joined(" OR ", parts)
+
+    def _of_type(self, types: str) -> str:
+        """Entities are looked up by their type; of a linked one, which its id has found, the type is looked up."""
+        if self._row[0] == _LINKED:
+            return f"EXISTS (SELECT 1 FROM entity_type y WHERE y.type {types} AND y.number = {self._row}.number)"
+        return f"{self._row}.number IN (SELECT number FROM entity_type WHERE type {types})"
 
     def ids(self, ids: Sequence[str]) -> str:
         """The entity is one of these."""
@@ -87,9 +94,21 @@ class Conditions:
         return self._dialect.matches_pattern(f"{self._row}.id", self.bind(pattern))
 
     def attrs(self, names: Sequence[str], visible: Visible) -> str:
-        """The entity has one of the attributes that may be seen."""
-        tables = [self._dialect.json_values(self._doc, ("attrs", name, "*")) for name in names if visible.shows(name)]
-        return _joined(" OR ", [f"EXISTS (SELECT 1 FROM {table} v)" for table in tables])
+        """The entity has one of the attributes that may be seen; looked up for each entity that is left."""
+        places = self._shown(names, visible)
+        if not places:
+            return FALSE
+        found = f"SELECT 1 FROM entity_attribute a WHERE a.number = {self._row}.number AND a.attribute IN ({places})"
+        return f"EXISTS ({found})"
+
+    def needs(self, names: Iterable[str], visible: Visible) -> str:
+        """As attrs, where nothing narrower leads: the entities are looked up by the index of attributes."""
+        places = self._shown(names, visible)
+        found = f"SELECT number FROM entity_attribute WHERE attribute IN ({places})"
+        return f"{self._row}.number IN ({found})" if places else FALSE
+
+    def _shown(self, names: Iterable[str], visible: Visible) -> str:
+        return ", ".join(self.bind(name) for name in names if visible.shows(name))
 
     def scope(self, node: ScopeNode) -> str:
         """The entity has scopes that satisfy the expression (clause 4.19)."""
@@ -122,13 +141,15 @@ class Conditions:
         tables = [f"SELECT w.txt FROM {self._dialect.json_values(self._doc, way)} w" for way in ways]
         outside = self._row
         self._links += 1
-        self._row = row = f"l{self._links}"
+        self._row = row = f"{_LINKED}{self._links}"
         parts = [self.q(link.part, visible, restriction), *self.restricted(restriction)]
         if link.types:
             parts.append(self.types(TypeOr(link.types)))
         self._row = outside
         named = " UNION ALL ".join(tables)
-        return f"EXISTS (SELECT 1 FROM ({named}) v JOIN entity {row} ON {row}.id = v.txt WHERE {' AND '.join(parts)})"
+        # CROSS, because it tells SQLite the order: from the ids to the entities, and not the other way round.
+        found = f"SELECT 1 FROM ({named}) v CROSS JOIN entity {row} WHERE {row}.id = v.txt AND {' AND '.join(parts)}"
+        return f"EXISTS ({found})"
 
     def restricted(self, restriction: Restriction) -> list[str]:
         """The entity may be seen. The restriction's own q may look at what the caller may not see."""

@@ -11,14 +11,13 @@ from kumihimo.base.errors import BadRequestData, TooManyResults
 from kumihimo.base.jsontext import parse, text
 from kumihimo.platform.broker.conditions import Conditions
 from kumihimo.platform.broker.evaluate import admits
+from kumihimo.platform.broker.leading import leading, needed_attributes
 from kumihimo.platform.broker.models import (
     Found,
     FoundTexts,
     Ordering,
     Query,
     Restriction,
-    TypeAnd,
-    TypeNode,
     Visible,
 )
 from kumihimo.platform.broker.ordering import ordered_tx
@@ -167,7 +166,7 @@ def cursor_number(text: str) -> int:
 
 
 def _number(source: str) -> str:
-    return "t.number" if source.startswith("entity_type") else "e.number"
+    return "t.number" if " t JOIN " in source else "e.number"
 
 
 def _where(parts: list[str]) -> str:
@@ -177,19 +176,24 @@ def _where(parts: list[str]) -> str:
 def _statement(tx: Tx, query: Query) -> tuple[str, Conditions, list[str]]:
     """The tables, what is bound, and the conditions.
 
-    Where one type is certain, the type index leads, so that a page of a large type is read from its beginning and
-    no further.
+    Where one type or attribute is certain, its index leads, so that a page of a large type is read from its beginning
+    and no further.
     """
     conditions = Conditions(tx.dialect)
     restriction = query.restriction
-    leading, rest = _leading(query.types)
+    lead = leading(query)
     where: list[str] = []
     source = "entity e"
-    if leading:
+    if lead.type:
         source = "entity_type t JOIN entity e ON e.number = t.number"
-        where.append(f"t.type = {conditions.bind(leading)}")
+        where.append(f"t.type = {conditions.bind(lead.type)}")
+    elif lead.attribute:
+        source = "entity_attribute t JOIN entity e ON e.number = t.number"
+        where.append(f"t.attribute = {conditions.bind(lead.attribute)}")
+    elif (needed := needed_attributes(query)) and not (query.ids or query.selectors or query.geo):
+        where.append(conditions.needs(sorted(needed), query.visible))
     parts: list[tuple[Any, Callable[[Any], str]]] = [
-        (rest, conditions.types),
+        (lead.rest, conditions.types),
         (query.ids, conditions.ids),
         (query.id_pattern and check_pattern(query.id_pattern), conditions.id_pattern),
         (query.selectors, conditions.selectors),
@@ -202,15 +206,3 @@ def _statement(tx: Tx, query: Query) -> tuple[str, Conditions, list[str]]:
     if not restriction.everything:
         where += conditions.restricted(restriction)
     return source, conditions, where
-
-
-def _leading(types: TypeNode | None) -> tuple[str, TypeNode | None]:
-    """A type that every result has, and the expression that is left beside it."""
-    if isinstance(types, str):
-        return types, None
-    if isinstance(types, TypeAnd):
-        for part in types.parts:
-            if isinstance(part, str):
-                others = tuple(other for other in types.parts if other is not part)
-                return part, TypeAnd(others) if others else None
-    return "", types

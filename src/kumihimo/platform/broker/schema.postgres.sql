@@ -51,3 +51,12 @@ CREATE TABLE entity_expiry (
   at BIGINT NOT NULL
 );
 CREATE INDEX entity_expiry_at ON entity_expiry (at);
+-- version 3
+-- Which entities have an attribute, so that one may be asked for without naming a type.
+CREATE TABLE entity_attribute (
+  attribute TEXT NOT NULL,
+  number BIGINT NOT NULL,
+  PRIMARY KEY (attribute, number)
+);
+CREATE INDEX entity_attribute_number ON entity_attribute (number);
+INSERT INTO entity_attribute (attribute, number) SELECT DISTINCT a.key, e.number FROM entity e, jsonb_each((e.doc)::jsonb -> 'attrs') a;

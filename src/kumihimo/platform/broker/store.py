@@ -44,6 +44,7 @@ async def delete_entities_tx(tx: Tx, numbers: Sequence[int]) -> None:
     rows = [(number,) for number in numbers]
     await tx.execute_many("DELETE FROM entity WHERE number = $1", rows)
     await tx.execute_many("DELETE FROM entity_type WHERE number = $1", rows)
+    await tx.execute_many("DELETE FROM entity_attribute WHERE number = $1", rows)
     await tx.execute_many("DELETE FROM entity_geo WHERE number = $1", rows)
     await tx.execute_many("DELETE FROM entity_expiry WHERE number = $1", rows)
 
@@ -54,6 +55,15 @@ async def index_types_tx(tx: Tx, docs: Iterable[tuple[int, EntityDoc]], stale: S
         await tx.execute_many("DELETE FROM entity_type WHERE number = $1", [(number,) for number in stale])
     rows = [(one, number) for number, doc in docs for one in dict.fromkeys(doc["type"])]
     await tx.execute_many("INSERT INTO entity_type (type, number) VALUES ($1, $2)", rows)
+
+
+async def index_attributes_tx(tx: Tx, docs: Iterable[tuple[int, EntityDoc]], stale: Sequence[int]) -> None:
+    """Makes the attribute index say what the documents say; stale as for the types."""
+    if stale:
+        await tx.execute_many("DELETE FROM entity_attribute WHERE number = $1", [(number,) for number in stale])
+    rows = [(name, number) for number, doc in docs for name in doc["attrs"]]
+    if rows:
+        await tx.execute_many("INSERT INTO entity_attribute (attribute, number) VALUES ($1, $2)", rows)
 
 
 async def index_geo_tx(tx: Tx, docs: Iterable[tuple[int, EntityDoc]], stale: Sequence[int]) -> None:

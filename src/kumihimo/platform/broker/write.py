@@ -68,6 +68,7 @@ class _Held:
     stored_number: int
     text: str = ""
     types_touched: bool = False
+    names_touched: bool = False
     geo_touched: bool = False
 
 
@@ -214,6 +215,10 @@ class _Batch:
         if types:
             stale = [one.number for one, _ in types if one.number == one.stored_number]
             await store.index_types_tx(tx, [(one.number, doc) for one, doc in types], stale)
+        names = [(one, doc) for one, doc in standing if one.names_touched]
+        if names:
+            stale = [one.number for one, _ in names if one.number == one.stored_number]
+            await store.index_attributes_tx(tx, [(one.number, doc) for one, doc in names], stale)
         geo = [(one, doc) for one, doc in standing if one.geo_touched]
         if geo:
             stale = [one.number for one, _ in geo if one.number == one.stored_number]
@@ -237,8 +242,9 @@ def _touch(entity: _Held, effect: Effect) -> None:
     if doc is None:
         return
     if before is None:
-        entity.types_touched = entity.geo_touched = True
+        entity.types_touched = entity.names_touched = entity.geo_touched = True
         return
+    entity.names_touched = entity.names_touched or before["attrs"].keys() != doc["attrs"].keys()
     entity.types_touched = entity.types_touched or before["type"] != doc["type"]
     if entity.geo_touched:
         return
