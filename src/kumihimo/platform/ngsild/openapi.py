@@ -15,8 +15,8 @@ from kumihimo.platform.ngsild.parameters import COMMON
 from kumihimo.platform.ngsild.table import PREFIX, LdRoute, Operation
 
 _VARIABLE = re.compile(r"\{([A-Za-z_]+)(?::[a-z]+)?\}")
-_WHOLE_NUMBERS = frozenset({"limit", "offset", "lastN"})
-_FLAGS = frozenset({"count", "local", "deleteAll", "details", "reload"})
+_WHOLE_NUMBERS = frozenset({"limit", "offset", "lastN", "joinLevel"})
+_FLAGS = frozenset({"count", "local", "deleteAll", "details", "reload", "splitEntities"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
