@@ -181,29 +181,3 @@ async def test_ids_may_hold_slashes_and_other_letters(client: Client) -> None:
     assert place_of is not None
     assert (await client("GET", place_of)).json["id"] == body["id"]
     assert (await client("DELETE", place_of + "/")).status == 204
-
-
-async def test_an_earlier_version_is_given_where_it_is_preferred(client: Client) -> None:
-    kind = {"type": "VocabProperty", "vocab": "fast"}
-    assert (await client("POST", "/entities", {**gauge(1), "kind": kind})).status == 201
-    for path, query in (("/entities/urn:ngsi-ld:Gauge:1", ""), ("/entities", "type=Gauge")):
-        told = {}
-        for prefer in (
-            "ngsi-ld=1.5",
-            "ngsi-ld=1.9",
-            "body=json, ngsi-ld=1.8",
-            "ngsi-ld=2.0",
-            "ngsi-ld=0.9",
-            "ngsi-ld=x",
-        ):
-            found = await client("GET", path, query=query, headers={"prefer": prefer})
-            body = found.json[0] if query else found.json
-            told[prefer] = (found.status, found.header("preference-applied"), body["kind"]["type"])
-        assert told == {
-            "ngsi-ld=1.5": (203, "ngsi-ld=1.5", "Property"),
-            "ngsi-ld=1.9": (200, "ngsi-ld=1.9", "VocabProperty"),
-            "body=json, ngsi-ld=1.8": (200, "ngsi-ld=1.8", "VocabProperty"),
-            "ngsi-ld=2.0": (200, None, "VocabProperty"),
-            "ngsi-ld=0.9": (200, None, "VocabProperty"),
-            "ngsi-ld=x": (200, None, "VocabProperty"),
-        }

@@ -223,7 +223,7 @@ MEMBERS_THAT_CANNOT_BE_TAKEN: list[dict[str, Any]] = [
     {"q": "at{name}"},
     {"csf": "))bad(("},
     {"csf": 5},
-    {"expandValues": ["a"]},
+    {"expandValues": [5]},
     {"jsonKeys": "a b"},
     {"splitEntities": "yes"},
     {"lang": 5},

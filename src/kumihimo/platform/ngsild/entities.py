@@ -87,7 +87,10 @@ async def retrieve_entity(ask: Ask) -> Answer:
         return represent_bytes(body, context, media, bare=shape.bare)
     doc = parse_json(stored)
     require_type(doc, ask, context)
-    _check_left(doc, projection, shape.one(doc))
+    value = shape.one(doc)
+    _check_left(doc, projection, value)
+    if not join.depth:
+        return shape.answer(value)
     values = await joined(ask, grant, [doc], shape, join)
     return shape.answer(collected(values, shape) if join.kind == "flat" else values[0])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -70,15 +70,24 @@ async def joined(ask: Ask, grant: Grant, docs: Sequence[EntityDoc], shape: Shape
         linked = await ask.face.broker.linked(
             ask.tenant, docs, look, join.level, join.known, grant.restriction, grant.visible
         )
-    docs = [ask.preference.amended(doc, look.context, look.lang) for doc in docs]
-    linked = {target: ask.preference.amended(doc, look.context, look.lang) for target, doc in linked.items()}
-    feature = shape.media == GEO_JSON
-    if join.kind == "inline":
-        values = [render_inline(doc, look, linked, join.level, join.known, feature=feature) for doc in docs]
-    else:
-        render = render_feature if feature else render_entity
-        values = [render(doc, one) for doc, one in flatten(docs, look, linked, join.depth, join.known)]
+
+    def render(one: Callable[[EntityDoc], EntityDoc]) -> list[Any]:
+        return _rendered([one(doc) for doc in docs], {name: one(doc) for name, doc in linked.items()}, shape, join)
+
+    values = render(lambda doc: doc)
+    if ask.preference.is_older:
+        older = render(lambda doc: ask.preference.amended(doc, look.context, look.lang))
+        ask.preference.altered = ask.preference.altered or older != values
+        values = older
     return [value for value in values if value]
+
+
+def _rendered(docs: Sequence[EntityDoc], linked: Mapping[str, EntityDoc], shape: Shape, join: Join) -> list[Any]:
+    look, feature = shape.rendering, shape.media == GEO_JSON
+    if join.kind == "inline":
+        return [render_inline(doc, look, linked, join.level, join.known, feature=feature) for doc in docs]
+    render = render_feature if feature else render_entity
+    return [render(doc, one) for doc, one in flatten(docs, look, linked, join.depth, join.known)]
 
 
 async def found_answer(ask: Ask, grant: Grant, found: FoundTexts, shape: Shape, join: Join) -> Answer:

@@ -44,12 +44,8 @@ class Preference:
         return value
 
     def amended(self, doc: EntityDoc, context: Context, lang: str) -> EntityDoc:
-        """The entity as the version knows it; notes whether that differs."""
-        if self.version is None or not self.is_older:
-            return doc
-        older = amended(doc, self.version, context, spoken=bool(lang))
-        self.altered = self.altered or older != doc
-        return older
+        """The entity as the version knows it."""
+        return doc if self.version is None else amended(doc, self.version, context, spoken=bool(lang))
 
     def mark(self, answer: Answer) -> None:
         """Says in an answer with a body that the preference was applied: 203 where it changed what the body says."""
