@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from kumihimo.base.ports import MqttServer
 from kumihimo.storage.database import Database, Schema
 
 DatabaseFactory = Callable[[Sequence[Schema]], Awaitable[Database]]
@@ -25,3 +26,8 @@ class FakeClock:
 
     def set(self, moment: datetime) -> None:
         self._now = moment
+
+
+async def no_mqtt(server: MqttServer, topic: str, payload: bytes, **options: object) -> None:
+    """Implements MqttPublish where no test listens."""
+    raise OSError(f"nobody listens at {server.host}:{server.port}")

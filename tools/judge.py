@@ -14,11 +14,13 @@ import tempfile
 import venv
 import xml.etree.ElementTree as ET
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.mosquitto_server import Mosquitto, MosquittoMissing, program
 from tests.processes import Served, free_port
 
 SUITE_CONTEXTS = "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/"
@@ -31,6 +33,8 @@ ABSENT = (
 """Contexts that the suite names and does not hold. Only whether they are kept is asked, so an empty one stands in."""
 AREAS = ("CommonBehaviours", "ContextInformation", "jsonldContext")
 """Folders of the suite that a single broker can answer; sources and distribution come with federation."""
+MQTT_PORTS = (1883, 8085)
+"""Where the suite's MQTT cases expect a broker; they would start it in a container."""
 
 
 def environment(suite: Path) -> Path:
@@ -70,6 +74,7 @@ def run_robot(programs: Path, suite: Path, port: int, output: Path, only: list[s
         "context_source_port": str(free_port()),
         "context_server_host": "127.0.0.1",
         "context_server_port": str(free_port()),
+        "mqtt_broker_host": "localhost",
         "core_context": "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld",
     }
     settings = [part for name, value in variables.items() for part in ("--variable", f"{name}:{value}")]
@@ -77,6 +82,16 @@ def run_robot(programs: Path, suite: Path, port: int, output: Path, only: list[s
     command = [str(programs / "robot"), "--outputdir", str(output), "--console", "dotted", *settings, *areas]
     path = os.pathsep.join((str(programs), os.environ["PATH"]))
     subprocess.run(command, check=False, cwd=suite, env={**os.environ, "PATH": path})
+
+
+def mqtt_broker(folder: Path) -> AbstractContextManager[object]:
+    """The broker of the MQTT cases, which lets everybody in; where it is not installed, these cases fail."""
+    try:
+        program("mosquitto", "mosquitto")
+    except MosquittoMissing as reason:
+        print(f"without the MQTT cases: {reason}")
+        return nullcontext()
+    return Mosquitto(folder, port=MQTT_PORTS[0], more=f"listener {MQTT_PORTS[1]} 127.0.0.1")
 
 
 def results(output: Path) -> list[tuple[str, str, str]]:
@@ -133,7 +148,7 @@ def main() -> int:
         served.environ |= {"KUMIHIMO_CONTEXT_PRELOAD": str(contexts), "KUMIHIMO_CONTEXT_HOSTS": "127.0.0.1,localhost"}
         # The suite's cases of temporal paging have 20 instances, and take a limit below that for granted.
         served.environ["KUMIHIMO_TEMPORAL_INSTANCES"] = "10"
-        with served:
+        with mqtt_broker(Path(scratch)), served:
             run_robot(programs, given.suite.resolve(), served.port, output.resolve(), given.area or list(AREAS))
             served.stop()
         found = results(output)

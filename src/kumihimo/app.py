@@ -48,10 +48,12 @@ from kumihimo.network.http.probes import probe_routes
 from kumihimo.network.http.server import serve
 from kumihimo.network.mqtt.client import MqttConnector
 from kumihimo.network.mqtt.listener import MqttListener
+from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
 from kumihimo.platform.broker.store import SCHEMA as BROKER
+from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
 from kumihimo.platform.history.query import History
@@ -104,6 +106,7 @@ class Platform:
     fetch: GuardedFetch
     inward: GuardedFetch
     shelf: TenantShelf
+    publish: GuardedPublish
     contexts: Contexts
     access: Access
     history: History
@@ -142,6 +145,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     bus = MemoryBus()
     database = database_for(Path(settings.data), settings.database_url or None, SCHEMAS, clock)
     fetch = GuardedFetch(allow_private=settings.outbound_private, allow_hosts=settings.outbound_hosts)
+    publish = GuardedPublish(fetch.addresses)
     late = Late(fetch)
     shelf = TenantShelf(database, clock)
     contexts = Contexts(
@@ -165,12 +169,13 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         fetch=fetch,
         inward=GuardedFetch(allow_private=True),
         shelf=shelf,
+        publish=publish,
         contexts=contexts,
         access=access,
         history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,
-        delivery=Delivery(database, clock, bus, contexts, late.notify, access),
+        delivery=Delivery(database, clock, bus, contexts, Carrier(late.notify, publish), access),
         registry=registry,
         arbiter=arbiter,
         gateway=gateway,
@@ -460,12 +465,13 @@ async def open_database(platform: Platform) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def open_outbound(platform: Platform) -> AsyncIterator[None]:
-    """The ways out over HTTP: the guarded one, and the one to ourselves."""
+    """The ways out: over HTTP the guarded one and the one to ourselves, and the one over MQTT."""
     await platform.fetch.open()
     await platform.inward.open()
     try:
         yield
     finally:
+        await platform.publish.close()
         await platform.inward.close()
         await platform.fetch.close()
 

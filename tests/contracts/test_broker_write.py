@@ -93,6 +93,7 @@ async def test_update_overwrites_and_adds(house: House) -> None:
     outcome = await house.one(Op.UPDATE, fragment(c="urn:ngsi-ld:null"))
     assert (outcome.status, outcome.seq) == ("unchanged", 0)
     assert house.nudges.topics == ["log.town"] * 2
+    assert (await house.one(Op.UPDATE, fragment(b=3))).updated == ("b",)
 
 
 async def test_append_new_reports_what_exists(house: House) -> None:

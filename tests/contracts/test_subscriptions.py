@@ -10,6 +10,7 @@ from tests.platform.delivery.stand import SCHEMAS, TENANT, Stand
 
 from kumihimo.base.call import Call
 from kumihimo.base.errors import AlreadyExists, NonexistentTenant, ResourceNotFound
+from kumihimo.base.ports import MqttServer
 
 
 @pytest.fixture
@@ -28,13 +29,12 @@ async def test_a_subscription_is_kept_listed_changed_and_deleted(stand: Stand) -
     assert (total, [one["id"] for one in page]) == (2, [second])
     with pytest.raises(AlreadyExists):
         await stand.subscribe(id="urn:s:1")
-    await stand.delivery.update(
-        stand.call, first, {"description": None, "notification": {"attributes": ["level"]}}, stand.contexts.core
-    )
+    notification = {"endpoint": {"uri": "http://other.example/"}, "attributes": ["level"]}
+    change = {"description": None, "notification": notification}
+    await stand.delivery.update(stand.call, first, change, stand.contexts.core)
     shown = await stand.delivery.get(stand.call, first)
     assert "description" not in shown
-    assert shown["notification"]["endpoint"]["uri"] == "http://endpoint.example/notify"
-    assert shown["notification"]["attributes"] == ["level"]
+    assert shown["notification"] == notification
     await stand.delivery.delete(stand.call, first)
     for gone in (stand.delivery.get(stand.call, first), stand.delivery.delete(stand.call, first)):
         with pytest.raises(ResourceNotFound):
@@ -88,6 +88,31 @@ async def test_what_was_committed_before_a_restart_is_matched_after_it(stand: St
     await stand.put(level=1)
     stand.restart()
     assert len(await stand.catch_up()) == 1
+
+
+async def test_what_is_on_its_way_is_counted_and_has_no_outcome_yet(stand: Stand) -> None:
+    id_ = await stand.subscribe()
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def wait(url: str, body: bytes) -> int:
+        arrived.set()
+        await go.wait()
+        return 200
+
+    stand.endpoint.answer = wait
+    await stand.put(level=1)
+    sending = asyncio.create_task(stand.catch_up())
+    async with asyncio.timeout(10):
+        await arrived.wait()
+    moment = "2026-01-01T00:00:00.000Z"
+    counted = {"timesSent": 1, "lastNotification": moment}
+    plain = {"endpoint": {"uri": "http://endpoint.example/notify"}}
+    assert (await stand.delivery.get(stand.call, id_))["notification"] == {**plain, **counted}
+    go.set()
+    await sending
+    counted |= {"status": "ok", "lastSuccess": moment}
+    (listed,), _ = await stand.delivery.list(stand.call)
+    assert listed["notification"] == {**plain, **counted}
 
 
 async def test_counters_and_headers_outlive_a_restart(stand: Stand) -> None:
@@ -187,3 +212,41 @@ async def test_tenants_do_not_hear_each_other(stand: Stand) -> None:
     assert (await stand.delivery.list(other))[1] == 1
     with pytest.raises(NonexistentTenant):
         await stand.delivery.get(Call("nowhere"), theirs)
+
+
+async def test_a_message_carries_metadata_and_body_and_is_tried_again_as_over_http(stand: Stand) -> None:
+    info = [{"key": "X-Town", "value": "福井"}]
+    id_ = await stand.subscribe(
+        uri="mqtt://user:key@broker:8085/town/level",
+        endpoint={"receiverInfo": info, "notifierInfo": [{"key": "MQTT-QoS", "value": "1"}]},
+    )
+    stand.publish.trouble = ConnectionError("nobody there")
+    await stand.put(level=1)
+    await stand.catch_up()
+    stand.publish.trouble = None
+    stand.restart()
+    stand.clock.advance(600)
+    await stand.catch_up()
+    first, second = stand.publish.taken
+    assert first == second
+    server, topic, qos, message = second
+    assert (server, topic, qos) == (MqttServer("broker", 8085, username="user", password="key"), "town/level", 1)
+    link = message["metadata"].pop("Link")
+    assert link.startswith("<https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld>; rel=")
+    assert message["metadata"] == {"X-Town": "福井", "Content-Type": "application/json", "NGSILD-Tenant": TENANT}
+    assert (message["body"]["type"], message["body"]["subscriptionId"]) == ("Notification", id_)
+    assert message["body"]["data"][0]["level"] == {"type": "Property", "value": 1}
+    assert dict(stand.publish.notes[1]) == {**message["metadata"], "Link": link}
+    told = [(one.status, one.detail) for one in await stand.delivery.attempts(TENANT, id_)]
+    assert told == [(200, "published with QoS 1"), (0, "nobody there")]
+    counted = (await stand.delivery.get(stand.call, id_))["notification"]
+    assert (counted["timesSent"], counted["timesFailed"], counted["status"]) == (2, 1, "ok")
+
+
+async def test_a_message_in_json_ld_has_its_context_inside(stand: Stand) -> None:
+    await stand.subscribe(uri="mqtt://broker/a", endpoint={"accept": "application/ld+json"})
+    await stand.put(level=1)
+    await stand.catch_up()
+    ((_, _, _, message),) = stand.publish.taken
+    assert message["metadata"] == {"Content-Type": "application/ld+json", "NGSILD-Tenant": TENANT}
+    assert message["body"]["data"][0]["@context"]

@@ -124,6 +124,42 @@ class HttpFetch(Protocol):
     ) -> HttpAnswer: ...
 
 
+# --- outbound MQTT -------------------------------------------------------------------------------------
+
+MqttVersion = Literal["mqtt3.1.1", "mqtt5.0"]
+
+
+@dataclass(frozen=True, slots=True)
+class MqttServer:
+    """An MQTT server outside and how it is spoken to; host is a name or an address without brackets."""
+
+    host: str
+    port: int
+    secure: bool = False
+    version: MqttVersion = "mqtt5.0"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+class MqttPublish(Protocol):
+    """One message to an MQTT server outside. Checks the address as HttpFetch does; AddressRefused for one not allowed.
+
+    Returns once the server has it: sent (QoS 0), PUBACK (1), PUBCOMP (2). Raises OSError or TimeoutError where it has
+    not, and ValueError for what MQTT cannot carry. notes are user properties, in MQTT 5.0 only.
+    """
+
+    async def __call__(
+        self,
+        server: MqttServer,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 0,
+        notes: Sequence[tuple[str, str]] = (),
+        timeout: float = 10.0,
+    ) -> None: ...
+
+
 # --- nudges --------------------------------------------------------------------------------------------
 
 

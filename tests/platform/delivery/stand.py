@@ -11,13 +11,14 @@ from tests.fakes import FakeClock
 
 from kumihimo.base import jsontext
 from kumihimo.base.call import Call
-from kumihimo.base.ports import HttpAnswer
+from kumihimo.base.ports import HttpAnswer, MqttServer
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker import store as broker_store
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Change, HistoryRow, Op, Outcome
 from kumihimo.platform.delivery import store
+from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.send import SendNumbers
 from kumihimo.platform.jsonld.contexts import Contexts
@@ -41,6 +42,30 @@ class Sent:
     def entity(self) -> dict[str, Any]:
         entity: dict[str, Any] = self.body["data"][0]
         return entity
+
+
+@dataclass
+class FakeMqtt:
+    """Implements MqttPublish; takes everything, or raises what `trouble` is."""
+
+    taken: list[tuple[MqttServer, str, int, dict[str, Any]]] = field(default_factory=list)
+    notes: list[Sequence[tuple[str, str]]] = field(default_factory=list)
+    trouble: Exception | None = None
+
+    async def __call__(
+        self,
+        server: MqttServer,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 0,
+        notes: Sequence[tuple[str, str]] = (),
+        timeout: float = 10.0,
+    ) -> None:
+        self.taken.append((server, topic, qos, jsontext.parse(payload)))
+        self.notes.append(notes)
+        if self.trouble is not None:
+            raise self.trouble
 
 
 @dataclass
@@ -90,14 +115,16 @@ class Stand:
         self.bus = MemoryBus()
         self.contexts = Contexts()
         self.endpoint = FakeEndpoint()
+        self.publish = FakeMqtt()
         self.call = Call(TENANT)
         self.broker = Broker(database, clock, self.bus, remember_nothing)
         self.numbers = SendNumbers(attempts=3)
         self.delivery = self.restart()
 
     def restart(self) -> Delivery:
+        carry = Carrier(self.endpoint, self.publish)
         self.delivery = Delivery(
-            self.database, self.clock, self.bus, self.contexts, self.endpoint, Access(True), numbers=self.numbers
+            self.database, self.clock, self.bus, self.contexts, carry, Access(True), numbers=self.numbers
         )
         return self.delivery
 
@@ -115,8 +142,18 @@ class Stand:
         )
         return await self._apply(Change(Op.APPEND, id_, doc))
 
-    async def remove_attribute(self, id_: str, name: str) -> Outcome:
-        return await self._apply(Change(Op.DELETE_ATTRIBUTE, id_, attribute=self.contexts.core.expand(name)))
+    async def write(self, id_: str, op: Op = Op.APPEND, **attrs: Any) -> Outcome:
+        """Writes attributes in the normalized form."""
+        return await self._apply(Change(op, id_, expand_fragment(attrs, self.contexts.core)))
+
+    async def write_entity(self, id_: str = "urn:x:1", **attrs: Any) -> Outcome:
+        """Creates the entity or replaces it whole, attributes in the normalized form."""
+        doc = expand_entity({"id": id_, "type": "Gauge", **attrs}, self.contexts.core)
+        return await self._apply(Change(Op.UPSERT, id_, doc))
+
+    async def remove_attribute(self, id_: str, name: str, dataset: str = "", *, every: bool = False) -> Outcome:
+        iri = self.contexts.core.expand(name)
+        return await self._apply(Change(Op.DELETE_ATTRIBUTE, id_, attribute=iri, dataset=dataset, every=every))
 
     async def remove(self, id_: str) -> Outcome:
         return await self._apply(Change(Op.DELETE, id_))

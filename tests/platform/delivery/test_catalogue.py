@@ -10,6 +10,7 @@ from kumihimo.base.call import ANONYMOUS
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import EVERYTHING
 from kumihimo.platform.delivery.catalogue import Listing, Ready, selects
+from kumihimo.platform.delivery.changes import changes_of
 from kumihimo.platform.delivery.compile import compile_subscription
 from kumihimo.platform.delivery.match import noticed
 from kumihimo.platform.delivery.models import TRIGGERS, StoredSubscription
@@ -68,6 +69,14 @@ def records(draw: st.DrawFn) -> LogRecord:
 @given(st.lists(documents, max_size=6), records())
 def test_the_dictionaries_find_what_looking_at_all_would_find(given_: list[dict[str, Any]], record: LogRecord) -> None:
     every = [ready(number, document) for number, document in enumerate(given_)]
-    found = {one.subscription.id for one in Listing(1, every).candidates(record) if noticed(one, record, 1)}
-    wanted = {one.subscription.id for one in every if selects(one.subscription, record) and noticed(one, record, 1)}
+    found = {
+        one.subscription.id
+        for one in Listing(1, every).candidates(record)
+        if noticed(one, record, changes_of(record), 1)
+    }
+    wanted = {
+        one.subscription.id
+        for one in every
+        if selects(one.subscription, record) and noticed(one, record, changes_of(record), 1)
+    }
     assert found == wanted

@@ -7,8 +7,9 @@ from tests.platform.delivery.stand import subscription
 
 from kumihimo.base.call import ANONYMOUS
 from kumihimo.base.errors import BadRequestData, OperationNotSupported
+from kumihimo.base.ports import MqttServer
 from kumihimo.platform.delivery.compile import clean, compile_subscription
-from kumihimo.platform.delivery.models import StoredSubscription, Subscription
+from kumihimo.platform.delivery.models import Aim, StoredSubscription, Subscription
 from kumihimo.platform.jsonld.contexts import Contexts
 
 CORE = Contexts().core
@@ -17,6 +18,20 @@ CORE = Contexts().core
 def compiled(document: dict[str, Any]) -> Subscription:
     stored = StoredSubscription("urn:s:1", clean(document), None, {}, ANONYMOUS, 0, 0, 0)
     return compile_subscription(stored, CORE.expand)
+
+
+def pairs(given: dict[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in given.items()]
+
+
+def mqtt(
+    uri: str = "mqtt://broker/town",
+    notifier: dict[str, str] | None = None,
+    receiver: dict[str, str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    info = {"notifierInfo": pairs(notifier or {}), "receiverInfo": pairs(receiver or {})}
+    return {"uri": uri, "endpoint": {**info, **more}}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +44,8 @@ def compiled(document: dict[str, Any]) -> Subscription:
         ({"entities": [{"id": "urn:x:1"}]}, "entities[0].type"),
         ({"entities": [{"type": "A", "id": "blank blank"}]}, "entities[0].id"),
         ({"entities": [{"type": "A", "nme": "x"}]}, "entities[0].nme"),
+        ({"entities": [{"type": "A", "id": ["urn:x:1", "x"]}]}, "entities[0].id"),
+        ({"entities": [{"type": "A", "id": []}]}, "entities[0].id"),
         ({"watchedAttributes": []}, "watchedAttributes"),
         ({"watchedAttributes": [1]}, "watchedAttributes[0]"),
         ({"notificationTrigger": ["sometimes"]}, "notificationTrigger"),
@@ -39,6 +56,8 @@ def compiled(document: dict[str, Any]) -> Subscription:
         ({"throttling": True}, "throttling"),
         ({"geoQ": {"georel": "near;maxDistance==1", "geometry": "Point"}}, "geoQ.coordinates"),
         ({"jsonldContext": "my context"}, "jsonldContext"),
+        ({"temporalQ": {"timerel": "before", "timeAt": "2026-01-01T00:00:00Z"}}, "temporalQ"),
+        ({"ngsildConformance": 1.8}, "ngsildConformance"),
         ({"timeInterval": 60, "throttling": 1}, "timeInterval"),
         ({"timeInterval": 60, "watchedAttributes": ["level"]}, "timeInterval"),
         ({"timeInterval": 0}, "timeInterval"),
@@ -64,6 +83,19 @@ def compiled(document: dict[str, Any]) -> Subscription:
         ),
         ({"endpoint": {"receiverInfo": [{"key": "Host", "value": "c"}]}}, "notification.endpoint.receiverInfo[0].key"),
         ({"endpoint": {"receiverInfo": {"X": "y"}}}, "notification.endpoint.receiverInfo"),
+        ({"uri": "mqtt://broker"}, "notification.endpoint.uri"),
+        ({"uri": "mqtt:///topic"}, "notification.endpoint.uri"),
+        ({"uri": "mqtt://broker:0/topic"}, "notification.endpoint.uri"),
+        ({"uri": "mqtt://broker/town/%23"}, "notification.endpoint.uri"),
+        ({"uri": "mqtt://broker/town?x=1"}, "notification.endpoint.uri"),
+        ({"uri": "mqtt://broker/" + "a" * 1025}, "notification.endpoint.uri"),
+        ({"uri": "mqtt://a%00b@broker/town"}, "notification.endpoint.uri"),
+        (mqtt(uri="mqtt://:key@broker/town", notifier={"MQTT-Version": "mqtt3.1.1"}), "notification.endpoint.uri"),
+        (mqtt(notifier={"MQTT-QoS": "3"}), "notification.endpoint.notifierInfo MQTT-QoS"),
+        (mqtt(notifier={"MQTT-Version": "mqtt4"}), "notification.endpoint.notifierInfo MQTT-Version"),
+        (mqtt(accept="application/geo+json"), "notification.endpoint.accept"),
+        (mqtt(receiver={"content-type": "x"}), "notification.endpoint.receiverInfo[0].key"),
+        (mqtt(receiver={"X": "a\x00b"}), "notification.endpoint.receiverInfo[0].value"),
     ],
 )
 def test_what_is_wrong_is_named(members: dict[str, Any], member: str) -> None:
@@ -76,7 +108,6 @@ def test_what_is_wrong_is_named(members: dict[str, Any], member: str) -> None:
     ("members", "member"),
     [
         ({"csf": "x"}, "csf"),
-        ({"uri": "mqtt://broker/topic"}, "notification.endpoint.uri"),
     ],
 )
 def test_what_is_not_served_is_said(members: dict[str, Any], member: str) -> None:
@@ -127,3 +158,27 @@ def test_what_only_the_platform_says_is_not_taken_over() -> None:
     assert "status" not in kept
     assert "@context" not in kept
     assert "timesSent" not in kept["notification"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "notifier", "aim"),
+    [
+        ("mqtt://Broker/town/level", {}, Aim(MqttServer("broker", 1883), "town/level", 0)),
+        (
+            "mqtts://[2001:db8::1]/%E7%94%BA/a%3Fb",
+            {"MQTT-QoS": "2", "Other": "kept"},
+            Aim(MqttServer("2001:db8::1", 8883, secure=True), "町/a?b", 2),
+        ),
+        (
+            "mqtt://us%40er:p%3Aw@broker:8085/a",
+            {"MQTT-Version": "mqtt3.1.1", "MQTT-QoS": "1"},
+            Aim(MqttServer("broker", 8085, version="mqtt3.1.1", username="us@er", password="p:w"), "a", 1),
+        ),
+        ("mqtt://user@broker//a/", {}, Aim(MqttServer("broker", 1883, username="user"), "/a/", 0)),
+    ],
+)
+def test_an_mqtt_endpoint_is_read_from_its_uri_and_notifier_info(uri: str, notifier: dict[str, str], aim: Aim) -> None:
+    one = compiled(subscription(**mqtt(uri, notifier, {"X-Wörd": "水位"})))
+    assert one.endpoint.mqtt == aim
+    assert one.endpoint.receiver_info == (("X-Wörd", "水位"),)
+    assert "p:w" not in one.endpoint.key + repr(one.endpoint.mqtt)

@@ -20,10 +20,16 @@ from kumihimo.platform.jsonld.contexts import Contexts
 
 async def test_only_the_entities_asked_for(stand: Stand) -> None:
     await stand.subscribe(
-        entities=[{"type": "Gauge", "id": "urn:x:1"}, {"type": "Gauge", "idPattern": "^urn:y:[0-9]+$"}]
+        entities=[
+            {"type": "Gauge", "id": "urn:x:1"},
+            {"type": "Other", "id": ["urn:z:1", "urn:z:2"], "idPattern": "^urn:y:"},
+            {"type": "Gauge", "idPattern": "^urn:y:[0-9]+$"},
+        ]
     )
     for id_, type_ in (
         ("urn:x:1", "Gauge"),
+        ("urn:z:2", "Other"),
+        ("urn:z:3", "Other"),
         ("urn:x:2", "Gauge"),
         ("urn:y:3", "Gauge"),
         ("urn:y:a", "Gauge"),
@@ -31,7 +37,7 @@ async def test_only_the_entities_asked_for(stand: Stand) -> None:
     ):
         await stand.put(id_, type_, level=1)
     await stand.catch_up()
-    assert sorted(stand.endpoint.ids()) == ["urn:x:1", "urn:y:3"]
+    assert sorted(stand.endpoint.ids()) == ["urn:x:1", "urn:y:3", "urn:z:2"]
 
 
 @pytest.mark.parametrize("type_", ["Gauge", "Gauge,Other", "(Gauge)", "*"])
@@ -61,11 +67,11 @@ async def test_watched_attributes_without_entities(stand: Stand) -> None:
 TELLS = {
     None: ["created", "updated", "added"],
     "entityCreated": ["created"],
-    "entityUpdated": ["updated", "added", "removed"],
+    "entityUpdated": ["created", "updated", "added", "removed", "deleted"],
     "entityDeleted": ["deleted"],
     "attributeCreated": ["created", "added"],
     "attributeUpdated": ["updated"],
-    "attributeDeleted": ["removed"],
+    "attributeDeleted": ["removed", "deleted"],
 }
 
 
@@ -169,13 +175,28 @@ async def test_an_inline_context_is_named_by_the_address_that_was_made_for_it(st
     assert (await stand.contexts.resolve(address, stand.call.tenant)).expand("水位").endswith("/level")
 
 
+async def test_notifications_conform_to_the_version_asked_for(stand: Stand) -> None:
+    await stand.subscribe(ngsildConformance="1.3")
+    await stand.write_entity(name={"type": "LanguageProperty", "languageMap": {"ja": "川"}})
+    (one,) = await stand.catch_up()
+    assert one.entity["name"] == {"type": "Property", "value": {"ja": "川"}}
+
+
+async def test_a_language_is_chosen(stand: Stand) -> None:
+    await stand.subscribe(lang="ja")
+    await stand.write_entity(name={"type": "LanguageProperty", "languageMap": {"ja": "川", "en": "river"}})
+    (one,) = await stand.catch_up()
+    assert one.entity["name"] == {"type": "Property", "value": "川", "lang": "ja"}
+
+
 async def test_names_are_rendered_and_matched_in_the_subscriptions_own_context(stand: Stand) -> None:
-    own = await stand.contexts.resolve({"水位": "https://uri.etsi.org/ngsi-ld/default-context/level"})
+    default = "https://uri.etsi.org/ngsi-ld/default-context/"
+    own = await stand.contexts.resolve({"水位": default + "level", "水位計": default + "Gauge"})
     id_ = await stand.delivery.create(
         stand.call,
         {
             "type": "Subscription",
-            "entities": [{"type": "Gauge"}],
+            "entities": [{"type": "(水位計;水位計)|Other"}],
             "watchedAttributes": ["水位"],
             "q": "水位>1",
             "notification": {"endpoint": {"uri": "http://endpoint.example/"}},
@@ -189,6 +210,7 @@ async def test_names_are_rendered_and_matched_in_the_subscriptions_own_context(s
     assert (await stand.delivery.get(stand.call, id_))["watchedAttributes"] == ["水位"]
     shown = await stand.delivery.get(stand.call, id_, stand.contexts.core)
     assert shown["watchedAttributes"] == ["level"]
+    assert shown["entities"] == [{"type": "(Gauge;Gauge)|Other"}]
 
 
 async def test_a_change_keeps_the_meaning_of_what_it_does_not_touch(stand: Stand) -> None:

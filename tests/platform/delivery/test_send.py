@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tests.fakes import no_mqtt
 from tests.platform.delivery.stand import TENANT, Stand
 
 from kumihimo.network.http.fetch import GuardedFetch
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.send import SendNumbers
 
@@ -57,7 +59,13 @@ async def running(stand: Stand, fetch: GuardedFetch | None = None) -> AsyncItera
     fetch = fetch or GuardedFetch(allow_private=True)
     await fetch.open()
     stand.delivery = Delivery(
-        stand.database, stand.clock, stand.bus, stand.contexts, fetch, Access(True), numbers=SendNumbers(attempts=3)
+        stand.database,
+        stand.clock,
+        stand.bus,
+        stand.contexts,
+        Carrier(fetch, no_mqtt),
+        Access(True),
+        numbers=SendNumbers(attempts=3),
     )
     run = asyncio.create_task(stand.delivery.run())
     try:
@@ -77,9 +85,9 @@ async def settled(stand: Stand, id_: str, count: int) -> dict[str, object]:
     """The notification member once so many attempts are written down."""
     async with asyncio.timeout(10):
         while True:
-            shown = await stand.delivery.get(stand.call, id_)
-            notification: dict[str, object] = shown["notification"]
-            if notification["timesSent"] == count:
+            if len(await stand.delivery.attempts(TENANT, id_)) == count:
+                shown = await stand.delivery.get(stand.call, id_)
+                notification: dict[str, object] = shown["notification"]
                 return notification
             await asyncio.sleep(0.01)
 
@@ -213,3 +221,13 @@ async def test_deleting_a_subscription_ends_its_notifications(stand: Stand) -> N
         await stand.put(level=2)
         await stand.delivery.catch_up(TENANT)
         assert post.at("/x") == [1]
+
+
+async def test_who_answers_and_asks_hears_of_the_answer(stand: Stand) -> None:
+    async with running(stand) as post:
+        id_ = await subscribe(stand, post, "/x")
+        for level in range(10):
+            await stand.put(level=level)
+            await post.until("/x", list(range(level + 1)))
+            notification = (await stand.delivery.get(stand.call, id_))["notification"]
+            assert (notification["timesSent"], notification["status"]) == (level + 1, "ok")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from tests.fakes import DatabaseFactory, FakeClock
+from tests.fakes import DatabaseFactory, FakeClock, no_mqtt
 from tests.platform.ngsild.calls import HERE, TOWN, TOWN_CONTEXT, Client
 
 from kumihimo.base.ports import HttpAnswer
@@ -15,6 +15,7 @@ from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.store import SCHEMA as BROKER
+from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
 from kumihimo.platform.history.query import History
@@ -46,7 +47,7 @@ async def make_face(database: Database, clock: FakeClock, *, open_house: bool = 
         clock=clock,
         broker=Broker(database, clock, bus, remember_tx),
         history=History(database),
-        delivery=Delivery(database, clock, bus, contexts, unreachable, access),
+        delivery=Delivery(database, clock, bus, contexts, Carrier(unreachable, no_mqtt), access),
         contexts=contexts,
         shelf=shelf,
         access=access,

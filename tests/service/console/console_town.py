@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.applications import Starlette
+from tests.fakes import no_mqtt
 
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import SystemClock
@@ -18,6 +19,7 @@ from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.broker.store import SCHEMA as BROKER
+from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
 from kumihimo.platform.history.query import History
@@ -76,7 +78,7 @@ class Town:
             access=access,
             broker=self.broker,
             history=History(database),
-            delivery=Delivery(database, SystemClock(), self.bus, self.contexts, send, access),
+            delivery=Delivery(database, SystemClock(), self.bus, self.contexts, Carrier(send, no_mqtt), access),
             context=self.contexts.core,
         )
         self.live = Live(database, self.bus, access, self.contexts.core.compact, ping=ping)

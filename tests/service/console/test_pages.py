@@ -12,7 +12,7 @@ from kumihimo.base.errors import StorageRefused
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.console.curl import create_entity, get_entity
 from kumihimo.service.console.store import keep_message_tx, messages_tx
-from kumihimo.service.console.subscriptions import document_of
+from kumihimo.service.console.subscriptions import document_of, summary
 from kumihimo.service.console.values import show_value
 from kumihimo.service.console.webhook import is_webhook
 from kumihimo.storage.database import Tx
@@ -203,3 +203,10 @@ async def test_a_page_says_that_the_store_is_away(client: Client, town: Town, mo
     reply = await client.get("/t/fukui/entities")
     assert reply.status == 503
     assert "cannot be reached" in reply.text
+
+
+def test_a_list_of_subscriptions_tells_no_password() -> None:
+    found = {"id": "urn:s:1", "notification": {"endpoint": {"uri": "mqtts://user:key@broker/town/@home"}}}
+    assert summary(found)["endpoint"] == "mqtts://broker/town/@home"
+    found["notification"] = {"endpoint": {"uri": "http://town.example/@home"}}
+    assert summary(found)["endpoint"] == "http://town.example/@home"

@@ -77,13 +77,13 @@ class GuardedFetch:
         self, allow_private: bool = False, allow_hosts: Sequence[str] = (), *, lookup: Lookup = system_lookup
     ) -> None:
         self._rules = rules_from(allow_private, allow_hosts)
-        self._lookup = lookup
+        self._resolver = CheckedResolver(self._rules, lookup)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Makes the session; needs a running loop."""
         connector = aiohttp.TCPConnector(
-            resolver=CheckedResolver(self._rules, self._lookup),
+            resolver=self._resolver,
             # A cache would hand out an address long after it was checked.
             use_dns_cache=False,
             limit=_POOL,
@@ -102,6 +102,10 @@ class GuardedFetch:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of a host under the same rules, for other carriers; AddressRefused, or OSError for none."""
+        return [one["host"] for one in await self._resolver.resolve(host, port)]
 
     async def __call__(
         self,

@@ -3,5 +3,5 @@
 Owns: nothing
 Says: nothing
 Hears: nothing
-Door: listener, client, limits
+Door: listener, client, publisher, limits
 """

@@ -3,5 +3,5 @@
 Owns: subscription, subscription_revision, subscription_state, subscription_held, outbox, dead_letter, delivery_attempt
 Says: nothing
 Hears: log
-Door: door
+Door: door, carry
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kumihimo.base.call import Call
@@ -53,7 +53,7 @@ class Listing:
         """The log position behind which the oldest of them hears; None where there is none."""
         return min((one.subscription.stored.start_seq for one in self.by_id.values()), default=None)
 
-    def candidates(self, record: LogRecord) -> Iterable[Ready]:
+    def candidates(self, record: LogRecord) -> list[Ready]:
         """Those whose entities and watched attributes fit the record; each once."""
         touched = record.entity["attrs"] if record.kind != "entityUpdated" else (*record.changed, *record.deleted)
         found: dict[str, Ready] = {}
@@ -76,8 +76,8 @@ def _keys(subscription: Subscription) -> set[str]:
     """Under which ids and types a subscription is found."""
     keys: set[str] = set()
     for selector in subscription.selectors:
-        if selector.id:
-            keys.add(_id_key(selector.id))
+        if selector.ids:
+            keys |= {_id_key(one) for one in selector.ids}
         else:
             keys |= {_ANY} if selector.types is None else _leaves(selector.types)
     return keys or {_ANY}
@@ -100,7 +100,7 @@ def selects(subscription: Subscription, record: LogRecord) -> bool:
 
 
 def _fits(selector: Selector, record: LogRecord) -> bool:
-    if selector.id and selector.id != record.entity_id:
+    if selector.ids and record.entity_id not in selector.ids:
         return False
     if selector.types is not None and not matches_types(record.entity["type"], selector.types):
         return False

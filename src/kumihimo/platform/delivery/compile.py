@@ -23,12 +23,14 @@ from kumihimo.platform.delivery.members import (
 )
 from kumihimo.platform.delivery.models import (
     DEFAULT_TRIGGERS,
+    ENTITY_UPDATED,
     TRIGGERS,
     Form,
     Selector,
     StoredSubscription,
     Subscription,
 )
+from kumihimo.platform.jsonld.conformance import Version, read_version
 from kumihimo.platform.jsonld.instance import DEFAULT_DATASET
 
 Expand = Callable[[str], str]
@@ -60,9 +62,13 @@ _KNOWN = frozenset(
         "scopeQ",
         "datasetId",
         "splitEntities",
+        "localOnly",
+        "ngsildConformance",
     )
 )
 _REFUSED = {"csf": "it selects context sources, of which there are none yet"}
+_MISPLACED = {"temporalQ": "it is for subscriptions to context source registrations only (table 5.2.12-1)"}
+_WRITTEN = _KNOWN | _REFUSED.keys() | _MISPLACED.keys()
 _NOTIFICATION_KNOWN = frozenset(("attributes", "pick", "omit", "format", "endpoint", "sysAttrs", "showChanges"))
 _NOTIFICATION_REFUSED = {
     "join": "linked entities are not sent along yet",
@@ -79,7 +85,7 @@ def clean(document: Mapping[str, Any]) -> dict[str, Any]:
 
     What only the platform says (status, counters; table 5.2.12-2) and what no subscription has is left out.
     """
-    kept = {name: value for name, value in document.items() if name in _KNOWN or name in _REFUSED}
+    kept = {name: value for name, value in document.items() if name in _WRITTEN}
     notification = kept.get("notification")
     if isinstance(notification, dict):
         written = _NOTIFICATION_KNOWN | _NOTIFICATION_REFUSED.keys()
@@ -93,8 +99,7 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
     _check_members(document)
     watched = _names(document, "watchedAttributes", expand)
     selectors = _selectors(document.get("entities"), expand)
-    if not selectors and not watched and "timeInterval" not in document:
-        raise wrong("entities", "entities or watchedAttributes is needed, or the subscription would select nothing")
+    _check_scope(document, selectors, watched)
     notification = as_object(document.get("notification"), "notification")
     form = _FORMS[as_word(notification.get("format", "normalized"), "notification.format", tuple(_FORMS))]
     _check_notification(notification, form)
@@ -123,7 +128,23 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
         if "datasetId" in document
         else None,
         show_changes=as_flag(notification.get("showChanges", False), "notification.showChanges"),
+        version=_version(document),
     )
+
+
+def _check_scope(document: Mapping[str, Any], selectors: tuple[Selector, ...], watched: tuple[str, ...]) -> None:
+    """Table 5.2.12-1: something must be selected, unless it is of this broker's own entities alone (clause 5.5.13)."""
+    local = as_flag(document.get("localOnly", False), "localOnly")
+    if not local and not selectors and ("timeInterval" in document or not watched):
+        raise wrong("entities", "entities is needed, or watchedAttributes without timeInterval, or localOnly")
+    if "localOnly" in document and not local and any(one.types is None for one in selectors):
+        raise wrong("localOnly", 'the type "*" selects this broker\'s own entities; leave localOnly away')
+
+
+def _version(document: Mapping[str, Any]) -> Version | None:
+    if "ngsildConformance" not in document:
+        return None
+    return read_version(as_text(document["ngsildConformance"], "ngsildConformance"))
 
 
 def _check_members(document: Mapping[str, Any]) -> None:
@@ -131,6 +152,8 @@ def _check_members(document: Mapping[str, Any]) -> None:
         if name in _REFUSED:
             parse_q(as_text(document[name], name), str)
             raise refuse(name, _REFUSED[name])
+        if name in _MISPLACED:
+            raise wrong(name, _MISPLACED[name])
         if name not in _KNOWN:
             raise wrong(name, "a subscription has no such member")
     as_flag(document.get("splitEntities", False), "splitEntities")
@@ -172,14 +195,15 @@ def _selector(given: Any, member: str, expand: Expand) -> Selector:
         raise wrong(f"{member}.{unknown}", "an entity selector has no such member")
     if "type" not in members:
         raise wrong(f"{member}.type", "a type is needed; * selects all types")
-    if "id" in members and not is_uri(members["id"]):
-        raise wrong(f"{member}.id", "a URI is needed")
+    ids = as_texts(members["id"], f"{member}.id") if "id" in members else ()
+    if not all(is_uri(one) for one in ids):
+        raise wrong(f"{member}.id", "a URI, or an array of URIs, is needed")
     # Clause 5.2.33: where both are given, the id counts.
     pattern = as_text(members["idPattern"], f"{member}.idPattern") if "idPattern" in members else ""
     return Selector(
         types=_types(members["type"], f"{member}.type", expand),
-        id=members.get("id", ""),
-        pattern=check_pattern(pattern) if pattern and "id" not in members else "",
+        ids=ids,
+        pattern=check_pattern(pattern) if pattern and not ids else "",
     )
 
 
@@ -192,7 +216,8 @@ def _triggers(document: Mapping[str, Any]) -> frozenset[Any]:
     if "notificationTrigger" not in document:
         return DEFAULT_TRIGGERS
     given = as_texts(document["notificationTrigger"], "notificationTrigger")
-    return frozenset(as_word(one, "notificationTrigger", TRIGGERS) for one in given)
+    triggers = frozenset(as_word(one, "notificationTrigger", TRIGGERS) for one in given)
+    return triggers | ENTITY_UPDATED if "entityUpdated" in triggers else triggers
 
 
 def _names(members: Mapping[str, Any], name: str, expand: Expand, before: str = "") -> tuple[str, ...]:

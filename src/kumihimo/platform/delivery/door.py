@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,24 +11,30 @@ from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AlreadyExists, BadRequestData, ResourceNotFound, TooManyResults
 from kumihimo.base.ids import new_id
-from kumihimo.base.ports import Bus, HttpFetch
+from kumihimo.base.ports import Bus
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.log import head_tx
 from kumihimo.platform.delivery import outbox, store
+from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.catalogue import Catalogue
+from kumihimo.platform.delivery.change import changed
 from kumihimo.platform.delivery.compile import clean, compile_subscription
 from kumihimo.platform.delivery.match import Matcher
 from kumihimo.platform.delivery.models import Attempt, DeadLetter, State, StoredSubscription, Subscription
 from kumihimo.platform.delivery.run import TOPIC, Runner
 from kumihimo.platform.delivery.send import Sender, SendNumbers
-from kumihimo.platform.delivery.show import shown
+from kumihimo.platform.delivery.show import shown, under_way
 from kumihimo.platform.jsonld.contexts import Context, Contexts
-from kumihimo.platform.jsonld.models import NGSI_LD_NULL
 from kumihimo.storage.database import Database, Tx
 
 MAX_SUBSCRIPTIONS = 10_000
 MAX_PAGE = 1000
+_LANDING_SECONDS = 0.1
+NOTED = 500
+"""How many of the newest attempts are looked through for what is just being sent; more than are under way at once."""
 Attempts = list[Attempt]
+Find = Callable[[Tx], Awaitable[list[StoredSubscription]]]
+Counted = tuple[list[StoredSubscription], dict[str, State]]
 DeadLetters = list[DeadLetter]
 
 
@@ -41,7 +47,7 @@ class Delivery:
         clock: Clock,
         bus: Bus,
         contexts: Contexts,
-        send: HttpFetch,
+        carry: Carrier,
         access: Access,
         *,
         numbers: SendNumbers | None = None,
@@ -53,7 +59,7 @@ class Delivery:
         self._catalogue = Catalogue(database, contexts, access)
         self._matcher = Matcher(database, clock, self._catalogue)
         self._sender = Sender(
-            database, clock, self._catalogue, send, lambda tenant: bus.publish(TOPIC + tenant), numbers
+            database, clock, self._catalogue, carry, lambda tenant: bus.publish(TOPIC + tenant), numbers
         )
         self._runner = Runner(database, clock, bus, self._matcher, self._sender)
 
@@ -92,43 +98,61 @@ class Delivery:
         self._runner.wake(call.tenant)  # a periodic one has its first turn to be noted
         return draft.id
 
-    async def get(self, call: Call, id_: str, context: Context | None = None) -> dict[str, Any]:
+    async def get(
+        self, call: Call, id_: str, context: Context | None = None, *, sys_attrs: bool = False
+    ) -> dict[str, Any]:
         """The subscription with status and counters (clause 5.8.3); with a context, under its names."""
         self._access.decide(call, "subscribe")
-
-        async def work(tx: Tx) -> tuple[StoredSubscription | None, dict[str, State]]:
-            return await store.one_tx(tx, id_), await store.states_tx(tx, [id_])
-
-        stored, states = await self._database.read(call.tenant, work)
-        if stored is None:
+        # An endpoint that answers and then asks how its subscription fares shall hear of this answer.
+        await self._sender.landing(call.tenant, id_, _LANDING_SECONDS)
+        stored, states = await self._read(call.tenant, lambda tx: _one_tx(tx, id_))
+        if not stored:
             raise _unknown(id_)
-        return self._shown(stored, states, context)
+        return self._shown(stored[0], states, context, sys_attrs=sys_attrs)
 
     async def list(
-        self, call: Call, limit: int = 20, offset: int = 0, context: Context | None = None
+        self,
+        call: Call,
+        limit: int = 20,
+        offset: int = 0,
+        context: Context | None = None,
+        *,
+        sys_attrs: bool = False,
     ) -> tuple[list[dict[str, Any]], int]:
         """A page of subscriptions, oldest first, and how many there are (clause 5.8.4)."""
         self._access.decide(call, "subscribe")
         if not 0 <= limit <= MAX_PAGE or offset < 0:
             raise BadRequestData(f"limit goes from 0 to {MAX_PAGE}, offset from 0")
-
-        async def work(tx: Tx) -> tuple[list[StoredSubscription], dict[str, State], int]:
-            page = await store.page_tx(tx, limit, offset)
-            return page, await store.states_tx(tx, [one.id for one in page]), await store.count_tx(tx)
-
-        page, states, total = await self._database.read(call.tenant, work)
-        return [self._shown(one, states, context) for one in page], total
+        page, states = await self._read(call.tenant, lambda tx: store.page_tx(tx, limit, offset))
+        total = await self._database.read(call.tenant, store.count_tx)
+        return [self._shown(one, states, context, sys_attrs=sys_attrs) for one in page], total
 
     def _shown(
-        self, stored: StoredSubscription, states: Mapping[str, State], context: Context | None
+        self, stored: StoredSubscription, states: Mapping[str, State], context: Context | None, *, sys_attrs: bool
     ) -> dict[str, Any]:
         """As it is read; where it names no jsonldContext, the @context that it was made with is the one (5.8.1.4)."""
-        document = shown(stored, states.get(stored.id, State()), self._now(), context)
+        document = shown(stored, states.get(stored.id, State()), self._now(), context, sys_attrs=sys_attrs)
         address = document.get("jsonldContext") or self._contexts.address_of(stored.context)
         return {**document, "jsonldContext": address} if address else document
 
+    async def _read(self, tenant: str, find: Find) -> Counted:
+        """Subscriptions with their counters, in which what is just on its way is counted (clause 5.8.6, timesSent)."""
+        # Taken before the read: what is written down meanwhile is found there and not counted twice.
+        flying = self._sender.all_flying(tenant)
+
+        async def work(tx: Tx) -> Counted:
+            found = await find(tx)
+            states = await store.states_tx(tx, [one.id for one in found])
+            for one in found:
+                if flights := flying.get(one.id):
+                    noted = {(done.notification, done.at) for done in await outbox.attempts_tx(tx, one.id, NOTED)}
+                    states[one.id] = under_way(states[one.id], [at for id_, at in flights if (id_, at) not in noted])
+            return found, states
+
+        return await self._database.read(tenant, work)
+
     async def update(self, call: Call, id_: str, fragment: Mapping[str, Any], context: Context) -> None:
-        """Changes members (clause 5.8.2); objects are merged, null or urn:ngsi-ld:null takes a member away."""
+        """Changes members (clause 5.8.2): each is replaced whole; null or urn:ngsi-ld:null takes it away."""
         self._access.decide(call, "subscribe")
         if not isinstance(fragment, dict) or fragment.keys() <= {"@context"}:
             raise BadRequestData("the fragment holds no member to change")
@@ -149,7 +173,7 @@ class Delivery:
         self, call: Call, stored: StoredSubscription, given: Mapping[str, Any], context: Context
     ) -> bool:
         """False where somebody else changed it meanwhile."""
-        document = _merged(stored.document, given)
+        document = changed(stored, given, self._now())
         own_names = context.key != self._contexts.core.key
         # A change never moves back, so that two at the same moment are told apart.
         now = max(self._now(), stored.modified_at + 1)
@@ -251,21 +275,13 @@ class Delivery:
         return times.micros(self._clock.now())
 
 
+async def _one_tx(tx: Tx, id_: str) -> list[StoredSubscription]:
+    found = await store.one_tx(tx, id_)
+    return [found] if found is not None else []
+
+
 def _unknown(id_: str) -> ResourceNotFound:
     return ResourceNotFound(f"there is no subscription {id_}")
-
-
-def _merged(document: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with the fragment's members; objects below `notification` are merged member by member."""
-    merged = dict(document)
-    for name, value in given.items():
-        if value is None or value == NGSI_LD_NULL:
-            merged.pop(name, None)
-        elif name in ("notification", "endpoint") and isinstance(value, dict) and isinstance(merged.get(name), dict):
-            merged[name] = _merged(merged[name], value)
-        else:
-            merged[name] = value
-    return merged
 
 
 def _texts(value: Any) -> list[str]:

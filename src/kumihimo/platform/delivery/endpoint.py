@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from kumihimo.platform.delivery.members import as_number, as_object, as_text, as_word, refuse, wrong
+from kumihimo.platform.delivery.aim import SCHEMES, check_note, read_aim
+from kumihimo.platform.delivery.members import as_number, as_object, as_text, as_word, wrong
 from kumihimo.platform.delivery.models import Accept, Endpoint
 
 _ACCEPTS: tuple[Accept, ...] = ("application/json", "application/ld+json", "application/geo+json")
@@ -32,43 +33,46 @@ _KNOWN = frozenset(("uri", "accept", "receiverInfo", "notifierInfo", "timeout", 
 
 
 def read_endpoint(given: Any) -> Endpoint:
-    """The endpoint of `notification.endpoint`; BadRequestData or OperationNotSupported naming the member."""
+    """The endpoint of `notification.endpoint`; BadRequestData naming the member."""
     name = "notification.endpoint"
     members = as_object(given, name)
     for unknown in members.keys() - _KNOWN:
         raise wrong(f"{name}.{unknown}", "there is no such member")
-    # What a notifier over HTTP may be told (table 5.2.15-1) changes nothing here; it is kept as it was given.
-    _pairs(members.get("notifierInfo", []), f"{name}.notifierInfo")
+    uri = as_text(members.get("uri"), f"{name}.uri")
+    parts = _split(uri, f"{name}.uri")
+    # What a notifier over HTTP may be told (table 5.2.15-1) changes nothing; it is kept as it was given.
+    notifier = _pairs(members.get("notifierInfo", []), f"{name}.notifierInfo")
+    mqtt = read_aim(parts, f"{name}.uri", notifier, f"{name}.notifierInfo") if parts.scheme in SCHEMES else None
+    accept = as_word(members.get("accept", "application/json"), f"{name}.accept", _ACCEPTS)
+    if mqtt is not None and accept == "application/geo+json":
+        raise wrong(f"{name}.accept", "over MQTT application/json and application/ld+json are sent (table 7.2-2)")
+    check = _header if mqtt is None else check_note
+    given_info = _pairs(members.get("receiverInfo", []), f"{name}.receiverInfo")
     return Endpoint(
-        uri=_uri(members.get("uri"), f"{name}.uri"),
-        accept=as_word(members.get("accept", "application/json"), f"{name}.accept", _ACCEPTS),
-        receiver_info=_receiver_info(members.get("receiverInfo", []), f"{name}.receiverInfo"),
+        uri=uri,
+        accept=accept,
+        receiver_info=tuple(check(*one, f"{name}.receiverInfo[{place}]") for place, one in enumerate(given_info)),
         timeout=as_number(members.get("timeout", 10_000), f"{name}.timeout", 1, 60_000) / 1000,
         cooldown=as_number(members.get("cooldown", 0), f"{name}.cooldown", 0, _DAY_MILLISECONDS) / 1000,
+        mqtt=mqtt,
     )
 
 
-def _uri(given: Any, member: str) -> str:
-    uri = as_text(given, member)
+def _split(uri: str, member: str) -> SplitResult:
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname, parts.port
     except ValueError as problem:
         raise wrong(member, f"this is no URI: {problem}") from problem
-    if parts.scheme in ("mqtt", "mqtts"):
-        raise refuse(member, "notifications go to http and https endpoints; MQTT endpoints are not served yet")
-    if parts.scheme not in ("http", "https") or not host or port == 0:
-        raise wrong(member, "an http or https URI with a host is needed")
-    if parts.username is not None or parts.password is not None:
-        raise wrong(member, "no user name or password may stand in the URI; use receiverInfo with Authorization")
     if len(uri) > _MAX_URI or any(char <= " " or char in '<>"{}|\\^`' for char in uri):
         raise wrong(member, f'at most {_MAX_URI} characters without blanks or any of <>"{{}}|\\^` are needed')
-    return uri
-
-
-def _receiver_info(given: Any, member: str) -> tuple[tuple[str, str], ...]:
-    pairs = _pairs(given, member)
-    return tuple(_header(*one, f"{member}[{place}]") for place, one in enumerate(pairs))
+    if parts.scheme in SCHEMES:
+        return parts
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        raise wrong(member, "an http, https, mqtt or mqtts URI with a host is needed")
+    if parts.username is not None or parts.password is not None:
+        raise wrong(member, "no user name or password may stand in the URI; use receiverInfo with Authorization")
+    return parts
 
 
 def _pairs(given: Any, member: str) -> list[tuple[str, str]]:

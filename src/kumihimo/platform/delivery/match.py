@@ -21,9 +21,11 @@ from kumihimo.platform.broker.models import Visible
 from kumihimo.platform.broker.scopes import matches_scope
 from kumihimo.platform.delivery import outbox, store
 from kumihimo.platform.delivery.catalogue import Catalogue, Listing, Ready, changes_tx
+from kumihimo.platform.delivery.changes import Changes, changes_of
 from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
 from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored
 from kumihimo.platform.delivery.periodic import next_turn, selected_tx
+from kumihimo.platform.delivery.trigger import triggered
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Database, Tx
 
@@ -231,18 +233,22 @@ async def _write_plan_tx(tx: Tx, plan: _Plan, now: int) -> int:
 def _planned(tenant: str, listing: Listing, snapshot: _Snapshot, now: int) -> _Plan:
     plan = _Plan()
     for record in snapshot.records:
-        for ready in listing.candidates(record):
+        candidates = listing.candidates(record)
+        changes = changes_of(record) if candidates else Changes()
+        for ready in candidates:
             try:
-                _plan_one(tenant, ready, record, snapshot, plan, now)
+                _plan_one(tenant, ready, record, changes, snapshot, plan, now)
             except Exception:
                 # One subscription that cannot be served must not keep the log from the others.
                 log.exception("record not told", extra={"subscription": ready.subscription.id, "seq": record.seq})
     return plan
 
 
-def _plan_one(tenant: str, ready: Ready, record: LogRecord, snapshot: _Snapshot, plan: _Plan, now: int) -> None:
+def _plan_one(
+    tenant: str, ready: Ready, record: LogRecord, changes: Changes, snapshot: _Snapshot, plan: _Plan, now: int
+) -> None:
     subscription = ready.subscription
-    notice = noticed(ready, record, now)
+    notice = noticed(ready, record, changes, now)
     if notice is None:
         return
     if not subscription.throttling:
@@ -265,12 +271,12 @@ def _due(subscription: Subscription, queued: dict[str, int]) -> int:
     return last + round(subscription.throttling * 1_000_000) if last and subscription.throttling else 0
 
 
-def noticed(ready: Ready, record: LogRecord, now: int) -> Notice | None:
+def noticed(ready: Ready, record: LogRecord, changes: Changes, now: int) -> Notice | None:
     """What the subscription is told of a record that its entities and watched attributes fit; None for nothing."""
     subscription, grant = ready.subscription, ready.grant
     if subscription.interval or record.seq <= subscription.stored.start_seq or subscription.status(now) != "active":
         return None
-    told, deleted = _triggered(subscription, record, grant.visible)
+    told, deleted = triggered(subscription, record, changes, grant.visible)
     if not told:
         return None
     entity = cast("EntityDoc", record.entity)
@@ -283,11 +289,12 @@ def noticed(ready: Ready, record: LogRecord, now: int) -> Notice | None:
         return None
     if subscription.scopes is not None and not matches_scope(seen.get("scope", []), subscription.scopes):
         return None
+    lost = (changes.lost[name] for name in deleted)
     if subscription.datasets is not None and not any(
-        one.get("datasetId", "") in subscription.datasets for many in seen["attrs"].values() for one in many
+        one.get("datasetId", "") in subscription.datasets for many in (*seen["attrs"].values(), *lost) for one in many
     ):
         return None
-    return from_record(record, deleted)
+    return from_record(record, deleted, changes)
 
 
 def _masked(entity: EntityDoc, visible: Visible) -> EntityDoc:
@@ -295,34 +302,3 @@ def _masked(entity: EntityDoc, visible: Visible) -> EntityDoc:
     if visible.attributes is None:
         return entity
     return {**entity, "attrs": {name: one for name, one in entity["attrs"].items() if visible.shows(name)}}
-
-
-def _triggered(subscription: Subscription, record: LogRecord, visible: Visible) -> tuple[bool, tuple[str, ...]]:
-    """Whether one of the triggers fired, and the deleted attributes that are told of."""
-
-    def heard(names: Sequence[str]) -> list[str]:
-        return [
-            name for name in names if visible.shows(name) and (name in subscription.watched or not subscription.watched)
-        ]
-
-    triggers = subscription.triggers
-    if record.kind == "entityDeleted":
-        there = not subscription.watched or bool(heard(list(record.entity["attrs"])))
-        return there and "entityDeleted" in triggers, ()
-    changed, deleted = heard(record.changed), heard(record.deleted)
-    if record.kind == "entityCreated":
-        changed = changed or heard(list(record.entity["attrs"]))
-        born = "entityCreated" in triggers and (bool(changed) or not subscription.watched)
-        return born or ("attributeCreated" in triggers and bool(changed)), ()
-    whole = "entityUpdated" in triggers
-    created = any(name not in record.previous for name in changed)
-    updated = any(name in record.previous for name in changed)
-    lost = bool(deleted) and (whole or "attributeDeleted" in triggers)
-    head_only = whole and not record.changed and not record.deleted and not subscription.watched
-    fired = (
-        (created and (whole or "attributeCreated" in triggers))
-        or (updated and (whole or "attributeUpdated" in triggers))
-        or lost
-        or head_only
-    )
-    return fired, tuple(deleted) if lost else ()

@@ -8,8 +8,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from kumihimo.base.call import Actor
+from kumihimo.base.ports import MqttServer
 from kumihimo.platform.broker.models import GeoQuery, QNode, TypeNode
 from kumihimo.platform.broker.scopes import ScopeNode
+from kumihimo.platform.jsonld.conformance import Version
 
 Trigger = Literal[
     "entityCreated", "entityUpdated", "entityDeleted", "attributeCreated", "attributeUpdated", "attributeDeleted"
@@ -24,6 +26,8 @@ TRIGGERS: tuple[Trigger, ...] = (
 )
 DEFAULT_TRIGGERS: frozenset[Trigger] = frozenset(("attributeCreated", "attributeUpdated"))
 """Clause 5.2.12: what is meant where notificationTrigger is not given."""
+ENTITY_UPDATED: frozenset[Trigger] = DEFAULT_TRIGGERS | {"attributeDeleted"}
+"""Clause 5.2.12: what entityUpdated is equivalent to."""
 
 Form = Literal["normalized", "concise", "simplified"]
 Accept = Literal["application/json", "application/ld+json", "application/geo+json"]
@@ -51,24 +55,42 @@ class Selector:
     """One entry of `entities`; empty members do not restrict. pattern is an RE2-subset text."""
 
     types: TypeNode | None
-    id: str = ""
+    ids: tuple[str, ...] = ()
     pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """Where and how a notification is published over MQTT (clause 7.2)."""
+
+    server: MqttServer
+    topic: str
+    qos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where notifications go (clause 5.2.15). timeout and cooldown in seconds."""
+    """Where notifications go (clause 5.2.15). timeout and cooldown in seconds; mqtt is set for MQTT endpoints."""
 
     uri: str
     accept: Accept = "application/json"
     receiver_info: tuple[tuple[str, str], ...] = ()
     timeout: float = 10.0
     cooldown: float = 0.0
+    mqtt: Aim | None = None
+
+    @property
+    def prefers_json(self) -> bool:
+        """Whether GeoJSON is to go without @context inside: "Prefer: body=json" among what the receiver is told."""
+        said = [value for key, value in self.receiver_info if key.lower() == "prefer"]
+        return any(part.strip() == "body=json" for value in said for part in value.split(","))
 
     @property
     def key(self) -> str:
-        """What counts as one endpoint: scheme, host, port and path."""
+        """What counts as one endpoint: scheme, host, port and path or topic; no credentials."""
         parts = urlsplit(self.uri)
+        if self.mqtt is not None:
+            return f"{parts.scheme}://{self.mqtt.server.host}:{self.mqtt.server.port}/{self.mqtt.topic}"
         return f"{parts.scheme}://{parts.netloc.lower()}{parts.path or '/'}"
 
 
@@ -78,7 +100,7 @@ class Subscription:
 
     attributes, pick and omit choose what is shown; expires_at is in microseconds, 0 for never; throttling in
     seconds, 0 for none; interval in seconds, 0 where changes are told. datasets are the instances that are shown, ""
-    for the default instance and None for all.
+    for the default instance and None for all. version is what notifications conform to, None for ours.
     """
 
     stored: StoredSubscription
@@ -102,6 +124,7 @@ class Subscription:
     scopes: ScopeNode | None = None
     datasets: frozenset[str] | None = None
     show_changes: bool = False
+    version: Version | None = None
 
     @property
     def id(self) -> str:
@@ -150,7 +173,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to send. at in microseconds, took in milliseconds; status is the endpoint's, 0 where none came."""
+    """One try to send. at in microseconds, took in milliseconds; status is the endpoint's, 0 where none came.
+
+    MQTT has no status: 200 stands for a message that its server took.
+    """
 
     subscription: str
     notification: str

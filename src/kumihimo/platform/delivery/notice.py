@@ -10,7 +10,9 @@ from kumihimo.base import jsontext, times
 from kumihimo.base.events import LogRecord
 from kumihimo.base.ids import DEFAULT_TENANT, new_id
 from kumihimo.platform.broker.models import Visible
+from kumihimo.platform.delivery.changes import Changes
 from kumihimo.platform.delivery.models import Outgoing, Subscription
+from kumihimo.platform.jsonld.conformance import amended
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.platform.jsonld.geojson import looks_like_geometry
 from kumihimo.platform.jsonld.models import NGSI_LD_NULL, VALUE_MEMBER, EntityDoc, Instance
@@ -25,8 +27,8 @@ _HEAD = ("id", "type", "scope")
 class Notice:
     """One entity's part of a notification, before it is rendered; at is the change's moment in microseconds.
 
-    gone tells that the entity was deleted; deleted holds the former instances of deleted attributes, previous those of
-    all that the change touched.
+    gone tells that the entity was deleted; deleted holds the lost instances that are told of, previous those that were
+    lost or replaced.
     """
 
     entity: EntityDoc
@@ -51,10 +53,10 @@ def from_stored(held: Mapping[str, Any]) -> Notice:
     return Notice(held["entity"], held["at"], held["gone"], held["deleted"], held.get("previous", {}))
 
 
-def from_record(record: LogRecord, deleted: Sequence[str]) -> Notice:
-    """The notice of a log record; deleted names the deleted attributes that are told of."""
-    former = {name: record.previous[name] for name in deleted if record.previous.get(name)}
-    return Notice(cast("EntityDoc", record.entity), record.at, record.kind == "entityDeleted", former, record.previous)
+def from_record(record: LogRecord, deleted: Sequence[str], changes: Changes) -> Notice:
+    """The notice of a log record; deleted names the attributes of which lost instances are told."""
+    lost = {name: changes.lost[name] for name in deleted}
+    return Notice(cast("EntityDoc", record.entity), record.at, record.kind == "entityDeleted", lost, changes.former)
 
 
 def from_entity(entity: EntityDoc, now: int) -> Notice:
@@ -65,7 +67,11 @@ def from_entity(entity: EntityDoc, now: int) -> Notice:
 def compose(
     tenant: str, subscription: Subscription, notices: Sequence[Notice], context: Context, visible: Visible, now: int
 ) -> Outgoing:
-    """The notification of these notices, with a fresh id that it keeps over all attempts; now in microseconds."""
+    """The notification of these notices, with a fresh id that it keeps over all attempts; now in microseconds.
+
+    Where the context is given inline it cannot stand in a Link header; ask for application/ld+json then. GeoJSON has
+    it inside unless the receiver prefers it outside (clauses 5.3.1 and 6.3.8).
+    """
     rendering = _rendering(subscription, context, visible)
     accept = subscription.endpoint.accept
     geo = accept == "application/geo+json"
@@ -83,6 +89,8 @@ def compose(
     headers: dict[str, str] = {"Content-Type": accept}
     if accept == "application/ld+json":
         body["@context"] = context.source
+    elif geo and not subscription.endpoint.prefers_json:
+        body["data"]["@context"] = context.source
     elif context.link:
         headers["Link"] = _LINK.format(context.link)
     if tenant != DEFAULT_TENANT:
@@ -116,36 +124,66 @@ def _rendering(subscription: Subscription, context: Context, visible: Visible) -
 
 
 def _render(subscription: Subscription, notice: Notice, rendering: Rendering, *, geo: bool) -> dict[str, Any]:
-    deleted_at = times.text(times.from_micros(notice.at))
-    if notice.gone:
-        # Clause 5.8.6: of a deleted entity only its head is told.
-        gone: EntityDoc = {**notice.entity, "attrs": {}}
-        gone.pop("scope", None)
-        told = render_feature(gone, rendering) if geo else render_entity(gone, rendering)
-        (told["properties"] if geo else told)["deletedAt"] = deleted_at
-        return told
     doc = notice.entity
-    if notice.deleted:
-        nulls = {name: [_null(one) for one in former] for name, former in notice.deleted.items()}
-        doc = {
-            **doc,
-            "attrs": {**doc["attrs"], **{name: one for name, one in nulls.items() if name not in doc["attrs"]}},
-        }
+    if notice.gone:
+        # Clause 5.8.6: of a deleted entity its head is told, and what it lost where that was asked for.
+        doc = cast("EntityDoc", {name: value for name, value in doc.items() if name != "scope"} | {"attrs": {}})
     if subscription.datasets is not None:
         doc = of_datasets(doc, subscription.datasets)
+    nulls = _nulls(subscription, notice)
+    if nulls:
+        standing = doc["attrs"]
+        doc = {**doc, "attrs": {**standing, **{name: standing.get(name, []) + many for name, many in nulls.items()}}}
+    if subscription.version is not None:
+        doc = amended(doc, subscription.version, rendering.context, spoken=bool(rendering.lang))
     told = render_feature(doc, rendering) if geo else render_entity(doc, rendering)
     body = told["properties"] if geo else told
-    if rendering.sys_attrs:
-        _mark_deleted(body, notice, rendering, deleted_at)
+    if geo and told["geometry"] == NGSI_LD_NULL:
+        told["geometry"] = None
+    if notice.gone:
+        body["deletedAt"] = times.text(times.from_micros(notice.at))
     if subscription.show_changes:
         _add_previous(body, notice, rendering)
+    elif rendering.form != "normalized" and not rendering.sys_attrs:
+        _shorten(body, nulls, notice, rendering)
     return told
+
+
+def _nulls(subscription: Subscription, notice: Notice) -> dict[str, list[Instance]]:
+    """For each lost instance one that says so; of an attribute that lost several and is gone, one for all of them."""
+    at = times.text(times.from_micros(notice.at))
+    nulls: dict[str, list[Instance]] = {}
+    for name, lost in notice.deleted.items():
+        chosen = [
+            one for one in lost if subscription.datasets is None or one.get("datasetId", "") in subscription.datasets
+        ]
+        whole = notice.gone or name not in notice.entity["attrs"]
+        if whole and len(chosen) > 1 and not subscription.show_changes:
+            chosen = [cast("Instance", {key: value for key, value in chosen[0].items() if key != "datasetId"})]
+        if chosen:
+            nulls[name] = [_null(one, at) for one in chosen]
+    return nulls
+
+
+def _shorten(told: dict[str, Any], nulls: Mapping[str, list[Instance]], notice: Notice, rendering: Rendering) -> None:
+    """Clause 5.8.6: of a deleted attribute no more is said than that, where no more is needed."""
+    inside = _inside(notice, rendering)
+    for name, many in nulls.items():
+        short = inside.compact(name)
+        whole = notice.gone or name not in notice.entity["attrs"]
+        if whole and short in told and (rendering.form == "simplified" or "datasetId" not in many[0]):
+            told[short] = NGSI_LD_NULL
+
+
+def _inside(notice: Notice, rendering: Rendering) -> Context:
+    """The context of the entity's attribute names."""
+    context = rendering.context
+    return context.typed([context.compact(name) for name in notice.entity["type"]])
 
 
 def _add_previous(told: dict[str, Any], notice: Notice, rendering: Rendering) -> None:
     """Clause 5.8.6, showChanges: beside each value that changed stands the one before it."""
-    context = rendering.context
-    inside = context.typed([context.compact(name) for name in notice.entity["type"]])
+    inside = _inside(notice, rendering)
     for name, former in notice.previous.items():
         short = inside.compact(name)
         told[short] = _whole(told.get(short))
@@ -166,17 +204,7 @@ def _whole(value: Any) -> Any:
     return {"value": value}
 
 
-def _mark_deleted(told: dict[str, Any], notice: Notice, rendering: Rendering, deleted_at: str) -> None:
-    context = rendering.context
-    inside = context.typed([context.compact(name) for name in notice.entity["type"]])
-    for name in notice.deleted:
-        value = told.get(inside.compact(name))
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, dict) and rendering.form != "simplified" and name not in notice.entity["attrs"]:
-                one["deletedAt"] = deleted_at
-
-
-def _null(former: Instance) -> Instance:
+def _null(former: Instance, at: str) -> Instance:
     """The instance that says "deleted" (clause 4.5.0): its value is urn:ngsi-ld:null."""
     kind = former["type"]
     value: Any = NGSI_LD_NULL
@@ -185,6 +213,6 @@ def _null(former: Instance) -> Instance:
     elif kind in ("ListProperty", "ListRelationship"):
         value = [NGSI_LD_NULL]
     null: dict[str, Any] = {"type": kind, VALUE_MEMBER[kind]: value}
-    if "datasetId" in former:
-        null["datasetId"] = former["datasetId"]
-    return cast("Instance", null)
+    given = cast("dict[str, Any]", former)
+    null |= {name: given[name] for name in ("datasetId", "createdAt", "modifiedAt") if name in given}
+    return cast("Instance", {**null, "deletedAt": at})

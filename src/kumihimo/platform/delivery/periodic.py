@@ -41,7 +41,7 @@ def _queries(ready: Ready) -> Iterator[Query]:
             restriction=ready.grant.restriction,
             visible=ready.grant.visible,
             types=selector.types,
-            ids=(selector.id,) if selector.id else (),
+            ids=selector.ids,
             id_pattern=selector.pattern,
             q=ready.subscription.q,
             geo=ready.subscription.geo,

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import Problem
-from kumihimo.base.ports import HttpFetch
 from kumihimo.platform.delivery import outbox, store
+from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.catalogue import Catalogue, Listing, changes_tx
 from kumihimo.platform.delivery.models import Attempt, Endpoint, Outgoing, StoredSubscription
 from kumihimo.storage.database import Database, Tx
@@ -25,7 +25,8 @@ from kumihimo.storage.database import Database, Tx
 log = logging.getLogger(__name__)
 
 _DETAIL = 200
-_ANSWER_BYTES = 4096
+Flight = tuple[str, int]
+"""A notification's id and the moment (microseconds) at which this attempt began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Sender:
         database: Database,
         clock: Clock,
         catalogue: Catalogue,
-        fetch: HttpFetch,
+        carry: Carrier,
         wake: Callable[[str], None],
         numbers: SendNumbers | None = None,
         chance: Callable[[float, float], float] = random.uniform,
@@ -68,7 +69,7 @@ class Sender:
         self._database = database
         self._clock = clock
         self._catalogue = catalogue
-        self._fetch = fetch
+        self._carry = carry
         self._wake = wake
         self._numbers = numbers or SendNumbers()
         self._chance = chance
@@ -77,6 +78,7 @@ class Sender:
         self._busy_subscriptions: Counter[tuple[str, str]] = Counter()
         self._pauses: dict[tuple[str, str], _Pause] = {}
         self._crowded_out: set[str] = set()
+        self._flying: dict[tuple[str, str], set[Flight]] = defaultdict(set)
         self.sent = 0
         self.failed = 0
         self.buried = 0
@@ -164,7 +166,18 @@ class Sender:
 
     async def _deliver(self, tenant: str, one: Outgoing, endpoint: Endpoint) -> None:
         """One attempt, written down before its place in the order is given free."""
-        attempt = await self._attempt(one, endpoint)
+        owner = (tenant, one.subscription)
+        flight = (one.id, times.micros(self._clock.now()))
+        self._flying[owner].add(flight)
+        try:
+            await self._deliver_at(tenant, one, endpoint, flight[1])
+        finally:
+            self._flying[owner].discard(flight)
+            if not self._flying[owner]:
+                del self._flying[owner]
+
+    async def _deliver_at(self, tenant: str, one: Outgoing, endpoint: Endpoint, at: int) -> None:
+        attempt = await self._attempt(one, endpoint, at)
         self._pause_after(tenant, attempt, endpoint)
         try:
             buried = await self._database.write(tenant, lambda tx: self._settle_tx(tx, attempt))
@@ -180,30 +193,22 @@ class Sender:
             extra = {"tenant": tenant, "subscription": one.subscription, "status": attempt.status, "given_up": buried}
             log.info("notification not taken", extra=extra)
 
-    async def _attempt(self, one: Outgoing, endpoint: Endpoint) -> Attempt:
-        at = times.micros(self._clock.now())
+    async def landing(self, tenant: str, subscription: str, at_most: float) -> None:
+        """Returns when what is on its way now has its outcome, after so many seconds at the latest."""
+        tasks = [task for lane, task in self._lanes.items() if lane[:2] == (tenant, subscription)]
+        if tasks:
+            await asyncio.wait(tasks, timeout=at_most)
+
+    def all_flying(self, tenant: str) -> dict[str, frozenset[Flight]]:
+        """What is on its way, sent but not written down yet, by subscription."""
+        return {id_: frozenset(flights) for (owner, id_), flights in self._flying.items() if owner == tenant}
+
+    async def _attempt(self, one: Outgoing, endpoint: Endpoint, at: int) -> Attempt:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        status, detail = await self._post(one, endpoint)
+        status, detail = await self._carry(one, endpoint)
         took = round((loop.time() - began) * 1000)
         return Attempt(one.subscription, one.id, one.entity, at, took, status, detail[:_DETAIL])
-
-    async def _post(self, one: Outgoing, endpoint: Endpoint) -> tuple[int, str]:
-        """The endpoint's status and words; 0 and the reason where there was no answer."""
-        try:
-            answer = await self._fetch(
-                "POST",
-                endpoint.uri,
-                headers={**dict(endpoint.receiver_info), **one.headers},
-                body=one.body.encode(),
-                timeout=endpoint.timeout,
-                max_bytes=_ANSWER_BYTES,
-            )
-        except Problem as problem:
-            return 0, problem.detail
-        except (OSError, TimeoutError) as problem:
-            return 0, str(problem) or type(problem).__name__
-        return answer.status, answer.body.decode(errors="replace").replace("\x00", "")
 
     async def _settle_tx(self, tx: Tx, attempt: Attempt) -> bool:
         """Writes down what came of an attempt; True where the notification was given up."""

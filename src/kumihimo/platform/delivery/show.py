@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kumihimo.base import times
 from kumihimo.platform.delivery.compile import compile_subscription
-from kumihimo.platform.delivery.models import State, StoredSubscription
+from kumihimo.platform.delivery.models import TRIGGERS, State, StoredSubscription
 from kumihimo.platform.jsonld.contexts import Context
 
 _HEAD = frozenset(("id", "type", "scope"))
+_TYPE = re.compile(r"[^\s(),;|]+")
 
 
-def shown(stored: StoredSubscription, state: State, now: int, context: Context | None) -> dict[str, Any]:
-    """The document of clause 5.2.12; now in microseconds. Without a context, names are shown as they were given."""
+def shown(
+    stored: StoredSubscription, state: State, now: int, context: Context | None, *, sys_attrs: bool = False
+) -> dict[str, Any]:
+    """The document of clause 5.2.12; now in microseconds. Without a context, names are shown as they were given.
+
+    sys_attrs shows when it was made and changed (clause 5.2.2). What the platform says of the notifications is there
+    once there was one (table 5.2.14.2-1).
+    """
     document: dict[str, Any] = {**stored.document, "id": stored.id}
     if context is not None and context.source != stored.context:
         document = _renamed(
@@ -22,33 +31,51 @@ def shown(stored: StoredSubscription, state: State, now: int, context: Context |
         )
     compiled = compile_subscription(stored, lambda term: stored.terms.get(term, term))
     document["status"] = compiled.status(now)
-    document["isActive"] = compiled.is_active
-    document["notification"] = {
-        **document["notification"],
-        "status": "failed" if state.last_failure > state.last_success else "ok",
-        "timesSent": state.times_sent,
-        "timesFailed": state.times_failed,
-        **_moments(state),
-    }
-    document["createdAt"] = times.text(times.from_micros(stored.created_at))
-    document["modifiedAt"] = times.text(times.from_micros(stored.modified_at))
+    if not compiled.interval:
+        document.setdefault("notificationTrigger", [one for one in TRIGGERS if one in compiled.triggers])
+    document["notification"] = {**document["notification"], **_account(state)}
+    if sys_attrs:
+        document["createdAt"] = times.text(times.from_micros(stored.created_at))
+        document["modifiedAt"] = times.text(times.from_micros(stored.modified_at))
     return document
 
 
-def _moments(state: State) -> dict[str, str]:
-    moments = {
-        "lastNotification": state.last_notification,
-        "lastSuccess": state.last_success,
-        "lastFailure": state.last_failure,
-    }
-    return {name: times.text(times.from_micros(moment)) for name, moment in moments.items() if moment}
+def under_way(state: State, began: Sequence[int]) -> State:
+    """The counters with attempts that began at these moments and have no outcome yet."""
+    if not began:
+        return state
+    return replace(
+        state,
+        times_sent=state.times_sent + len(began),
+        last_notification=max(state.last_notification, *began),
+    )
+
+
+def _account(state: State) -> dict[str, Any]:
+    """What became of the notifications; nothing before the first."""
+    if not state.times_sent:
+        return {}
+    account: dict[str, Any] = {"timesSent": state.times_sent, "lastNotification": _moment(state.last_notification)}
+    if state.times_failed:
+        account["timesFailed"] = state.times_failed
+    if state.last_success:
+        account["lastSuccess"] = _moment(state.last_success)
+    if state.last_failure:
+        account["lastFailure"] = _moment(state.last_failure)
+    if state.last_success or state.last_failure:
+        account["status"] = "failed" if state.last_failure > state.last_success else "ok"
+    return account
+
+
+def _moment(micros: int) -> str:
+    return times.text(times.from_micros(micros))
 
 
 def _renamed(document: dict[str, Any], name: Callable[[str], str]) -> dict[str, Any]:
     """Names of types and attributes under another context; q stays as it was written."""
     renamed = dict(document)
     if "entities" in renamed:
-        renamed["entities"] = [{**one, "type": name(one["type"])} for one in renamed["entities"]]
+        renamed["entities"] = [{**one, "type": _types(one["type"], name)} for one in renamed["entities"]]
     if "watchedAttributes" in renamed:
         renamed["watchedAttributes"] = _all(renamed["watchedAttributes"], name)
     if "geoproperty" in renamed.get("geoQ", {}):
@@ -58,6 +85,11 @@ def _renamed(document: dict[str, Any], name: Callable[[str], str]) -> dict[str, 
         if member in notification:
             notification[member] = _all(notification[member], name)
     return {**renamed, "notification": notification}
+
+
+def _types(selection: str, name: Callable[[str], str]) -> str:
+    """A type selection (clause 4.17) with each of its types renamed."""
+    return _TYPE.sub(lambda found: name(found.group()), selection)
 
 
 def _all(given: Any, name: Callable[[str], str]) -> list[str]:

@@ -11,7 +11,7 @@ from kumihimo.platform.jsonld.models import NGSI_LD_NULL
 from kumihimo.platform.ngsild.answers import Answer, choose_media, created, done, offset_links, represent
 from kumihimo.platform.ngsild.asks import Ask, check_uri
 from kumihimo.platform.ngsild.bodies import read_object, request_context
-from kumihimo.platform.ngsild.parameters import PAGE, make_projection, read_page
+from kumihimo.platform.ngsild.parameters import PAGE, make_projection, read_form, read_page
 from kumihimo.platform.ngsild.table import PREFIX, Operation, Resource
 
 
@@ -36,7 +36,8 @@ async def list_subscriptions(ask: Ask) -> Answer:
     media = choose_media(ask.headers.get("accept", ""))
     context = await request_context(ask)
     page = read_page(ask.query)
-    found, total = await ask.face.delivery.list(ask.call, page.limit, page.offset, context)
+    sys_attrs = read_form(ask.query).sys_attrs
+    found, total = await ask.face.delivery.list(ask.call, page.limit, page.offset, context, sys_attrs=sys_attrs)
     answer = represent([_shown(one) for one in found], context, media)
     if page.count:
         answer.headers.append((b"ngsild-results-count", str(total).encode()))
@@ -53,7 +54,9 @@ async def retrieve_subscription(ask: Ask) -> Answer:
     media = choose_media(ask.headers.get("accept", ""))
     identifier = ask.uri(0, "the subscription id")
     context = await request_context(ask)
-    return represent(_shown(await ask.face.delivery.get(ask.call, identifier, context)), context, media)
+    sys_attrs = read_form(ask.query).sys_attrs
+    found = await ask.face.delivery.get(ask.call, identifier, context, sys_attrs=sys_attrs)
+    return represent(_shown(found), context, media)
 
 
 async def update_subscription(ask: Ask) -> Answer:
@@ -93,8 +96,6 @@ def _check_whole(body: dict[str, Any], now: datetime) -> None:
         raise BadRequestData('the body\'s type must be "Subscription"')
     if "id" in body:
         check_uri(body["id"], "id")
-    if not body.get("entities") and not body.get("watchedAttributes") and not body.get("timeInterval"):
-        raise BadRequestData("a subscription needs entities or watchedAttributes")
     if not isinstance(body.get("notification"), dict):
         raise BadRequestData("a subscription needs a notification with an endpoint")
     _check_members(body, now)
@@ -136,15 +137,19 @@ def _check_future(text: str, now: datetime) -> None:
         raise BadRequestData(f"expiresAt {text} is in the past")
 
 
+_SHOW = frozenset({"options"})
 RESOURCES = (
     Resource(
         "/subscriptions",
-        {"POST": Operation(create_subscription, creates=True), "GET": Operation(list_subscriptions, PAGE)},
+        {
+            "POST": Operation(create_subscription, creates=True),
+            "GET": Operation(list_subscriptions, PAGE | _SHOW),
+        },
     ),
     Resource(
         "/subscriptions/{subscriptionId}",
         {
-            "GET": Operation(retrieve_subscription),
+            "GET": Operation(retrieve_subscription, _SHOW),
             "PATCH": Operation(update_subscription),
             "DELETE": Operation(delete_subscription),
         },

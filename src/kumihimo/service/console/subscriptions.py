@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from kumihimo.service.console.webhook import webhook_url
 from kumihimo.service.console.words import OWN_PACKAGE
 
 SHOWN = 50
+_USER = re.compile(r"//[^/@]*@")
+"""User and password of an MQTT endpoint, which a list of addresses need not tell."""
 
 
 def subscription_screens(doors: Doors) -> list[Screen]:
@@ -102,7 +105,7 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
         "types": [str(one["type"]) for one in found.get("entities", ()) if one.get("type")],
         "watched": found.get("watchedAttributes", []),
         "q": found.get("q", ""),
-        "endpoint": notification.get("endpoint", {}).get("uri", ""),
+        "endpoint": _USER.sub("//", notification.get("endpoint", {}).get("uri", "")),
         "active": active,
         "status": _status(found),
         "sent": notification.get("timesSent", 0),
