@@ -66,17 +66,21 @@ def records(draw: st.DrawFn) -> LogRecord:
     )
 
 
+def nobody(entity_id: str) -> None:
+    """Where no linked entities are asked about."""
+
+
 @given(st.lists(documents, max_size=6), records())
 def test_the_dictionaries_find_what_looking_at_all_would_find(given_: list[dict[str, Any]], record: LogRecord) -> None:
     every = [ready(number, document) for number, document in enumerate(given_)]
     found = {
         one.subscription.id
         for one in Listing(1, every).candidates(record)
-        if noticed(one, record, changes_of(record), 1)
+        if noticed(one, record, changes_of(record), 1, nobody)
     }
     wanted = {
         one.subscription.id
         for one in every
-        if selects(one.subscription, record) and noticed(one, record, changes_of(record), 1)
+        if selects(one.subscription, record) and noticed(one, record, changes_of(record), 1, nobody)
     }
     assert found == wanted

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kumihimo.base.ids import is_uri
-from kumihimo.platform.broker.models import GeoQuery, TypeNode
-from kumihimo.platform.broker.parse import check_pattern, parse_geo, parse_q, parse_types
+from kumihimo.platform.broker.links import MAX_LEVEL
+from kumihimo.platform.broker.models import GeoQuery, QNode, TypeNode
+from kumihimo.platform.broker.parse import Reading, check_pattern, parse_geo, parse_q, parse_types
 from kumihimo.platform.broker.scopes import parse_scope_q
 from kumihimo.platform.delivery.endpoint import read_endpoint
+from kumihimo.platform.delivery.linked import asks_of_links
 from kumihimo.platform.delivery.members import (
     as_flag,
     as_moment,
@@ -26,6 +28,7 @@ from kumihimo.platform.delivery.models import (
     ENTITY_UPDATED,
     TRIGGERS,
     Form,
+    Join,
     Selector,
     StoredSubscription,
     Subscription,
@@ -64,15 +67,18 @@ _KNOWN = frozenset(
         "splitEntities",
         "localOnly",
         "ngsildConformance",
+        "expandValues",
+        "jsonKeys",
     )
 )
 _REFUSED = {"csf": "it selects context sources, of which there are none yet"}
 _MISPLACED = {"temporalQ": "it is for subscriptions to context source registrations only (table 5.2.12-1)"}
 _WRITTEN = _KNOWN | _REFUSED.keys() | _MISPLACED.keys()
-_NOTIFICATION_KNOWN = frozenset(("attributes", "pick", "omit", "format", "endpoint", "sysAttrs", "showChanges"))
+_JOINS: tuple[Join, ...] = ("@none", "flat", "inline")
+_NOTIFICATION_KNOWN = frozenset(
+    ("attributes", "pick", "omit", "format", "endpoint", "sysAttrs", "showChanges", "join", "joinLevel")
+)
 _NOTIFICATION_REFUSED = {
-    "join": "linked entities are not sent along yet",
-    "joinLevel": "linked entities are not sent along yet",
     "onChangeAttributes": "use watchedAttributes",
 }
 _MAX_SELECTORS = 1000
@@ -103,13 +109,14 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
     notification = as_object(document.get("notification"), "notification")
     form = _FORMS[as_word(notification.get("format", "normalized"), "notification.format", tuple(_FORMS))]
     _check_notification(notification, form)
-    q = as_text(document["q"], "q") if "q" in document else ""
+    q = _q(document, expand)
+    join, level = _join(notification)
     return Subscription(
         stored=stored,
         selectors=selectors,
         watched=frozenset(watched),
         triggers=_triggers(document),
-        q=parse_q(q, expand) if q else None,
+        q=q,
         geo=_geo(document["geoQ"], expand) if "geoQ" in document else None,
         endpoint=read_endpoint(notification.get("endpoint")),
         attributes=_names(notification, "attributes", expand, "notification."),
@@ -129,7 +136,30 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
         else None,
         show_changes=as_flag(notification.get("showChanges", False), "notification.showChanges"),
         version=_version(document),
+        join=join,
+        join_level=level,
+        q_links=q is not None and asks_of_links(q),
     )
+
+
+def _q(document: Mapping[str, Any], expand: Expand) -> QNode | None:
+    """q, which reaches as far into linked entities as it says, read by expandValues and jsonKeys (clause 4.9)."""
+    expanded, raw = (
+        frozenset(expand(one.strip()) for one in as_text(document.get(name, ","), name).split(",") if one.strip())
+        for name in ("expandValues", "jsonKeys")
+    )
+    if "q" not in document:
+        return None
+    return parse_q(as_text(document["q"], "q"), expand, Reading(MAX_LEVEL, expanded - raw))
+
+
+def _join(notification: Mapping[str, Any]) -> tuple[Join, int]:
+    """How linked entities are sent along, and how many links deep (table 5.2.14.1-1)."""
+    join = as_word(notification.get("join", "@none"), "notification.join", _JOINS)
+    level = notification.get("joinLevel", 1)
+    if isinstance(level, bool) or not isinstance(level, int) or not 1 <= level <= MAX_LEVEL:
+        raise wrong("notification.joinLevel", f"a whole number from 1 to {MAX_LEVEL} is needed")
+    return join, level if join != "@none" else 0
 
 
 def _check_scope(document: Mapping[str, Any], selectors: tuple[Selector, ...], watched: tuple[str, ...]) -> None:

@@ -8,8 +8,8 @@ meanwhile is held back and goes out together once the period ends.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from kumihimo.base import times
@@ -22,8 +22,9 @@ from kumihimo.platform.broker.scopes import matches_scope
 from kumihimo.platform.delivery import outbox, store
 from kumihimo.platform.delivery.catalogue import Catalogue, Listing, Ready, changes_tx
 from kumihimo.platform.delivery.changes import Changes, changes_of
+from kumihimo.platform.delivery.linked import Docs, asked, joined
 from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
-from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored
+from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored, rendering_of
 from kumihimo.platform.delivery.periodic import next_turn, selected_tx
 from kumihimo.platform.delivery.trigger import triggered
 from kumihimo.platform.jsonld.models import EntityDoc
@@ -88,7 +89,7 @@ class Matcher:
         elif start > target:
             target = min(start, snapshot.head)
         now = times.micros(self._clock.now())
-        plan = _planned(tenant, listing, snapshot, now) if start is not None else _Plan()
+        plan = await self._planned(tenant, listing, snapshot, now) if start is not None else _Plan()
         if not plan and target - snapshot.position < _SAVE_EVERY:
             self._seen[tenant] = (snapshot.revision, target)
             return target < snapshot.head
@@ -166,7 +167,8 @@ class Matcher:
         if ready.subscription.status(now) == "active":
             found = await self._database.read(tenant, lambda tx: selected_tx(tx, ready))
             if found:
-                plan.outgoing.append(_compose(tenant, ready, [from_entity(one, now) for one in found], now))
+                notices = [from_entity(one, now) for one in found]
+                plan.outgoing.append(await self._composed(tenant, ready, notices, now))
         plan_written = await self._database.write(tenant, lambda tx: _write_at_tx(tx, plan, revision, now))
         if plan_written is not None and plan.outgoing:
             self.released += 1
@@ -182,7 +184,8 @@ class Matcher:
         plan = _Plan(released=[(subscription_id, held[-1][0])])
         if ready is not None and ready.subscription.status(now) == "active":
             try:
-                plan.outgoing.append(_compose(tenant, ready, [from_stored(one) for _, one in held], now))
+                notices = [from_stored(one) for _, one in held]
+                plan.outgoing.append(await self._composed(tenant, ready, notices, now))
                 plan.queued[subscription_id] = now
             except Exception:
                 log.exception("held back notification dropped", extra={"subscription": subscription_id})
@@ -196,6 +199,54 @@ class Matcher:
             return True
         self.released += 1
         return False
+
+    async def _planned(self, tenant: str, listing: Listing, snapshot: _Snapshot, now: int) -> _Plan:
+        plan = _Plan()
+        for record in snapshot.records:
+            candidates = listing.candidates(record)
+            changes = changes_of(record) if candidates else Changes()
+            for ready in candidates:
+                try:
+                    await self._plan_one(tenant, ready, record, changes, snapshot, plan, now)
+                except Exception:
+                    # One subscription that cannot be served must not keep the log from the others.
+                    log.exception("record not told", extra={"subscription": ready.subscription.id, "seq": record.seq})
+        return plan
+
+    async def _plan_one(
+        self, tenant: str, ready: Ready, record: LogRecord, changes: Changes, snapshot: _Snapshot, plan: _Plan, now: int
+    ) -> None:
+        subscription = ready.subscription
+        linked = await self._asked(tenant, ready, record, changes, now)
+        notice = noticed(ready, record, changes, now, linked.get)
+        if notice is None:
+            return
+        if subscription.throttling and (
+            now < _due(subscription, plan.queued) or now < _due(subscription, snapshot.queued)
+        ):
+            plan.held.append((subscription.id, record.entity_id, record.seq, notice.stored()))
+            return
+        plan.outgoing.append(await self._composed(tenant, ready, [notice], now))
+        if subscription.throttling:
+            plan.queued[subscription.id] = now
+
+    async def _asked(self, tenant: str, ready: Ready, record: LogRecord, changes: Changes, now: int) -> Docs:
+        """The linked entities that the subscription's q asks about, where the record fires it at all."""
+        q = ready.subscription.q
+        if q is None or not ready.subscription.q_links or _fires(ready, record, changes, now) is None:
+            return {}
+        look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
+        whole = replace(look, pick=(), omit=(), datasets=None)
+        return await asked(self._database, tenant, q, cast("EntityDoc", record.entity), whole, ready.grant)
+
+    async def _composed(self, tenant: str, ready: Ready, notices: Sequence[Notice], now: int) -> Outgoing:
+        linked: Docs = {}
+        if ready.subscription.join_level:
+            look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
+            docs = [notice.entity for notice in notices if not notice.gone]
+            level = ready.subscription.join_level
+            linked = await joined(self._database, tenant, docs, look, level, ready.grant) if docs else {}
+        return _compose(tenant, ready, notices, now, linked)
 
 
 async def _holders_tx(
@@ -230,39 +281,8 @@ async def _write_plan_tx(tx: Tx, plan: _Plan, now: int) -> int:
     return buried
 
 
-def _planned(tenant: str, listing: Listing, snapshot: _Snapshot, now: int) -> _Plan:
-    plan = _Plan()
-    for record in snapshot.records:
-        candidates = listing.candidates(record)
-        changes = changes_of(record) if candidates else Changes()
-        for ready in candidates:
-            try:
-                _plan_one(tenant, ready, record, changes, snapshot, plan, now)
-            except Exception:
-                # One subscription that cannot be served must not keep the log from the others.
-                log.exception("record not told", extra={"subscription": ready.subscription.id, "seq": record.seq})
-    return plan
-
-
-def _plan_one(
-    tenant: str, ready: Ready, record: LogRecord, changes: Changes, snapshot: _Snapshot, plan: _Plan, now: int
-) -> None:
-    subscription = ready.subscription
-    notice = noticed(ready, record, changes, now)
-    if notice is None:
-        return
-    if not subscription.throttling:
-        plan.outgoing.append(_compose(tenant, ready, [notice], now))
-        return
-    if now < _due(subscription, plan.queued) or now < _due(subscription, snapshot.queued):
-        plan.held.append((subscription.id, record.entity_id, record.seq, notice.stored()))
-        return
-    plan.outgoing.append(_compose(tenant, ready, [notice], now))
-    plan.queued[subscription.id] = now
-
-
-def _compose(tenant: str, ready: Ready, notices: Sequence[Notice], now: int) -> Outgoing:
-    return compose(tenant, ready.subscription, notices, ready.context, ready.grant.visible, now)
+def _compose(tenant: str, ready: Ready, notices: Sequence[Notice], now: int, linked: Docs) -> Outgoing:
+    return compose(tenant, ready.subscription, notices, ready.context, ready.grant.visible, now, linked)
 
 
 def _due(subscription: Subscription, queued: dict[str, int]) -> int:
@@ -271,19 +291,31 @@ def _due(subscription: Subscription, queued: dict[str, int]) -> int:
     return last + round(subscription.throttling * 1_000_000) if last and subscription.throttling else 0
 
 
-def noticed(ready: Ready, record: LogRecord, changes: Changes, now: int) -> Notice | None:
-    """What the subscription is told of a record that its entities and watched attributes fit; None for nothing."""
-    subscription, grant = ready.subscription, ready.grant
+def _fires(ready: Ready, record: LogRecord, changes: Changes, now: int) -> tuple[str, ...] | None:
+    """The attributes that are told as lost where the record is one that the subscription waits for; else None."""
+    subscription = ready.subscription
     if subscription.interval or record.seq <= subscription.stored.start_seq or subscription.status(now) != "active":
         return None
-    told, deleted = triggered(subscription, record, changes, grant.visible)
-    if not told:
+    told, deleted = triggered(subscription, record, changes, ready.grant.visible)
+    return deleted if told else None
+
+
+def noticed(
+    ready: Ready, record: LogRecord, changes: Changes, now: int, lookup: Callable[[str], EntityDoc | None]
+) -> Notice | None:
+    """What the subscription is told of a record that its entities and watched attributes fit; None for nothing.
+
+    lookup finds the linked entities that q asks about.
+    """
+    subscription, grant = ready.subscription, ready.grant
+    deleted = _fires(ready, record, changes, now)
+    if deleted is None:
         return None
     entity = cast("EntityDoc", record.entity)
     if not admits(grant.restriction, entity):
         return None
     seen = _masked(entity, grant.visible)
-    if subscription.q is not None and not matches_q(seen, subscription.q):
+    if subscription.q is not None and not matches_q(seen, subscription.q, lookup):
         return None
     if subscription.geo is not None and not matches_geo(seen, subscription.geo):
         return None

@@ -30,6 +30,7 @@ ENTITY_UPDATED: frozenset[Trigger] = DEFAULT_TRIGGERS | {"attributeDeleted"}
 """Clause 5.2.12: what entityUpdated is equivalent to."""
 
 Form = Literal["normalized", "concise", "simplified"]
+Join = Literal["@none", "flat", "inline"]
 Accept = Literal["application/json", "application/ld+json", "application/geo+json"]
 
 
@@ -100,7 +101,8 @@ class Subscription:
 
     attributes, pick and omit choose what is shown; expires_at is in microseconds, 0 for never; throttling in
     seconds, 0 for none; interval in seconds, 0 where changes are told. datasets are the instances that are shown, ""
-    for the default instance and None for all. version is what notifications conform to, None for ours.
+    for the default instance and None for all. join_level is how many links deep linked entities are told of, 0 for not
+    at all; q_links whether q asks about them. version is what notifications conform to, None for ours.
     """
 
     stored: StoredSubscription
@@ -125,6 +127,9 @@ class Subscription:
     datasets: frozenset[str] | None = None
     show_changes: bool = False
     version: Version | None = None
+    join: Join = "@none"
+    join_level: int = 0
+    q_links: bool = False
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, cast
 
 from kumihimo.base import jsontext, times
@@ -15,6 +16,7 @@ from kumihimo.platform.delivery.models import Outgoing, Subscription
 from kumihimo.platform.jsonld.conformance import amended
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.platform.jsonld.geojson import looks_like_geometry
+from kumihimo.platform.jsonld.linked import Docs, flatten, render_inline
 from kumihimo.platform.jsonld.models import NGSI_LD_NULL, VALUE_MEMBER, EntityDoc, Instance
 from kumihimo.platform.jsonld.present import bare_value
 from kumihimo.platform.jsonld.render import Rendering, of_datasets, render_entity, render_feature
@@ -65,17 +67,27 @@ def from_entity(entity: EntityDoc, now: int) -> Notice:
 
 
 def compose(
-    tenant: str, subscription: Subscription, notices: Sequence[Notice], context: Context, visible: Visible, now: int
+    tenant: str,
+    subscription: Subscription,
+    notices: Sequence[Notice],
+    context: Context,
+    visible: Visible,
+    now: int,
+    linked: Docs = MappingProxyType({}),
 ) -> Outgoing:
     """The notification of these notices, with a fresh id that it keeps over all attempts; now in microseconds.
 
-    Where the context is given inline it cannot stand in a Link header; ask for application/ld+json then. GeoJSON has
-    it inside unless the receiver prefers it outside (clauses 5.3.1 and 6.3.8).
+    GeoJSON has the @context inside unless the receiver prefers it outside (clauses 5.3.1 and 6.3.8). linked are the
+    entities that may be told along, by id.
     """
-    rendering = _rendering(subscription, context, visible)
+    rendering = rendering_of(subscription, context, visible)
+    if subscription.version is not None:
+        linked = {id_: amended(doc, subscription.version, context) for id_, doc in linked.items()}
     accept = subscription.endpoint.accept
     geo = accept == "application/geo+json"
-    parts = [_render(subscription, notice, rendering, geo=geo) for notice in notices]
+    parts = [_render(subscription, notice, rendering, linked, geo=geo) for notice in notices]
+    if subscription.join == "flat":
+        parts += _behind(subscription, notices, rendering, linked, geo=geo)
     if accept == "application/ld+json":
         parts = [{**part, "@context": context.source} for part in parts]
     notification_id = new_id("Notification")
@@ -111,7 +123,8 @@ def lane(subscription: Subscription, entity: str) -> str:
     return "" if subscription.throttling or subscription.interval else entity
 
 
-def _rendering(subscription: Subscription, context: Context, visible: Visible) -> Rendering:
+def rendering_of(subscription: Subscription, context: Context, visible: Visible) -> Rendering:
+    """How the subscription's entities are written."""
     return Rendering(
         context=context,
         form=subscription.form,
@@ -123,7 +136,19 @@ def _rendering(subscription: Subscription, context: Context, visible: Visible) -
     )
 
 
-def _render(subscription: Subscription, notice: Notice, rendering: Rendering, *, geo: bool) -> dict[str, Any]:
+def _behind(
+    subscription: Subscription, notices: Sequence[Notice], rendering: Rendering, linked: Docs, *, geo: bool
+) -> list[dict[str, Any]]:
+    """The linked entities in a row (clause 4.5.23.3), each once."""
+    roots = [notice.entity for notice in notices if not notice.gone]
+    found = flatten(roots, rendering, linked, subscription.join_level, ())[len(roots) :]
+    write = render_feature if geo else render_entity
+    return [value for doc, look in found if (value := write(doc, look))]
+
+
+def _render(
+    subscription: Subscription, notice: Notice, rendering: Rendering, linked: Docs, *, geo: bool
+) -> dict[str, Any]:
     doc = notice.entity
     if notice.gone:
         # Clause 5.8.6: of a deleted entity its head is told, and what it lost where that was asked for.
@@ -136,7 +161,10 @@ def _render(subscription: Subscription, notice: Notice, rendering: Rendering, *,
         doc = {**doc, "attrs": {**standing, **{name: standing.get(name, []) + many for name, many in nulls.items()}}}
     if subscription.version is not None:
         doc = amended(doc, subscription.version, rendering.context, spoken=bool(rendering.lang))
-    told = render_feature(doc, rendering) if geo else render_entity(doc, rendering)
+    if subscription.join == "inline" and not notice.gone:
+        told = render_inline(doc, rendering, linked, subscription.join_level, (), feature=geo)
+    else:
+        told = render_feature(doc, rendering) if geo else render_entity(doc, rendering)
     body = told["properties"] if geo else told
     if geo and told["geometry"] == NGSI_LD_NULL:
         told["geometry"] = None

@@ -78,6 +78,9 @@ def _renamed(document: dict[str, Any], name: Callable[[str], str]) -> dict[str, 
         renamed["entities"] = [{**one, "type": _types(one["type"], name)} for one in renamed["entities"]]
     if "watchedAttributes" in renamed:
         renamed["watchedAttributes"] = _all(renamed["watchedAttributes"], name)
+    for member in ("expandValues", "jsonKeys"):
+        if member in renamed:
+            renamed[member] = ",".join(name(one.strip()) for one in renamed[member].split(","))
     if "geoproperty" in renamed.get("geoQ", {}):
         renamed["geoQ"] = {**renamed["geoQ"], "geoproperty": name(renamed["geoQ"]["geoproperty"])}
     notification = dict(renamed["notification"])
