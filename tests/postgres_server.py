@@ -20,6 +20,9 @@ _SETTINGS = {
     "jit": "off",
 }
 
+_ALPHABET = "LOCALE_PROVIDER icu ICU_LOCALE 'ja-JP' LOCALE 'C.UTF-8' TEMPLATE template0"
+"""Databases that order texts as a dictionary does: whatever relies on the order of code points must say so."""
+
 
 class PostgresMissing(Exception):
     """PostgreSQL or PostGIS is not installed on this machine."""
@@ -50,7 +53,7 @@ class PostgresServer:
             conf.write(settings + f"unix_socket_directories = '{self._folder}'\n")
         self._run("pg_ctl", "-D", str(data), "-w", "-l", str(self._folder / "log"), "start")
         try:
-            self._sql("postgres", "CREATE DATABASE kumihimo_template")
+            self._sql("postgres", f"CREATE DATABASE kumihimo_template {_ALPHABET}")
             self._sql("kumihimo_template", "CREATE EXTENSION postgis")
         except subprocess.CalledProcessError as problem:
             self.stop()

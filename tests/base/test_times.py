@@ -43,5 +43,19 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
         times.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2024-06-23T10:00:00Z", "2024-06-23T10:00:00Z"),
+        ("2024-06-23T10:00:00.5Z", "2024-06-23T10:00:00.5Z"),
+        ("2024-06-23T10:00:00,5Z", "2024-06-23T10:00:00.500Z"),
+        ("2024-06-23T10:00:00.123456789Z", "2024-06-23T10:00:00.123456Z"),
+        ("2024-06-23T19:00:00+09:00", "2024-06-23T10:00:00.000Z"),
+    ],
+)
+def test_moments_are_kept_to_the_microsecond(given: str, expected: str) -> None:
+    assert times.kept(given) == expected
+
+
 def test_year_9999_is_a_moment() -> None:
     assert times.parse("9999-12-31T23:59:59.999999Z") == datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)

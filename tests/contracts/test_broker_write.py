@@ -9,8 +9,8 @@ from tests.fakes import FakeClock
 from tests.model.house import E1, E2, House, entity, fragment
 
 from kumihimo.base.errors import AlreadyExists, BadRequestData, PayloadTooLarge, ResourceNotFound
-from kumihimo.platform.broker import log
-from kumihimo.platform.broker.instances import MAX_ATTRIBUTES, MAX_TYPES
+from kumihimo.platform.broker import instances, log
+from kumihimo.platform.broker.instances import MAX_ATTRIBUTES, MAX_BYTES, MAX_TYPES
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.platform.history.store import SCHEMA as HISTORY
@@ -60,6 +60,24 @@ async def test_an_entity_does_not_grow_without_bounds(house: House) -> None:
     assert (await house.one(Op.APPEND, fragment(a1=2))).status == "updated"
     crowded = entity(E2, a=1) | {"type": [f"T{number}" for number in range(MAX_TYPES + 1)]}
     assert isinstance((await house.apply(Change(Op.CREATE, E2, crowded)))[0].problem, PayloadTooLarge)
+
+
+async def test_an_entity_does_not_grow_without_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    half = "水" * (MAX_BYTES // 6)  # of three bytes each
+    outcomes = await house.apply(
+        Change(Op.CREATE, E1, entity(a=half)),
+        Change(Op.APPEND, E1, fragment(b=half)),
+        Change(Op.CREATE, E2, entity(a=1)),
+        Change(Op.APPEND, E1, fragment(c=1)),
+    )
+    assert [one.status for one in outcomes] == ["created", "refused", "created", "updated"]
+    assert isinstance(outcomes[1].problem, PayloadTooLarge)
+    assert str(MAX_BYTES) in outcomes[1].problem.detail
+    assert list((await house.get())["attrs"]) == ["a", "c"]
+    monkeypatch.setattr(instances, "MAX_BYTES", 1000)  # as where the entity was stored under another limit
+    assert (await house.one(Op.APPEND, fragment(d=1))).status == "refused"
+    assert (await house.one(Op.DELETE_ATTRIBUTE, attribute="c")).status == "updated"
+    assert (await house.one(Op.DELETE)).status == "deleted"
 
 
 async def test_changes_of_one_entity_in_a_batch_see_each_other(house: House) -> None:

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 V = "https://uri.etsi.org/ngsi-ld/default-context/"
+UNITLESS = {"Relationship", "LanguageProperty", "VocabProperty", "JsonProperty"}
 NAMES = [V + "level", V + "name", V + "水位", "https://example.org/a.b#c"]
 TYPES = [V + "Gauge", V + "River", V + "雨量計"]
 KEYS = ["city", "ja", "en", "deep key"]
@@ -16,6 +17,7 @@ MOMENTS = [
     "2024-06-23T10:00:00.000Z",
     "2024-06-23T10:00:00.5Z",
     "2024-06-23T10:00:00.500Z",
+    "2024-06-23T10:00:00.500000999Z",
     "2024-06-23T10:00:01Z",
     "2023-01-01T00:00:00Z",
 ]
@@ -60,7 +62,7 @@ def instance(random: Random, depth: int = 0) -> Any:
         one["valueList"] = [value(random, 1) for _ in range(random.randrange(3))]
     if random.random() < 0.4:
         one["observedAt"] = random.choice(MOMENTS)
-    if random.random() < 0.3:
+    if random.random() < 0.3 and kind not in UNITLESS:
         one["unitCode"] = random.choice(["MTR", "CEL"])
     if depth < 2 and random.random() < 0.4:
         one["attrs"] = attrs(random, depth + 1)

@@ -10,7 +10,11 @@ from kumihimo.base.errors import BadRequestData
 
 _TENANT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z", re.ASCII)
 _DEVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?\Z", re.ASCII)
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20]+\Z")
+# A "%" begins an octet in hex digits (RFC 3986 section 2.1).
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[^\s<>\"{}|\\^`%\x00-\x20]|%[0-9A-Fa-f]{2})+\Z")
+# An address of the web names a host (RFC 9110 sections 4.2.1 and 4.2.2): a name, or an IPv6 address in brackets.
+_WEB = re.compile(r"https?:", re.IGNORECASE)
+_HOST = re.compile(r"//(?:[^/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]+)(?::\d*)?(?:[/?#]|\Z)")
 # Letters and marks that are seen as nothing at all, beside those that Python itself does not print.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
@@ -41,6 +45,9 @@ def is_uri(text: object) -> bool:
     Nothing that cannot be seen may stand in it: two ids that look alike must be one.
     """
     if not isinstance(text, str) or len(text) > MAX_URI or _URI.match(text) is None:
+        return False
+    web = _WEB.match(text)
+    if web is not None and _HOST.match(text, web.end()) is None:
         return False
     return text.isascii() or (text.isprintable() and _UNSEEN.search(text) is None)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 PREFIX = "KUMIHIMO_"
 FOREIGN_PREFIXES = ("KUMIHIMO_TEST_",)
+MAX_DRAIN = 3600
+DATA = "data"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -29,7 +31,7 @@ def _setting(default: Any, meaning: str) -> Any:
 class Settings:
     """All settings of a running platform."""
 
-    data: str = _setting("data", "Folder that holds everything the platform keeps (SQLite files, socket, lock).")
+    data: str = _setting(DATA, "Folder that holds everything the platform keeps (SQLite files, socket, lock).")
     host: str = _setting("localhost", "Address that HTTP and MQTT listen on.")
     port: int = _setting(8080, "Port of the HTTP listener; 0 takes any free one.")
     mqtt_port: int = _setting(1883, "Port of the MQTT listener; 0 takes any free one, -1 starts none.")
@@ -89,15 +91,22 @@ class Settings:
             raise SettingsError(f"log_format is {self.log_format!r}; use text or json")
         if self.log_level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise SettingsError(f"log_level is {self.log_level!r}; use DEBUG, INFO, WARNING or ERROR")
+        if self.public_address and not self.public_address.startswith(("http://", "https://")):
+            raise SettingsError("public_address must begin with http:// or https://")
+        if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
+            raise SettingsError("database_url must begin with postgresql://")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
         for name, value, low in (("port", self.port, 0), ("mqtt_port", self.mqtt_port, -1)):
             if not low <= value <= 65535:
                 raise SettingsError(f"{name} is {value}; use {low} to 65535")
         if not 1 <= self.temporal_instances <= 100_000:
             raise SettingsError(f"temporal_instances is {self.temporal_instances}; use 1 to 100000")
-        if self.public_address and not self.public_address.startswith(("http://", "https://")):
-            raise SettingsError("public_address must begin with http:// or https://")
-        if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
-            raise SettingsError("database_url must begin with postgresql://")
+        if not 0 <= self.drain_seconds <= MAX_DRAIN:  # false also for what is no number
+            raise SettingsError(f"drain_seconds is {self.drain_seconds:g}; use 0 to {MAX_DRAIN}")
+        if self.max_body < 1:
+            raise SettingsError(f"max_body is {self.max_body}; use 1 or more bytes")
 
 
 def read_settings(

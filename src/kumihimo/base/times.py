@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST = len("2024-06-23T10:00:00.123456Z")
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,6})\d*)?(Z|[+-]\d{2}:\d{2})\Z", re.ASCII
 )
@@ -41,6 +42,13 @@ def _offset(zone: str) -> timedelta:
         raise ValueError(f"not a time zone: {zone}")
     span = timedelta(hours=hours, minutes=minutes)
     return -span if zone[0] == "-" else span
+
+
+def kept(moment: str) -> str:
+    """A moment as it is kept: in UTC, with a decimal point and microseconds at most; one that is so stays as it is."""
+    if moment[-1:] == "Z" and len(moment) <= _LONGEST and "," not in moment:
+        return moment
+    return text(parse(moment))
 
 
 def text(moment: datetime) -> str:

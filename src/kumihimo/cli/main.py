@@ -73,13 +73,14 @@ def demo_command(
     port: Annotated[int | None, typer.Option(help="Port of HTTP; without it 8080 or the next free one.")] = None,
     mqtt_port: Annotated[int | None, typer.Option(help="Port of MQTT; without it 1883 or the next free one.")] = None,
     event: Annotated[Event, typer.Option(help="2024-06: flood of June 2024; 2023-08: typhoon Lan.")] = Event.JUNE_2024,
-    speed: Annotated[float, typer.Option(help="How many recorded seconds pass in one real second.", min=1)] = 600.0,
+    speed: Annotated[
+        float, typer.Option(help="How many recorded seconds pass in one real second, 1 to 36000.")
+    ] = 600.0,
     config: Config = None,
 ) -> None:
     """Start the demo: the rivers of Fukui, played back from real recordings over real MQTT."""
-    settings = settings_from(
-        config, data=str(data or Path("data") / f"demo-{event.value}"), port=port, mqtt_port=mqtt_port
-    )
+    home = Path("data") / f"demo-{event.value}"
+    settings = settings_from(config, home=home, data=str(data) if data else None, port=port, mqtt_port=mqtt_port)
     raise typer.Exit(
         serve.demo(settings, event=event.value, speed=speed, any_port=port is None, any_mqtt=mqtt_port is None)
     )

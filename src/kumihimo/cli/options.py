@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kumihimo.base.settings import Settings, SettingsError, read_settings
+from kumihimo.base.settings import DATA, Settings, SettingsError, read_settings
 from kumihimo.cli.say import fail
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder that holds what the platform keeps.")]
@@ -16,13 +17,22 @@ Config = Annotated[Path | None, typer.Option("--config", help="TOML file with se
 Form = Annotated[str, typer.Option("--format", help="table or json.")]
 
 
-def settings_from(config: Path | None, **given: Any) -> Settings:
-    """The settings of this start; ends with exit code 2 and words where one is wrong."""
-    data = Path(str(given.get("data") or os.environ.get("KUMIHIMO_DATA") or "data"))
+def settings_from(config: Path | None, *, home: Path | None = None, **given: Any) -> Settings:
+    """The settings of this start; ends with exit code 2 and words where one is wrong.
+
+    `home` is the data folder where neither the command line, the environment nor the file names one.
+    """
+    named_data = given.get("data") or os.environ.get("KUMIHIMO_DATA")
+    data = Path(str(named_data)) if named_data else home or Path(DATA)
     named = config or (Path(os.environ["KUMIHIMO_CONFIG"]) if "KUMIHIMO_CONFIG" in os.environ else None)
     path = named or data / "kumihimo.toml"
     try:
-        text = path.read_text() if named or path.exists() else ""
-        return read_settings(toml=text, where=str(path), environ=os.environ, given=given)
+        text = path.read_text(encoding="utf-8-sig") if named or path.exists() else ""
+        settings = read_settings(toml=text, where=str(path), environ=os.environ, given=given)
+    except UnicodeDecodeError as problem:
+        raise fail(f"{path}: not UTF-8 (byte {problem.start + 1}); save it as UTF-8", code=2) from problem
     except (SettingsError, OSError) as problem:
         raise fail(str(problem), code=2) from problem
+    if not named_data and settings.data == DATA:
+        return replace(settings, data=str(data))
+    return settings

@@ -17,6 +17,7 @@ from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli.logs import set_up
 from kumihimo.cli.say import say, warn
+from kumihimo.device.simulate.schedule import MAX_SPEED
 from kumihimo.solutions.flood.recording import EventName
 
 TRIES = 50
@@ -39,6 +40,7 @@ def serve(settings: Settings) -> int:
 def demo(settings: Settings, *, event: EventName, speed: float, any_port: bool, any_mqtt: bool) -> int:
     """Runs the demo. Ports that were not asked for move on to the next free one."""
     try:
+        _check_demo(settings, speed)
         settings = replace(
             settings,
             open=True,
@@ -61,9 +63,20 @@ def demo(settings: Settings, *, event: EventName, speed: float, any_port: bool, 
     return _start(settings, (*DEMO_START, run_demo(event, speed, lines.append)), started)
 
 
+def _check_demo(settings: Settings, speed: float) -> None:
+    if not 1 <= speed <= MAX_SPEED:  # false also for what is no number
+        raise SettingsError(f"--speed is {speed:g}; use 1 to {MAX_SPEED:.0f}")
+    if settings.mqtt_port < 0:
+        raise SettingsError(
+            f"mqtt_port is {settings.mqtt_port}, which starts no MQTT; the demo's devices speak MQTT, so name a port "
+            "or leave it away"
+        )
+
+
 def next_free(host: str, first: int) -> int:
     """The first port from `first` on that nobody listens on."""
-    for port in range(first, first + TRIES):
+    last = min(first + TRIES - 1, 65535)
+    for port in range(first, last + 1):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -71,7 +84,7 @@ def next_free(host: str, first: int) -> int:
             except OSError:
                 continue
             return port
-    raise SettingsError(f"no free port from {first} to {first + TRIES - 1}; name one")
+    raise SettingsError(f"no free port from {first} to {last}; name one")
 
 
 def _start(settings: Settings, steps: Sequence[Step], started: Callable[[Platform], None]) -> int:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import json
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -177,12 +178,15 @@ async def test_a_head_that_does_not_end_is_cut_off() -> None:
     async with served() as (port, _, _):
         answer = await talk(port, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 70_000)
     assert answer.startswith(b"HTTP/1.1 431")
+    assert problem_in(answer)["status"] == 431
 
 
 async def test_a_head_that_does_not_come_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
     async with served() as (port, _, _):
-        assert (await talk(port, b"GET / HTTP/1.1\r\nHost:")).startswith(b"HTTP/1.1 408")
+        late = await talk(port, b"GET / HTTP/1.1\r\nHost:")
+        assert late.startswith(b"HTTP/1.1 408")
+        assert problem_in(late)["status"] == 408
         one = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
         answer = await talk(port, one + b"GET / HTTP")
         assert answer.startswith(b"HTTP/1.1 200")
@@ -190,7 +194,25 @@ async def test_a_head_that_does_not_come_is_cut_off(monkeypatch: pytest.MonkeyPa
 
 async def test_bytes_that_are_no_http_are_a_bad_request() -> None:
     async with served() as (port, _, _):
-        assert (await talk(port, b"\x16\x03\x01\x00\x00nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400")
+        for sent in (
+            b"\x16\x03\x01\x00\x00nonsense\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        ):
+            answer = await talk(port, sent)
+            assert answer.startswith(b"HTTP/1.1 400")
+            assert problem_in(answer)["type"].endswith("/InvalidRequest")
+
+
+def problem_in(answer: bytes) -> Any:
+    """The problem document of an answer as it came over the wire."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert f"content-length: {len(body)}".encode() in head
+    found = json.loads(body)
+    assert found["detail"]
+    assert found["title"]
+    return found
 
 
 async def test_two_requests_on_one_connection() -> None:

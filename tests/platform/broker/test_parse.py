@@ -26,6 +26,21 @@ def term(attribute: str, operator: Any, *values: Any) -> QTerm:
     return QTerm(QPath(("x:" + attribute,)), operator, values)
 
 
+@pytest.mark.parametrize("text", ["a==..1", "a==..", "a!=1,..5", 'a==.."b"', "a>..1"])
+def test_a_range_has_both_ends(text: str) -> None:
+    with pytest.raises(BadRequestData, match="lower end of the range"):
+        q(text)
+    assert q('a=="..1"') == term("a", "==", "..1")
+
+
+@pytest.mark.parametrize("text", ["a{255}{255}", "(a{200}){200}", "[z-a]", "[水-あ]"])
+def test_what_is_said_of_a_pattern_is_text(text: str) -> None:
+    with pytest.raises(BadRequestData) as refused:
+        check_pattern(text)
+    assert "b'" not in refused.value.detail
+    assert text in refused.value.detail
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -9,7 +9,7 @@ import pytest
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.ids import is_uri
 from kumihimo.platform.jsonld.contexts import Contexts
-from kumihimo.platform.jsonld.expand import expand_entity, expand_partial
+from kumihimo.platform.jsonld.expand import expand_entity, expand_fragment, expand_partial
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB, NGSI_LD, EntityDoc
 from kumihimo.platform.jsonld.render import Rendering, render_entity
 
@@ -89,3 +89,51 @@ def test_what_cannot_be_seen_stands_in_no_id(code: int) -> None:
 @pytest.mark.parametrize("text", ["urn:ngsi-ld:Gauge:鯖江", "urn:ngsi-ld:Ciudad:París", "https://example.org/a?b=1"])
 def test_what_can_be_read_stands_in_ids(text: str) -> None:
     assert is_uri(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("DateTime", "2024-01-01T24:00:00Z"),
+        ("DateTime", "0000-01-01T00:00:00Z"),
+        ("DateTime", "2024-01-01T00:00:00+09:00"),
+        ("DateTime", "2024-01-01"),
+        ("https://uri.etsi.org/ngsi-ld/DateTime", "yesterday"),
+        ("Date", "2024-02-30"),
+        ("Date", "20240101"),
+        ("Date", "2024-01-01T00:00:00Z"),
+        ("Time", "24:00:00"),
+        ("Time", "10:60:00Z"),
+        ("Time", "10:00"),
+        ("Time", "10:00:00+09:00"),
+    ],
+)
+def test_a_typed_value_is_of_its_type(kind: str, text: str) -> None:
+    typed = {"@type": kind, "@value": text}
+    for given in (
+        typed,
+        {"type": "Property", "value": typed},
+        {"type": "Property", "value": [typed]},
+        {"type": "ListProperty", "valueList": [typed]},
+        {"type": "Property", "value": 1, "b": {"type": "Property", "value": typed}},
+    ):
+        with pytest.raises(BadRequestData, match=f"is no {kind}"):
+            entity(a=given)
+    with pytest.raises(BadRequestData, match=f"is no {kind}"):
+        expand_fragment({"a": typed}, CORE, simplified=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("DateTime", "2024-01-01T00:00:00.123456Z"),
+        ("DateTime", "2024-01-01T00:00:00,5Z"),
+        ("Date", "2024-02-29"),
+        ("Time", "23:59:59.5Z"),
+        ("Time", "10:00:00"),
+        ("http://www.w3.org/2001/XMLSchema#gYear", "2024"),
+    ],
+)
+def test_typed_values_are_kept_as_given(kind: str, text: str) -> None:
+    typed = {"@type": kind, "@value": text}
+    assert entity(a=typed)["attrs"][DEFAULT_VOCAB + "a"] == [{"type": "Property", "value": typed}]

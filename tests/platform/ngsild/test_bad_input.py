@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.platform.ngsild.calls import LD, Client, gauge, place
+from tests.platform.ngsild.calls import LD, LINK, TOWN, Client, gauge, place
 
 from kumihimo.platform.ngsild.api import Face
 
@@ -39,6 +39,47 @@ TEXTS = [
     (b"[" * 10_000 + b"]" * 10_000, "PayloadTooLarge"),
     (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "PayloadTooLarge"),
 ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "nonsense",
+        "<https://example.org/town.jsonld",
+        LINK[1:],
+        f"{LINK}, nonsense",
+        LINK.replace(">;", ">"),
+        LINK.replace(TOWN, ""),
+        LINK.replace('ld+json"', "ld+json"),
+    ],
+)
+async def test_a_link_header_that_cannot_be_read_is_said(client: Client, header: str) -> None:
+    for method, path, body in (
+        ("GET", "/entities/urn:x:1", None),
+        ("POST", "/entities", gauge()),
+        ("GET", "/types", None),
+        ("POST", "/subscriptions", {}),
+    ):
+        refused = await client(method, path, body, headers={"link": header})
+        assert refused.kind == "BadRequestData", (path, refused.body)
+        assert "Link" in refused.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        LINK,
+        f"{LINK} , <https://example.org/next>; rel=next",
+        f'<https://example.org/a,b;c>;rel="next prev";title="a, b; c",{LINK}',
+        f"<https://example.org/a>; crossorigin; rel=next, , {LINK}",
+        "",
+        "<https://example.org/next>; rel=next",
+        "</relative>; rel=author; title*=UTF-8''x",
+    ],
+)
+async def test_link_headers_that_can_be_read(client: Client, header: str) -> None:
+    found = await client("GET", "/entities", query="type=Gauge", headers={"link": header})
+    assert found.status == 200, found.body
 
 
 @pytest.mark.parametrize(("method", "path"), WRITES)

@@ -92,6 +92,21 @@ async def test_merge_deletes_what_is_null(client: Client) -> None:
     assert (part.status, part.json["success"]) == (207, ids(1))
 
 
+@pytest.mark.parametrize(
+    ("path", "options"), [(UPSERT, ""), (UPSERT, "options=update"), (UPDATE, ""), (MERGE, ""), (CREATE, "")]
+)
+async def test_every_item_is_an_entity_with_its_type(client: Client, path: str, options: str) -> None:
+    """Clauses 5.6.7.3, 5.6.8.3, 5.6.9.3 and 5.6.20.3 name the Entity of clause 5.2.4, which has a type."""
+    await client("POST", CREATE, [gauge(1), gauge(2)])
+    bare = {member: value for member, value in gauge(1, 9.0).items() if member != "type"}
+    answer = await client("POST", path, [bare, gauge(3 if path == CREATE else 2, 9.0)], query=options)
+    assert answer.status == 207
+    assert [(one["entityId"], one["error"]["status"]) for one in answer.json["errors"]] == [(ids(1)[0], 400)]
+    assert "no type" in answer.json["errors"][0]["error"]["detail"]
+    assert len(answer.json["success"]) == 1
+    assert (await client("GET", "/entities/urn:ngsi-ld:Gauge:1")).json["level"]["value"] == 1.5
+
+
 @pytest.mark.parametrize("path", [CREATE, UPSERT, UPDATE, MERGE, DELETE])
 async def test_a_batch_is_an_array_of_the_right_things(client: Client, path: str) -> None:
     batches: list[Any] = [[], {}, "a", [None], [gauge(1), None], [["a"]], [5]]

@@ -174,6 +174,54 @@ async def test_merge_in_simplified_form_and_with_a_moment(client: Client) -> Non
     assert (await client("PATCH", ONE, other)).kind == "BadRequestData"
 
 
+async def test_a_merge_may_name_a_members_part_alone(any_client: Client) -> None:
+    """Clause 5.5.12: what is not named stays, at every depth."""
+    since: dict[str, Any] = {"type": "Property", "value": 1, "unitCode": "ANN"}
+    owner = {"type": "Relationship", "object": "urn:x:1", "since": since}
+    await any_client("POST", "/entities", gauge(owner=owner, many=[{"value": 1}, {"value": 2, "datasetId": "urn:d:1"}]))
+    change = {
+        "level": {"unitCode": "CMT"},
+        "owner": {"type": "Relationship", "since": {"observedAt": "2026-01-02T00:00:00Z"}},
+        "many": {"datasetId": "urn:d:1", "unitCode": "MTR"},
+    }
+    assert (await any_client("PATCH", ONE, change)).status == 204
+    found = (await any_client("GET", ONE)).json
+    assert found["level"] == {**gauge()["level"], "unitCode": "CMT", "observedAt": found["level"]["observedAt"]}
+    assert found["owner"]["since"] == {**since, "observedAt": found["owner"]["since"]["observedAt"]}
+    assert [one.get("unitCode") for one in found["many"]] == [None, "MTR"]
+    batch = [{"id": gauge()["id"], "type": "Gauge", "level": {"unitCode": "urn:ngsi-ld:null"}}]
+    assert (await any_client("POST", "/entityOperations/merge", batch)).status == 204
+    assert "unitCode" not in (await any_client("GET", ONE)).json["level"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"depth": {"unitCode": "CMT"}}, "not there yet"),
+        ({"level": {"datasetId": "urn:d:1", "unitCode": "CMT"}}, "not there yet"),
+        ({"level": {"type": "Property", "by": {"unitCode": "CMT"}}}, "by is not there yet"),
+        ({"depth": {"value": 1, "by": {"observedAt": "2026-01-02T00:00:00Z"}}}, "by is not there yet"),
+        ({"owner": {"unitCode": "CMT"}}, "no unitCode"),
+        ({"level": {"type": "Relationship", "unitCode": "CMT"}}, "no unitCode"),
+        ({"level": {"type": "GeoProperty"}}, "type cannot become"),
+    ],
+)
+async def test_a_merge_of_a_part_fits_what_is_there(client: Client, change: Any, words: str) -> None:
+    await client("POST", "/entities", gauge(owner={"type": "Relationship", "object": "urn:x:1"}))
+    before = (await client("GET", ONE)).json
+    refused = await client("PATCH", ONE, change)
+    assert refused.kind == "BadRequestData"
+    assert words in refused.json["detail"]
+    assert (await client("GET", ONE)).json == before
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", f"{ONE}/attrs"), ("POST", f"{ONE}/attrs"), ("PUT", ONE)])
+async def test_elsewhere_an_attribute_is_whole(client: Client, method: str, path: str) -> None:
+    await client("POST", "/entities", gauge())
+    refused = await client(method, path, {"type": "Gauge", "level": {"unitCode": "CMT"}})
+    assert refused.kind == "BadRequestData"
+
+
 async def test_ids_may_hold_slashes_and_other_letters(client: Client) -> None:
     body = {**gauge(), "id": "https://example.org/川/1?a=b"}
     made = await client("POST", "/entities", body)

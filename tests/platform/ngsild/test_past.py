@@ -43,6 +43,19 @@ async def test_it_comes_to_be_and_grows(any_client: Client) -> None:
     assert (await any_client("GET", "/entities", query="type=Gauge")).json == []
 
 
+async def test_pages_lose_nobody_whatever_the_ids_are(any_client: Client) -> None:
+    names = [f"urn:ngsi-ld:Gauge:{one}" for one in ("B", "a", "Z", "_", "あ", "-", "b", "1")]
+    for name in names:
+        await any_client("POST", PAST, {"id": name, "type": "Gauge", "level": [level(1, 1)]})
+    seen: list[str] = []
+    query = "type=Gauge&limit=1&timerel=after&timeAt=2000-01-01T00:00:00Z"
+    for _ in names:
+        page = await any_client("GET", PAST, query=query)
+        seen += [one["id"] for one in page.json]
+        query = (page.header("link") or "").partition('>; rel="next"')[0].partition("?")[2]
+    assert seen == sorted(names)
+
+
 async def test_it_is_found_beside_what_stands(any_client: Client) -> None:
     await any_client("POST", "/entities", gauge(1))
     for number in (8, 9):

@@ -46,6 +46,22 @@ SELECTION: list[Any] = [
 ]
 
 
+async def test_a_moment_is_found_by_its_own_text(any_client: Client) -> None:
+    """Moments are kept to the microsecond; a comma is a decimal point (clause 4.6.3)."""
+    for number, moment in enumerate(("00.123456789Z", "00.1234567Z", "00,123456Z", "00.123457Z", "00Z")):
+        level = {"type": "Property", "value": 1, "observedAt": f"2026-01-01T00:00:{moment}"}
+        made = await any_client(
+            "POST", "/entities", {**gauge(number), "expiresAt": f"2036-01-01T00:00:{moment}", "level": level}
+        )
+        assert made.status == 201
+    for member in ("level.observedAt==2026", "expiresAt==2036"):
+        for moment in ("00.123456789Z", "00.123456Z", "00.1234560Z"):
+            found = await any_client("GET", "/entities", query={"type": "Gauge", "q": f"{member}-01-01T00:00:{moment}"})
+            assert [one["id"][-1] for one in found.json] == ["0", "1", "2"], (member, moment)
+    told = (await any_client("GET", "/entities/urn:ngsi-ld:Gauge:2")).json["level"]["observedAt"]
+    assert told == "2026-01-01T00:00:00.123456Z"
+
+
 async def test_selection(river: Client) -> None:
     for query, numbers in SELECTION:
         found = await river("GET", "/entities", query=query)

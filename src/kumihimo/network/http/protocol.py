@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from kumihimo.network.http.refuse import Refusal, message
+
 MAX_HEAD = 64 * 1024
 HEAD_SECONDS = 15.0
 
@@ -40,7 +42,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.parser is not None:
             super().data_received(data)
         if self._in_head and self._head_bytes > MAX_HEAD and not self.transport.is_closing():
-            self._end(431, b"Request Header Fields Too Large")
+            self._end(431, f"the head of the request is larger than {MAX_HEAD} bytes")
 
     def on_message_begin(self) -> None:
         """The first bytes of a head came, perhaps right behind the request before it."""
@@ -71,12 +73,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            self._end(408, b"Request Timeout")
+            self._end(408, f"the head of the request did not end within {HEAD_SECONDS:g} seconds")
 
-    def _end(self, status: int, phrase: bytes) -> None:
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP."""
+        self._end(400, f"{msg.rstrip('.')}: what was sent is no HTTP/1.1 request")
+
+    def _end(self, status: int, detail: str) -> None:
         idle = self.cycle is None or self.cycle.response_complete
-        if idle:
+        in_body = not self._in_head and self.cycle is not None and not self.cycle.response_started
+        if idle or in_body:
             # In the middle of another answer on this connection, words would become part of that answer.
-            head = b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % (status, phrase)
-            self.transport.write(head)
+            self.transport.write(message(Refusal(status, detail)))
         self.transport.close()

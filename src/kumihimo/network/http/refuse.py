@@ -47,6 +47,17 @@ async def refuse(refusal: Refusal, send: Send, receive: Receive) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def message(refusal: Refusal) -> bytes:
+    """The whole answer as it goes over the wire, for what no application will ever see."""
+    body = jsontext.dumps(_document(refusal))
+    phrase = HTTPStatus(refusal.status).phrase
+    head = (
+        f"HTTP/1.1 {refusal.status} {phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body
+
+
 def _document(refusal: Refusal) -> dict[str, Any]:
     """RFC 7807; of a type that the applications use too, where there is one for this status."""
     known = _KNOWN.get(refusal.status)

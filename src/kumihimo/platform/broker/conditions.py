@@ -31,7 +31,7 @@ from kumihimo.platform.broker.models import (
     TypeOr,
     Visible,
 )
-from kumihimo.platform.broker.paths import EQUALITIES, TARGET_WAYS, TIME_MEMBERS, paths_of, time_key
+from kumihimo.platform.broker.paths import EQUALITIES, MICROSECONDS, TARGET_WAYS, TIME_MEMBERS, paths_of, time_key
 from kumihimo.platform.broker.scopes import ScopeNode
 from kumihimo.storage.database import Dialect
 
@@ -271,7 +271,8 @@ class Conditions:
         return " AND ".join(parts) or FALSE
 
 
-_TIME_KEY = "CASE WHEN v.txt LIKE '%.%' THEN rtrim(rtrim(rtrim(v.txt, 'Z'), '0'), '.') ELSE rtrim(v.txt, 'Z') END"
+_TIME = f"substr(rtrim(v.txt, 'Z'), 1, {MICROSECONDS})"
+_TIME_KEY = f"CASE WHEN v.txt LIKE '%.%' THEN rtrim(rtrim({_TIME}, '0'), '.') ELSE {_TIME} END"
 """`paths.time_key` in SQL."""
 
 

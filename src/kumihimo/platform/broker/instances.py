@@ -8,16 +8,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from kumihimo.base import times
+from kumihimo.base import jsontext, times
 from kumihimo.base.errors import BadRequestData, PayloadTooLarge
-from kumihimo.platform.jsonld.models import NGSI_LD_NULL, VALUE_MEMBER, EntityDoc, Instance
+from kumihimo.platform.jsonld.models import NGSI_LD_NULL, UNITLESS, VALUE_MEMBER, EntityDoc, Instance
 
 _VALUE_MEMBERS = frozenset(VALUE_MEMBER.values())
 _FIXED = frozenset({"type", "datasetId", "createdAt", "modifiedAt"})
 MAX_INSTANCES = 1000
+"""Instances that one attribute may have: each is looked for among the others, so that the work grows as the square."""
 MAX_ATTRIBUTES = 2000
 MAX_TYPES = 100
-"""Instances that one attribute may have: each is looked for among the others, so that the work grows as the square."""
+MAX_BYTES = 2 * 1024 * 1024
+"""Of an entity as it is stored: every query that looks into it reads all of it, and so does every subscription."""
 
 
 def bounded(name: str, instances: list[Instance]) -> list[Instance]:
@@ -86,8 +88,8 @@ def stamped(instance: Instance, now: str, before: Instance | None) -> Instance:
     new["createdAt"] = now if before is None else before.get("createdAt", now)
     new["modifiedAt"] = now
     observed = new.get("observedAt")
-    if observed is not None and observed[-1:] != "Z":
-        new["observedAt"] = times.text(times.parse(observed))
+    if observed is not None:
+        new["observedAt"] = times.kept(observed)
     attrs = new.get("attrs")
     if attrs:
         held = before.get("attrs", {}) if before is not None else {}
@@ -118,6 +120,7 @@ def patched(name: str, before: Instance, fragment: Instance, now: str) -> Instan
 def merged(name: str, before: Instance | None, fragment: Instance, now: str) -> Instance:
     """A merge (clause 5.5.12): objects are merged member by member, Nulls take away, all else replaces."""
     if before is None:
+        _require_value(name, fragment)
         return stamped(_without_nulls(fragment), now, None)
     new = _fitted(name, before, fragment)
     for member, value in fragment.items():
@@ -137,6 +140,15 @@ def merged(name: str, before: Instance | None, fragment: Instance, now: str) -> 
     return _with_attrs(new, attrs, before, now, keep=True)
 
 
+def _require_value(name: str, fragment: Instance) -> None:
+    """Clause 5.5.12: what is not there yet is added as it is given, so it must be whole."""
+    if not _VALUE_MEMBERS & fragment.keys():
+        raise BadRequestData(f"{name} is not there yet; give it a value")
+    for sub, instances in fragment.get("attrs", {}).items():
+        for one in instances:
+            _require_value(f"{name}.{sub}", one)
+
+
 def _fitted(name: str, before: Instance, fragment: Instance) -> Instance:
     """A copy of `before`, once the fragment is seen to fit its type."""
     kind = before["type"]
@@ -146,6 +158,8 @@ def _fitted(name: str, before: Instance, fragment: Instance) -> Instance:
     for member in fragment:
         if member in _VALUE_MEMBERS and member != VALUE_MEMBER[kind]:
             raise BadRequestData(f"{name} is a {kind}; it holds {VALUE_MEMBER[kind]!r}, not {member!r}")
+    if kind in UNITLESS and fragment.get("unitCode", NGSI_LD_NULL) != NGSI_LD_NULL:
+        raise BadRequestData(f"{name} is a {kind}, which has no unitCode")
     return cast("Instance", dict(before))
 
 
@@ -251,3 +265,15 @@ def check_size(doc: EntityDoc | None) -> None:
     ):
         if found > most:
             raise PayloadTooLarge(f"{doc['id']} would have {found} {what}; at most {most} are kept")
+
+
+def check_bytes(doc: EntityDoc, text: str, before: EntityDoc | None) -> None:
+    """PayloadTooLarge where the entity's text is over the limit and longer than it was: it may always shrink."""
+    if len(text) * 4 <= MAX_BYTES:
+        return
+    size = len(text.encode())
+    if size > MAX_BYTES and (before is None or size > len(jsontext.dumps(before))):
+        raise PayloadTooLarge(
+            f"{doc['id']} would have {size} bytes; at most {MAX_BYTES} are kept. Keep large data elsewhere and name "
+            "its address here, or split the entity"
+        )

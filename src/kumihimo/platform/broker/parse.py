@@ -282,6 +282,8 @@ class _Reader:
             return self._after_string(token)
         if token.kind != "word":
             raise self._wrong(token, "expected a value: a number, true, false, a date, a URI or text in double quotes")
+        if token.text.startswith(".."):
+            raise self._wrong(token, "expected the lower end of the range; put a text that begins so in double quotes")
         found = _RANGE.match(token.text)
         if found is not None:
             return self._range(token, plain_value(found[1]), plain_value(found[2]))

@@ -10,6 +10,8 @@ from kumihimo.platform.broker.models import QPath
 from kumihimo.storage.database import MEMBERS
 
 TIME_MEMBERS = frozenset({"observedAt", "createdAt", "modifiedAt", "expiresAt"})
+MICROSECONDS = 26
+"""Characters of a moment up to its microseconds."""
 NUMBER_WAYS = (("value",), ("json",), ("valueList",))
 """Members compared by a plain path that can hold numbers and flags."""
 LANGUAGES = ("languageMap", MEMBERS)
@@ -57,6 +59,6 @@ def time_key(text: str) -> str:
 
 
 def stored_time_key(text: str) -> str:
-    """The same for a stored moment, which is in UTC."""
-    text = text.rstrip("Z")
+    """The same for a stored moment, which is in UTC; what is behind the microseconds does not count."""
+    text = text.rstrip("Z")[:MICROSECONDS]
     return text.rstrip("0").rstrip(".") if "." in text else text

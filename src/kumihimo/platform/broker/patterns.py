@@ -34,7 +34,8 @@ def check_pattern(text: str) -> str:
     try:
         re2.compile(rewritten, options)
     except re2.error as problem:
-        raise BadRequestData(f"the pattern {text!r} cannot be used: {problem.args[0]!s}") from problem
+        why = problem.args[0].decode(errors="replace") if isinstance(problem.args[0], bytes) else str(problem)
+        raise BadRequestData(f"the pattern {text!r} cannot be used: {why}") from problem
     return rewritten
 
 

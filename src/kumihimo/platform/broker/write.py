@@ -18,7 +18,7 @@ from kumihimo.base.errors import Problem
 from kumihimo.base.events import LOG_VERSION
 from kumihimo.base.jsontext import text
 from kumihimo.platform.broker import expiry, store
-from kumihimo.platform.broker.instances import check_size, dataset_of, moment
+from kumihimo.platform.broker.instances import check_bytes, check_size, dataset_of, moment
 from kumihimo.platform.broker.log import head_tx
 from kumihimo.platform.broker.merge import Effect, plan
 from kumihimo.platform.broker.models import Change, HistoryKind, HistoryRow, Outcome, Remember
@@ -98,6 +98,7 @@ class _Batch:
         try:
             effect = plan(entity.doc, change, self._now)
             check_size(effect.doc)
+            whole = self._text(entity.doc, effect)
         except Problem as problem:
             return Outcome(change.id, "refused", problem=problem)
         if effect.late:
@@ -112,9 +113,20 @@ class _Batch:
                 duplicate=effect.duplicate,
             )
         self._entities[change.id] = entity
-        return self._change(change, call, entity, effect)
+        return self._change(change, call, entity, effect, whole)
 
-    def _change(self, change: Change, call: Call, entity: _Held, effect: Effect) -> Outcome:
+    @staticmethod
+    def _text(before: EntityDoc | None, effect: Effect) -> str:
+        """The entity as it will be stored, or was where it is deleted; PayloadTooLarge where it is too long."""
+        if effect.status == "unchanged":
+            return ""
+        if effect.doc is None:
+            return text(before)
+        whole = text(effect.doc)
+        check_bytes(effect.doc, whole, before)
+        return whole
+
+    def _change(self, change: Change, call: Call, entity: _Held, effect: Effect, whole: str) -> Outcome:
         self._seq += 1
         seq, before, doc = self._seq, entity.doc, effect.doc
         _touch(entity, effect)
@@ -124,7 +136,6 @@ class _Batch:
         elif doc is None and entity.number == entity.stored_number:
             self._gone.append(entity.number)
             entity.stored_number = 0
-        whole = text(doc if doc is not None else before)
         entity.text = whole
         changed, deleted = effect.changed(), effect.deleted()
         self._remember_head(change.id, before, doc, seq)

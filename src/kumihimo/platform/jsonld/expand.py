@@ -17,11 +17,11 @@ from kumihimo.platform.jsonld.instance import (
     read_attribute,
     read_geometry,
     read_members,
-    wrong,
 )
 from kumihimo.platform.jsonld.models import NGSI_LD, NGSI_LD_NULL, EntityDoc, Instance
 from kumihimo.platform.jsonld.names import check_name, check_scopes
 from kumihimo.platform.jsonld.pairs import instances_of
+from kumihimo.platform.jsonld.values import wrong
 
 _SCOPE = NGSI_LD + "scope"
 _EXPIRES = NGSI_LD + "expiresAt"
@@ -42,20 +42,25 @@ def expand_entity(
 ) -> EntityDoc:
     """The entity of a create, upsert or batch: normalized and concise are told apart by themselves, simplified is said.
 
-    nulls allows the NGSI-LD null, for batch merge. BadRequestData, naming the place, for any broken rule;
-    attrs is there even where it is empty.
+    nulls is for batch merge: the NGSI-LD null may stand, and instances may lack type and value. BadRequestData, naming
+    the place, for any broken rule; attrs is there even where it is empty.
     """
-    doc = _expand(body, context, simplified=simplified, nulls=nulls)
+    doc = _expand(body, context, simplified=simplified, nulls=nulls, bare=nulls)
     if "id" not in doc:
         raise BadRequestData("the entity has no id")
     if "type" not in doc:
-        raise BadRequestData("the entity has no type")
+        raise BadRequestData("the entity has no type; it is needed here even where the entity exists (clause 5.2.4)")
     return doc
 
 
-def expand_fragment(body: Mapping[str, Any], context: Context, *, simplified: bool = False) -> EntityDoc:
-    """The fragment of an append, update or merge: id and type may be absent, the NGSI-LD null may stand."""
-    return _expand(body, context, simplified=simplified, nulls=True)
+def expand_fragment(
+    body: Mapping[str, Any], context: Context, *, simplified: bool = False, merge: bool = False
+) -> EntityDoc:
+    """The fragment of an append, update or merge: id and type may be absent, the NGSI-LD null may stand.
+
+    For a merge, instances may lack type and value (clause 5.5.12).
+    """
+    return _expand(body, context, simplified=simplified, nulls=True, bare=merge)
 
 
 def expand_temporal(body: Mapping[str, Any], context: Context) -> EntityDoc:
@@ -94,7 +99,13 @@ def expand_partial(value: Mapping[str, Any], context: Context) -> Instance:
 
 
 def _expand(
-    body: Mapping[str, Any], context: Context, *, simplified: bool, nulls: bool, series: bool = False
+    body: Mapping[str, Any],
+    context: Context,
+    *,
+    simplified: bool,
+    nulls: bool,
+    series: bool = False,
+    bare: bool = False,
 ) -> EntityDoc:
     if not isinstance(body, Mapping):
         raise BadRequestData("an entity is a JSON object")
@@ -114,7 +125,7 @@ def _expand(
             if series:
                 _read_series(attrs, key, iri, value, inside)
             else:
-                _read_attribute(attrs, key, iri, value, inside, simplified=simplified, nulls=nulls)
+                _read_attribute(attrs, key, iri, value, inside, simplified=simplified, nulls=nulls, bare=bare)
     doc["attrs"] = attrs
     return doc
 
@@ -154,7 +165,15 @@ def _types_given(body: Mapping[str, Any], context: Context) -> list[str]:
 
 
 def _read_attribute(
-    attrs: dict[str, list[Instance]], key: str, iri: str, value: Any, inside: Context, *, simplified: bool, nulls: bool
+    attrs: dict[str, list[Instance]],
+    key: str,
+    iri: str,
+    value: Any,
+    inside: Context,
+    *,
+    simplified: bool,
+    nulls: bool,
+    bare: bool = False,
 ) -> None:
     if iri.startswith("@"):
         raise wrong(key, "a JSON-LD keyword is no attribute")
@@ -167,7 +186,7 @@ def _read_attribute(
     if simplified:
         attrs[iri] = _simplified(key, value, part, nulls=nulls)
     else:
-        attrs[iri] = read_attribute(key, value, part, nulls=nulls)
+        attrs[iri] = read_attribute(key, value, part, nulls=nulls, bare=bare)
     if iri in _PLACES and not all(_is_place(one) for one in attrs[iri]):
         raise wrong(key, "this core term names a GeoProperty (clause 4.7.1)")
 
@@ -207,7 +226,7 @@ def _scope_instance(given: Any) -> Instance:
 
 
 def _is_place(instance: Instance) -> bool:
-    return instance["type"] == "GeoProperty" or instance.get("value") == NGSI_LD_NULL
+    return instance.get("type", "GeoProperty") == "GeoProperty" or instance.get("value") == NGSI_LD_NULL
 
 
 def _simplified(path: str, value: Any, inside: Context, *, nulls: bool) -> list[Instance]:
@@ -230,9 +249,9 @@ def _of_dataset(path: str, dataset: str, value: Any, inside: Context, nulls: boo
 
 def _simplified_one(path: str, value: Any, inside: Context, nulls: bool) -> Instance:
     if not isinstance(value, dict):
-        return plain_property(path, value, nulls=nulls)
+        return plain_property(path, value, inside, nulls=nulls)
     if looks_like_geometry(value):
         return read_geometry(path, value)
     if len(value) == 1 and inside.lookup(next(iter(value))) in _SIMPLIFIED_MEMBERS:
         return read_members(path, value, inside, nulls=nulls, depth=1, partial=False)
-    return plain_property(path, value, nulls=nulls)
+    return plain_property(path, value, inside, nulls=nulls)

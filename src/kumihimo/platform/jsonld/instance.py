@@ -10,8 +10,9 @@ from kumihimo.base.errors import BadRequestData, InvalidRequest
 from kumihimo.base.ids import is_uri
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.geojson import check_geometry, looks_like_geometry
-from kumihimo.platform.jsonld.models import NGSI_LD, NGSI_LD_NULL, VALUE_MEMBER, Instance
+from kumihimo.platform.jsonld.models import NGSI_LD, NGSI_LD_NULL, UNITLESS, VALUE_MEMBER, Instance
 from kumihimo.platform.jsonld.names import check_name, is_language
+from kumihimo.platform.jsonld.values import check_shallow, check_typed, check_value, wrong
 
 DEFAULT_DATASET = "@none"
 """Clause 4.5.5: how the default instance may be named."""
@@ -49,13 +50,7 @@ IGNORED = frozenset(
 _PREVIOUS = NGSI_LD + "hasPrevious"
 NOT_ATTRIBUTES = frozenset({*_OTHER_MEMBERS, NGSI_LD + "instanceId"}) - {"@type"}
 """Core terms that are members of attributes and cannot name one (clause 4.5.1)."""
-_UNITLESS = frozenset({"Relationship", "ListRelationship", "LanguageProperty", "VocabProperty", "JsonProperty"})
 _KIND_OF_MEMBER = {member: kind for kind, member in VALUE_MEMBER.items() if kind != "GeoProperty"}
-
-
-def wrong(path: str, words: str) -> BadRequestData:
-    """The error that names the place."""
-    return BadRequestData(f"{path}: {words}")
 
 
 def _has_members(value: dict[str, Any], inside: Context) -> bool:
@@ -63,18 +58,21 @@ def _has_members(value: dict[str, Any], inside: Context) -> bool:
     return "@value" not in value and any(inside.lookup(key) in MEMBERS for key in value)
 
 
-def read_attribute(path: str, value: Any, inside: Context, *, nulls: bool, depth: int = 1) -> list[Instance]:
+def read_attribute(
+    path: str, value: Any, inside: Context, *, nulls: bool, bare: bool = False, depth: int = 1
+) -> list[Instance]:
     """All instances of an attribute given in normalized or concise form; `inside` is the context of its parts.
 
-    nulls allows the NGSI-LD null. BadRequestData names the path.
+    nulls allows the NGSI-LD null; bare lets an instance have other members than type and value alone, for a merge
+    (clause 5.5.12). BadRequestData names the path.
     """
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         are = [_has_members(item, inside) for item in value]
         if all(are):
-            return check_datasets(path, [_read(path, item, inside, nulls, depth) for item in value])
+            return check_datasets(path, [_read(path, item, inside, nulls, bare, depth) for item in value])
         if any(are):
             raise wrong(path, "some elements of the array are attribute instances and some are not")
-    return [_read(path, value, inside, nulls, depth)]
+    return [_read(path, value, inside, nulls, bare, depth)]
 
 
 def check_datasets(path: str, instances: list[Instance]) -> list[Instance]:
@@ -85,23 +83,23 @@ def check_datasets(path: str, instances: list[Instance]) -> list[Instance]:
     return instances
 
 
-def _read(path: str, value: Any, inside: Context, nulls: bool, depth: int) -> Instance:
+def _read(path: str, value: Any, inside: Context, nulls: bool, bare: bool, depth: int) -> Instance:
     if value is None:
         raise wrong(
             path, "null is no value; leave the attribute out, or delete it with 'urn:ngsi-ld:null' in an update"
         )
     if not isinstance(value, dict):
-        return plain_property(path, value, nulls=nulls)
+        return plain_property(path, value, inside, nulls=nulls)
     if looks_like_geometry(value):
         return read_geometry(path, value)
     if not _has_members(value, inside):
-        return {"type": "Property", "value": value}
-    return read_members(path, value, inside, nulls=nulls, depth=depth, partial=False)
+        return {"type": "Property", "value": check_typed(path, value, inside)}
+    return read_members(path, value, inside, nulls=nulls, bare=bare, depth=depth, partial=False)
 
 
-def plain_property(path: str, value: Any, *, nulls: bool) -> Instance:
+def plain_property(path: str, value: Any, inside: Context, *, nulls: bool) -> Instance:
     """A Property with just this value."""
-    return {"type": "Property", "value": _check_value(path, value, nulls)}
+    return {"type": "Property", "value": check_typed(path, check_value(path, value, nulls), inside)}
 
 
 def read_geometry(path: str, value: Any) -> Instance:
@@ -110,9 +108,12 @@ def read_geometry(path: str, value: Any) -> Instance:
 
 
 def read_members(
-    path: str, value: dict[str, Any], inside: Context, *, nulls: bool, depth: int, partial: bool
+    path: str, value: dict[str, Any], inside: Context, *, nulls: bool, depth: int, partial: bool, bare: bool = False
 ) -> Instance:
-    """An instance from an object with members; partial lets type and value be absent (clause 5.6.4)."""
+    """An instance from an object with members; partial lets type and value be absent (clause 5.6.4).
+
+    bare does so too, for its sub-attributes as well, but infers the type from a value (clause 5.5.12).
+    """
     if depth > MAX_DEPTH:
         raise wrong(path, f"sub-attributes are nested more than {MAX_DEPTH} deep")
     found: dict[str, Any] = {}
@@ -129,8 +130,9 @@ def read_members(
         elif key in SEALED:
             raise wrong(path, f"{key} is a member of {PROOF} only (clause 4.5.2.2)")
         elif iri not in IGNORED:
-            read_part(path, key, iri, item, inside, parts, nulls=nulls, depth=depth)
-    result = _checked(path, found, inside, nulls, partial)
+            read_part(path, key, iri, item, inside, parts, nulls=nulls, bare=bare, depth=depth)
+    lacks_value = bare and not any(name in _KIND_OF_MEMBER for name in found)
+    result = _checked(path, found, inside, nulls, partial or lacks_value)
     if parts:
         result["attrs"] = parts
     return result
@@ -145,6 +147,7 @@ def read_part(
     into: dict[str, list[Instance]],
     *,
     nulls: bool,
+    bare: bool,
     depth: int,
 ) -> None:
     """Reads one (sub-)attribute into `into`, under its expanded name."""
@@ -154,7 +157,7 @@ def read_part(
     check_name(key, "the name of an attribute")
     if iri in into:
         raise wrong(where, f"the attribute {iri} is given twice, under two names")
-    into[iri] = read_attribute(where, item, inside.into(key), nulls=nulls, depth=depth + 1)
+    into[iri] = read_attribute(where, item, inside.into(key), nulls=nulls, bare=bare, depth=depth + 1)
 
 
 def _checked(path: str, found: dict[str, Any], inside: Context, nulls: bool, partial: bool) -> Instance:
@@ -168,7 +171,7 @@ def _checked(path: str, found: dict[str, Any], inside: Context, nulls: bool, par
         if name in _MEMBER_CHECKS:
             result[name] = _MEMBER_CHECKS[name](f"{path}.{name}", item, inside, nulls)
     if partial:
-        _check_shallow(path, result.get(member))
+        check_shallow(path, result.get(member))
     _check_members(path, kind, found, result)
     if result.get("datasetId") == DEFAULT_DATASET:
         del result["datasetId"]
@@ -177,7 +180,7 @@ def _checked(path: str, found: dict[str, Any], inside: Context, nulls: bool, par
 
 def _check_members(path: str, kind: str, found: dict[str, Any], result: dict[str, Any]) -> None:
     """Which members an attribute of this kind never has (clauses 4.5.2 to 4.5.24)."""
-    if "unitCode" in result and kind in _UNITLESS:
+    if "unitCode" in result and kind in UNITLESS:
         raise wrong(path, f"a {kind} has no unitCode")
     if kind == "LanguageProperty" and found.get("valueType") not in (None, NGSI_LD_NULL, "langString"):
         raise wrong(path, "the valueType of a LanguageProperty is langString")
@@ -217,30 +220,9 @@ def _kind(path: str, found: dict[str, Any], inside: Context, partial: bool) -> s
 # --- values ----------------------------------------------------------------------------------------------
 
 
-def _check_value(path: str, value: Any, nulls: bool) -> Any:
-    if value is None:
-        raise wrong(path, 'null is no value; write {"@type": "@json", "@value": null} where it is meant')
-    if not nulls and (value == NGSI_LD_NULL or (isinstance(value, dict | list) and _holds_null(value))):
-        raise wrong(path, "the NGSI-LD null is only for updates")
-    return value
-
-
-def _check_shallow(path: str, value: Any) -> None:
-    """Clause 5.5.4: inside of a value, the NGSI-LD null is for a merge only."""
-    if isinstance(value, dict) and value != {"@none": NGSI_LD_NULL} and _holds_null(value):
-        raise wrong(path, "inside of a value the NGSI-LD null is only for a merge")
-
-
-def _holds_null(value: Any) -> bool:
-    """Whether an object in the value, at any depth, has a member that is an NGSI-LD null."""
-    if isinstance(value, dict):
-        return any(one == NGSI_LD_NULL or _holds_null(one) for one in value.values())
-    return isinstance(value, list) and any(_holds_null(one) for one in value)
-
-
 def _check_geo(path: str, value: Any, *, nulls: bool) -> Any:
     if value == NGSI_LD_NULL:
-        return _check_value(path, value, nulls)
+        return check_value(path, value, nulls)
     if isinstance(value, str):
         value = _geometry_in(path, value)
     if isinstance(value, dict) and value.get("type") == "GeometryCollection":
@@ -271,13 +253,13 @@ def check_object(path: str, value: Any, *, nulls: bool) -> str | list[str]:
 def _check_uri(path: str, value: Any, nulls: bool) -> str:
     if not isinstance(value, str) or not is_uri(value):
         raise wrong(path, f"{str(value)[:64]!r} is no URI")
-    _check_value(path, value, nulls)
+    check_value(path, value, nulls)
     return value
 
 
 def _check_object_list(path: str, value: Any, inside: Context, nulls: bool) -> Any:
     if value == NGSI_LD_NULL:
-        return _check_value(path, value, nulls)
+        return check_value(path, value, nulls)
     if not isinstance(value, list):
         raise wrong(path, "objectList is an array of URIs")
     return [_check_uri(path, _object_of(item, inside), nulls=False) for item in value]
@@ -291,17 +273,17 @@ def _object_of(item: Any, inside: Context) -> Any:
     return item
 
 
-def _check_value_list(path: str, value: Any, _inside: Context, nulls: bool) -> Any:
+def _check_value_list(path: str, value: Any, inside: Context, nulls: bool) -> Any:
     if value == NGSI_LD_NULL:
-        return _check_value(path, value, nulls)
+        return check_value(path, value, nulls)
     if not isinstance(value, list):
         raise wrong(path, "valueList is an array")
-    return value
+    return check_typed(path, value, inside)
 
 
 def _check_language_map(path: str, value: Any, _inside: Context, nulls: bool) -> Any:
     if value == NGSI_LD_NULL:
-        return _check_value(path, value, nulls)
+        return check_value(path, value, nulls)
     if not isinstance(value, dict) or not value:
         raise wrong(path, 'a languageMap is an object like {"ja": "川", "en": "river"}')
     for tag, words in value.items():
@@ -310,14 +292,14 @@ def _check_language_map(path: str, value: Any, _inside: Context, nulls: bool) ->
         for word in words if isinstance(words, list) and words else [words]:
             if not isinstance(word, str):
                 raise wrong(f"{path}[{tag}]", "what stands under a language is a text or an array of texts")
-            _check_value(path, word, nulls)
+            check_value(path, word, nulls)
     return value
 
 
 def _check_vocab(path: str, value: Any, inside: Context, nulls: bool) -> Any:
     if isinstance(value, list) and value:
         return [_expand_vocab(path, item, inside) for item in value]
-    return _check_value(path, value, nulls) if value == NGSI_LD_NULL else _expand_vocab(path, value, inside)
+    return check_value(path, value, nulls) if value == NGSI_LD_NULL else _expand_vocab(path, value, inside)
 
 
 def _expand_vocab(path: str, value: Any, inside: Context) -> str:
@@ -328,7 +310,7 @@ def _expand_vocab(path: str, value: Any, inside: Context) -> str:
 
 _Check = Callable[[str, Any, Context, bool], Any]
 _VALUE_CHECKS: dict[str, _Check] = {
-    "Property": lambda path, value, _inside, nulls: _check_value(path, value, nulls),
+    "Property": lambda path, value, inside, nulls: check_typed(path, check_value(path, value, nulls), inside),
     "GeoProperty": lambda path, value, _inside, nulls: _check_geo(path, value, nulls=nulls),
     "Relationship": lambda path, value, _inside, nulls: check_object(path, value, nulls=nulls),
     "LanguageProperty": _check_language_map,
@@ -341,17 +323,17 @@ _VALUE_CHECKS: dict[str, _Check] = {
 
 def _check_json(path: str, value: Any, nulls: bool) -> Any:
     if value == NGSI_LD_NULL:
-        return _check_value(path, value, nulls)
+        return check_value(path, value, nulls)
     if not isinstance(value, dict) and not (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
         raise wrong(path, "json is an object or an array of objects; other values go into a Property")
-    return _check_value(path, value, nulls)
+    return check_value(path, value, nulls)
 
 
 # --- other members -----------------------------------------------------------------------------------------
 
 
 def check_moment(path: str, value: Any, _inside: Context | None = None, nulls: bool = False) -> str:
-    """A date-time as given; BadRequestData where it is none (clause 4.6.3)."""
+    """A date-time as it is kept; BadRequestData where it is none (clause 4.6.3)."""
     if not isinstance(value, str):
         raise wrong(path, "a date-time is a text like 2024-06-23T10:00:00Z")
     if value == NGSI_LD_NULL and nulls:
@@ -362,13 +344,13 @@ def check_moment(path: str, value: Any, _inside: Context | None = None, nulls: b
         raise wrong(path, str(problem)) from problem
     if not value.endswith("Z"):
         raise wrong(path, f"{value[:64]!r} has an offset; write the moment in UTC, with Z at its end (clause 4.6.3)")
-    return value
+    return times.kept(value)
 
 
 def _check_unit(path: str, value: Any, _inside: Context, nulls: bool) -> str:
     if not isinstance(value, str) or not value:
         raise wrong(path, "a unitCode is a text (UN/CEFACT Recommendation 20)")
-    _check_value(path, value, nulls)
+    check_value(path, value, nulls)
     return value
 
 

@@ -75,6 +75,9 @@ class EntityDoc(TypedDict, total=False):
     attrs: dict[str, list[Instance]]
 
 
+UNITLESS = frozenset({"Relationship", "ListRelationship", "LanguageProperty", "VocabProperty", "JsonProperty"})
+"""Types of attributes that have no unitCode (clauses 4.5.2 to 4.5.24)."""
+
 VALUE_MEMBER: dict[str, str] = {
     "Property": "value",
     "GeoProperty": "value",

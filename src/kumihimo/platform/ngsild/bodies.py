@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,10 @@ from kumihimo.platform.ngsild.answers import CONTEXT_REL, JSON, LD_JSON, Media, 
 from kumihimo.platform.ngsild.asks import Ask
 
 MERGE_PATCH = "application/merge-patch+json"
-_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[A-Za-z*]+\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]+))*)")
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
+# A Link header (RFC 8288 section 3): addresses in <> with parameters, between commas; elements may be empty.
+_TARGET = re.compile(r"<([^<>]*)>\s*")
+_PARAMETER = re.compile(r";\s*([\w!#$%&'*+.^`|~-]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]+))\s*)?", re.ASCII)
+_COMMA = re.compile(r"\s*(?:,\s*)*")
 
 
 class LengthRequired(Problem):
@@ -43,14 +46,42 @@ def linked_context(ask: Ask) -> str:
     header = ask.headers.get("link")
     if not header:
         return ""
-    found = [target for target, parameters in _LINK.findall(header) if _is_context(parameters)]
+    found = [target.strip() for target, relations in _links(header) if CONTEXT_REL in relations]
+    if "" in found:
+        raise BadRequestData("the Link header names no address of a @context between < and >")
     if len(set(found)) > 1:
         raise BadRequestData("the Link headers name more than one @context; give one")
-    return found[0].strip() if found else ""
+    return found[0] if found else ""
 
 
-def _is_context(parameters: str) -> bool:
-    return any(CONTEXT_REL in (quoted or token).split() for quoted, token in _REL.findall(parameters))
+def _links(header: str) -> Iterator[tuple[str, list[str]]]:
+    """Address and relations of each link; BadRequestData where the header cannot be read to its end."""
+    place = _end(_COMMA.match(header))
+    while place < len(header):
+        target = _TARGET.match(header, place)
+        if target is None:
+            raise _unreadable(header, place)
+        relations: list[str] = []
+        place = target.end()
+        while parameter := _PARAMETER.match(header, place):
+            place = parameter.end()
+            if parameter[1].lower() == "rel":
+                relations += (parameter[2] or parameter[3] or "").split()
+        yield target[1], relations
+        if place < len(header) and header[place] != ",":
+            raise _unreadable(header, place)
+        place = _end(_COMMA.match(header, place))
+
+
+def _end(found: re.Match[str] | None) -> int:
+    return found.end() if found is not None else 0
+
+
+def _unreadable(header: str, place: int) -> BadRequestData:
+    return BadRequestData(
+        f"the Link header cannot be read at character {place + 1} ({header[place : place + 20]!r}); write it like "
+        f'<https://example.org/context.jsonld>; rel="{CONTEXT_REL}"; type="{LD_JSON}"'
+    )
 
 
 async def request_context(ask: Ask) -> Context:

@@ -103,11 +103,11 @@ def _check_left(doc: EntityDoc, projection: Projection, value: Any) -> None:
         raise ResourceNotFound(f"entity {doc['id']} has none of the members asked for")
 
 
-async def _read_fragment(ask: Ask, entity_id: str) -> tuple[EntityDoc, Context]:
+async def _read_fragment(ask: Ask, entity_id: str, *, merge: bool = False) -> tuple[EntityDoc, Context]:
     """The body as a fragment of this entity, in the form that the query names, and its @context."""
     body, context = await read_object(ask)
     form = read_form(ask.query)
-    doc = expand_fragment(body, context, simplified=form.name == "simplified")
+    doc = expand_fragment(body, context, simplified=form.name == "simplified", merge=merge)
     check_same_id(doc, entity_id)
     return doc, context
 
@@ -135,7 +135,7 @@ async def merge_entity(ask: Ask) -> Answer:
     """
     grant = ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
-    doc, context = await _read_fragment(ask, entity_id)
+    doc, context = await _read_fragment(ask, entity_id, merge=True)
     observe(doc, ask.query.get("observedAt", ""))
     await check_type(ask, entity_id, context, grant)
     await apply_one(ask, Change(Op.MERGE, entity_id, doc))

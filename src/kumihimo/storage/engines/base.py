@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from kumihimo.base.errors import NonexistentTenant, Overloaded
+from kumihimo.base.errors import NonexistentTenant, Overloaded, TooComplexQuery
 
 MAX_GROUP = 512
 """Works in one commit at most."""
@@ -13,6 +13,8 @@ MAX_GROUP_SECONDS = 0.025
 """A group that has run so long is committed, so that a heavy work delays only its own group."""
 MAX_WAITING = 8192
 """Works that may wait for one tenant's writer before more are refused."""
+READ_SECONDS = 10.0
+"""A read that has run so long is ended, so that one query cannot hold up everyone's."""
 
 TENANTS = "SELECT name, id FROM tenant ORDER BY name"
 TENANT_ID = "SELECT id FROM tenant WHERE name = $1"
@@ -93,3 +95,11 @@ def refuse_waiting(scope: str, waiting: int) -> Overloaded:
 def no_tenant(name: str) -> NonexistentTenant:
     """What a caller hears who names a tenant that there is not."""
     return NonexistentTenant(f"there is no tenant {name[:64]!r}")
+
+
+def too_long(seconds: float) -> TooComplexQuery:
+    """What a caller hears whose read was ended."""
+    return TooComplexQuery(
+        f"the query took longer than {seconds:g} seconds and was ended; narrow it by a type, ids or a place, "
+        "or ask for less in q"
+    )

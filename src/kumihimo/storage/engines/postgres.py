@@ -15,10 +15,20 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.errors import StorageRefused
 from kumihimo.base.ids import check_tenant
 from kumihimo.storage.database import PLATFORM, Dialect, Schema, Scope, T, Tx, Work
-from kumihimo.storage.engines.base import ADD_TENANT, REMOVE_TENANT, TENANT_ID, TENANTS, Stats, no_tenant
-from kumihimo.storage.engines.postgres_dialect import DIALECT
+from kumihimo.storage.engines.base import (
+    ADD_TENANT,
+    READ_SECONDS,
+    REMOVE_TENANT,
+    TENANT_ID,
+    TENANTS,
+    Stats,
+    no_tenant,
+    too_long,
+)
+from kumihimo.storage.engines.postgres_dialect import BY_CODE, DIALECT
 from kumihimo.storage.engines.postgres_tx import ACQUIRE_SECONDS, LOST, PostgresTx, Removed, begun, refusal
 from kumihimo.storage.engines.postgres_writer import PostgresWriter
+from kumihimo.storage.engines.share import Share
 from kumihimo.storage.migrate import NOTE, OWN, READ, TABLE, of_scope, pending
 
 log = logging.getLogger(__name__)
@@ -27,11 +37,30 @@ PLATFORM_SPACE = "kumihimo_platform"
 TENANT_SPACE = "kumihimo_t_"
 _MIGRATION_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('kumihimo.migration', 0))"
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BY_CODE = f"""SELECT format('ALTER TABLE %s ', c.oid::regclass)
+    || string_agg(format('ALTER COLUMN %I TYPE text {BY_CODE}', a.attname), ', ')
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+  WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+    AND a.atttypid = 'text'::regtype AND a.attcollation = 'pg_catalog."default"'::regcollation
+  GROUP BY c.oid"""
+"""Statements that let text columns of a schema be compared by their code points, where they are not yet."""
+_MIGRATION_SECONDS = 3600.0
 _POOL = 10
+_LONG, _LONG_OF_ONE = 8, 4
+"""Connections that reads which are not quick may have at once: in all, and those of one tenant."""
 
 
 async def _leave_as_is(_connection: Any) -> None:
     """Nothing outlives our transactions on a connection, so that giving it back needs no round trip."""
+
+
+async def _order_by_code(connection: Any, space: str) -> None:
+    """Brings the schema's text columns to the order of code points, on which pages and ranges rely.
+
+    A database's own alphabet is not ours to choose, and a dump may come from a database with another one.
+    """
+    for statement in await connection.fetch(_BY_CODE, space):
+        await connection.execute(statement[0], timeout=_MIGRATION_SECONDS)
 
 
 class PostgresDatabase:
@@ -49,6 +78,8 @@ class PostgresDatabase:
         self._spaces: dict[Scope, str] = {}
         self._opening_one = asyncio.Lock()
         self._stats = Stats()
+        self._share = Share(_LONG, _LONG_OF_ONE)
+        self._read_seconds = READ_SECONDS
         self._closing = False
 
     # --- life --------------------------------------------------------------------------------------------
@@ -106,11 +137,15 @@ class PostgresDatabase:
             await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{space}"')
             await connection.execute(f'SET LOCAL search_path TO "{space}", public')
             await connection.execute(TABLE)
+            await _order_by_code(connection, space)
             applied = {(room, version): digest for room, version, digest in await connection.fetch(READ)}
-            for part in pending(schemas, "postgres", applied, where):
-                await connection.execute(part.sql)
+            parts = pending(schemas, "postgres", applied, where)
+            for part in parts:
+                await connection.execute(part.sql, timeout=_MIGRATION_SECONDS)
                 now = times.micros(self._clock.now())
                 await connection.execute(NOTE, part.room, part.version, part.digest, now)
+            if parts:
+                await _order_by_code(connection, space)
         self._spaces[scope] = space
         self._writers[scope] = PostgresWriter(self._pool, scope, space, self._stats)
 
@@ -190,18 +225,31 @@ class PostgresDatabase:
         self._writers.pop(scope, None)
         self._spaces.pop(scope, None)
 
-    async def read(self, scope: Scope, work: Work[T], *, quick: bool = False) -> T:  # noqa: ARG002 - all are alike here
-        """Runs the work on a consistent snapshot, read-only."""
+    async def read(self, scope: Scope, work: Work[T], *, quick: bool = False) -> T:
+        """Runs the work on a consistent snapshot, read-only; TooComplexQuery where it takes too long."""
         await self._ready(scope)
-        self._stats.reads += 1
+        if quick:
+            return await self._read(scope, work)
+        await self._share.enter(scope)
         try:
-            async with begun(self._pool, _BEGIN_READ, self._spaces[scope]) as connection:
-                result = await work(PostgresTx(connection))
+            return await self._read(scope, work)
+        finally:
+            self._share.leave(scope)
+
+    async def _read(self, scope: Scope, work: Work[T]) -> T:
+        self._stats.reads += 1
+        seconds = self._read_seconds
+        statement = f"{_BEGIN_READ}; SET LOCAL statement_timeout = {round(seconds * 1000)}"
+        try:
+            async with begun(self._pool, statement, self._spaces[scope]) as connection:
+                result = await work(PostgresTx(connection, seconds))
                 await connection.execute("COMMIT")
                 return result
         except Removed:
             self._forget(scope)
             raise
+        except asyncpg.QueryCanceledError as problem:
+            raise too_long(seconds) from problem
         except (asyncpg.PostgresError, *LOST) as problem:
             answer = refusal(problem)
             if answer is problem:

@@ -18,6 +18,9 @@ _RELATIONS = {
 }
 _LARGEST = "1.7976931348623157e308"
 
+BY_CODE = 'COLLATE "C"'
+"""Texts are compared by their code points, as SQLite and Python do, whatever alphabet the database was made with."""
+
 
 def _geometry(text: str) -> str:
     """The geometry; one that crosses itself as the valid one of the same lines, for which relations are defined."""
@@ -67,7 +70,7 @@ class PostgresDialect:
         return (
             f"(SELECT CASE jsonb_typeof({value}) WHEN 'array' THEN 'object' ELSE jsonb_typeof({value}) END AS kind, "
             f"{_number(value)} AS num, "
-            f"CASE WHEN jsonb_typeof({value}) IN ('string', 'boolean') THEN {value} #>> '{{}}' END AS txt "
+            f"(CASE WHEN jsonb_typeof({value}) IN ('string', 'boolean') THEN {value} #>> '{{}}' END) {BY_CODE} AS txt "
             f"FROM {', '.join(tables)})"
         )
 

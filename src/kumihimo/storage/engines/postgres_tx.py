@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from math import inf
+from time import monotonic
 from typing import Any
 
 import asyncpg
 
 from kumihimo.base.errors import Overloaded, StorageRefused
 from kumihimo.storage.database import Row
+from kumihimo.storage.engines.base import too_long
 from kumihimo.storage.engines.postgres_dialect import DIALECT, PostgresDialect
 
 ACQUIRE_SECONDS = 10.0
 
 
 class PostgresTx:
-    """A transaction on one connection; it neither begins nor ends it."""
+    """A transaction on one connection; it neither begins nor ends it. After `seconds` it begins no query."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_seconds", "_until")
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, seconds: float = inf) -> None:
         self._connection = connection
+        self._seconds = seconds
+        self._until = monotonic() + seconds
+
+    def _check(self) -> None:
+        if monotonic() > self._until:
+            raise too_long(self._seconds)
 
     @property
     def dialect(self) -> PostgresDialect:
@@ -40,10 +49,12 @@ class PostgresTx:
 
     async def fetch(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""
+        self._check()
         return [tuple(row) for row in await self._connection.fetch(sql, *parameters)]
 
     async def fetch_one(self, sql: str, *parameters: Any) -> Row | None:
         """The first row of a query, or None."""
+        self._check()
         row = await self._connection.fetchrow(sql, *parameters)
         return None if row is None else tuple(row)
 
@@ -60,7 +71,7 @@ async def begun(pool: Any, statement: str, space: str) -> AsyncIterator[Any]:
     """
     cut: BaseException | None = None
     for _ in range(pool.get_max_size() + 1):
-        async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        async with _acquired(pool) as connection:
             try:
                 await begin(connection, statement, space)
             except BaseException as problem:
@@ -76,6 +87,23 @@ async def begun(pool: Any, statement: str, space: str) -> AsyncIterator[Any]:
                 raise
             return
     raise StorageRefused(f"the database server ends every connection ({cut}); try again") from cut
+
+
+@asynccontextmanager
+async def _acquired(pool: Any) -> AsyncIterator[Any]:
+    """A connection of the pool; Overloaded where none came free in time."""
+    try:
+        connection = await pool.acquire(timeout=ACQUIRE_SECONDS)
+    except TimeoutError as problem:
+        raise Overloaded(
+            f"none of the {pool.get_max_size()} connections to the database server came free within "
+            f"{ACQUIRE_SECONDS:g} seconds; try again",
+            retry_after=1,
+        ) from problem
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)
 
 
 async def begin(connection: Any, statement: str, space: str) -> None:
@@ -115,10 +143,14 @@ def refusal(problem: BaseException) -> BaseException:
     """StorageRefused or Overloaded where the fault is the server's or the network's; else the error itself."""
     if isinstance(problem, asyncpg.DiskFullError):
         return StorageRefused("the database server's disk is full; nothing was stored. Make room; no restart is needed")
-    if isinstance(problem, asyncpg.TooManyConnectionsError | TimeoutError):
+    if isinstance(problem, asyncpg.TooManyConnectionsError):
         return Overloaded(f"the database server has no connection free ({problem}); try again", retry_after=1)
+    if isinstance(problem, TimeoutError):
+        return StorageRefused("the database server gave no answer in time; try again")
     if isinstance(problem, asyncpg.ReadOnlySQLTransactionError):
         return StorageRefused("the database server only reads at present, or a read tried to write")
+    if isinstance(problem, asyncpg.InvalidCachedStatementError):
+        return StorageRefused("another process has just brought the tables up to date; nothing was stored, try again")
     if isinstance(problem, asyncpg.TransactionRollbackError):
         return Overloaded(f"the database server took the transaction back ({problem}); try again", retry_after=1)
     if isinstance(problem, asyncpg.PostgresError) and (problem.sqlstate or "")[:2] in _OF_THE_SERVER:

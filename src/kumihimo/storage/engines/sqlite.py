@@ -14,7 +14,7 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.errors import StorageRefused
 from kumihimo.base.ids import check_tenant
 from kumihimo.storage.database import PLATFORM, Dialect, Schema, Scope, T, Tx, Work
-from kumihimo.storage.engines.base import ADD_TENANT, REMOVE_TENANT, TENANTS, Stats, no_tenant
+from kumihimo.storage.engines.base import ADD_TENANT, READ_SECONDS, REMOVE_TENANT, TENANTS, Stats, no_tenant
 from kumihimo.storage.engines.open_files import raise_limit, tenant_files
 from kumihimo.storage.engines.sqlite_connect import Passing
 from kumihimo.storage.engines.sqlite_dialect import DIALECT
@@ -40,6 +40,7 @@ class SqliteDatabase:
         self._platform_schemas = (OWN, *of_scope(schemas, "platform"))
         self._tenant_schemas = of_scope(schemas, "tenant")
         self._max_open = max_open
+        self._read_seconds = READ_SECONDS
         self._lock = FolderLock(folder)
         self._ids: dict[str, str] = {}
         self._files: OrderedDict[Scope, SqliteFile] = OrderedDict()
@@ -57,7 +58,7 @@ class SqliteDatabase:
         self._max_open = min(self._max_open, tenant_files(raise_limit()))
         try:
             self._closing = False
-            self._readers = Readers(asyncio.get_running_loop())
+            self._readers = Readers(asyncio.get_running_loop(), self._read_seconds)
             fresh = not any((self._folder / "tenants").glob("*.db"))
             await self._open_file(PLATFORM, self._folder / "platform.db", self._platform_schemas, create=fresh)
             self._ids = {str(name): str(one) for name, one in await self.read(PLATFORM, _tenants_tx)}
@@ -81,7 +82,7 @@ class SqliteDatabase:
         readers, self._readers = self._readers, None
         files, self._files = list(self._files.values()), OrderedDict()
         if readers is not None:
-            await asyncio.to_thread(readers.close)
+            await readers.close()
         for file in files:
             await asyncio.to_thread(file.close)
             self._ended.add(file.stats)

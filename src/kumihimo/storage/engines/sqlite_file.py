@@ -36,6 +36,7 @@ from kumihimo.storage.engines.sqlite_connect import (
     damaged,
     refusal,
 )
+from kumihimo.storage.engines.sqlite_deadline import Deadline
 from kumihimo.storage.engines.sqlite_tx import SqliteTx, drive, translate
 from kumihimo.storage.migrate import NOTE, READ, TABLE, pending
 
@@ -285,16 +286,16 @@ class SqliteFile:
 
     # --- reading, in a reader thread -----------------------------------------------------------------------
 
-    def read(self, works: Sequence[tuple[Any, Any]]) -> list[Done]:
-        """What the works, each with its caller's future, return or raise on one snapshot."""
+    def read(self, works: Sequence[tuple[Any, Any]], deadline: Deadline) -> list[Done]:
+        """What the works, each with its caller's future, return or raise on one snapshot; each has its own time."""
         if self.refused:
             raise StorageRefused(self.refused)
         connection = self._reader()
         try:
             connection.execute("BEGIN")
             try:
-                tx = SqliteTx(connection)
-                return [self._read_one(tx, work, future) for work, future in works]
+                tx = SqliteTx(connection, deadline.check)
+                return [self._read_one(tx, work, future, connection, deadline) for work, future in works]
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT")
@@ -313,9 +314,10 @@ class SqliteFile:
         except apsw.Error as problem:
             raise self._refused(problem) from problem
 
-    def _read_one(self, tx: SqliteTx, work: Any, future: Any) -> Done:
+    def _read_one(self, tx: SqliteTx, work: Any, future: Any, connection: apsw.Connection, deadline: Deadline) -> Done:
         try:
-            return Done(future, drive(work(tx)), None)
+            with deadline.over(connection):
+                return Done(future, drive(work(tx)), None)
         except apsw.Error as problem:
             return Done(future, None, self._refused(problem))
         except BaseException as problem:  # noqa: BLE001 - whatever a work raises belongs to its caller

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -33,12 +33,13 @@ def _prepared(sql: str) -> tuple[str, bool]:
 
 
 class SqliteTx:
-    """A transaction on one connection; it neither begins nor ends it."""
+    """A transaction on one connection; it neither begins nor ends it. `check` is called before each query."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_check", "_connection")
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, check: Callable[[], None] | None = None) -> None:
         self._connection = connection
+        self._check = check
 
     @property
     def dialect(self) -> SqliteDialect:
@@ -58,10 +59,14 @@ class SqliteTx:
 
     async def fetch(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""
+        if self._check is not None:
+            self._check()
         return self._connection.execute(translate(sql), parameters).fetchall()
 
     async def fetch_one(self, sql: str, *parameters: Any) -> Row | None:
         """The first row of a query, or None."""
+        if self._check is not None:
+            self._check()
         cursor = self._connection.execute(translate(sql), parameters)
         row = cursor.fetchone()
         cursor.close(True)
