@@ -77,6 +77,7 @@ from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.screens import kpi_screens
 from kumihimo.solutions.flood import demo as flood_demo
+from kumihimo.solutions.flood.cards import TownCards
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.entities import LEVEL
 from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
@@ -352,7 +353,16 @@ def _console(platform: Platform, doors: ConsoleDoors) -> Console:
     setup = Setup(
         names=TENANT_NAMES, tile_url=settings.map_tiles, tile_credit=settings.map_credit, credit=platform.credit
     )
-    return Console(screens, words, tenants=platform.database.tenants, live=platform.live, setup=setup)
+    cards = TownCards(flood_doors(platform), platform.stage)
+    return Console(
+        screens,
+        words,
+        tenants=platform.database.tenants,
+        live=platform.live,
+        setup=setup,
+        card=cards.card,
+        clock=platform.clock,
+    )
 
 
 # --- the flood wing --------------------------------------------------------------------------------------
@@ -363,6 +373,13 @@ def flood_doors(platform: Platform) -> FloodDoors:
 
     async def commands(tenant: str) -> list[CommandOutcome]:
         return [record.outcome() for record in await platform.arbiter.list(tenant)]
+
+    def may_read(call: Call) -> bool:
+        try:
+            platform.access.decide(call, "read")
+        except Problem:
+            return False
+        return True
 
     return FloodDoors(
         database=platform.database,
@@ -378,6 +395,7 @@ def flood_doors(platform: Platform) -> FloodDoors:
         fetch=platform.inward,
         base_url=lambda: platform.address,
         commands=commands,
+        may_read=may_read,
     )
 
 

@@ -58,6 +58,20 @@ class Document:
     status: int = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a town's card on the first page shows: a template of a room's, a piece of a page, that sees this as
+    `card` and the tenant as `name`. rank sorts the towns, lower first.
+    """
+
+    template: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    rank: int = 100
+
+
+CardOf = Callable[[Call], Awaitable[Card | None]]
+"""The card of the call's tenant, None where the room has nothing to say of it."""
+
 Answer = Page | Redirect | Document
 Handler = Callable[[Ask], Awaitable[Answer]]
 

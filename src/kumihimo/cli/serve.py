@@ -19,6 +19,7 @@ from kumihimo.cli.logs import set_up
 from kumihimo.cli.say import say, warn
 from kumihimo.device.simulate.schedule import MAX_SPEED
 from kumihimo.solutions.flood.recording import EventName
+from kumihimo.solutions.flood.tenants import PREFECTURE
 
 TRIES = 50
 
@@ -55,7 +56,8 @@ def demo(settings: Settings, *, event: EventName, speed: float, any_port: bool, 
     lines: list[str] = []
 
     def started(platform: Platform) -> None:
-        say(f"\nKumihimo demo: {platform.address}\n")
+        say(f"\nKumihimo demo: {platform.address}")
+        say(f"Rivers of the prefecture: {platform.address}/t/{PREFECTURE}/flood\n")
         for line in lines:
             say(line)
         say("Ctrl-C stops it; the data is kept for the next start.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -65,6 +66,7 @@ class Frame:
     nav: list[NavEntry]
     crumbs: list[NavEntry]
     language_links: Mapping[str, str]
+    made_at: datetime
 
     def values(self, t: Translate) -> dict[str, Any]:
         """The names that every template may use; they win over a page's own data of the same name."""
@@ -82,6 +84,7 @@ class Frame:
             "language_links": self.language_links,
             "scripts": self.page.scripts,
             "live": self.page.live,
+            "made_at": self.made_at,
             "level_badge": partial(level_badge, t),
         }
 

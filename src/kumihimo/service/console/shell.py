@@ -12,10 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from kumihimo.base.call import Call
+from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import InternalError, MethodNotAllowed, NonexistentTenant, Problem, ResourceNotFound
-from kumihimo.base.screens import Ask, Document, Page, Redirect, Screen
+from kumihimo.base.screens import Ask, CardOf, Document, Page, Redirect, Screen
 from kumihimo.base.texts import LANGUAGES
 from kumihimo.service.console.assets import asset_url, static_routes
+from kumihimo.service.console.cards import Cards
 from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of
 from kumihimo.service.console.guard import check_same_origin, check_texts, content_policy, origin_of, read_form
 from kumihimo.service.console.live import Live
@@ -31,17 +33,28 @@ class Console:
     """The web console.
 
     screens: of all rooms; texts: their words (`words.load_words`, with the console's own); tenants: gives the
-    names there are (`Database.tenants`); live: the page's stream of changes; setup: names, tiles, credit.
+    names there are (`Database.tenants`); live: the page's stream of changes; setup: names, tiles, credit;
+    card: what a solution says of a town on the first page; clock: when a page was made, for its print.
     """
 
     def __init__(
-        self, screens: Sequence[Screen], texts: Words, *, tenants: Tenants, live: Live, setup: Setup | None = None
+        self,
+        screens: Sequence[Screen],
+        texts: Words,
+        *,
+        tenants: Tenants,
+        live: Live,
+        setup: Setup | None = None,
+        card: CardOf | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._screens = list(screens)
         self._nav = sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
         self._texts = texts
         self._tenants = tenants
         self._live = live
+        self._cards = Cards(card)
+        self._clock = clock or SystemClock()
         self._setup = setup or Setup()
         self._policy = content_policy([origin_of(self._setup.tile_url)] if self._setup.tile_url else [])
         self._templates = make_environment({"static": asset_url, "languages": LANGUAGES, "setup": self._setup})
@@ -115,7 +128,9 @@ class Console:
 
     async def _home(self, request: Request) -> Response:
         tenants = await self._tenants()
-        page = Page("kumihimo.service.console:home.html", "home.title", {"entry": self._entry_path()})
+        towns = await self._cards.of(tenants, _request_id(request))
+        data = {"entry": self._entry_path(), "towns": towns}
+        page = Page("kumihimo.service.console:home.html", "home.title", data)
         return await self._render(request, page, "", tenants=tenants)
 
     async def _first(self, request: Request) -> Response:
@@ -189,6 +204,7 @@ class Console:
             nav=entries_of(self._nav, path, t),
             crumbs=crumbs_of(self._nav, path, t),
             language_links={code: _with_language(request, code) for code in LANGUAGES},
+            made_at=self._clock.now(),
         )
         values: dict[str, Any] = {**page.data, **frame.values(t)}
         html = self._templates.get_template(page.template).render(values)

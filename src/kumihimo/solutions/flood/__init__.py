@@ -3,5 +3,5 @@
 Owns: nothing
 Says: nothing
 Hears: log.*
-Door: models, read, thresholds, entities, watch, share, leadtime, screens, demo
+Door: models, read, thresholds, entities, watch, share, leadtime, screens, cards, demo
 """

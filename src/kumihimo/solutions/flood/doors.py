@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.ports import Act, Bus, CommandOutcome, HttpFetch, Ingest, MqttConnect
 from kumihimo.device.registry.registry import Registry
@@ -18,7 +19,8 @@ from kumihimo.storage.database import Database
 class FloodDoors:
     """The doors that the wing goes through; base_url is asked when needed, because the port may be any free one.
 
-    commands gives where a tenant's commands stand; without it, decisions stay at "sent".
+    commands gives where a tenant's commands stand; without it, decisions stay at "sent". may_read tells whether a
+    caller may read the tenant of its call; without it, no page looks into another tenant.
     """
 
     database: Database
@@ -34,3 +36,4 @@ class FloodDoors:
     fetch: HttpFetch
     base_url: Callable[[], str]
     commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]] | None = None
+    may_read: Callable[[Call], bool] | None = None

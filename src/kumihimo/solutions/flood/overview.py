@@ -10,6 +10,7 @@ from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
 from kumihimo.device.simulate.schedule import MAX_SPEED
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import demo, entities, views
+from kumihimo.solutions.flood.attention import SHOWN, attention
 from kumihimo.solutions.flood.demo import FloodDoors, Prepared
 from kumihimo.solutions.flood.stage import Stage
 
@@ -31,17 +32,13 @@ class Overview:
     async def show(self, ask: Ask) -> Answer:
         """The page."""
         rows = await self._rows(ask.tenant)
-        real = [row for row in rows if not row.training]
-        alerts = await self._doors.alerts.list(ask.tenant, state="open")
-        sites = await self._sites(ask.tenant)
+        needed = await attention(self._doors, ask.call, rows)
         data = {
             "rows": rows,
-            "counts": [sum(row.level == level for row in real) for level in range(5)],
-            "plain": sum(row.level is None for row in real),
-            "undecided": [alert for alert in alerts if alert.verdict == "undecided"],
-            "decided": [alert for alert in alerts if alert.verdict != "undecided"],
-            "numbers": {row.id: row.number for row in rows},
-            "sites": sites,
+            "counts": views.counts(rows),
+            "attention": needed[:SHOWN],
+            "hidden": len(needed) - SHOWN,
+            "sites": await self._sites(ask.tenant),
             "no_rain": self._no_rain(),
             **self._replay_data(),
         }

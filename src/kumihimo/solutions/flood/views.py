@@ -81,6 +81,13 @@ def gauge_rows(docs: Sequence[EntityDoc]) -> list[GaugeRow]:
     return sorted(rows, key=_rank)
 
 
+def counts(rows: Sequence[GaugeRow]) -> list[tuple[int | None, int]]:
+    """How many gauges stand at each level, highest first, then those without thresholds; training gauges left out."""
+    real = [row for row in rows if not row.training]
+    levels: tuple[int | None, ...] = (*reversed([int(level) for level in Level]), None)
+    return [(level, sum(row.level == level for row in real)) for level in levels]
+
+
 def _rank(row: GaugeRow) -> tuple[int, float, str]:
     to_next = row.to_next()
     return (-1 if row.level is None else row.level) * -1, math.inf if to_next is None else to_next, row.name

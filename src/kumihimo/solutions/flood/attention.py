@@ -1,0 +1,93 @@
+"""What needs attention now: a town's own alerts, and the raised gauges in it for which another tenant answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import Problem
+from kumihimo.service.alerts.models import Alert
+from kumihimo.solutions.flood import entities
+from kumihimo.solutions.flood.doors import FloodDoors
+from kumihimo.solutions.flood.models import Level, level_name
+from kumihimo.solutions.flood.views import GaugeRow
+
+SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One line. href is the alert's page, or the gauge's where another tenant answers; who is that tenant, "" where
+    the town itself does; verdict and there (the address of the other's alert) are "" where it may not be seen.
+    """
+
+    key: str
+    severity: int
+    title: Mapping[str, str]
+    href: str
+    verdict: str
+    at: int
+    training: bool
+    who: str = ""
+    there: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the town itself has decided: it comes after what is still to be done."""
+        return not self.who and self.verdict != "undecided"
+
+
+async def attention(doors: FloodDoors, call: Call, rows: Sequence[GaugeRow]) -> list[Attention]:
+    """The lines, what is settled last, the highest level first; rows are the gauges of call.tenant."""
+    training = {row.id for row in rows if row.training}
+    own = [_own(alert, call.tenant, training) for alert in await doors.alerts.list(call.tenant, state="open")]
+    raised = [row for row in rows if row.level and row.responsible not in ("", call.tenant)]
+    theirs = {tenant: await _seen(doors, call, tenant) for tenant in {row.responsible for row in raised}}
+    others = [_other(row, call.tenant, theirs[row.responsible].get(row.id)) for row in raised]
+    return sorted([*own, *others], key=lambda one: (one.is_settled, -one.severity, bool(one.who), -one.at, one.key))
+
+
+async def _seen(doors: FloodDoors, call: Call, tenant: str) -> dict[str, Alert]:
+    """Another tenant's open alerts by gauge, none where this caller may not read there or the tenant is away."""
+    if doors.may_read is None or not doors.may_read(replace(call, tenant=tenant)):
+        return {}
+    try:
+        return {alert.subject: alert for alert in await doors.alerts.list(tenant, state="open")}
+    except Problem:
+        return {}
+
+
+def _own(alert: Alert, tenant: str, training: set[str]) -> Attention:
+    return Attention(
+        key=alert.id,
+        severity=alert.severity,
+        title=alert.content.title,
+        href=_alert_page(tenant, alert),
+        verdict=alert.verdict,
+        at=alert.observed_at,
+        training=alert.subject in training,
+    )
+
+
+def _other(row: GaugeRow, tenant: str, alert: Alert | None) -> Attention:
+    level = Level(row.level or 0)
+    return Attention(
+        key=row.id,
+        severity=int(level),
+        title={
+            "ja": f"{row.river} {row.name}：{level_name(level, 'ja')}",
+            "en": f"{row.name} ({row.river}): {level_name(level, 'en')}",
+        },
+        href=f"/t/{tenant}/flood/gauges/{quote(entities.number_of(row.id), safe='')}",
+        verdict="" if alert is None else alert.verdict,
+        at=row.at or 0,
+        training=row.training,
+        who=row.responsible,
+        there="" if alert is None else _alert_page(row.responsible, alert),
+    )
+
+
+def _alert_page(tenant: str, alert: Alert) -> str:
+    return f"/t/{tenant}/flood/alerts/{quote(alert.id, safe='')}"
