@@ -216,6 +216,21 @@ async def test_a_published_reading_shows_within_a_second_and_a_stopped_server_to
     await expect(banner).to_be_visible(timeout=10_000)
 
 
+@pytest.mark.parametrize("place", ["#gauge-training", "#gauges a >> nth=4", "#attention a >> nth=0", "#replay-run"])
+async def test_a_live_update_leaves_the_keyboards_focus_where_it_is(
+    demo: Demo, open_page: Open, mosquitto: None, place: str
+) -> None:
+    watch = await open_page(f"{demo.url}/t/fukui-pref/flood", lang="ja")
+    await watch.page.locator(place).first.focus()
+    await watch.page.evaluate("() => { window.held = document.activeElement }")
+    height = 6.2 + demo.published / 100
+    await asyncio.to_thread(demo.publish, height)
+    row = watch.page.locator("tr", has=watch.page.locator(TRAINING))
+    await expect(row).to_contain_text(f"{height:.2f}", timeout=2000)
+    await asyncio.sleep(2.5)  # the replay's own look at the server comes every two seconds
+    assert await watch.page.evaluate("() => document.activeElement === window.held && window.held !== document.body")
+
+
 def test_the_typhoon_has_rain_beside_the_rivers(tmp_path: Path) -> None:
     demo = started(tmp_path, "2023-08")
     try:
