@@ -61,9 +61,9 @@ def test_a_key_of_two_rooms_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        ("2024-06-23T05:20:00Z", "2024-06-23 14:20:00"),
-        ("2024-06-23T05:20:00+09:00", "2024-06-23 05:20:00"),
-        (0, "1970-01-01 09:00:00"),
+        ("2024-06-23T05:20:00Z", "2024-06-23 14:20"),
+        ("2024-06-23T05:20:07+09:00", "2024-06-23 05:20:07"),
+        (0, "1970-01-01 09:00"),
         ("not a date", "not a date"),
     ],
 )
@@ -72,7 +72,7 @@ def test_moments_are_shown_in_japans_time(value: Any, shown: str) -> None:
 
 
 def test_time_elements_keep_utc() -> None:
-    assert as_time("2024-06-23T05:20:00Z") == '<time datetime="2024-06-23T05:20:00.000Z">2024-06-23 14:20:00</time>'
+    assert as_time("2024-06-23T05:20:00Z") == '<time datetime="2024-06-23T05:20:00.000Z">2024-06-23 14:20</time>'
     assert as_time("<b>") == "&lt;b&gt;"
 
 

@@ -14,9 +14,10 @@ from kumihimo.base.jsontext import dumps
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import entities
+from kumihimo.solutions.flood.base_map import base_map
 from kumihimo.solutions.flood.models import Gauge, Level, RainStation, Thresholds
 from kumihimo.solutions.flood.steps import propose
-from kumihimo.solutions.flood.views import base_map, chart_of, gauge_rows, map_of, nearest
+from kumihimo.solutions.flood.views import chart_of, gauge_rows, map_of, nearest
 from kumihimo.solutions.flood.watch import sighting_of
 
 HUGE = 10**400

@@ -41,7 +41,8 @@ class PackageFiles(BaseLoader):
 
 
 def as_jst(value: datetime | str | float) -> str:
-    """Japan's time as 2024-06-23 14:20:00, of a datetime, an NGSI-LD date-time text or stored microseconds.
+    """Japan's time as 2024-06-23 14:20, of a datetime, an NGSI-LD date-time text or stored microseconds; with seconds
+    where there are any.
 
     A text that is no date-time is given back as it is, so that a page never fails over one odd value.
     """
@@ -51,7 +52,13 @@ def as_jst(value: datetime | str | float) -> str:
         except ValueError:
             return str(value)
     moment = value if isinstance(value, datetime) else times.from_micros(int(value))
-    return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+    return moment.astimezone(JST).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
+
+
+def as_minute(value: datetime | float) -> Markup:
+    """A `<time>` element of a moment whose seconds say nothing, as 2024-06-23 14:20."""
+    moment = value if isinstance(value, datetime) else times.from_micros(int(value))
+    return as_time(moment.replace(second=0, microsecond=0))
 
 
 def as_time(value: datetime | str | float) -> Markup:
@@ -88,5 +95,6 @@ def make_environment(texts: Mapping[str, Any]) -> Environment:
     )
     environment.filters["jst"] = as_jst
     environment.filters["time"] = as_time
+    environment.filters["minute"] = as_minute
     environment.globals.update(texts)
     return environment

@@ -11,6 +11,7 @@ from kumihimo.device.simulate.schedule import MAX_SPEED
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import demo, entities, views
 from kumihimo.solutions.flood.attention import SHOWN, attention
+from kumihimo.solutions.flood.base_map import base_map
 from kumihimo.solutions.flood.demo import FloodDoors, Prepared
 from kumihimo.solutions.flood.stage import Stage
 
@@ -66,7 +67,7 @@ class Overview:
 
     async def base_json(self, ask: Ask) -> Answer:
         """The schematic base map."""
-        return Document(dumps(views.base_map(await self._rows(ask.tenant))), GEOJSON)
+        return Document(dumps(base_map(await self._rows(ask.tenant))), GEOJSON)
 
     # --- the replay --------------------------------------------------------------------------------------
 

@@ -150,67 +150,6 @@ def map_of(rows: Sequence[GaugeRow], tenant: str, lang: str) -> dict[str, Any]:
     }
 
 
-# --- the schematic base map ------------------------------------------------------------------------------
-
-
-def base_map(rows: Sequence[GaugeRow]) -> dict[str, Any]:
-    """A schematic picture (模式図) made of the gauge list alone: each river as a line joining its gauges in order of
-    gauge zero, towns as names in the middle of their gauges, a graticule of a quarter degree. No survey data.
-    """
-    return {"type": "FeatureCollection", "features": [*_graticule(rows), *_rivers(rows), *_towns(rows)]}
-
-
-def _feature(kind: str, geometry: str, coordinates: Any, name: str = "") -> dict[str, Any]:
-    properties = {"kind": kind, "schematic": True} | ({"name": name} if name else {})
-    return {"type": "Feature", "properties": properties, "geometry": {"type": geometry, "coordinates": coordinates}}
-
-
-def _rivers(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
-    by_river: dict[str, list[GaugeRow]] = {}
-    for row in rows:
-        # A zero of 0 is how the list writes "not known"; such a gauge says nothing about its place along the river.
-        if row.zero:
-            by_river.setdefault(row.river, []).append(row)
-    features = []
-    for river, found in sorted(by_river.items()):
-        line = [[row.lon, row.lat] for row in sorted(found, key=lambda row: (-(row.zero or 0.0), row.number))]
-        if len(line) > 1:
-            features.append(_feature("river", "LineString", line, river))
-    return features
-
-
-def _towns(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
-    by_town: dict[str, list[GaugeRow]] = {}
-    for row in rows:
-        by_town.setdefault(row.town, []).append(row)
-    return [
-        _feature(
-            "place",
-            "Point",
-            [
-                round(sum(row.lon for row in found) / len(found), 5),
-                round(sum(row.lat for row in found) / len(found), 5),
-            ],
-            town,
-        )
-        for town, found in sorted(by_town.items())
-        if town
-    ]
-
-
-def _graticule(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
-    if not rows:
-        return []
-    west, east = math.floor(min(row.lon for row in rows)) - 1, math.ceil(max(row.lon for row in rows)) + 1
-    south, north = math.floor(min(row.lat for row in rows)) - 1, math.ceil(max(row.lat for row in rows)) + 1
-    meridians = [west + step / 4 for step in range((east - west) * 4 + 1)]
-    parallels = [south + step / 4 for step in range((north - south) * 4 + 1)]
-    return [
-        *(_feature("graticule", "LineString", [[lon, south], [lon, north]]) for lon in meridians),
-        *(_feature("graticule", "LineString", [[west, lat], [east, lat]]) for lat in parallels),
-    ]
-
-
 # --- charts ----------------------------------------------------------------------------------------------
 
 

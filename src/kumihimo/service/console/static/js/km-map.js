@@ -2,7 +2,7 @@
 import { Map as GlMap, NavigationControl, Popup, setWorkerUrl } from "../vendor/maplibre-gl.mjs";
 import { addStyle } from "./styles.js";
 import { drawLevel } from "./levels.js";
-import { imageNames, styleOf } from "./map-style.js";
+import { imageNames, showBase, styleOf } from "./map-style.js";
 
 setWorkerUrl(new URL("../vendor/maplibre-gl-worker.mjs", import.meta.url).href);
 const FONTS = '"Noto Sans JP", "Noto Sans CJK JP", "BIZ UDPGothic", "Hiragino Sans", "Yu Gothic", sans-serif';
@@ -14,12 +14,17 @@ class KmMap extends HTMLElement {
     }
     this.box = document.createElement("div");
     this.box.className = "km-map-box";
-    this.prepend(this.box);
+    this.note = document.createElement("p");
+    this.note.className = "km-quiet km-map-note";
+    this.note.setAttribute("role", "status");
+    this.prepend(this.box, this.note);
     this.start().catch((problem) => this.fail(problem));
   }
 
   disconnectedCallback() {
     document.body.removeEventListener("km:change", this.refresh);
+    removeEventListener("beforeprint", this.picture);
+    removeEventListener("afterprint", this.unpicture);
     this.map?.remove();
   }
 
@@ -38,8 +43,9 @@ class KmMap extends HTMLElement {
       maxZoom: 16,
       fadeDuration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200,
       locale: this.words(),
-      ...extent(data),
+      ...extent([...data.features, ...(base?.features || [])], this.clientWidth),
     });
+    this.watchTiles(tiles);
     // Not a landmark: the page's own section around the map already is one of the same name.
     this.map.getCanvas().setAttribute("role", "group");
     this.map.touchZoomRotate.disableRotation();
@@ -50,8 +56,12 @@ class KmMap extends HTMLElement {
     await this.map.once("load");
     this.draw(data);
     this.map.on("click", "data", (event) => this.open(event.features[0]));
-    this.map.on("mouseenter", "data", () => this.cursor("pointer"));
-    this.map.on("mouseleave", "data", () => this.cursor(""));
+    this.map.on("mousemove", "data", (event) => this.hint(event.features[0]));
+    this.map.on("mouseleave", "data", () => this.hint(null));
+    this.picture = () => this.draw2d();
+    this.unpicture = () => this.box.querySelector(".km-map-print")?.remove();
+    addEventListener("beforeprint", this.picture);
+    addEventListener("afterprint", this.unpicture);
     this.map.once("idle", () => this.toggleAttribute("data-ready", true));
     this.refresh = () => load(this.dataset.src).then((fresh) => this.draw(fresh)).catch(() => {});
     document.body.addEventListener("km:change", this.refresh);
@@ -64,11 +74,53 @@ class KmMap extends HTMLElement {
     this.dataset.drawn = Number(this.dataset.drawn || 0) + 1;
   }
 
-  cursor(name) {
-    this.map.getCanvas().style.cursor = name;
+  watchTiles(tiles) {
+    this.note.textContent = tiles ? "" : this.dataset.note || "";
+    let loaded = !tiles;
+    this.map.on("data", (event) => (loaded ||= event.sourceId === "tiles" && Boolean(event.tile)));
+    this.map.on("error", ({ sourceId, error }) => {
+      if (sourceId !== "tiles") {
+        console.warn("km-map", error?.message);
+      } else if (!loaded) {
+        loaded = true;
+        showBase(this.map);
+        this.note.textContent = `${this.dataset.tTiles} ${this.dataset.note || ""}`;
+        this.toggleAttribute("data-without-tiles", true);
+      }
+    });
+  }
+
+  // What the pointer is over, in words.
+  hint(feature) {
+    this.map.getCanvas().style.cursor = feature ? "pointer" : "";
+    if (this.hinted?.id === feature?.properties.id) {
+      return;
+    }
+    this.hinted?.popup.remove();
+    this.hinted = null;
+    if (feature) {
+      const { id, name, label } = feature.properties;
+      const popup = new Popup({ closeButton: false, closeOnClick: false, offset: 14, className: "km-hint-popup" });
+      popup.setLngLat(feature.geometry.coordinates).setText([name, label].filter(Boolean).join(" ")).addTo(this.map);
+      this.hinted = { id, popup };
+    }
+  }
+
+  // Paper gets a copy of the picture: what WebGL drew is gone from its canvas by the time that a page is printed.
+  draw2d() {
+    this.unpicture();
+    this.map.redraw();
+    const drawn = this.map.getCanvas();
+    const copy = document.createElement("canvas");
+    copy.className = "km-map-print";
+    copy.width = drawn.width;
+    copy.height = drawn.height;
+    copy.getContext("2d").drawImage(drawn, 0, 0);
+    this.box.append(copy);
   }
 
   open({ properties, geometry }) {
+    this.hint(null);
     const body = document.createElement("div");
     body.className = "km-popup";
     line(body, "strong", properties.name);
@@ -118,15 +170,16 @@ async function load(address) {
   return answer.json();
 }
 
-function extent({ features }) {
+function extent(features, width) {
   const points = features.filter((feature) => feature.geometry?.type === "Point").map((feature) => feature.geometry.coordinates);
   if (points.length === 0) {
     return { center: [137, 36.5], zoom: 5 };
   }
   const lons = points.map(([lon]) => lon);
   const lats = points.map(([, lat]) => lat);
+  const side = width > 500 ? 90 : 60; // names stand beside the outermost points
   const bounds = [[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]];
-  return { bounds, fitBoundsOptions: { padding: 30, maxZoom: 12 } };
+  return { bounds, fitBoundsOptions: { padding: { top: 60, bottom: 60, left: side, right: side }, maxZoom: 12 } };
 }
 
 customElements.define("km-map", KmMap);

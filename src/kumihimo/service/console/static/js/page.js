@@ -3,6 +3,11 @@ import { follow } from "./live.js";
 import "./copy.js";
 import "./share.js";
 
+addEventListener("beforeprint", () => {
+  // Sweden writes dates as ISO 8601 does.
+  const now = new Date().toLocaleString("sv-SE", { timeZone: "Asia/Tokyo", dateStyle: "short", timeStyle: "short" });
+  document.getElementById("km-printed").textContent = now;
+});
 if (document.body.dataset.live) {
   follow(document.body);
 }
