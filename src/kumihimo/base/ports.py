@@ -207,11 +207,14 @@ CommandState = Literal["refused", "sent", "confirmed", "failed", "expired"]
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """Where a command stands; detail is the refusal's reason or the device's own words."""
+    """Where a command stands; detail is the refusal's reason or the device's own words, detail_ja the same in
+    Japanese, "" where it is the same.
+    """
 
     id: str
     state: CommandState
     detail: str = ""
+    detail_ja: str = ""
 
 
 class Act(Protocol):

@@ -97,6 +97,30 @@ async def test_a_wrong_condition_comes_back_with_the_form(client: Client) -> Non
     assert 'role="alert"' in reply.text
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"q": "((waterLevel>2"}, "条件(q)を読み取れません"),
+        ({"q": "x" * 9000}, "条件(q)を読み取れません"),
+        ({"endpoint": "ftp://example.org/"}, "送り先のアドレスを使えません"),
+    ],
+)
+async def test_what_is_wrong_with_the_form_is_said_in_the_readers_language(
+    client: Client, form: dict[str, str], said: str
+) -> None:
+    page = await client.post("/t/fukui/subscriptions", {"type": "WaterLevelObserved", **form})
+    assert page.status == 400
+    assert said in page.text
+    assert '<span lang="en">' in page.text, "what only English says is marked as such"
+
+
+async def test_an_unknown_town_is_named_without_english(client: Client) -> None:
+    page = await client.get("/t/nowhere/entities")
+    assert page.status == 404
+    assert "アドレスにある名前: nowhere" in page.text
+    assert "no tenant" not in page.text
+
+
 async def test_attempts_are_shown(client: Client, town: Town) -> None:
     name = await town.subscribe()
     await town.rise(0, 9.0, 30)

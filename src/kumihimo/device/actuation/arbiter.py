@@ -149,9 +149,9 @@ class Arbiter:
             return False
         if record.state not in ("sent", "expired"):
             return True
-        said = f": {detail}" if detail else ""
         words = _FAILED if state == "failed" else _LATE if record.state == "expired" else _CONFIRMED
-        words = Words(words.ja + said, words.en + said)
+        if detail:
+            words = Words(f"{words.ja}端末の返事：{detail}", f"{words.en} Its answer: {detail}")
         await self._end(tenant, record, "failed" if state == "failed" else "confirmed", words)
         return True
 

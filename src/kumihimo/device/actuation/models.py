@@ -34,7 +34,7 @@ class CommandRecord:
 
     def outcome(self) -> CommandOutcome:
         """What its asker is told."""
-        return CommandOutcome(self.id, self.state, str(self.detail))
+        return CommandOutcome(self.id, self.state, self.detail.en, self.detail.ja)
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,7 +199,8 @@ class Alerts:
         except Exception as problem:
             # The decision stands and must say what became of it, whatever the arbiter met.
             logger.exception("command not put", extra={"decision": decision.id, "device": proposal.device})
-            return CommandOutcome("", "failed", f"{type(problem).__name__}: {problem}")
+            name = type(problem).__name__
+            return CommandOutcome("", "failed", f"{name}: {problem}", f"指示を送れませんでした（{name}）。")
 
     async def _set_step(self, tenant: str, decision: Decision, index: int, outcome: CommandOutcome) -> Decision:
         now = self._now()
@@ -270,13 +271,16 @@ class Alerts:
         """After a start: open alerts are mirrored again, and steps that were never put before the arbiter because the
         platform ended in between are marked unknown, to be decided by a person, never sent by themselves.
         """
-        outcome = CommandOutcome("", "failed", "the platform ended before the command was sent; decide anew")
+        detail = "the platform ended before the command was sent; decide anew"
+        detail_ja = "指示を送る前に基盤が止まりました。あらためて決定してください。"
         now = self._now()
 
         async def work(tx: Tx) -> None:
             for decision in await store.unfinished_tx(tx):
                 steps = [
-                    replace(step, state="unknown", detail=outcome.detail, at=now) if step.state == "waiting" else step
+                    replace(step, state="unknown", detail=detail, detail_ja=detail_ja, at=now)
+                    if step.state == "waiting"
+                    else step
                     for step in decision.steps
                 ]
                 await store.set_steps_tx(tx, decision.id, steps)
@@ -287,4 +291,5 @@ class Alerts:
 
 
 def _stepped(step: Step, outcome: CommandOutcome, now: int) -> Step:
-    return replace(step, command_id=outcome.id, state=outcome.state, detail=outcome.detail, at=now)
+    moved = replace(step, command_id=outcome.id, state=outcome.state, detail=outcome.detail, at=now)
+    return replace(moved, detail_ja=outcome.detail_ja)

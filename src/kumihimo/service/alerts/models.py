@@ -123,6 +123,7 @@ class Step:
     command_id: str = ""
     state: StepState = "waiting"
     detail: str = ""
+    detail_ja: str = ""
     at: int = 0
     who: str = ""
     reason: str = ""

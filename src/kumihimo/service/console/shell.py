@@ -172,6 +172,7 @@ class Console:
                 "problem": problem,
                 "advice": f"error.{problem.status}.advice" if known else "error.other.advice",
                 "no_tenant": isinstance(problem, NonexistentTenant),
+                "asked": tenant[:64],
                 "entry": self._entry_path(),
             },
             status=problem.status,

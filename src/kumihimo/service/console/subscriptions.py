@@ -45,6 +45,7 @@ class _Subscriptions:
             "webhook": await webhook_url(self._doors, ask),
             "form": {"type": "", "watched": "", "q": "", "endpoint": "", "description": "", **ask.form},
             "problem": problem,
+            "field": _field(problem) if problem else "",
         }
         status = problem.status if problem else 200
         return Page(f"{OWN_PACKAGE}:subscriptions.html", "subscriptions.title", data, status=status)
@@ -76,6 +77,13 @@ class _Subscriptions:
             raise BadRequestData(f"there is no action {action[:32]!r}; use pause, resume or delete")
         await self._doors.delivery.update(call, one, {"isActive": action == "resume"}, self._doors.context)
         return Redirect("/subscriptions")
+
+
+def _field(problem: Problem) -> str:
+    """The field of the form that the refusal is about; the delivery room names the member of the document."""
+    member = problem.detail.partition(":")[0]
+    fields = {"entities": "type", "watchedAttributes": "watched", "notification.endpoint": "endpoint", "q": "q"}
+    return next((field for name, field in fields.items() if re.match(rf"{re.escape(name)}(?![\w-])", member)), "other")
 
 
 def document_of(form: Mapping[str, str], webhook: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.models import level_name
 from kumihimo.solutions.flood.read import JST
 from kumihimo.solutions.flood.watch import facts_now
+from kumihimo.solutions.flood.words import words
 
 PACKAGE = "kumihimo.solutions.flood"
 LIVE = ("Alert", "RiversideSign", "RiversideSiren")
@@ -46,7 +48,7 @@ class AlertPages:
             "gauge": entities.number_of(alert.subject),
             "now": await self._now(ask.tenant, alert),
             "events": await self._doors.alerts.events(ask.tenant, alert.id),
-            "decisions": await self._doors.alerts.decisions(ask.tenant, alert.id),
+            "decisions": spoken(await self._doors.alerts.decisions(ask.tenant, alert.id), ask.lang),
             "temporal": _temporal(alert),
             "base_url": ask.base_url,
             "problem": problem,
@@ -118,16 +120,27 @@ _VERDICTS = {"accepted": ("承認", "accepted"), "rejected": ("却下", "rejecte
 
 def decisions_table(decisions: list[Decision], lang: str) -> str:
     """The decision log as CSV text, newest first; cells that a spreadsheet would run as a formula are quoted."""
+    t = words(lang)
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_HEAD[lang])
-    for one in decisions:
-        writer.writerow([_safe(cell) for cell in _cells(one, lang)])
+    for one in spoken(decisions, lang):
+        writer.writerow([_safe(cell) for cell in _cells(one, lang, t)])
     return out.getvalue()
 
 
-def _cells(one: Decision, lang: str) -> list[str]:
-    steps = "; ".join(_step(step, lang) for step in one.steps)
+def spoken(decisions: Sequence[Decision], lang: str) -> list[Decision]:
+    """The decisions with what became of their steps in the reader's language."""
+    if lang != "ja":
+        return list(decisions)
+    return [
+        replace(one, steps=tuple(replace(step, detail=step.detail_ja or step.detail) for step in one.steps))
+        for one in decisions
+    ]
+
+
+def _cells(one: Decision, lang: str, t: Callable[..., str]) -> list[str]:
+    steps = "; ".join(_step(step, lang, t) for step in one.steps)
     return [
         _moment(one.at),
         str(one.content.title.get(lang, "")),
@@ -140,9 +153,10 @@ def _cells(one: Decision, lang: str) -> list[str]:
     ]
 
 
-def _step(step: Step, lang: str) -> str:
-    again = "" if not step.who else f" ({step.who}: {step.reason})"
-    return f"{step.proposal.label.get(lang, step.proposal.device)}: {step.state} {step.detail}".strip() + again
+def _step(step: Step, lang: str, t: Callable[..., str]) -> str:
+    again = "" if not step.who else " " + t("flood.step.again", who=step.who, reason=step.reason)
+    label = step.proposal.label.get(lang, step.proposal.device)
+    return f"{label}: {t(f'flood.step.{step.state}')} {step.detail}".strip() + again
 
 
 def _readings(content: Content) -> str:
@@ -150,7 +164,7 @@ def _readings(content: Content) -> str:
 
 
 def _moment(value: int) -> str:
-    return times.from_micros(value).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S")
+    return times.from_micros(value).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
 
 
 def _safe(cell: Any) -> str:

@@ -12,7 +12,7 @@ from kumihimo.service.alerts.models import Alert
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.doors import FloodDoors
 from kumihimo.solutions.flood.models import Level, level_name
-from kumihimo.solutions.flood.views import GaugeRow
+from kumihimo.solutions.flood.views import GaugeRow, said
 
 SHOWN = 10
 
@@ -73,12 +73,13 @@ def _own(alert: Alert, tenant: str, training: set[str]) -> Attention:
 
 def _other(row: GaugeRow, tenant: str, alert: Alert | None) -> Attention:
     level = Level(row.level or 0)
+    ja, en = said(row, "ja"), said(row, "en")
     return Attention(
         key=row.id,
         severity=int(level),
         title={
-            "ja": f"{row.river} {row.name}：{level_name(level, 'ja')}",
-            "en": f"{row.name} ({row.river}): {level_name(level, 'en')}",
+            "ja": f"{ja.river} {ja.name}：{level_name(level, 'ja')}",
+            "en": f"{en.name} ({en.river}): {level_name(level, 'en')}",
         },
         href=f"/t/{tenant}/flood/gauges/{quote(entities.number_of(row.id), safe='')}",
         verdict="" if alert is None else alert.verdict,

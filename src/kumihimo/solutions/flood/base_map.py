@@ -70,7 +70,8 @@ def _between(before: Point, start: Point, end: Point, after: Point, part: float)
 def _towns(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
     by_town: dict[str, list[GaugeRow]] = {}
     for row in rows:
-        by_town.setdefault(row.town, []).append(row)
+        if not row.training:
+            by_town.setdefault(row.town, []).append(row)
     return [
         _feature(
             "place",

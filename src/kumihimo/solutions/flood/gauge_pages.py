@@ -61,7 +61,7 @@ class GaugePages:
     async def show(self, ask: Ask) -> Answer:
         """The page."""
         seen = await self._see(ask)
-        row = seen.row
+        row = views.said(seen.row, ask.lang)
         heights = [(at, float(value)) for at, value in seen.levels if entities.is_number(value)]
         rate = rate_of_rise(heights, row.at or 0)
         to_next = time_to_next(row.height or 0.0, row.thresholds, rate)
@@ -77,7 +77,7 @@ class GaugePages:
             "rain": sorted(rain_at.items(), reverse=True)[:TABLE_ROWS],
             "station": entities.text_at(seen.station, entities.NAME) if seen.station else "",
             "station_id": seen.station["id"] if seen.station else "",
-            "rain_credit": entities.text_at(seen.station, entities.PROVIDER) if seen.station else "",
+            "rain_credit": views.credit(seen.station, ask.lang) if seen.station else "",
             "distance": round(seen.distance, 1),
             "hours": seen.hours,
             "spans": SPANS,
@@ -85,7 +85,12 @@ class GaugePages:
             "base_url": ask.base_url,
             "alerts": await self._doors.alerts.list(ask.tenant, subject=row.id, limit=20),
         }
-        return Page("kumihimo.solutions.flood:gauge.html", f"{row.river} {row.name}", data, live=(row.id,))
+        return Page(
+            "kumihimo.solutions.flood:gauge.html",
+            row.name if row.training else f"{row.river} {row.name}",
+            data,
+            live=(row.id,),
+        )
 
     async def chart_json(self, ask: Ask) -> Answer:
         """The chart for km-chart."""

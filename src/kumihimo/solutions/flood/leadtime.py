@@ -25,13 +25,14 @@ LEAD_TIME = Definition(
     id="flood.lead-time",
     title={
         "ja": "水防団待機水位からはん濫危険水位までの時間",
-        "en": "Lead time from stand-by to danger of overflow",
+        "en": "Lead time from stand-by to flood danger",
     },
     method={
         "ja": "出来事ごとに、水防団待機水位以上になった最初の観測から、はん濫危険水位以上になった最初の観測までの時間。"
         "観測はおよそ1時間ごとなので、実際の時刻は一つ前の観測との間にある。",
-        "en": "Per event: from the first reading at or above the stand-by level to the first at or above the danger "
-        "level. Readings come about once an hour, so each true moment lies between that reading and the one before.",
+        "en": "Per event: from the first reading at or above the stand-by level to the first at or above the flood "
+        "danger level. Readings come about once an hour, so each true moment lies between that reading and the one "
+        "before.",
     },
     unit={"ja": "分", "en": "min"},
 )
@@ -143,7 +144,7 @@ def _lineage(entity_id: str, event: Event) -> tuple[Lineage, ...]:
         (event.before_standby, {"ja": "水防団待機水位の前の観測", "en": "last reading below stand-by"}),
         (event.standby, {"ja": "水防団待機水位に到達", "en": "stand-by level reached"}),
         (event.before_danger, {"ja": "はん濫危険水位の前の観測", "en": "last reading below danger"}),
-        (event.danger, {"ja": "はん濫危険水位に到達", "en": "danger level reached"}),
+        (event.danger, {"ja": "はん濫危険水位に到達", "en": "flood danger level reached"}),
         (event.peak, {"ja": "最高水位", "en": "highest reading"}),
     )
     return tuple(
@@ -160,5 +161,5 @@ def _note(event: Event) -> dict[str, str] | None:
             "en": "the readings begin above the stand-by level: when it was reached is not known",
         }
     if event.state == "not-reached":
-        return {"ja": "はん濫危険水位には達していない", "en": "the danger level was not reached"}
+        return {"ja": "はん濫危険水位には達していない", "en": "the flood danger level was not reached"}
     return None

@@ -22,7 +22,7 @@ LEVEL_NAMES: dict[Level, tuple[str, str]] = {
     Level.STANDBY: ("水防団待機水位", "stand-by"),
     Level.CAUTION: ("はん濫注意水位", "flood watch"),
     Level.EVACUATION: ("避難判断水位", "evacuation decision"),
-    Level.DANGER: ("はん濫危険水位", "danger of overflow"),
+    Level.DANGER: ("はん濫危険水位", "flood danger"),
 }
 
 

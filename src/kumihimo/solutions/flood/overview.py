@@ -7,6 +7,7 @@ from typing import Any
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
+from kumihimo.device.actuation.capability import PATTERNS
 from kumihimo.device.simulate.schedule import MAX_SPEED
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import demo, entities, views
@@ -14,6 +15,8 @@ from kumihimo.solutions.flood.attention import SHOWN, attention
 from kumihimo.solutions.flood.base_map import base_map
 from kumihimo.solutions.flood.demo import FloodDoors, Prepared
 from kumihimo.solutions.flood.stage import Stage
+from kumihimo.solutions.flood.tenants import TOWNS, town_name
+from kumihimo.solutions.flood.words import words
 
 GEOJSON = "application/geo+json"
 TEMPLATE = "kumihimo.solutions.flood:flood.html"
@@ -35,22 +38,22 @@ class Overview:
         rows = await self._rows(ask.tenant)
         needed = await attention(self._doors, ask.call, rows)
         data = {
-            "rows": rows,
+            "rows": [views.said(row, ask.lang) for row in rows],
             "counts": views.counts(rows),
             "attention": needed[:SHOWN],
             "hidden": len(needed) - SHOWN,
-            "sites": await self._sites(ask.tenant),
+            "sites": await self._sites(ask.tenant, ask.lang),
             "no_rain": self._no_rain(),
             **self._replay_data(),
         }
         live = ("RiverGauge", "Alert", "RiversideSign", "RiversideSiren")
         return Page(TEMPLATE, "flood.title", data, live=live)
 
-    async def _sites(self, tenant: str) -> list[dict[str, Any]]:
+    async def _sites(self, tenant: str, lang: str) -> list[dict[str, Any]]:
         """Signs and sirens with what they show now."""
         found: list[dict[str, Any]] = []
         for kind in (entities.SIGN, entities.SIREN):
-            found += [_site(doc) for doc in await views.docs_of(self._doors.broker, tenant, kind)]
+            found += [_site(doc, kind, lang) for doc in await views.docs_of(self._doors.broker, tenant, kind)]
         return sorted(found, key=lambda site: (site["state"] is None, str(site["name"])))
 
     def _no_rain(self) -> bool:
@@ -63,11 +66,13 @@ class Overview:
 
     async def map_json(self, ask: Ask) -> Answer:
         """The gauges for km-map."""
-        return Document(dumps(views.map_of(await self._rows(ask.tenant), ask.tenant, ask.lang)), GEOJSON)
+        rows = [views.said(row, ask.lang) for row in await self._rows(ask.tenant)]
+        return Document(dumps(views.map_of(rows, ask.tenant, ask.lang)), GEOJSON)
 
     async def base_json(self, ask: Ask) -> Answer:
         """The schematic base map."""
-        return Document(dumps(base_map(await self._rows(ask.tenant))), GEOJSON)
+        rows = [views.said(row, ask.lang) for row in await self._rows(ask.tenant)]
+        return Document(dumps(base_map(rows)), GEOJSON)
 
     # --- the replay --------------------------------------------------------------------------------------
 
@@ -114,16 +119,36 @@ class Overview:
         return Redirect("/flood")
 
 
-def _site(doc: EntityDoc) -> dict[str, Any]:
+def _site(doc: EntityDoc, kind: str, lang: str) -> dict[str, Any]:
     state = entities.instance_of(doc, entities.STATE)
+    value = state.get("value") if state else None
     shown = entities.text_at(doc, entities.SHOWN)
     return {
         "id": doc["id"],
-        "name": entities.text_at(doc, entities.NAME) or doc["id"],
-        "state": state.get("value") if state else None,
-        "shown": shown if state and state.get("value") == "showing" else "",
+        "name": _site_name(doc, kind, lang),
+        "state": None if value is None else _site_state(str(value), lang),
+        "shown": shown if value == "showing" else "",
         "at": state.get("observedAt", "") if state else "",
     }
+
+
+def _site_name(doc: EntityDoc, kind: str, lang: str) -> str:
+    """The wing's own signs and sirens are named by their town; any other keeps its name."""
+    name = entities.text_at(doc, entities.NAME) or str(doc["id"])
+    town = name.partition(" ")[0]
+    if lang == "ja" or town not in TOWNS:
+        return name
+    return words(lang)("flood.site.sign" if kind == entities.SIGN else "flood.site.siren", town=town_name(town, lang))
+
+
+_STATES = {"showing": "showing", "blank": "blank", "silent": "stopped"} | {
+    f"sounding: {pattern}": f"sounding.{pattern}" for pattern in PATTERNS
+}
+
+
+def _site_state(value: str, lang: str) -> str:
+    """A state that the simulated devices report, in words; any other as it was reported."""
+    return words(lang)(f"flood.site.{_STATES[value]}") if value in _STATES else value
 
 
 def _speed(text: str) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from kumihimo.service.alerts.models import Proposal
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.models import LEVEL_NAMES, Level
-from kumihimo.solutions.flood.tenants import TOWNS, TRAINING_TOWN
+from kumihimo.solutions.flood.tenants import TOWNS, TRAINING_TOWN, town_name
 
 SIGN_CHARACTERS = 40
 SIREN_SECONDS = 60
@@ -60,7 +60,7 @@ def propose(tenant: str, level: Level, doc: dict[str, Any], *, falling: bool = F
         {"pattern": pattern, "seconds": SIREN_SECONDS, "level": int(level), "urgent": True},
         {
             "ja": f"{training}{town}の河川サイレンを鳴らす（{ja}）",
-            "en": f"{training}Sound the riverside siren of {town} ({en})",
+            "en": f"{'Training: ' if training else ''}Sound the riverside siren of {town_name(town, 'en')} ({en})",
         },
     )
     return (sign, siren)
@@ -72,7 +72,7 @@ def _lessened(level: Level, doc: dict[str, Any]) -> tuple[Proposal, ...]:
         return ()
     if level in _FALLING:
         return (_sign(doc, level, _FALLING[level], override=True),)
-    label = {"ja": f"{town}の河川表示板の表示を消す", "en": f"Clear the riverside sign of {town}"}
+    label = {"ja": f"{town}の河川表示板の表示を消す", "en": f"Clear the riverside sign of {town_name(town, 'en')}"}
     return (Proposal(sign_device(town), "clear", {"override": True}, label),)
 
 
@@ -84,7 +84,10 @@ def _sign(doc: dict[str, Any], level: Level, said: str, *, override: bool = Fals
         sign_device(town),
         "show",
         {"text": words, "level": int(level)} | ({"override": True} if override else {}),
-        {"ja": f"{town}の河川表示板に「{words}」を表示", "en": f"Show “{words}” on the riverside sign of {town}"},
+        {
+            "ja": f"{town}の河川表示板に「{words}」を表示",
+            "en": f"Show “{words}” on the riverside sign of {town_name(town, 'en')}",
+        },
     )
 
 

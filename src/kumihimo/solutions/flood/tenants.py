@@ -41,3 +41,14 @@ TOWNS: dict[str, str] = {
 def responsible_for(municipality: str) -> str:
     """The tenant that decides for a town's gauges: the city itself where it has one, else the prefecture."""
     return CITIES.get(municipality, PREFECTURE)
+
+
+_KINDS = {"市": "City", "町": "Town", "村": "Village"}
+
+
+def town_name(town: str, lang: str) -> str:
+    """A town's name for a reader of "ja" or "en"; a town that has no name in Latin letters here keeps its own."""
+    if lang == "ja" or town not in TOWNS:
+        return town
+    plain = TOWNS[town].removesuffix("-city").removesuffix("-town").capitalize()
+    return f"{plain} {_KINDS.get(town[-1], '')}".rstrip()

@@ -13,8 +13,8 @@ TRAINING = "training"
 TRAINING_GAUGE = Gauge(
     id=TRAINING,
     name="訓練用水位計",
-    river="訓練 Training",
-    address="福井市(訓練用の架空の位置・基準水位) / Fukui City (position and thresholds made up for training)",
+    river="訓練",
+    address="福井市（訓練用の架空の位置・基準水位）",
     municipality="福井市",
     manager="",
     thresholds=Thresholds(standby=3.5, caution=4.8, evacuation=5.6, danger=6.1),

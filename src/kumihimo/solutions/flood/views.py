@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +14,12 @@ from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.models import Level, Thresholds, level_name
+from kumihimo.solutions.flood.tenants import town_name
 from kumihimo.solutions.flood.thresholds import HOUR, level_of
+from kumihimo.solutions.flood.words import words
+
+CREDITS = {entities.RIVER_CREDIT: "flood.credit.river", entities.RAIN_CREDIT: "flood.credit.rain"}
+"""The words for a data provider that the wing itself names."""
 
 STALE = 3 * HOUR
 """A gauge whose newest reading is this much older than that of the middle gauge is shown as stale."""
@@ -70,6 +75,32 @@ async def docs_of(broker: Broker, tenant: str, kind: str) -> list[EntityDoc]:
         after = page.after
         if not after or not page.entities:
             return found
+
+
+def said(row: GaugeRow, lang: str) -> GaugeRow:
+    """The row as a reader of this language sees it: towns by their name in Latin letters, the training gauge and the
+    credits in words of ours. Gauges and rivers keep the source's names.
+    """
+    if not row.training:
+        return replace(row, town=town_name(row.town, lang), credit=_credit(row.credit, lang))
+    t = words(lang)
+    return replace(
+        row,
+        name=t("flood.training.name"),
+        river=t("flood.training.river"),
+        address=t("flood.training.address"),
+        town=town_name(row.town, lang),
+        credit=t("flood.credit.training"),
+    )
+
+
+def credit(doc: EntityDoc, lang: str) -> str:
+    """The provider of an entity's data in the reader's language, where it is one that the wing names."""
+    return _credit(entities.text_at(doc, entities.PROVIDER), lang)
+
+
+def _credit(provider: str, lang: str) -> str:
+    return words(lang)(CREDITS[provider]) if provider in CREDITS else provider
 
 
 def gauge_rows(docs: Sequence[EntityDoc]) -> list[GaugeRow]:

@@ -1,0 +1,16 @@
+"""The wing's texts for what is worded outside a template: rows of gauges, signs and sirens, the CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from kumihimo.service.console.words import load_words, translator
+
+PACKAGE = "kumihimo.solutions.flood"
+
+
+@cache
+def words(lang: str) -> Callable[..., str]:
+    """`t(key, **values)` of the wing's own texts in "ja" or "en"."""
+    return translator(load_words([PACKAGE]), lang)
