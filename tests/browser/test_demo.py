@@ -197,6 +197,7 @@ async def _start_over(watch: Watch, url: str) -> None:
     await other.goto(f"{url}/t/fukui-pref/flood")
     await other.locator("summary", has_text="Speed and starting over").click()
     await other.locator("button", has_text="Start over").click()
+    await other.locator("button", has_text="Remove it and start over").click()
     await other.locator("#replay").wait_for(timeout=20_000)
     await other.close()
 

@@ -78,7 +78,7 @@ async def test_a_command_is_sent_confirmed_and_kept(scene: Scene) -> None:
     assert await scene.confirm(outcome, state="failed")  # a second answer changes nothing
     (kept,) = await scene.arbiter.list("a", "sign-1")
     assert (kept.state, kept.level, kept.reason, kept.actor) == ("confirmed", 3, "水位が上がった", "person:officer")
-    assert "確認" in kept.detail.ja
+    assert kept.detail.ja == "端末の返事：showing"
     assert kept.detail.en.endswith("showing")
     assert [one.state for one in scene.changes] == ["confirmed"]
 

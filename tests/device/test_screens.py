@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -88,3 +89,11 @@ async def test_the_page_shows_devices_refusals_and_commands_in_the_readers_langu
     for wanted in ("水位計", "電池切れ", "端末がつながっていません", "受け付けなかった通信"):
         assert wanted in text
     assert "battery low" not in text
+    assert 'href="/t/a/entities/urn%3Angsi-ld%3AX%3A1"' in text
+
+
+async def test_devices_stand_in_the_order_of_their_numbers(page: Page) -> None:
+    for name in ("gauge-10", "gauge-2", "gauge-1", "sign-b"):
+        await page.registry.add("a", Device(name, "river-gauge", name, "urn:ngsi-ld:X:1", "t"))
+    _, text = await page.get("en")
+    assert re.findall(r'id="device-([^"]+)"', text) == ["gauge-1", "gauge-2", "gauge-10", "sign-b"]

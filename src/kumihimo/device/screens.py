@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ def device_screens(registry: Registry, arbiter: Arbiter, allow: Callable[[Call],
         commands = await arbiter.list(ask.tenant, limit=SHOWN_COMMANDS)
         data = {
             "tenant": ask.tenant,
-            "devices": [_device(one, ask.lang) for one in devices],
+            "devices": [_device(one, ask.lang) for one in sorted(devices, key=lambda one: _natural(one.id))],
             "refusals": [_refusal(one, ask.lang) for one in refusals],
             "commands": [_command(one, ask.lang) for one in commands],
             "add_command": f"kumihimo device add gauge-1 --tenant {ask.tenant} --family river-gauge "
@@ -36,6 +37,12 @@ def device_screens(registry: Registry, arbiter: Arbiter, allow: Callable[[Call],
         return Page(f"{PACKAGE}:devices.html", "devices.title", data)
 
     return [Screen("/devices", show, nav="nav.devices", order=60, package=PACKAGE)]
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Sorts gauge-2 before gauge-10."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _device(one: Device, lang: str) -> dict[str, Any]:

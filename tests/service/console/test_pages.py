@@ -1,16 +1,19 @@
 import json
+import re
 import shlex
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from tests.service.console.asgi_client import Client
-from tests.service.console.console_town import Town, gauge_id
+from tests.service.console.console_town import NEWEST, Town, gauge, gauge_id
 
 from kumihimo.base.call import Call
 from kumihimo.base.errors import StorageRefused
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.console.curl import create_entity, get_entity
+from kumihimo.service.console.entities import PAGE_SIZE
 from kumihimo.service.console.store import keep_message_tx, messages_tx
 from kumihimo.service.console.subscriptions import document_of, summary
 from kumihimo.service.console.values import show_value
@@ -112,6 +115,46 @@ async def test_what_is_wrong_with_the_form_is_said_in_the_readers_language(
     assert page.status == 400
     assert said in page.text
     assert '<span lang="en">' in page.text, "what only English says is marked as such"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "warns"),
+    [
+        ("http://192.168.1.20/hook", True),
+        ("http://localhost:9/hook", True),
+        ("http://[fd00::1]/hook", True),
+        ("http://203.0.113.9.example.org/hook", False),
+        ("", False),
+    ],
+)
+async def test_a_private_endpoint_is_warned_of_when_it_is_made(client: Client, endpoint: str, warns: bool) -> None:
+    made = await client.post("/t/fukui/subscriptions", {"type": "WaterLevelObserved", "endpoint": endpoint})
+    assert made.status == 303
+    page = await client.get(made.headers["location"])
+    assert ("警告: 送り先は内部のアドレスです" in page.text) is warns
+
+
+async def test_a_subscriptions_page_bears_its_name(client: Client) -> None:
+    form = {"type": "WaterLevelObserved", "endpoint": "http://10.0.0.9/", "description": "水防団へ"}
+    made = await client.post("/t/fukui/subscriptions", form)
+    assert "<h1>水防団へ</h1>" in (await client.get(made.headers["location"])).text
+
+
+async def test_the_lists_map_shows_the_rows_of_its_page(client: Client, town: Town) -> None:
+    for number in range(PAGE_SIZE + 5):
+        await town.put(gauge(100 + number, f"観測所 {number}", 136.2, 36.1, 1.0, NEWEST))
+    page = await client.get("/t/fukui/entities")
+    rows = set(re.findall(r'id="row-([^"]+)"', page.text))
+    [source] = re.findall(r'data-src="([^"]+)"', page.text)
+    shown = {one["properties"]["id"] for one in json.loads((await client.get(unescape(source))).body)["features"]}
+    assert len(rows) == PAGE_SIZE
+    assert shown == rows
+    [more] = re.findall(r'id="entities-more" [^>]*href="([^"]+)"', page.text)
+    second = await client.get("/t/fukui/entities" + unescape(more))
+    [source] = re.findall(r'data-src="([^"]+)"', second.text)
+    later = {one["properties"]["id"] for one in json.loads((await client.get(unescape(source))).body)["features"]}
+    assert later == set(re.findall(r'id="row-([^"]+)"', second.text))
+    assert not later & rows
 
 
 async def test_an_unknown_town_is_named_without_english(client: Client) -> None:

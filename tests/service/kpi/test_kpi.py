@@ -52,10 +52,14 @@ def test_a_kpi_is_registered_once(kpi: Kpi) -> None:
     assert kpi.definitions() == [DEFINITION]
 
 
-def test_a_reading_is_found_again_by_its_temporal_query() -> None:
-    parts = urlsplit(READING.temporal_path())
+def test_the_readings_behind_a_figure_are_found_again_by_one_temporal_query() -> None:
+    later = replace(READING, at=120_000_000)
+    [path] = replace(KNOWN, lineage=(later, READING)).temporal_paths()
+    parts = urlsplit(path)
     query = parse_qs(parts.query)
     assert parts.path == "/ngsi-ld/v1/temporal/entities/urn%3Angsi-ld%3AG%3A1"
     assert query["timeAt"] == ["1970-01-01T00:00:59.000Z"]
-    assert query["endTimeAt"] == ["1970-01-01T00:01:01.000Z"]
+    assert query["endTimeAt"] == ["1970-01-01T00:02:01.000Z"]
+    other = replace(READING, entity_id="urn:ngsi-ld:G:2")
+    assert len(replace(KNOWN, lineage=(READING, other)).temporal_paths()) == 2
     assert query["attrs"] == ["level"]

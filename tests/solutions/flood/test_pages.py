@@ -288,7 +288,11 @@ async def _start_over(stand: Stand) -> None:
     """The towns are made anew with the same keys, and the same flood raises its alerts again."""
     assert await stand.house.doors.alerts.list("fukui-pref")
     keys = {name: account.key for name, account in stand.prepared.accounts.items()}
-    assert (await stand.client.post(f"{PREF}/flood/replay", {"action": "reset"})).status == 303
+    asked = await stand.client.post(f"{PREF}/flood/replay", {"action": "reset"})
+    assert asked.status == 200
+    assert 'name="confirm" value="yes"' in asked.text, "what removes decisions asks back first, also without a script"
+    assert await stand.house.doors.alerts.list(PREFECTURE), "nothing is gone yet"
+    assert (await stand.client.post(f"{PREF}/flood/replay", {"action": "reset", "confirm": "yes"})).status == 303
     stand.prepared.player.pause()
     assert await stand.house.doors.alerts.list("fukui-pref") == []
     assert {name: account.key for name, account in stand.prepared.accounts.items()} == keys

@@ -151,7 +151,9 @@ class Arbiter:
             return True
         words = _FAILED if state == "failed" else _LATE if record.state == "expired" else _CONFIRMED
         if detail:
-            words = Words(f"{words.ja}端末の返事：{detail}", f"{words.en} Its answer: {detail}")
+            # That it was confirmed, the state says already.
+            ja, en = ("", "") if words is _CONFIRMED else (words.ja, f"{words.en} ")
+            words = Words(f"{ja}端末の返事：{detail}", f"{en}Its answer: {detail}")
         await self._end(tenant, record, "failed" if state == "failed" else "confirmed", words)
         return True
 

@@ -23,7 +23,6 @@ from kumihimo.service.console.values import Line, is_number, lines_of
 from kumihimo.service.console.words import OWN_PACKAGE
 
 PAGE_SIZE = 50
-MAP_LIMIT = 500
 SPANS = (1, 3, 7, 30)
 ROWS = 48
 EXAMPLE = {
@@ -50,22 +49,22 @@ class _Entities:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
-    def _query(self, ask: Ask, grant: Grant, limit: int) -> Query:
+    def _query(self, ask: Ask, grant: Grant) -> Query:
         chosen, search = ask.query.get("type", ""), _search(ask)
         return Query(
             restriction=grant.restriction,
             visible=grant.visible,
             types=self._doors.context.expand_type(chosen) if chosen else None,
             id_pattern=_containing(search) if search else "",
-            limit=limit,
+            limit=PAGE_SIZE,
             after=ask.query.get("after", ""),
             count=True,
         )
 
     async def map(self, ask: Ask) -> Document:
-        """The points of the list's map as GeoJSON (RFC 7946); entities without a point are left out."""
+        """The points of the rows of a page of the list, as GeoJSON (RFC 7946); those without a point are left out."""
         grant = self._doors.access.decide(ask.call, "read")
-        found = await self._doors.broker.find(ask.tenant, self._query(ask, grant, MAP_LIMIT))
+        found = await self._doors.broker.find(ask.tenant, self._query(ask, grant))
         features = [self._feature(ask, doc) for doc in found.entities if _point(doc)]
         return Document(dumps({"type": "FeatureCollection", "features": features}), "application/geo+json")
 
@@ -86,7 +85,7 @@ class _Entities:
         grant = self._doors.access.decide(ask.call, "read")
         context = self._doors.context
         chosen, search = ask.query.get("type", ""), _search(ask)
-        found = await self._doors.broker.find(ask.tenant, self._query(ask, grant, PAGE_SIZE))
+        found = await self._doors.broker.find(ask.tenant, self._query(ask, grant))
         types = [
             (context.compact(name), count)
             for name, _, count in await self._doors.broker.types(ask.tenant, grant.restriction)
@@ -99,6 +98,7 @@ class _Entities:
             "rows": [self._row(doc) for doc in found.entities],
             "located": any(_point(doc) for doc in found.entities),
             "more": urlencode({"type": chosen, "q": search, "after": found.after}) if found.after else "",
+            "here": urlencode({"type": chosen, "q": search, "after": ask.query.get("after", "")}),
             "example": create_entity(ask.base_url, ask.tenant, EXAMPLE),
         }
         return Page(f"{OWN_PACKAGE}:entities.html", "entities.title", data)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.service.console.doors import Doors
-from kumihimo.service.console.webhook import webhook_url
+from kumihimo.service.console.webhook import is_webhook, webhook_url
 from kumihimo.service.console.words import OWN_PACKAGE
 
 SHOWN = 50
@@ -53,20 +55,22 @@ class _Subscriptions:
     async def create(self, ask: Ask) -> Answer:
         try:
             body = document_of(ask.form, await webhook_url(self._doors, ask))
-            await self._doors.delivery.create(ask.call, body, self._doors.context)
+            made = await self._doors.delivery.create(ask.call, body, self._doors.context)
         except Problem as problem:
             return await self._list(ask, problem)
-        return Redirect("/subscriptions")
+        is_doubtful = _is_inward(body["notification"]["endpoint"]["uri"])
+        return Redirect(f"/subscriptions/{made}" if is_doubtful else "/subscriptions")
 
     async def one(self, ask: Ask) -> Page:
         found = await self._doors.delivery.get(ask.call, ask.path["id"], self._doors.context)
         attempts = await self._doors.delivery.attempts(ask.tenant, ask.path["id"])
+        one = summary(found)
         data = {
-            "one": summary(found),
+            "one": one,
             "attempts": attempts[:SHOWN],
             "document": json.dumps(found, ensure_ascii=False, indent=2),
         }
-        return Page(f"{OWN_PACKAGE}:subscription.html", "subscription.title", data)
+        return Page(f"{OWN_PACKAGE}:subscription.html", one["description"] or "subscription.title", data)
 
     async def change(self, ask: Ask) -> Redirect:
         call, one, action = ask.call, ask.path["id"], ask.form.get("action", "")
@@ -114,6 +118,8 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
         "watched": found.get("watchedAttributes", []),
         "q": found.get("q", ""),
         "endpoint": _USER.sub("//", notification.get("endpoint", {}).get("uri", "")),
+        "throttling": found.get("throttling", 0),
+        "inward": _is_inward(notification.get("endpoint", {}).get("uri", "")),
         "active": active,
         "status": _status(found),
         "sent": notification.get("timesSent", 0),
@@ -121,6 +127,20 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
         "last": notification.get("lastNotification", ""),
         "last_failure": notification.get("lastFailure", ""),
     }
+
+
+def _is_inward(uri: str) -> bool:
+    """Whether the address leads into a private network, or to this machine, but not to a webhook page of ours: it is
+    reached only where the operator allowed it (decision 17).
+    """
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    if is_webhook(parts.path):
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 def _status(found: Mapping[str, Any]) -> str:

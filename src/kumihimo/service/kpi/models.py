@@ -35,10 +35,6 @@ class Lineage:
     unit: str
     role: Mapping[str, str]
 
-    def temporal_path(self) -> str:
-        """The NGSI-LD temporal query (clause 5.7.3) that gives this reading, below the platform's address."""
-        return temporal_path(self.entity_id, self.term, self.at, self.at)
-
 
 def temporal_path(entity_id: str, term: str, start: int, end: int) -> str:
     """Path and query of a temporal read of one attribute, both ends included."""
@@ -68,3 +64,12 @@ class Figure:
     lineage: tuple[Lineage, ...]
     href: str = ""
     note: Mapping[str, str] | None = None
+
+    def temporal_paths(self) -> list[str]:
+        """The NGSI-LD temporal queries (clause 5.7.3) that give all readings behind the figure, below the platform's
+        address: one for each attribute of an entity.
+        """
+        spans: dict[tuple[str, str], list[int]] = {}
+        for one in self.lineage:
+            spans.setdefault((one.entity_id, one.term), []).append(one.at)
+        return [temporal_path(entity, term, min(at), max(at)) for (entity, term), at in spans.items()]

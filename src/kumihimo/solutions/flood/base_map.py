@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from kumihimo.solutions.flood.tenants import short_name
 from kumihimo.solutions.flood.views import GaugeRow
 
 Point = list[float]
@@ -13,11 +14,11 @@ STEPS = 8
 """Pieces of the curve between two gauges."""
 
 
-def base_map(rows: Sequence[GaugeRow]) -> dict[str, Any]:
+def base_map(rows: Sequence[GaugeRow], lang: str = "ja") -> dict[str, Any]:
     """A schematic picture (模式図) made of the gauge list alone: each river as a smooth line joining its gauges in
     order of gauge zero, towns as names in the middle of their gauges, a graticule of a quarter degree. No survey data.
     """
-    return {"type": "FeatureCollection", "features": [*_graticule(rows), *_rivers(rows), *_towns(rows)]}
+    return {"type": "FeatureCollection", "features": [*_graticule(rows), *_rivers(rows), *_towns(rows, lang)]}
 
 
 def _feature(kind: str, geometry: str, coordinates: Any, name: str = "") -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _between(before: Point, start: Point, end: Point, after: Point, part: float)
     ]
 
 
-def _towns(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
+def _towns(rows: Sequence[GaugeRow], lang: str) -> list[dict[str, Any]]:
     by_town: dict[str, list[GaugeRow]] = {}
     for row in rows:
         if not row.training:
@@ -80,7 +81,7 @@ def _towns(rows: Sequence[GaugeRow]) -> list[dict[str, Any]]:
                 round(sum(row.lon for row in found) / len(found), 5),
                 round(sum(row.lat for row in found) / len(found), 5),
             ],
-            town,
+            short_name(town, lang),
         )
         for town, found in sorted(by_town.items())
         if town

@@ -20,6 +20,7 @@ from kumihimo.solutions.flood.words import words
 
 GEOJSON = "application/geo+json"
 TEMPLATE = "kumihimo.solutions.flood:flood.html"
+RESET = "kumihimo.solutions.flood:reset.html"
 SPEEDS = (60, 300, 600, 1800, 3600)
 
 
@@ -71,8 +72,7 @@ class Overview:
 
     async def base_json(self, ask: Ask) -> Answer:
         """The schematic base map."""
-        rows = [views.said(row, ask.lang) for row in await self._rows(ask.tenant)]
-        return Document(dumps(base_map(rows)), GEOJSON)
+        return Document(dumps(base_map(await self._rows(ask.tenant), ask.lang)), GEOJSON)
 
     # --- the replay --------------------------------------------------------------------------------------
 
@@ -101,7 +101,7 @@ class Overview:
         )
 
     async def control(self, ask: Ask) -> Answer:
-        """Takes the form: action is pause, resume, step, speed (with speed) or reset."""
+        """Takes the form: action is pause, resume, step, speed (with speed) or reset, which asks back first."""
         prepared = self._prepared()
         action = ask.form.get("action", "")
         if action == "pause":
@@ -112,6 +112,8 @@ class Overview:
             await prepared.player.step()
         elif action == "speed":
             prepared.player.set_speed(_speed(ask.form.get("speed", "")))
+        elif action == "reset" and ask.form.get("confirm") != "yes":
+            return Page(RESET, "flood.replay.reset", {})
         elif action == "reset":
             await demo.reset(self._doors, prepared)
         else:

@@ -48,7 +48,12 @@ _KINDS = {"市": "City", "町": "Town", "村": "Village"}
 
 def town_name(town: str, lang: str) -> str:
     """A town's name for a reader of "ja" or "en"; a town that has no name in Latin letters here keeps its own."""
+    plain = short_name(town, lang)
+    return plain if plain == town else f"{plain} {_KINDS.get(town[-1], '')}".rstrip()
+
+
+def short_name(town: str, lang: str) -> str:
+    """The same without City or Town, for where room is scarce."""
     if lang == "ja" or town not in TOWNS:
         return town
-    plain = TOWNS[town].removesuffix("-city").removesuffix("-town").capitalize()
-    return f"{plain} {_KINDS.get(town[-1], '')}".rstrip()
+    return TOWNS[town].removesuffix("-city").removesuffix("-town").capitalize()
