@@ -25,7 +25,7 @@ from starlette.types import ASGIApp
 from kumihimo import __version__
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import AddressRefused, MethodNotAllowed, ResourceNotFound
+from kumihimo.base.errors import AddressRefused, MethodNotAllowed, Problem, ResourceNotFound
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttLink
 from kumihimo.base.screens import Screen

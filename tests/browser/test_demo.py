@@ -227,7 +227,7 @@ async def test_a_live_update_leaves_the_keyboards_focus_where_it_is(
     height = 6.2 + demo.published / 100
     await asyncio.to_thread(demo.publish, height)
     row = watch.page.locator("tr", has=watch.page.locator(TRAINING))
-    await expect(row).to_contain_text(f"{height:.2f}", timeout=2000)
+    await expect(row).to_contain_text(f"{height:.2f}", timeout=5000)
     await asyncio.sleep(2.5)  # the replay's own look at the server comes every two seconds
     assert await watch.page.evaluate("() => document.activeElement === window.held && window.held !== document.body")
 

@@ -182,7 +182,7 @@ async def _send_again(stand: Stand, path: str) -> None:
     assert (await stand.client.post(path, form | {"step": "9"})).status == 404
     assert "sent again by Sato: the sign is back" in (await stand.client.get(path, {"accept-language": "en"})).text
     table = await stand.client.get(f"{PREF}/flood/decisions.csv")
-    assert "Sato: the sign is back" in table.text
+    assert "再送信：Sato、the sign is back" in table.text
 
 
 async def test_the_alerts_page_tells_the_crossing_from_now(stand: Stand) -> None:

@@ -6,6 +6,7 @@ const INK = ["#0017c1", "#0b6e4f", "#8b1a89", "#b35c00", "#00607a"];
 const RAIN = "#4979f5";
 const LEVEL = { 1: "#197a4b", 2: "#9a6b00", 3: "#c70000", 4: "#5109ad" };
 const FONT = '12px "Noto Sans JP", "Noto Sans CJK JP", "BIZ UDPGothic", sans-serif';
+const PAPER = 650; // CSS pixels between the margins of a portrait A4
 const zone = (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Asia/Tokyo");
 const clock = uPlot.fmtDate("{YYYY}-{MM}-{DD} {HH}:{mm}");
 
@@ -23,12 +24,18 @@ class KmChart extends HTMLElement {
     this.watch = new ResizeObserver(() => this.plot?.setSize(this.size()));
     this.watch.observe(this);
     document.body.addEventListener("km:change", this.refresh);
+    this.narrow = () => this.plot?.setSize({ ...this.size(), width: Math.min(this.size().width, PAPER) });
+    this.widen = () => this.plot?.setSize(this.size());
+    addEventListener("beforeprint", this.narrow);
+    addEventListener("afterprint", this.widen);
     addStyle("../vendor/uPlot.min.css").then(this.refresh);
   }
 
   disconnectedCallback() {
     document.body.removeEventListener("km:change", this.refresh);
     this.watch.disconnect();
+    removeEventListener("beforeprint", this.narrow);
+    removeEventListener("afterprint", this.widen);
     this.plot?.destroy();
   }
 

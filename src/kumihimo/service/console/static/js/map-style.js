@@ -79,7 +79,7 @@ function label(id, filter, color, layout, geometry) {
 }
 
 // Where a town's name may stand beside the middle of its gauges, nearest first.
-const PLACES = [1.2, 2.4, 3.6].flatMap((far) => ["center", [0, 0], "left", [far, 0], "right", [-far, 0], "bottom", [0, -far], "top", [0, far]]);
+const PLACES = [1.2, 2.4, 3.6].flatMap((far) => ["center", [0, 0], "left", [far, 0], "bottom", [0, -far], "top", [0, far], "right", [-far, 0]]);
 // Where a raised gauge's name may stand: close by on any side, then a little further off.
 const NEAR = [1.5, 2.3].flatMap((far) => ["left", [far, 0], "right", [-far, 0], "bottom", [0, -far], "top", [0, far],
   "top-left", [far * 0.8, far * 0.6], "bottom-right", [-far * 0.8, -far * 0.6], "top-right", [-far * 0.8, far * 0.6], "bottom-left", [far * 0.8, -far * 0.6]]);
