@@ -108,6 +108,27 @@ async def test_who_may_not_read_the_city_sees_the_gauge_alone(house: tuple[House
     assert "未決定" not in first
 
 
+async def test_at_the_records_end_starting_over_is_the_main_button(house: tuple[House, Prepared]) -> None:
+    _, prepared = house
+    client = client_of(*house, may_read=True)
+    playing = (await client.get(f"/t/{PREFECTURE}/flood", JAPANESE)).text
+    assert "次の観測へ進む" in playing
+    prepared.player.seek(prepared.recording.end)
+    ended = (await client.get(f"/t/{PREFECTURE}/flood", JAPANESE)).text
+    part = ended[ended.index('id="replay"') : ended.index("<details>")]
+    assert "記録の終わり" in part
+    assert 'class="km-button">最初からやり直す</button>' in part
+    assert "次の観測へ進む" not in part
+
+
+async def test_alerts_show_where_they_stand_and_how_far_they_went(house: tuple[House, Prepared]) -> None:
+    page = await client_of(*house, may_read=True).get("/t/fukui-city/flood/alerts", JAPANESE)
+    assert "最高段階" in page.text
+    rows = page.text[page.text.index("<tbody>") :].split("<tr>")[1:]
+    [row] = [row for row in rows if "訓練用水位計" in row]
+    assert row.count("km-level-4") == 2, "now and at its highest"
+
+
 async def test_the_first_page_is_filled_with_the_prefecture_first(house: tuple[House, Prepared]) -> None:
     page = await client_of(*house, may_read=True).get("/", JAPANESE)
     cards = page.text.split("<li class=")[1:]

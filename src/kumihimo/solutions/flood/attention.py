@@ -78,8 +78,8 @@ def _other(row: GaugeRow, tenant: str, alert: Alert | None) -> Attention:
         key=row.id,
         severity=int(level),
         title={
-            "ja": f"{ja.river} {ja.name}：{level_name(level, 'ja')}",
-            "en": f"{en.name} ({en.river}): {level_name(level, 'en')}",
+            "ja": f"{'' if row.training else ja.river} {ja.name}：{level_name(level, 'ja')}".lstrip(),
+            "en": f"{en.name}{'' if row.training else f' ({en.river})'}: {level_name(level, 'en')}",
         },
         href=f"/t/{tenant}/flood/gauges/{quote(entities.number_of(row.id), safe='')}",
         verdict="" if alert is None else alert.verdict,
