@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kumihimo.network.http import protocol
 from kumihimo.network.http.limits import Limits
-from kumihimo.network.http.server import AddressInUse, CannotListen, serve
+from kumihimo.network.http.server import serve
+from kumihimo.network.sockets import AddressInUse, CannotListen
 
 pytestmark = pytest.mark.enable_socket
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import math
 import socket
@@ -15,21 +14,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from kumihimo.network.http.protocol import GuardedProtocol
+from kumihimo.network.sockets import BACKLOG, AddressInUse, CannotListen, listening, refused
 
 log = logging.getLogger(__name__)
 
-_BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 30
 _UDS_MODE = 0o600
 _MAX_UDS_PATH = 107
-
-
-class CannotListen(OSError):
-    """The address cannot be listened on; the message says which and what to do."""
-
-
-class AddressInUse(CannotListen):
-    """Another program listens there already."""
 
 
 class _Server(uvicorn.Server):
@@ -48,7 +39,7 @@ class _Server(uvicorn.Server):
         self.servers = []
         for one in self._listening:
             start = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
-            self.servers.append(await start(self._protocol, sock=one, backlog=_BACKLOG))
+            self.servers.append(await start(self._protocol, sock=one, backlog=BACKLOG))
         self.started = True
 
     def _protocol(self) -> GuardedProtocol:
@@ -73,7 +64,7 @@ async def serve(
     raised before anything is served.
     """
     async with contextlib.AsyncExitStack() as stack:
-        tcp = stack.enter_context(_all_closed(_bind_tcp(host, port)))
+        tcp = stack.enter_context(_all_closed(listening(host, port)))
         groups: list[tuple[ASGIApp, list[socket.socket]]] = [(app, tcp)]
         if uds is not None:
             unix = stack.enter_context(_all_closed([_bind_uds(uds)]))
@@ -133,52 +124,6 @@ def _all_closed(sockets: list[socket.socket]) -> Generator[list[socket.socket], 
             one.close()
 
 
-def _bind_tcp(host: str, port: int) -> list[socket.socket]:
-    """Bound sockets for every address of the host, all on one port."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as problem:
-        raise CannotListen(f"{host!r} is no address of this machine: {problem}") from problem
-    sockets: list[socket.socket] = []
-    # IPv4 first: with port 0 it chooses the port, and IPv6 may be switched off in the machine.
-    for family, address in sorted({(one[0], one[4][0]) for one in found}, key=lambda pair: pair[0] != socket.AF_INET):
-        try:
-            sockets.append(_bind(family, str(address), port))
-        except OSError as problem:
-            if sockets and problem.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                continue
-            for one in sockets:
-                one.close()
-            raise _refused(f"{host}:{port}", problem) from problem
-        port = int(sockets[0].getsockname()[1])
-    return sockets
-
-
-def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    # The protocol is named because asyncio sets TCP_NODELAY only where it is; without it each answer waits 40 ms.
-    one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.setblocking(False)
-        one.bind((address, port))
-        # Listening now, so that a second program is told at once and not when it is too late.
-        one.listen(_BACKLOG)
-    except OSError:
-        one.close()
-        raise
-    return one
-
-
-def _refused(where: str, problem: OSError) -> CannotListen:
-    if problem.errno == errno.EADDRINUSE:
-        return AddressInUse(f"{where} is in use by another program; stop it, or choose another port")
-    if problem.errno in (errno.EACCES, errno.EPERM):
-        return CannotListen(f"{where} may not be used by this user; choose a port above 1023")
-    return CannotListen(f"cannot listen on {where}: {problem}")
-
-
 def _bind_uds(path: Path) -> socket.socket:
     """A bound Unix socket; one that a killed process left behind is taken away first."""
     if len(str(path).encode()) > _MAX_UDS_PATH:
@@ -192,10 +137,10 @@ def _bind_uds(path: Path) -> socket.socket:
         one.setblocking(False)
         one.bind(str(path))
         path.chmod(_UDS_MODE)
-        one.listen(_BACKLOG)
+        one.listen(BACKLOG)
     except OSError as problem:
         one.close()
-        raise _refused(str(path), problem) from problem
+        raise refused(str(path), problem) from problem
     return one
 
 

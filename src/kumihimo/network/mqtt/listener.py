@@ -13,9 +13,9 @@ from kumihimo.network.mqtt.hub import Hub
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.message import Message
 from kumihimo.network.mqtt.topics import check_topic
+from kumihimo.network.sockets import BACKLOG, listening
 
 log = logging.getLogger(__name__)
-_TRIES = 5
 
 
 class MqttListener:
@@ -27,28 +27,16 @@ class MqttListener:
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
     async def start(self, host: str, port: int) -> int:
-        """Listens on every address of the host, on one port (0 takes a free one), which is given back. OSError."""
-        for attempt in range(_TRIES):
-            server = await self._listen(host, port)
-            ports = {one.getsockname()[1] for one in server.sockets}
-            if len(ports) == 1:
-                break
-            # "localhost" has two addresses, and each got a free port of its own: ask both for the first's.
-            server.close()
-            await server.wait_closed()
-            try:
-                server = await self._listen(host, min(ports))
-                break
-            except OSError:
-                if attempt == _TRIES - 1:
-                    raise
-        self._servers.append(server)
-        bound = int(server.sockets[0].getsockname()[1])
+        """Listens on every address of the host, on one port (0 takes a free one), which is given back.
+
+        AddressInUse or CannotListen.
+        """
+        sockets = listening(host, port)
+        bound = int(sockets[0].getsockname()[1])
+        for one in sockets:
+            self._servers.append(await asyncio.start_server(self._serve, sock=one, limit=READ, backlog=BACKLOG))
         log.info("mqtt listens", extra={"host": host, "port": bound})
         return bound
-
-    async def _listen(self, host: str, port: int) -> asyncio.Server:
-        return await asyncio.start_server(self._serve, host, port, limit=READ, backlog=512)
 
     async def stop(self) -> None:
         """Takes no more, says DISCONNECT to all, and waits for publishes under way (drain_timeout at most)."""
