@@ -287,7 +287,7 @@ def build_http(platform: Platform) -> ASGIApp:
         *webhook_routes(pages),
         *console.routes(),
     ]
-    inner: ASGIApp = ngsild.Switch(api, Starlette(routes=routes, exception_handlers=_unknown(console)))
+    inner: ASGIApp = ngsild.Switch(api, Starlette(routes=routes, exception_handlers=_unknown(console, settings)))
     limits = Limits(
         inner if settings.open else Closed(inner), settings.max_body, (settings.host, *settings.allowed_hosts)
     )
@@ -313,14 +313,17 @@ def _openapi_route(routes: Sequence[Route]) -> Route:
     return Route("/openapi.json", openapi)
 
 
-def _unknown(console: Console) -> dict[Any, Any]:
-    """What answers where no route does: a page for browsers, a problem document for programs."""
+def _unknown(console: Console, settings: Settings) -> dict[Any, Any]:
+    """What answers where no route does: a page for browsers, a problem document for programs.
+
+    The page shows the tenants, so that a closed platform has none.
+    """
 
     async def answer(request: Request, problem: Exception) -> Response:
         found = problem if isinstance(problem, HTTPException) else HTTPException(404)
         kind = MethodNotAllowed if found.status_code == 405 else ResourceNotFound
         said = kind(f"{request.method} {request.url.path[:200]}")
-        if "text/html" in request.headers.get("accept", ""):
+        if settings.open and "text/html" in request.headers.get("accept", ""):
             return await console.problem(request, said)
         body = dumps(said.document())
         return Response(body, said.status, headers=found.headers, media_type="application/problem+json")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kumihimo.base.errors import Unauthenticated
 from kumihimo.base.jsontext import dumps
 
-OPEN_PATHS = ("/healthz", "/readyz")
-OPEN_PREFIXES = ("/devices/v1/",)
+PROBES = ("/healthz", "/readyz")
+READINGS = re.compile(r"/devices/v1/[^/]+/[^/]+/readings")
 """Devices prove themselves with their own key, in the handler behind this path."""
 
 PAGE = """<!doctype html><html lang="ja"><meta charset="utf-8"><title>Kumihimo</title>
@@ -29,13 +31,10 @@ class Closed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what is open, refuses the rest."""
-        if scope["type"] != "http" or self._is_open(scope["path"]):
+        if scope["type"] != "http" or _is_open(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
         await self._refusal(scope)(scope, receive, send)
-
-    def _is_open(self, path: str) -> bool:
-        return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
 
     def _refusal(self, scope: Scope) -> Response:
         headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
@@ -44,3 +43,10 @@ class Closed:
             return HTMLResponse(PAGE, 401, headers=headers)
         problem = Unauthenticated("log-in is needed; this platform was started without --open")
         return Response(dumps(problem.document()), 401, headers=headers, media_type="application/problem+json")
+
+
+def _is_open(method: str, path: str) -> bool:
+    """Not a path more and not a method more: even an error page of what stands behind may tell something."""
+    if method == "POST":
+        return READINGS.fullmatch(path) is not None
+    return method in ("GET", "HEAD") and path in PROBES

@@ -1,0 +1,91 @@
+"""A stranger walks every route of a closed platform, with every method: no tenant is named, and none is guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.routing import Mount
+from tests.flows.test_tenants import route_table
+
+from kumihimo.app import build_http, open_database, wire
+from kumihimo.base.clock import SystemClock
+from kumihimo.base.settings import Settings
+from kumihimo.device.registry.models import Device
+
+HERE, NOWHERE, OTHER = "kanaria7", "niemand7", "verborgen5"
+"""The tenant that is guessed, one of the same length that nobody has, and one that must never be named."""
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND")
+OPEN = {("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/readyz"), ("HEAD", "/readyz")}
+READINGS = "/devices/v1/{tenant}/{device}/readings"
+
+
+class Stranger:
+    def __init__(self, platform: Any) -> None:
+        self.app = build_http(platform)
+        self.paths = sorted({getattr(route, "path", "") for route in route_table(platform)})
+        self.mounts = {route.path for route in route_table(platform) if isinstance(route, Mount)}
+
+    async def ask(self, method: str, path: str, accept: str, **more: str) -> tuple[int, dict[str, str], str]:
+        """Status, headers and body."""
+        sent: list[Any] = []
+        waiting = [{"type": "http.request", "body": b"{}", "more_body": False}]
+
+        async def receive() -> Any:
+            return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        given = {"host": "localhost", "accept": accept, "x-request-id": "same", "content-type": "application/json"}
+        headers = [(name.encode(), value.encode()) for name, value in {**given, **more}.items()]
+        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+        await self.app({**scope, "headers": headers, "root_path": "", "scheme": "http"}, receive, send)
+        found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return sent[0]["status"], found, b"".join(one.get("body", b"") for one in sent[1:]).decode()
+
+    def places(self, tenant: str) -> list[str]:
+        """Every route's path in this tenant, and paths near it that no route has."""
+        found = []
+        for template in self.paths:
+            path = re.sub(r"\{[^}]*\}", "x", template.replace("{tenant}", tenant))
+            found += [path, path + "/", "/" + path, path + "/x", path.upper()]
+        return [*found, *(f"{mount}/{tenant}" for mount in self.mounts), "/nowhere", f"/devices/v1/{tenant}"]
+
+
+@pytest.fixture
+async def stranger(tmp_path: Path) -> AsyncIterator[Stranger]:
+    platform = wire(Settings(data=str(tmp_path / "data"), port=0, mqtt_port=-1), SystemClock())
+    async with open_database(platform):
+        for tenant in (HERE, OTHER):
+            await platform.database.add_tenant(tenant)
+            await platform.registry.add(tenant, Device("x", "river-gauge", "x", "urn:a:b", "T"))
+        platform.ready = True
+        yield Stranger(platform)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+async def test_a_strangers_walk_names_no_tenant(stranger: Stranger, accept: str) -> None:
+    assert READINGS in stranger.paths
+    for method in METHODS:
+        for here, nowhere in zip(stranger.places(HERE), stranger.places(NOWHERE), strict=True):
+            status, headers, body = await stranger.ask(method, here, accept)
+            assert (status == 200) == ((method, here) in OPEN), (method, here, status)
+            assert status in (200, 401), (method, here, status)
+            told = f"{headers} {body}"
+            assert OTHER not in told, (method, here)
+            twin = await stranger.ask(method, nowhere, accept)
+            assert (status, told) == (twin[0], f"{twin[1]} {twin[2]}".replace(NOWHERE, HERE)), (method, here)
+
+
+async def test_only_a_devices_own_door_takes_a_key(stranger: Stranger) -> None:
+    """With a key or without: what stands behind is a problem document, also for a browser."""
+    status, headers, _ = await stranger.ask("POST", f"/devices/v1/{HERE}/x/readings", "text/html")
+    assert (status, headers["www-authenticate"]) == (401, "Bearer")
+    for method, path in (("GET", f"/devices/v1/{HERE}/x/readings"), ("POST", f"/devices/v1/{HERE}/x/other")):
+        status, headers, _ = await stranger.ask(method, path, "application/json", authorization="Bearer x")
+        assert status == 401
+        assert "www-authenticate" not in headers
