@@ -524,3 +524,60 @@ async def test_noise_after_connect_harms_nobody_else(start: Any) -> None:
     await house.listener.publish("a", b"x", qos=0)
     assert (await good.receive()).payload == b"x"
     assert house.listener.stats()["subscriptions"] == 1
+
+
+# --- nobody holds up the others ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize(
+    "packet", [Subscribe(1, (Wanted("a/#"),) * 4), Unsubscribe(1, ("a/#",) * 4)], ids=["subscribe", "unsubscribe"]
+)
+async def test_more_filters_in_a_packet_than_are_taken_end_the_connection(
+    start: Any, version: int, packet: Any
+) -> None:
+    house = await start(MqttLimits(max_filters=3))
+    raw = await joined(house, version=version)
+    answer = await raw.ask(packet)
+    assert answer is None if version == 4 else answer.code == errors.QUOTA_EXCEEDED
+    assert house.listener.stats()["subscriptions"] == 0
+
+
+async def test_a_filter_that_is_repeated_in_a_packet_greets_once(start: Any) -> None:
+    house = await start()
+    writer = await joined(house, "writer")
+    await writer.ask(Publish("a/b", b"kept", 1, retain=True, packet_id=1))
+    reader = await joined(house, "reader")
+    assert await reader.ask(Subscribe(1, (Wanted("a/#"),) * 50)) == Suback(1, (0,) * 50)
+    assert (await reader.receive()).payload == b"kept"
+    assert await reader.ask(Pingreq()) == Pingresp()
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [Pingreq(), Puback(1), Subscribe(1, (Wanted("a"),)), Unsubscribe(1, ("a",))],
+    ids=lambda one: type(one).__name__,
+)
+async def test_a_flood_of_any_packet_is_read_at_a_measured_pace(start: Any, packet: Any) -> None:
+    house = await start(MqttLimits(packet_rate=10.0, packet_burst=100))
+    flood, other = await joined(house, "flood"), await joined(house, "other")
+    flood.send(*[packet] * 300, Publish("end", b"", 1, packet_id=9))
+    for _ in range(20):
+        assert await other.ask(Pingreq()) == Pingresp()
+    assert not house.gate.taken, "the flood was read to its end"
+    flood.close()
+
+
+async def test_greetings_are_paid_for_too(start: Any) -> None:
+    house = await start(MqttLimits(packet_rate=10.0, packet_burst=100))
+    writer = await joined(house, "writer")
+    for number in range(900):
+        writer.send(Publish(f"r/{number}", b"x", 0, retain=True))
+    await until(lambda: house.listener.stats()["retained"] == 900)
+    raw = await joined(house)
+    raw.send(*[Subscribe(1, (Wanted("+/+"),))] * 20, Publish("end", b"", 1, packet_id=9))
+    other = await joined(house, "other")
+    for _ in range(20):
+        assert await other.ask(Pingreq()) == Pingresp()
+    assert not [one for one in house.gate.taken if one[1] == "end"]
+    raw.close()

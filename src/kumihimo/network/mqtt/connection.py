@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from kumihimo.base.ids import new_token
@@ -13,6 +14,7 @@ from kumihimo.network.mqtt import errors
 from kumihimo.network.mqtt.errors import MqttError
 from kumihimo.network.mqtt.hub import Hub
 from kumihimo.network.mqtt.intake import Intake
+from kumihimo.network.mqtt.pace import Pace
 from kumihimo.network.mqtt.packets import (
     V5,
     V311,
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 READ = 64 * 1024
 MAX_CLIENT_ID = 256
 _CLOSING_SECONDS = 2.0
+_PLACES_PER_TOKEN = 50
+"""So many places looked at for a greeting cost as much as one packet."""
 
 
 class Connection:
@@ -53,6 +57,7 @@ class Connection:
         self._writer = writer
         self._buffer = bytearray()
         self._version = V311
+        self._pace = Pace(hub.limits.packet_rate, hub.limits.packet_burst)
         self._patience: float | None = hub.limits.connect_timeout
         self._session: Session | None = None
         self._intake: Intake | None = None
@@ -212,6 +217,8 @@ class Connection:
     async def _read_packets(self) -> None:
         while True:
             packet = await self._next_packet()
+            if packet is not None and not isinstance(packet, Publish):  # the intake has a pace for these
+                await self._pace.take(len(self._filters(packet)) or 1)
             if packet is None or not await self._handle(packet):
                 return
 
@@ -232,6 +239,16 @@ class Connection:
                         raise MqttError(errors.PROTOCOL_ERROR, "the first packet must be CONNECT")
                     frame = split_frame(self._buffer, self._limits.max_packet)
         return parse(*frame, self._version)
+
+    def _filters(self, packet: Packet) -> Sequence[object]:
+        """The topic filters of the packet, none in most; a packet that is only to keep us busy is refused."""
+        if not isinstance(packet, Subscribe | Unsubscribe):
+            return ()
+        filters = packet.wanted if isinstance(packet, Subscribe) else packet.filters
+        most = self._limits.max_filters
+        if len(filters) > most:
+            raise MqttError(errors.QUOTA_EXCEEDED, f"{len(filters)} topic filters; at most {most} are taken at once")
+        return filters
 
     async def _handle(self, packet: Packet) -> bool:
         """Does what the packet asks; False where it was DISCONNECT."""
@@ -267,7 +284,7 @@ class Connection:
     async def _subscribe(self, session: Session, packet: Subscribe) -> None:
         identifiers = tuple(packet.properties.get("subscription_identifier", ()))
         codes: list[int] = []
-        greetings: list[Subscription] = []
+        greetings: dict[str, Subscription] = {}
         for wanted in packet.wanted:
             code = self._grant(session, wanted)
             codes.append(code)
@@ -278,12 +295,12 @@ class Connection:
             )
             is_new = self._hub.subscribe(session, subscription)
             if wanted.retain_handling == 0 or (wanted.retain_handling == 1 and is_new):
-                greetings.append(subscription)
+                greetings[wanted.topic_filter] = subscription
         if self._version != V5:
             codes = [min(code, errors.UNSPECIFIED) for code in codes]
         await self._answer(Suback(packet.packet_id, tuple(codes)))
-        for subscription in greetings:
-            self._hub.greet(session, subscription)
+        for subscription in greetings.values():
+            await self._pace.take(self._hub.greet(session, subscription) / _PLACES_PER_TOKEN)
 
     def _grant(self, session: Session, wanted: Wanted) -> int:
         """The QoS granted, or why not; QoS 2 is granted as 1 (3.8.4)."""

@@ -122,12 +122,14 @@ class Hub:
             return False
         return self.trie.remove(topic_filter, session)
 
-    def greet(self, session: Session, subscription: Subscription) -> None:
-        """Retained messages for a subscription that was just made (3.3.1.3)."""
-        for message in self.retained.matching(subscription.topic_filter, self.clock.now()):
+    def greet(self, session: Session, subscription: Subscription) -> int:
+        """Retained messages for a subscription that was just made (3.3.1.3); how many places were looked at."""
+        found = self.retained.matching(subscription.topic_filter, self.clock.now())
+        for message in found.messages:
             if self._may_have(session, message) and not (subscription.no_local and message.sender == session.key):
                 qos = min(message.qos, subscription.qos)
                 self._hand(session, Delivery(message, qos, True, subscription.identifiers))
+        return found.looked_at
 
     def route(self, message: Message) -> int:
         """Hands the message to every session that subscribed to it and may read it; how many these were.

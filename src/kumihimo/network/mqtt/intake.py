@@ -15,6 +15,7 @@ from kumihimo.network.mqtt import errors
 from kumihimo.network.mqtt.errors import MqttError
 from kumihimo.network.mqtt.hub import Hub
 from kumihimo.network.mqtt.message import from_publish
+from kumihimo.network.mqtt.pace import Pace
 from kumihimo.network.mqtt.packets import V5, Packet, Puback, Publish, Will
 from kumihimo.network.mqtt.session import Session
 
@@ -47,14 +48,13 @@ class Intake:
         self._room = asyncio.Semaphore(hub.limits.receive_maximum)
         self._unacked = 0
         self._is_mute = False
-        self._tokens = float(hub.limits.publish_burst)
-        self._filled_at = asyncio.get_running_loop().time()
+        self._pace = Pace(hub.limits.publish_rate, hub.limits.publish_burst)
         self._acknowledging = asyncio.create_task(self._acknowledge())
 
     async def take(self, packet: Publish) -> None:
         """Starts the publish; waits, and so stops reading, while the window is full or the rate is exceeded."""
         packet = self._checked(packet)
-        await self._pace()
+        await self._pace.take()
         if packet.qos and self._version == V5 and self._unacked >= self._hub.limits.receive_maximum:
             raise MqttError(errors.RECEIVE_MAXIMUM_EXCEEDED, "more publishes under way than the receive maximum")
         await self._room.acquire()
@@ -101,15 +101,6 @@ class Intake:
             packet.packet_id,
             packet.properties,
         )
-
-    async def _pace(self) -> None:
-        """A bucket of tokens; where it is empty, reading waits (TCP then slows the client)."""
-        limits, now = self._hub.limits, asyncio.get_running_loop().time()
-        self._tokens = min(limits.publish_burst, self._tokens + (now - self._filled_at) * limits.publish_rate)
-        self._filled_at = now
-        self._tokens -= 1
-        if self._tokens < 0:
-            await asyncio.sleep(-self._tokens / limits.publish_rate)
 
     async def _hand_over(self, packet: Publish) -> None:
         gate, peer = self._hub.gate, self._session.peer

@@ -20,8 +20,11 @@ class MqttLimits:
     inflight: int = 64  # publishes sent but not acknowledged by the client
     topic_alias_maximum: int = 16
     max_subscriptions: int = 100
+    max_filters: int = 1000  # in one packet; those over max_subscriptions are answered one by one, more end it all
     max_queued: int = 1000  # messages waiting for a slow consumer
     max_queued_bytes: int = 4 * 1024 * 1024
+    packet_rate: float = 2000.0  # per second, of all packets but publishes; a filter counts as one; more are read later
+    packet_burst: int = 2000
     publish_rate: float = 1000.0  # per second; more are read later
     publish_burst: int = 2000
     max_retained: int = 10_000  # of the listener
