@@ -51,6 +51,19 @@ async def test_one_refused_change_leaves_its_neighbours(house: House) -> None:
     assert await house.value("a") == 1
 
 
+@pytest.mark.parametrize("bad", ["a\0b", {"k\0": 1}, [["\0"]]], ids=["text", "name", "deep"])
+@pytest.mark.parametrize("op", [Op.CREATE, Op.UPSERT_UPDATE, Op.APPEND, Op.READING])
+async def test_u_0000_is_not_stored_whatever_way_it_comes(house: House, op: Op, bad: Any) -> None:
+    await house.apply(Change(Op.CREATE, E2, entity(E2, b=1)))
+    outcomes = await house.apply(
+        Change(op, E2 if op is Op.APPEND else E1, entity(E1, a=bad)), Change(Op.APPEND, E2, fragment(b=2))
+    )
+    assert [one.status for one in outcomes] == ["refused", "updated"]
+    assert isinstance(outcomes[0].problem, BadRequestData)
+    assert "U+0000" in outcomes[0].problem.detail
+    assert (await house.one(Op.CREATE, entity(E1, a="\\u0000 is plain text"))).status == "created"
+
+
 async def test_an_entity_does_not_grow_without_bounds(house: House) -> None:
     many: dict[str, Any] = {f"a{number}": 1 for number in range(MAX_ATTRIBUTES)}
     await house.one(Op.CREATE, entity(**many))

@@ -40,6 +40,12 @@ def loads(body: bytes, *, max_bytes: int = MAX_BODY, max_depth: int = MAX_DEPTH)
     return value
 
 
+def holds_nul(value: Any) -> bool:
+    """Whether a text or a name anywhere in the value holds U+0000."""
+    body = dumps(value)
+    return b"\\u0000" in body and _holds_nul(body)
+
+
 def _holds_nul(body: bytes) -> bool:
     """Whether an escaped U+0000 is really there: an even run of backslashes before "u0000" is plain text."""
     start = body.find(b"\\u0000")

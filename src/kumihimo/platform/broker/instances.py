@@ -255,6 +255,12 @@ def same_reading(one: Instance, other: Instance) -> bool:
     )
 
 
+def check_storable(doc: EntityDoc | None) -> None:
+    """BadRequestData for U+0000, from wherever the change comes: no engine keeps it as it is (decision 9)."""
+    if doc is not None and jsontext.holds_nul(doc):
+        raise BadRequestData("the entity holds the character U+0000, which is not stored; take it out")
+
+
 def check_size(doc: EntityDoc | None) -> None:
     """PayloadTooLarge where an entity has more attributes or types than pages and answers can bear."""
     if doc is None:

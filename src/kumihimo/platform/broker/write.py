@@ -18,7 +18,7 @@ from kumihimo.base.errors import Problem
 from kumihimo.base.events import LOG_VERSION
 from kumihimo.base.jsontext import text
 from kumihimo.platform.broker import expiry, store
-from kumihimo.platform.broker.instances import check_bytes, check_size, dataset_of, moment
+from kumihimo.platform.broker.instances import check_bytes, check_size, check_storable, dataset_of, moment
 from kumihimo.platform.broker.log import head_tx
 from kumihimo.platform.broker.merge import Effect, plan
 from kumihimo.platform.broker.models import Change, HistoryKind, HistoryRow, Outcome, Remember
@@ -96,6 +96,7 @@ class _Batch:
             number, doc = self._stored.get(change.id, (0, None))
             entity = _Held(doc, number, number)
         try:
+            check_storable(change.doc)
             effect = plan(entity.doc, change, self._now)
             check_size(effect.doc)
             whole = self._text(entity.doc, effect)
