@@ -9,11 +9,15 @@ from kumihimo.cli.tables import Table, read_table
 SHELTERS = "番号,名称,緯度,経度,収容人数,電話番号\n1,中央小学校,36.06,136.22,300,0776001122\n2,東公民館,,136.2,１２,\n"
 
 
+def free(name: str) -> bool:
+    return name not in ("id", "type", "location", "observedAt")
+
+
 def read(text: str, encoding: str = "utf-8", **options: str) -> Table:
-    return read_table(text.encode(encoding), name="shelters.csv", entity_type="EvacuationShelter", **options)
+    return read_table(text.encode(encoding), name="shelters.csv", entity_type="EvacuationShelter", free=free, **options)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932", "utf-16"])
 def test_a_towns_csv_in_any_of_its_encodings(encoding: str) -> None:
     first, second = read(SHELTERS, encoding).entities
     assert first["id"] == "urn:ngsi-ld:EvacuationShelter:1"
@@ -47,14 +51,18 @@ def test_headings_that_are_the_same_or_reserved_get_names_of_their_own() -> None
 @pytest.mark.parametrize(
     ("raw", "name", "words"),
     [
-        (b"\xff\xfe\x81", "a.csv", "neither UTF-8 nor CP932"),
+        (b"\xff\xfe\x81", "a.csv", "begins as UTF-16, but is none"),
+        (b"\x81", "a.csv", "neither UTF-8, UTF-16 nor CP932"),
+        ("番号".encode("utf-32"), "a.csv", "or the file is in another encoding"),
+        ("番号,名\n1,x\n".encode("utf-16-le"), "a.csv", "or the file is in another encoding"),
+        (b"a,b\n\x82\xa0,\xf0\x40\n", "a.csv", "line 2 holds the character U\\+E000"),
         (b"", "a.csv", "no header"),
         (b"{", "a.json", "not JSON"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(raw: bytes, name: str, words: str) -> None:
     with pytest.raises(Problem, match=words):
-        read_table(raw, name=name, entity_type="T")
+        read_table(raw, name=name, entity_type="T", free=free)
 
 
 def test_an_unknown_id_column_names_those_there_are() -> None:
@@ -63,7 +71,7 @@ def test_an_unknown_id_column_names_those_there_are() -> None:
 
 
 def test_json_items_without_an_id_are_told() -> None:
-    table = read_table(b'[{"id":"urn:a:1","type":"T"},{"type":"T"},3]', name="a.json", entity_type="")
+    table = read_table(b'[{"id":"urn:a:1","type":"T"},{"type":"T"},3]', name="a.json", entity_type="", free=free)
     assert [entity["id"] for entity in table.entities] == ["urn:a:1"]
     assert len(table.problems) == 2
 
@@ -75,3 +83,41 @@ def test_any_text_gives_entities_with_ids_or_a_problem(text: str) -> None:
     except (Problem, UnicodeEncodeError):
         return
     assert all(is_uri(entity["id"]) for entity in table.entities)
+
+
+def test_excels_unicode_text_has_tabs() -> None:
+    table = read("番号\t名称,住所\n1\tあ,い\n", "utf-16")
+    assert (table.encoding, table.entities[0]["id"]) == ("utf-16", "urn:ngsi-ld:EvacuationShelter:1")
+    assert table.entities[0]["名称_住所"]["value"] == "あ,い"
+
+
+@pytest.mark.parametrize("raw", [b"a,b\n1,x\0y\n2,z\n", b'[{"id":"urn:a:1","type":"T","x":"\\u0000"}]'])
+def test_u_0000_is_never_an_entitys(raw: bytes) -> None:
+    name = "a.json" if raw.startswith(b"[") else "a.csv"
+    if name == "a.json":
+        with pytest.raises(BadRequestData, match="U\\+0000"):
+            read_table(raw, name=name, entity_type="T", free=free)
+        return
+    table = read_table(raw, name=name, entity_type="T", free=free)
+    assert [entity["b"]["value"] for entity in table.entities] == ["z"]
+    assert table.problems == ["line 2: it holds the character U+0000; it is not written"]
+
+
+def test_an_id_that_stands_twice_is_told_and_written_once() -> None:
+    table = read("ID,名称\nA,一\nB,二\nA,三\n")
+    assert (table.rows, len(table.entities)) == (3, 2)
+    assert table.entities[0]["名称"]["value"] == "一"
+    [problem] = table.problems
+    assert "line 4: its id urn:ngsi-ld:EvacuationShelter:A stands in line 2 already" in problem
+
+
+@pytest.mark.parametrize("given", ["ＩＤ", "ID", "id", " 名称（正式） ", "名称(正式)"])
+def test_the_id_column_may_be_named_as_it_stands_in_the_file(given: str) -> None:
+    ids = [entity["id"] for entity in read("ＩＤ,名称（正式）\nA,B\n", id_column=given).entities]
+    assert ids in (["urn:ngsi-ld:EvacuationShelter:A"], ["urn:ngsi-ld:EvacuationShelter:B"])
+
+
+def test_core_terms_are_no_attributes_names() -> None:
+    [entity] = read("location,observedAt,id,緯度,経度\nx,y,1,36.0,136.0\n").entities
+    assert (entity["location_"]["value"], entity["observedAt_"]["value"]) == ("x", "y")
+    assert entity["location"]["type"] == "GeoProperty"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress
 
-from kumihimo.base.errors import BadRequestData, Problem
+from kumihimo.app import read_preload
+from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem
 from kumihimo.base.jsontext import text
 from kumihimo.base.settings import Settings
 from kumihimo.cli.reach import Perform, reached
 from kumihimo.cli.say import fail, say, warn
 from kumihimo.cli.tables import Table, read_table
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.jsonld.expand import expand_entity
 
 PIECE = 500
 SHOWN = 12
@@ -24,16 +28,46 @@ def import_file(settings: Settings, file: Path, *, tenant: str, entity_type: str
         raw = file.read_bytes()
     except OSError as problem:
         raise BadRequestData(f"{file} cannot be read: {problem.strerror}") from problem
-    table = read_table(raw, name=file.name, entity_type=entity_type, id_column=id_column)
-    _preview(file, table)
+    contexts = Contexts(preload=read_preload(settings.context_preload))
+    free = partial(_is_free, contexts)
+    table = read_table(raw, name=file.name, entity_type=entity_type, id_column=id_column, free=free)
+    unjudged = asyncio.run(_judge(table, contexts))
+    _preview(file, table, unjudged)
     if not apply:
         say("Nothing was written. Run it again with --apply to write.")
         return 1 if table.problems else 0
     return asyncio.run(_reach_and_write(settings, table, tenant))
 
 
-def _preview(file: Path, table: Table) -> None:
-    say(f"{file.name}: {len(table.entities)} entities, encoding {table.encoding}")
+def _is_free(contexts: Contexts, name: str) -> bool:
+    """Whether the name is an attribute's: core terms such as location, observedAt or createdAt are not."""
+    try:
+        doc = expand_entity({"id": "urn:x:1", "type": "T", name: {"type": "Property", "value": 1}}, contexts.core)
+    except Problem:
+        return False
+    return len(doc["attrs"]) == 1
+
+
+async def _judge(table: Table, contexts: Contexts) -> int:
+    """Takes out what the platform would refuse; how many have a @context that only the platform can have."""
+    unjudged, refused = 0, {}
+    for entity in table.entities:
+        try:
+            expand_entity(entity, await contexts.resolve(entity.get("@context")))
+        except LdContextNotAvailable:
+            unjudged += 1
+        except Problem as problem:
+            refused[entity["id"]] = problem.detail
+    table.drop(refused)
+    return unjudged
+
+
+def _preview(file: Path, table: Table, unjudged: int) -> None:
+    say(f"{file.name}: {table.rows} rows, {len(table.entities)} entities, encoding {table.encoding}")
+    if unjudged:
+        say(f"  {unjudged} of these name an @context that is not preloaded; they are judged when they are written")
+    if table.repeated:
+        warn(f"  {table.repeated} rows repeat an id; name a column that tells the rows apart with --id-column")
     for heading, name in table.columns.items():
         say(f"  {heading} -> {name}")
     for entity in table.entities[:2]:

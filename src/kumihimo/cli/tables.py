@@ -1,4 +1,5 @@
-"""Reads a town's own CSV (UTF-8, BOM, CP932) or NGSI-LD JSON into entities, and says what it guessed (自治体CSV取込).
+"""Reads a town's own CSV (commas, or the tabs of Excel's Unicode text) or NGSI-LD JSON into entities, and says what it
+guessed (自治体CSV取込).
 
 Guessing is by header words in Japanese and English; what could not be read is reported row by row.
 """
@@ -9,13 +10,14 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.ids import is_uri
-from kumihimo.base.jsontext import loads
+from kumihimo.base.jsontext import holds_nul, loads
+from kumihimo.cli.encoding import decode
 
 MAX_FILE = 256 * 1024 * 1024
 LATITUDE = ("緯度", "latitude", "lat")
@@ -27,69 +29,95 @@ _BAD_NAME = re.compile(r"[^\w]", re.UNICODE)
 
 @dataclass(slots=True)
 class Table:
-    """What a file turned out to hold: entities, how columns were read, and the rows that could not be."""
+    """What a file turned out to hold: entities, how columns were read, and the rows that could not be.
+
+    places names where each id was first met; rows counts all, also those that could not be read, and repeated those
+    that came under an id that was there already.
+    """
 
     encoding: str
     columns: dict[str, str] = field(default_factory=dict)
     entities: list[dict[str, Any]] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    rows: int = 0
+    repeated: int = 0
+
+    def take(self, entity: dict[str, Any], place: str) -> None:
+        """Adds an entity, or the problem why not: what stands twice would overwrite itself unseen."""
+        first = self.places.setdefault(entity["id"], place)
+        if first != place:
+            self.repeated += 1
+            self.problems.append(f"{place}: its id {entity['id']} stands in {first} already; it is not written")
+        elif holds_nul(entity):
+            self.problems.append(f"{place}: it holds the character U+0000; it is not written")
+        else:
+            self.entities.append(entity)
+
+    def drop(self, refused: dict[str, str]) -> None:
+        """Takes out the entities, by id, that cannot be written, and says why."""
+        self.entities = [entity for entity in self.entities if entity["id"] not in refused]
+        self.problems += [f"{self.places[entity_id]}: {why}" for entity_id, why in refused.items()]
 
 
-def decode(raw: bytes) -> tuple[str, str]:
-    """Text and encoding: UTF-8 (with or without BOM), else CP932 as Excel in Japan saves it.
-
-    Raises BadRequestData where it is neither.
-    """
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return raw.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    raise BadRequestData("the file is neither UTF-8 nor CP932 (Shift_JIS); save it as one of these")
+Free = Callable[[str], bool]
+"""Whether a name can be an attribute's; core terms such as location mean something of their own."""
 
 
-def read_table(raw: bytes, *, name: str, entity_type: str, id_column: str = "") -> Table:
+def read_table(raw: bytes, *, name: str, entity_type: str, free: Free, id_column: str = "") -> Table:
     """The entities of a CSV or JSON file. BadRequestData where the file as a whole cannot be read."""
     if len(raw) > MAX_FILE:
         raise BadRequestData(f"{name} has {len(raw)} bytes; at most {MAX_FILE} are read")
     text, encoding = decode(raw)
     if name.lower().endswith((".json", ".jsonld")):
         return _read_json(text, encoding)
-    return _read_csv(text, encoding, entity_type, id_column)
+    return _read_csv(text, encoding, entity_type, id_column, free)
 
 
 def _read_json(text: str, encoding: str) -> Table:
     found = loads(text.encode(), max_bytes=MAX_FILE)
     entities = found if isinstance(found, list) else [found]
     table = Table(encoding)
+    table.rows = len(entities)
     for number, entity in enumerate(entities, 1):
         if isinstance(entity, dict) and is_uri(entity.get("id")):
-            table.entities.append(entity)
+            table.take(entity, f"item {number}")
         else:
             table.problems.append(f"item {number}: an entity is an object with an id that is a URI")
     return table
 
 
-def _read_csv(text: str, encoding: str, entity_type: str, id_column: str) -> Table:
+def _read_csv(text: str, encoding: str, entity_type: str, id_column: str, free: Free) -> Table:
     if not entity_type:
         raise BadRequestData("a CSV file needs --type, the type of its entities")
-    rows = csv.reader(io.StringIO(text, newline=""))
-    header = [unicodedata.normalize("NFKC", cell).strip() for cell in next(rows, [])]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+    header = [_heading(cell) for cell in next(rows, [])]
     if not any(header):
         raise BadRequestData("the file has no header line")
     table = Table(encoding)
-    names = _attribute_names(header)
-    identifier = _column(header, (id_column,) if id_column else IDENTIFIER)
+    names = _attribute_names(header, free)
+    identifier = _column(header, (_heading(id_column),) if id_column else IDENTIFIER)
     if id_column and identifier is None:
         raise BadRequestData(f"there is no column {id_column!r}; there are {', '.join(header)}")
     place = (_column(header, LATITUDE), _column(header, LONGITUDE))
     table.columns = {cell: names[index] for index, cell in enumerate(header) if names[index]}
     for number, row in _rows(rows, table):
+        table.rows += 1
         if len(row) > len(header):
             table.problems.append(f"line {number}: {len(row)} cells under {len(header)} headings")
             continue
-        table.entities.append(_entity(row, number, names, identifier, place, entity_type, table))
+        table.take(_entity(row, number, names, identifier, place, entity_type, table), f"line {number}")
     return table
+
+
+def _delimiter(text: str) -> str:
+    """A tab where the header line has as many of these as commas."""
+    header = text[: text.find("\n")] if "\n" in text else text
+    return "\t" if header.count("\t") >= max(1, header.count(",")) else ","
+
+
+def _heading(cell: str) -> str:
+    return unicodedata.normalize("NFKC", cell).strip()
 
 
 def _rows(rows: Iterator[list[str]], table: Table) -> Iterator[tuple[int, list[str]]]:
@@ -112,16 +140,14 @@ def _column(header: list[str], words: tuple[str, ...]) -> int | None:
     return next((lowered.index(word.lower()) for word in words if word.lower() in lowered), None)
 
 
-def _attribute_names(header: list[str]) -> list[str]:
+def _attribute_names(header: list[str], free: Free) -> list[str]:
     """A name for each column that NGSI-LD takes: letters of any script, digits and "_"; "" for a blank heading."""
     names: list[str] = []
     for cell in header:
         name = _BAD_NAME.sub("_", cell).strip("_")
-        if name in ("id", "type", "scope"):
-            name += "_"
         if name and not name[0].isalpha():
             name = "c_" + name
-        while name and name in names:
+        while name and (name in names or not free(name)):
             name += "_"
         names.append(name)
     return names
