@@ -129,7 +129,7 @@ async def test_what_is_not_taken_is_refused_counted_and_visible(scene: Scene) ->
         (dumps(scene.body("３")), "is a text"),
         (dumps([scene.body(), scene.body("*")]), "missing value"),
         (dumps(scene.body(1, ahead=3601)), "future"),
-        (b" " * 65537, "65537 bytes"),
+        (b" " * 65537, "more than 65536 bytes"),
     ]
     for number, (body, words) in enumerate(bad, 1):
         with pytest.raises(MqttRefused, match=words) as caught:
@@ -143,6 +143,37 @@ async def test_what_is_not_taken_is_refused_counted_and_visible(scene: Scene) ->
     scene.refuse = "the store says no"
     with pytest.raises(MqttRefused, match="the store says no"):
         await gateway.publish(peer, UP, dumps(scene.body()), {})
+
+
+async def test_what_the_listener_refuses_by_itself_is_counted_on_the_device(scene: Scene) -> None:
+    gateway = scene.gateway(open_house=True)
+    for number, code in enumerate((0x95, 0x99, 0x93, 0x97, 0x81, 0x82), 1):
+        gateway.refused(MqttPeer("c", "a", "g1"), code, f"words {code}")
+        assert await scene.counts() == (0, number, f"words {code}.")
+    gateway.refused(MqttPeer("guest"), 0x95, "of nobody")
+    refusals = await scene.registry.refusals("a")
+    assert [one.way for one in refusals] == ["mqtt"] * 6
+    assert len({one.ja for one in refusals}) == 5
+
+
+@pytest.mark.parametrize("way", ["up", "http"])
+async def test_a_reading_that_the_store_refuses_is_counted_though_its_neighbour_is_taken(
+    scene: Scene, way: str
+) -> None:
+    gateway = scene.gateway()
+
+    async def ingest(call: Call, readings: Sequence[Reading]) -> list[ReadingOutcome]:
+        return [ReadingOutcome("refused", "no") if one.value == 2 else ReadingOutcome("stored") for one in readings]
+
+    gateway._ingest = ingest
+    body = dumps([scene.body(1), scene.body(2)])
+    if way == "up":
+        await gateway.publish(MqttPeer("c", "a", "g1"), UP, body, {})
+    else:
+        await gateway.take("a", "g1", scene.key, body)
+    assert await scene.counts() == (1, 1, "no")
+    [refusal] = await scene.registry.refusals("a")
+    assert refusal.way == way
 
 
 async def test_a_removed_device_is_refused_though_it_is_still_connected(scene: Scene) -> None:
@@ -178,9 +209,12 @@ async def test_over_http_what_is_refused_whole(scene: Scene) -> None:
     gateway = scene.gateway(open_house=True)
     with pytest.raises(Unauthenticated):
         await gateway.take("a", "g1", "wrong", dumps(scene.body()))
+    with pytest.raises(Unauthenticated):
+        await gateway.take("a", "g1", "", b"")
     with pytest.raises(BadRequestData):
         await gateway.take("a", "g1", scene.key, b"{")
     with pytest.raises(PayloadTooLarge):
         await gateway.take("a", "g1", scene.key, b" " * 65537)
     assert not scene.taken
-    assert {one.way for one in await scene.registry.refusals("a")} == {"http"}
+    assert [one.way for one in await scene.registry.refusals("a")] == ["http"] * 4
+    assert (await scene.counts())[1] == 4

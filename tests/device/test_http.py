@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from kumihimo.base.errors import Unauthenticated
+from kumihimo.base.errors import PayloadTooLarge, Unauthenticated
 from kumihimo.base.ports import ReadingOutcome
 from kumihimo.device.http import routes
 
@@ -24,6 +24,8 @@ class Door:
         self.given = (tenant, device, key, body)
         if key != "right":
             raise Unauthenticated("no")
+        if len(body) > self.max_payload:
+            raise PayloadTooLarge("too much")
         return [ReadingOutcome(status, "") for status in self.statuses]
 
 
@@ -63,15 +65,17 @@ async def test_the_answer_says_what_became_of_each_reading(statuses: tuple[str, 
 
 @pytest.mark.parametrize("key", ["", "Basic right", "Bearer ", "Bearer wrong"])
 async def test_a_key_is_needed(key: str) -> None:
-    status, headers, body = await post(Door("stored"), b"{}", key=key)
+    door = Door("stored")
+    status, headers, body = await post(door, b"{}", key=key)
     assert (status, headers["www-authenticate"], body["status"]) == (401, "Bearer", 401)
+    assert door.given, "the gateway counts the attempt"
 
 
 async def test_a_body_over_the_limit_is_refused_while_it_comes() -> None:
     door = Door("stored")
     status, _, body = await post(door, b"x" * 60, b"x" * 60, b"x" * 60)
     assert (status, body["title"]) == (413, "Payload too large")
-    assert door.given == ()
+    assert door.given == ("a", "g1", "right", b"x" * 120), "the gateway counts it, and needs no more of it"
 
 
 async def test_a_body_that_ends_too_early_is_a_bad_request() -> None:

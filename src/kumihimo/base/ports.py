@@ -83,6 +83,10 @@ class MqttGate(Protocol):
         """Takes a message; returns once it is committed, and only then is it acknowledged."""
         ...
 
+    def refused(self, peer: MqttPeer, code: int, detail: str) -> None:
+        """Told of what the listener itself did not take: a packet that is too large or breaks the protocol."""
+        ...
+
     async def disconnect(self, peer: MqttPeer) -> None: ...
 
 

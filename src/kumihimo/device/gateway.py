@@ -24,6 +24,13 @@ ROOT: Final = "kumihimo"
 BAD_CREDENTIALS: Final = 0x86
 NOT_AUTHORIZED: Final = 0x87
 PAYLOAD_INVALID: Final = 0x99
+_REFUSED_BELOW: Final = {
+    0x93: "確認を待たずに送り過ぎています。",
+    0x95: "MQTT のパケットが大きすぎます。分けて送ってください。",
+    0x97: "一度に頼む購読が多すぎます。",
+    PAYLOAD_INVALID: "文字列 (UTF-8) とされていますが、読めません。",
+}
+"""What the listener refuses by itself, by its reason code; all else breaks the protocol."""
 PURPOSE: Final = "device-reading"
 
 Results = Callable[[str, str, str, str, str], Awaitable[bool]]
@@ -142,12 +149,20 @@ class Gateway:
             refused = [one for one in readings if isinstance(one, Words)]
             if refused:
                 raise Refused(refused[0].ja, refused[0].en)  # noqa: TRY301 - one place counts all refusals
-            outcomes = await self._store(peer.tenant, device, [one for one in readings if isinstance(one, Reading)])
+            sound = [one for one in readings if isinstance(one, Reading)]
+            outcomes = await self._store(peer.tenant, device, way, sound)
             if all(one.status == "refused" for one in outcomes):
                 raise Refused("保存できない値です。", outcomes[0].detail)  # noqa: TRY301 - as above
         except Refused as refusal:
             self._registry.refuse(peer.tenant, device.id, way, refusal.words)
             raise MqttRefused(PAYLOAD_INVALID, refusal.words.en) from refusal
+
+    def refused(self, peer: MqttPeer, code: int, detail: str) -> None:
+        """Counts what the listener itself did not take of a device."""
+        if not peer.device:
+            return
+        ja = _REFUSED_BELOW.get(code, "MQTT の規約に合わない通信です。端末のプログラムを確かめてください。")
+        self._registry.refuse(peer.tenant, peer.device, "mqtt", Words(ja, f"{detail[:200]}."))
 
     async def disconnect(self, peer: MqttPeer) -> None:
         """Notes when the device was last there."""
@@ -157,8 +172,9 @@ class Gateway:
     # --- HTTP --------------------------------------------------------------------------------------------
 
     async def take(self, tenant: str, device_id: str, key: str, body: bytes) -> list[ReadingOutcome]:
-        """Takes readings; one outcome each, in the order given, after the commit.
+        """Takes readings; one outcome each, in the order given, after the commit. What is refused is counted.
 
+        A body that is too large need not be whole, and without a key it may be empty: it is only counted.
         Unauthenticated, PayloadTooLarge, or BadRequestData where the message as a whole cannot be read.
         """
         device = await self._registry.authenticate(tenant, device_id, key, way="http")
@@ -172,7 +188,8 @@ class Gateway:
             if len(body) > self._limits.max_payload:
                 raise PayloadTooLarge(refusal.words.en) from refusal
             raise BadRequestData(refusal.words.en) from refusal
-        stored = iter(await self._store(tenant, device, [one for one in decoded if isinstance(one, Reading)]))
+        sound = [one for one in decoded if isinstance(one, Reading)]
+        stored = iter(await self._store(tenant, device, "http", sound))
         outcomes = []
         for one in decoded:
             if isinstance(one, Words):
@@ -188,8 +205,8 @@ class Gateway:
         limit = self._limits.max_payload
         if len(payload) > limit:
             raise Refused(
-                f"{len(payload)} バイトあります。{limit} バイトまでに分けてください。",
-                f"the message has {len(payload)} bytes; at most {limit} are taken.",
+                f"{limit} バイトを超えています。分けて送ってください。",
+                f"the message has more than {limit} bytes; send it in parts.",
             )
 
     def _decode(self, device: Device, payload: bytes) -> list[Reading | Words]:
@@ -197,12 +214,15 @@ class Gateway:
         found = decode(device.family, payload, device, self._limits.max_readings)
         return [_FROM_THE_FUTURE if isinstance(one, Reading) and one.observed_at > latest else one for one in found]
 
-    async def _store(self, tenant: str, device: Device, readings: list[Reading]) -> list[ReadingOutcome]:
+    async def _store(self, tenant: str, device: Device, way: str, readings: list[Reading]) -> list[ReadingOutcome]:
         call = Call(tenant, Actor("device", device.id), PURPOSE)
         outcomes = await self._ingest(call, readings) if readings else []
         good = sum(one.status != "refused" for one in outcomes)
         if good:
             self._registry.accept(tenant, device.id, good)
+        for one in outcomes if good or way == "http" else ():  # else the whole message is refused, and counts once
+            if one.status == "refused":
+                self._registry.refuse(tenant, device.id, way, Words("保存できない値です。", one.detail))
         return outcomes
 
     async def _result(self, tenant: str, device: Device, payload: bytes) -> None:

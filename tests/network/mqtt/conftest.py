@@ -25,6 +25,7 @@ class Gate:
     hold: asyncio.Event | None = None
     under_way: int = 0
     most: int = 0
+    told: list[tuple[str, int]] = field(default_factory=list)
     gone: list[MqttPeer] = field(default_factory=list)
     refuse: dict[bytes, int] = field(default_factory=dict)
 
@@ -59,6 +60,9 @@ class Gate:
                 raise MqttRefused(self.refuse[payload], "refused on purpose")
         finally:
             self.under_way -= 1
+
+    def refused(self, peer: MqttPeer, code: int, detail: str) -> None:
+        self.told.append((peer.device, code))
 
     async def disconnect(self, peer: MqttPeer) -> None:
         self.gone.append(peer)

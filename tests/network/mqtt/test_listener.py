@@ -526,6 +526,19 @@ async def test_noise_after_connect_harms_nobody_else(start: Any) -> None:
     assert house.listener.stats()["subscriptions"] == 1
 
 
+async def test_the_gate_is_told_what_the_listener_refuses_of_a_device(start: Any) -> None:
+    house = await start(MqttLimits(max_packet=1000))
+    login: dict[str, Any] = {"username": "t/d", "password": b"right"}
+    raw = await joined(house, **login)
+    bad = Publish("shared", b"\xff", 1, packet_id=1, properties={"payload_format_indicator": 1})
+    assert (await raw.ask(bad)).code == errors.PAYLOAD_INVALID
+    answer = await raw.ask(Publish("shared", b"x" * 2000, 1, packet_id=2))
+    assert answer.code == errors.PACKET_TOO_LARGE
+    raw = await joined(house, **login)
+    assert (await raw.ask(Connect(5, "again"))).code == errors.PROTOCOL_ERROR
+    assert house.gate.told == [("d", 0x99), ("d", 0x95), ("d", 0x82)]
+
+
 # --- nobody holds up the others ----------------------------------------------------------------------------
 
 

@@ -114,6 +114,8 @@ class Connection:
         if problem.code in (errors.MALFORMED, errors.PROTOCOL_ERROR, errors.PACKET_TOO_LARGE):
             self._hub.counters.malformed += 1
         if self._session is not None:
+            if problem.code != errors.UNSPECIFIED:  # that is a client that takes nothing, not one that sent something
+                self._hub.gate.refused(self._session.peer, problem.code, problem.detail)
             self.end(problem.code, problem.detail)
             return
         self._hub.counters.connections_refused += 1

@@ -106,7 +106,11 @@ class Intake:
         gate, peer = self._hub.gate, self._session.peer
         if not gate.may_publish(peer, packet.topic):
             raise MqttRefused(errors.NOT_AUTHORIZED, "this topic is not this client's to publish to")
-        _check_format(packet)
+        try:
+            _check_format(packet)
+        except MqttRefused as refusal:
+            gate.refused(peer, refusal.code, refusal.detail)
+            raise
         await gate.publish(peer, packet.topic, packet.payload, packet.properties)
 
     async def _acknowledge(self) -> None:
