@@ -124,6 +124,8 @@ class Platform:
     stage: Stage
     credit: dict[str, str] = field(default_factory=dict)
     """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""
+    limits: Limits | None = None
+    """What stands before the HTTP listener, once it is built."""
     http_port: int = 0
     mqtt_port: int = 0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -138,7 +140,11 @@ class Platform:
 
 def doors_of(platform: Platform) -> Doors:
     """The rooms that the command line's operations need."""
-    return Doors(platform.database, platform.registry, platform.broker, platform.contexts)
+
+    def metrics() -> dict[str, dict[str, float]]:
+        return {part: numbers() for part, numbers in _stats(platform, lambda: platform.limits).items()}
+
+    return Doors(platform.database, platform.registry, platform.broker, platform.contexts, metrics)
 
 
 def wire(settings: Settings, clock: Clock) -> Platform:
@@ -291,15 +297,16 @@ def build_http(platform: Platform) -> ASGIApp:
     limits = Limits(
         inner if settings.open else Closed(inner), settings.max_body, (settings.host, *settings.allowed_hosts)
     )
+    platform.limits = limits
     return limits
 
 
-def _stats(platform: Platform, limits: Callable[[], Limits]) -> dict[str, Callable[[], dict[str, float]]]:
+def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str, Callable[[], dict[str, float]]]:
     return {
         "database": lambda: dict(platform.database.stats()),
         "mqtt": lambda: dict(platform.mqtt.stats()),
         "delivery": lambda: dict(platform.delivery.counters()),
-        "http": lambda: dict(limits().counters()),
+        "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
         "console": lambda: {"live_pages": platform.live.count},
     }
 

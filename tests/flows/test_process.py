@@ -203,6 +203,7 @@ async def test_without_open_a_stranger_gets_nothing_and_a_device_gets_in(tmp_pat
         [row] = json.loads(listed.stdout)
         assert row["accepted"] == 2
         assert row["refused"] >= 2
+        _check_operator_sees_refusals(served, key)
         assert served.stop() == 0
 
 
@@ -229,6 +230,24 @@ def _check_device_over_http(served: Served, key: str) -> None:
     assert served.ask("POST", path, READING)[0] == 401
     assert served.ask("POST", path, READING, {"Authorization": "Bearer wrong"})[0] == 401
     assert served.ask("POST", path, READING, {"Authorization": f"Bearer {key}"})[0] == 201
+
+
+def _check_operator_sees_refusals(served: Served, key: str) -> None:
+    """Over the socket, as a closed platform shows its numbers to nobody else."""
+    too_large = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    assert served.ask("POST", "/devices/v1/town/g1/readings", b" " * 70_000, too_large)[0] == 413
+    told = kumihimo("device", "refusals", "--tenant", "town", "--format", "json", data=served.data)
+    refusals = json.loads(told.stdout)
+    assert refusals[0]["way"] == "http"
+    assert "more than 65536 bytes" in refusals[0]["en"]
+    assert {one["device"] for one in refusals} == {"g1", "other"}
+    assert key not in told.stdout
+    assert "more than 65536" in kumihimo("device", "refusals", "--tenant", "town", data=served.data).stdout
+    rows = json.loads(kumihimo("metrics", "--format", "json", data=served.data).stdout)
+    numbers = {f"{row['part']}.{row['name']}": row["value"] for row in rows}
+    assert numbers["mqtt.connections"] == 1
+    assert numbers["mqtt.connections_refused"] == 4
+    assert numbers["http.2xx"] > 0
 
 
 # --- the command line ------------------------------------------------------------------------------------
@@ -300,6 +319,44 @@ def _operate_devices(data: Path, key: str) -> None:
     missing = kumihimo("device", "rotate", "g2", "--tenant", "town", data=data)
     assert missing.returncode == 1
     assert "g2" in missing.stderr
+
+
+def test_numbers_are_those_of_a_running_platform(tmp_path: Path) -> None:
+    told = kumihimo("metrics", data=tmp_path / "data")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "no platform is running" in told.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_every_command_takes_its_settings_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(f'data = "{tmp_path / "elsewhere"}"\n')
+    where = ("--config", str(file))
+    assert kumihimo("tenant", "add", "town", *where).returncode == 0
+    assert kumihimo("device", "add", "g1", *GAUGE, "--tenant", "town", *where).returncode == 0
+    for words in (
+        ("tenant", "list"),
+        ("device", "list", "--tenant", "town"),
+        ("device", "rotate", "g1", "--tenant", "town"),
+    ):
+        assert kumihimo(*words, *where).returncode == 0, words
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("--type", "River Gauge"), "cannot be the type of an entity"),
+        (("--name", "x" * 201), "at most 200 characters"),
+        (("--name", "a\x1bb"), "all of them visible"),
+    ],
+)
+def test_a_device_is_named_so_that_it_can_be_read(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    assert kumihimo("tenant", "add", "town", data=tmp_path / "data").returncode == 0
+    refused = kumihimo("device", "add", "g1", *GAUGE, "--tenant", "town", *change, data=tmp_path / "data")
+    assert refused.returncode == 1
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 # --- the other engine ------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ import typer
 from kumihimo import __version__
 from kumihimo.base.errors import Problem
 from kumihimo.cli import device, doctor, imports, serve, tenant
-from kumihimo.cli.options import Config, Data, settings_from
-from kumihimo.cli.say import fail, say
+from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
+from kumihimo.cli.reach import ask_running
+from kumihimo.cli.say import Format, fail, say, show
 
 
 class Event(StrEnum):
@@ -90,6 +91,14 @@ def demo_command(
 def doctor_command(*, data: Data = None, config: Config = None) -> None:
     """Check this machine and this data folder, and say what to mend."""
     raise typer.Exit(doctor.examine(settings_from(config, data=str(data) if data else None)))
+
+
+@app.command("metrics")
+def metrics_command(*, data: Data = None, config: Config = None, form: Form = Format.TABLE) -> None:
+    """Show the numbers of the platform that runs here, also of a closed one."""
+    found = ask_running(settings_of(config, data), "metrics")
+    rows = [{"part": part, "name": name, "value": value} for part in found for name, value in found[part].items()]
+    show(rows, form=form)
 
 
 @app.command("import")

@@ -16,6 +16,7 @@ from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Change, Op, Outcome
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
+from kumihimo.platform.jsonld.names import check_name
 from kumihimo.storage.database import Database
 
 OPERATOR = Actor("person", "operator")
@@ -30,6 +31,8 @@ class Doors:
     registry: Registry
     broker: Broker
     contexts: Contexts
+    metrics: Callable[[], Mapping[str, Mapping[str, float]]]
+    """The numbers of every part, by part and name, as /metrics gives them."""
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]
@@ -67,7 +70,7 @@ async def device_add(doors: Doors, given: Mapping[str, Any]) -> Any:
         family=str(given["family"]),
         name=str(given.get("name") or given["device"]),
         entity_id=entity,
-        entity_type=context.expand_type(str(given["type"])),
+        entity_type=context.expand_type(check_name(str(given["type"]), "the type of an entity")),
     )
     key = await doors.registry.add(tenant, device)
     return {"tenant": tenant, "device": device.id, "username": f"{tenant}/{device.id}", "key": key}
@@ -80,6 +83,17 @@ async def device_list(doors: Doors, given: Mapping[str, Any]) -> Any:
         {name: value for name, value in asdict(device).items() if name != "settings"}
         for device in await doors.registry.list(tenant)
     ]
+
+
+async def device_refusals(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """What was not taken of a tenant's devices and of whoever said to be one, the newest first."""
+    tenant = check_tenant(str(given["tenant"]))
+    return [asdict(refusal) for refusal in await doors.registry.refusals(tenant)]
+
+
+async def metrics(doors: Doors, _: Mapping[str, Any]) -> Any:
+    """The numbers of every part since the platform's start; a closed platform shows them here alone."""
+    return doors.metrics()
 
 
 async def device_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
@@ -131,9 +145,11 @@ OPERATIONS: dict[str, Operation] = {
     "tenant-list": tenant_list,
     "device-add": device_add,
     "device-list": device_list,
+    "device-refusals": device_refusals,
     "device-remove": device_remove,
     "device-rotate": device_rotate,
     "import": import_entities,
+    "metrics": metrics,
 }
 
 

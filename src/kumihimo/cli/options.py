@@ -10,11 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from kumihimo.base.settings import DATA, Settings, SettingsError, read_settings
-from kumihimo.cli.say import fail
+from kumihimo.cli.say import Format, fail
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder that holds what the platform keeps.")]
 Config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
-Form = Annotated[str, typer.Option("--format", help="table or json.")]
+Form = Annotated[Format, typer.Option("--format", help="A table for people, or JSON for programs.")]
+
+
+def settings_of(config: Path | None, data: Path | None) -> Settings:
+    """The settings for a command that is told no more than where the platform keeps its data."""
+    return settings_from(config, data=str(data) if data else None)
 
 
 def settings_from(config: Path | None, *, home: Path | None = None, **given: Any) -> Settings:

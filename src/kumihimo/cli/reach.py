@@ -53,3 +53,11 @@ def run(settings: Settings, operation: str, **given: Any) -> Any:
         return asyncio.run(_once(settings, operation, given))
     except (Problem, ConnectionError) as problem:
         raise fail(str(problem)) from problem
+
+
+def ask_running(settings: Settings, operation: str, **given: Any) -> Any:
+    """As run, for what only a platform that is running knows."""
+    try:
+        return asyncio.run(ask(Path(settings.data), operation, given))
+    except (Problem, ConnectionError) as problem:
+        raise fail(str(problem)) from problem

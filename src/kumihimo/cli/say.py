@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kumihimo.base.jsontext import text
 
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+_out = Console(highlight=False, emoji=False)
+_err = Console(stderr=True, highlight=False, emoji=False)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal would obey instead of showing it; names come from files and from others."""
+
+
+class Format(StrEnum):
+    """How rows are shown: a table for people, JSON for programs."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 def say(words: str) -> None:
     """A line to standard output, as it is."""
-    _out.print(words, markup=False, soft_wrap=True)
+    _out.print(_plain(words), markup=False, soft_wrap=True)
 
 
 def warn(words: str) -> None:
     """A line to standard error."""
-    _err.print(words, markup=False, soft_wrap=True)
+    _err.print(_plain(words), markup=False, soft_wrap=True)
+
+
+def _plain(words: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", words)
 
 
 def fail(words: str, *, code: int = 1) -> typer.Exit:
@@ -31,15 +47,18 @@ def fail(words: str, *, code: int = 1) -> typer.Exit:
     return typer.Exit(code)
 
 
-def show(rows: Sequence[dict[str, Any]], *, form: str) -> None:
+def show(rows: Sequence[dict[str, Any]], *, form: Format) -> None:
     """Rows as a table or as JSON."""
-    if form == "json":
+    if form is Format.JSON:
         typer.echo(text(list(rows)))
         return
     if not rows:
         say("(none)")
         return
-    table = Table(*rows[0])
+    table = Table()
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        # As texts, so that nothing in them is taken for markup.
+        table.add_row(*(Text("" if value is None else _plain(str(value))) for value in row.values()))
     _out.print(table)

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 FLUSH_SECONDS: Final = 5.0
 CACHED: Final = 20_000
 STEP: Final = 500
+MAX_NAME: Final = 200
 Refusals = list[Refusal]
 _UNKNOWN = Words("端末の名前または鍵が違います。", "The device's name or its key is wrong.")
 
@@ -269,6 +270,8 @@ class Registry:
 
 def _check_new(device: Device) -> None:
     check_device(device.id)
+    if len(device.name) > MAX_NAME or not device.name.isprintable():
+        raise BadRequestData(f"a device's name for people has at most {MAX_NAME} characters, all of them visible")
     if device.family not in FAMILIES:
         raise BadRequestData(f"there is no device family {device.family[:64]!r}; there are {', '.join(FAMILIES)}")
     for name in ("min", "max"):
