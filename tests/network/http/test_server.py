@@ -153,6 +153,25 @@ async def test_stopping_breaks_off_what_takes_too_long() -> None:
         assert (await asking)[0] == 500
 
 
+async def test_whoever_is_broken_off_is_told_and_nothing_is_logged_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def read(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+
+    async with served(Limits(read), drain_seconds=0) as (port, stop, task):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
+        await asyncio.sleep(0.1)
+        stop.set()
+        await task
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"the platform is stopping" in answer
+    assert "Traceback" not in caplog.text
+    assert "Exception" not in caplog.text
+
+
 async def test_a_large_body_is_refused_before_it_is_read() -> None:
     async def read(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
@@ -191,6 +210,41 @@ async def test_a_head_that_does_not_come_is_cut_off(monkeypatch: pytest.MonkeyPa
         one = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
         answer = await talk(port, one + b"GET / HTTP")
         assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_nothing_that_is_sent_keeps_an_idle_connection_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    one = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    unfinished = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx"
+    async with served() as (port, _, _):
+        for first, more in ((one, b"\r\n"), (unfinished, b"x")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(first)
+            assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5)).startswith(b"HTTP/1.1 200")
+            ended = asyncio.create_task(reader.read())
+            for _ in range(40):  # a drop now and then must not begin the time anew
+                writer.write(more)
+                done, _ = await asyncio.wait([ended], timeout=0.05)
+                if done:
+                    break
+            assert ended.done()
+            assert isinstance(ended.exception(), ConnectionError | None)
+            writer.close()
+
+
+async def test_a_body_that_ends_after_its_answer_leaves_a_connection_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    async with served() as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nx")
+        await asyncio.wait_for(reader.readuntil(b"hello"), 5)
+        for _ in range(3):
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.4)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 200")
+        writer.close()
 
 
 async def test_bytes_that_are_no_http_are_a_bad_request() -> None:

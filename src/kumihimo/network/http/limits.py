@@ -5,6 +5,7 @@ Everything refused here is a problem document (RFC 7807). The page policy (CSP) 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections import Counter
@@ -102,6 +103,14 @@ class Limits:
         except (BodyTooLarge, BodyTooSlow):
             if exchange.started:
                 raise
+        except asyncio.CancelledError:
+            # The platform stops and its patience is over; the peer is told, and the log need not hold where it stood.
+            if exchange.started:
+                raise
+            self._counts["refused_503"] += 1
+            exchange.body = None
+            await refuse(Refusal(503, "the platform is stopping; try again later", retry_after=10), exchange.send)
+            return
         finally:
             self._counts["body_bytes"] += body.taken
         if body.broken is not None and not exchange.started:

@@ -41,6 +41,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         if self.parser is not None:
             super().data_received(data)
+        if self._head_timer is None and self.timeout_keep_alive_task is None and self._is_idle():
+            # uvicorn waits no more once it heard anything: an empty line, or more of a body that was answered early.
+            self._await_head()
         if self._in_head and self._head_bytes > MAX_HEAD and not self.transport.is_closing():
             self._end(431, f"the head of the request is larger than {MAX_HEAD} bytes")
 
@@ -61,6 +64,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         super().on_message_complete()
+        if self._is_idle():
+            # The end of a body that was answered early: from here on it is a connection that waits, as any other.
+            self._stop_timer()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _is_idle(self) -> bool:
+        """Whether no answer is under way."""
+        return self.cycle is None or self.cycle.response_complete
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
@@ -80,7 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._end(400, f"{msg.rstrip('.')}: what was sent is no HTTP/1.1 request")
 
     def _end(self, status: int, detail: str) -> None:
-        idle = self.cycle is None or self.cycle.response_complete
+        idle = self._is_idle() and self._in_head
         in_body = not self._in_head and self.cycle is not None and not self.cycle.response_started
         if idle or in_body:
             # In the middle of another answer on this connection, words would become part of that answer.

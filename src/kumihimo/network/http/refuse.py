@@ -27,11 +27,11 @@ class Refusal:
     retry_after: int = 0
 
 
-async def refuse(refusal: Refusal, send: Send, receive: Receive) -> None:
+async def refuse(refusal: Refusal, send: Send, receive: Receive | None = None) -> None:
     """Sends the problem document and ends the connection.
 
     What the peer is still sending is thrown away for a moment: closing at once would reset the connection
-    before the peer has read why (RFC 9112 section 9.6).
+    before the peer has read why (RFC 9112 section 9.6). Without `receive` there is no such moment left.
     """
     body = jsontext.dumps(_document(refusal))
     headers = [
@@ -43,7 +43,8 @@ async def refuse(refusal: Refusal, send: Send, receive: Receive) -> None:
         headers.append((b"retry-after", str(refusal.retry_after).encode()))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
-    await _linger(receive)
+    if receive is not None:
+        await _linger(receive)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
