@@ -31,7 +31,7 @@ from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttLink
 from kumihimo.base.screens import Screen
 from kumihimo.base.settings import LOOPBACK, Settings, SettingsError
 from kumihimo.cli.operations import Doors
-from kumihimo.cli.socket import LONGEST_PATH, socket_app, socket_path
+from kumihimo.cli.socket import LONGEST_PATH, size_of, socket_app, socket_path
 from kumihimo.device import http as device_http
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.models import ArbiterLimits
@@ -49,6 +49,7 @@ from kumihimo.network.http.server import serve
 from kumihimo.network.mqtt.client import MqttConnector
 from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.publisher import GuardedPublish
+from kumihimo.network.sockets import at
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
@@ -135,7 +136,7 @@ class Platform:
     @property
     def address(self) -> str:
         """Where the HTTP listener is reached from this machine; the port is known once it listens."""
-        return f"http://{self.settings.host}:{self.http_port}"
+        return f"http://{at(self.settings.host, self.http_port)}"
 
 
 def doors_of(platform: Platform) -> Doors:
@@ -483,8 +484,11 @@ async def _subscribe_webhook(platform: Platform, tenant: str) -> None:
 
 @asynccontextmanager
 async def open_database(platform: Platform) -> AsyncIterator[None]:
-    """The store, checked and migrated."""
-    await platform.database.open()
+    """The store, checked and migrated. SettingsError for an address that is none."""
+    try:
+        await platform.database.open()
+    except ValueError as problem:
+        raise SettingsError(f"database_url is no address of a PostgreSQL server: {problem}") from problem
     try:
         yield
     finally:
@@ -584,7 +588,7 @@ async def _listen_http(platform: Platform, ready: asyncio.Event) -> None:
 
 def _socket(platform: Platform) -> Path | None:
     path = socket_path(Path(platform.settings.data))
-    if len(str(path)) > LONGEST_PATH:
+    if size_of(path) > LONGEST_PATH:
         log.warning("the data folder's path is too long for a socket; the command line cannot reach this platform")
         return None
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from kumihimo.app import open_database, wire
+from kumihimo.app import open_database, read_preload, wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
-from kumihimo.base.settings import Settings
+from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli.say import say
-from kumihimo.cli.socket import LONGEST_PATH, ask, socket_path
+from kumihimo.cli.socket import LONGEST_PATH, ask, size_of, socket_path
+from kumihimo.network.sockets import AddressInUse, CannotListen, listening
 from kumihimo.storage.database import Database, Tx
 
 ENOUGH_DISK = 1 << 30
@@ -25,7 +25,7 @@ Finding = tuple[bool, str, str]
 
 def examine(settings: Settings) -> int:
     """Prints one line per check. 0 where all is well, 1 otherwise."""
-    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_python, _folder, _assets, _store, _ports)
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_python, _folder, _assets, _contexts, _store, _ports)
     well = True
     for check in checks:
         for good, what, todo in check(settings):
@@ -41,16 +41,30 @@ def _python(_: Settings) -> Iterator[Finding]:
 
 def _folder(settings: Settings) -> Iterator[Finding]:
     folder = Path(settings.data)
-    parent = folder if folder.exists() else folder.resolve().parent
+    parent = next(one for one in (folder.resolve(), *folder.resolve().parents) if one.exists())
     free = shutil.disk_usage(parent).free
     yield free > ENOUGH_DISK, f"{free >> 30} GiB free for {folder}", "make at least 1 GiB free"
-    path = str(socket_path(folder))
-    yield len(path) <= LONGEST_PATH, f"socket path of {len(path)} characters", "use a shorter --data path"
+    size = size_of(socket_path(folder))
+    yield (
+        size <= LONGEST_PATH,
+        f"socket path of {size} bytes",
+        f"use a --data path shorter by {size - LONGEST_PATH} bytes",
+    )
 
 
 def _assets(_: Settings) -> Iterator[Finding]:
     vendor = files("kumihimo.service.console") / "static" / "vendor"
     yield vendor.is_dir(), "scripts and styles of the console", "run `make assets`, or install the wheel"
+
+
+def _contexts(settings: Settings) -> Iterator[Finding]:
+    if not settings.context_preload:
+        return
+    try:
+        found = read_preload(settings.context_preload)
+        yield True, f"@contexts preloaded: {len(found)}", ""
+    except SettingsError as problem:
+        yield False, "@contexts", str(problem)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
@@ -69,14 +83,14 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 async def _open(settings: Settings) -> list[Finding]:
     """The store, and every tenant in it that does not open."""
-    platform = wire(settings, SystemClock())
     try:
+        platform = wire(settings, SystemClock())
         async with open_database(platform):
             tenants = await platform.database.tenants()
             found = [one for name in tenants if (one := await _tenant(platform.database, name)) is not None]
             return [(True, f"store opens ({platform.database.dialect.name}), tenants: {len(tenants)}", ""), *found]
-    except Problem as problem:
-        return [(False, "store", problem.detail)]
+    except (Problem, SettingsError, OSError) as problem:
+        return [(False, "store", str(problem))]
 
 
 async def _tenant(database: Database, name: str) -> Finding | None:
@@ -95,15 +109,16 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         return
     for name, port in (("HTTP", settings.port), ("MQTT", settings.mqtt_port)):
         if port > 0:
-            yield _free(settings.host, port), f"{name} port {port}", "another program listens there; choose another"
+            yield _port(settings.host, f"{name} port {port}", port)
 
 
-def _free(host: str, port: int) -> bool:
-    family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, proto) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError:
-            return False
-    return True
+def _port(host: str, what: str, port: int) -> Finding:
+    try:
+        probes = listening(host, port)
+    except AddressInUse:
+        return False, what, "another program listens there; choose another"
+    except CannotListen as problem:
+        return False, what, str(problem)
+    for probe in probes:
+        probe.close()
+    return True, what, ""

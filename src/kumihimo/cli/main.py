@@ -10,6 +10,7 @@ import typer
 
 from kumihimo import __version__
 from kumihimo.base.errors import Problem
+from kumihimo.base.settings import SettingsError
 from kumihimo.cli import device, doctor, imports, serve, tenant
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
 from kumihimo.cli.reach import ask_running
@@ -122,3 +123,5 @@ def import_command(
         )
     except Problem as problem:
         raise fail(problem.detail) from problem
+    except SettingsError as problem:
+        raise fail(str(problem), code=2) from problem

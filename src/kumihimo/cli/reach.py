@@ -12,7 +12,7 @@ from typing import Any
 from kumihimo.app import doors_of, open_database, wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
-from kumihimo.base.settings import Settings
+from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli.operations import perform
 from kumihimo.cli.say import fail
 from kumihimo.cli.socket import ask
@@ -48,11 +48,13 @@ async def _once(settings: Settings, operation: str, given: dict[str, Any]) -> An
 
 
 def run(settings: Settings, operation: str, **given: Any) -> Any:
-    """Performs one operation for a command: a refusal ends with exit code 1 and the reason."""
+    """Performs one operation for a command: a refusal ends with exit code 1 and the reason, a wrong setting with 2."""
     try:
         return asyncio.run(_once(settings, operation, given))
     except (Problem, ConnectionError) as problem:
         raise fail(str(problem)) from problem
+    except SettingsError as problem:
+        raise fail(str(problem), code=2) from problem
 
 
 def ask_running(settings: Settings, operation: str, **given: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli.logs import set_up
 from kumihimo.cli.say import say, warn
 from kumihimo.device.simulate.schedule import MAX_SPEED
+from kumihimo.network.sockets import AddressInUse, CannotListen, at, listening
 from kumihimo.solutions.flood.recording import EventName
 from kumihimo.solutions.flood.tenants import PREFECTURE
 
@@ -31,7 +31,7 @@ def serve(settings: Settings) -> int:
     def started(platform: Platform) -> None:
         say(f"Kumihimo is at {platform.address}")
         if platform.mqtt_port:
-            say(f"MQTT is at {settings.host}:{platform.mqtt_port}")
+            say(f"MQTT is at {at(settings.host, platform.mqtt_port)}")
         if not settings.open:
             say("Closed: without log-in strangers see /healthz and /readyz only (--open for tests on this machine).")
 
@@ -79,13 +79,15 @@ def next_free(host: str, first: int) -> int:
     """The first port from `first` on that nobody listens on."""
     last = min(first + TRIES - 1, 65535)
     for port in range(first, last + 1):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
+        try:
+            probes = listening(host, port)
+        except AddressInUse:
+            continue
+        except CannotListen as problem:
+            raise SettingsError(str(problem)) from problem
+        for probe in probes:
+            probe.close()
+        return port
     raise SettingsError(f"no free port from {first} to {last}; name one")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,17 @@ from kumihimo.cli.operations import Doors, perform
 
 SOCKET = "kumihimo.sock"
 LONGEST_PATH = 100
-"""Linux takes 108 bytes for a socket's path; a longer data path gets no socket, and the log says so."""
+"""Bytes. Linux takes 108 for a socket's path; a longer data path gets no socket, and the log says so."""
 
 
 def socket_path(data: Path) -> Path:
     """Where the platform of this data folder listens for the command line."""
     return data.resolve() / SOCKET
+
+
+def size_of(path: Path) -> int:
+    """The path's length as the system counts it: a letter of Japanese is three bytes."""
+    return len(os.fsencode(path))
 
 
 def socket_app(doors: Doors) -> Starlette:

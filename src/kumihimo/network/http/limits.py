@@ -67,7 +67,7 @@ class Limits:
         self._numbers = numbers or LimitNumbers()
         self._always = frozenset(always)
         self._any_host = "*" in hosts
-        self._hosts = frozenset(one.lower() for one in (*ALWAYS_HOSTS, *hosts))
+        self._hosts = frozenset(_bracketed(one.lower()) for one in (*ALWAYS_HOSTS, *hosts))
         self._counts: Counter[str] = Counter()
         self.in_flight = 0
         self.streams = 0
@@ -206,6 +206,11 @@ class _Exchange:
         if b"x-request-id" not in there:
             headers.append((b"x-request-id", self.request_id.encode()))
         return headers
+
+
+def _bracketed(host: str) -> str:
+    """An IPv6 address as it stands in a Host header (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _request_id(scope: Scope) -> str:
