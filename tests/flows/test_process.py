@@ -71,6 +71,16 @@ def test_sigterm_lets_a_request_under_way_finish_and_ends_with_0(served: Served)
     assert served.ask("GET", f"{ENTITIES}/urn:ngsi-ld:Thing:1")[0] == 200
 
 
+def test_a_body_that_is_never_sent_is_broken_off_without_a_fault_in_the_log(tmp_path: Path) -> None:
+    served = Served(tmp_path / "data")
+    served.environ["KUMIHIMO_DRAIN_SECONDS"] = "1"
+    with served, half_sent(served.port, json.dumps(thing(1)).encode()) as line:
+        _until_in_flight(served)
+        assert served.stop() == 0
+        assert line.recv(4096).startswith(b"HTTP/1.1 503")
+        assert "Traceback" not in served.log.read_text()
+
+
 def _until_in_flight(served: Served) -> None:
     """Returns once the platform has taken up a request beside the one that asks."""
     for _ in range(500):

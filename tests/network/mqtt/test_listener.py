@@ -581,6 +581,17 @@ async def test_a_flood_of_any_packet_is_read_at_a_measured_pace(start: Any, pack
     flood.close()
 
 
+async def test_answers_to_what_was_sent_cost_nothing(start: Any) -> None:
+    house = await start(MqttLimits(packet_rate=0.1, packet_burst=2))
+    reader = await subscribed(house, "reader", "a")
+    for number in range(20):
+        await house.listener.publish("a", str(number).encode())
+        found = await reader.receive()
+        assert found.payload == str(number).encode()
+        reader.send(Puback(found.packet_id))
+    assert await reader.ask(Pingreq()) == Pingresp()
+
+
 async def test_greetings_are_paid_for_too(start: Any) -> None:
     house = await start(MqttLimits(packet_rate=10.0, packet_burst=100))
     writer = await joined(house, "writer")

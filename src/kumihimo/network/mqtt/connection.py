@@ -219,7 +219,7 @@ class Connection:
     async def _read_packets(self) -> None:
         while True:
             packet = await self._next_packet()
-            if packet is not None and not isinstance(packet, Publish):  # the intake has a pace for these
+            if packet is not None and not isinstance(packet, Publish | Puback):  # these have a pace of their own
                 await self._pace.take(len(self._filters(packet)) or 1)
             if packet is None or not await self._handle(packet):
                 return
@@ -260,7 +260,8 @@ class Connection:
         if isinstance(packet, Publish):
             await intake.take(packet)
         elif isinstance(packet, Puback):
-            session.acknowledge(packet.packet_id)
+            if not session.acknowledge(packet.packet_id):  # the others are as many as we sent
+                await self._pace.take()
         elif isinstance(packet, Subscribe):
             await self._subscribe(session, packet)
         elif isinstance(packet, Unsubscribe):

@@ -23,7 +23,9 @@ class MqttLimits:
     max_filters: int = 1000  # in one packet; those over max_subscriptions are answered one by one, more end it all
     max_queued: int = 1000  # messages waiting for a slow consumer
     max_queued_bytes: int = 4 * 1024 * 1024
-    packet_rate: float = 2000.0  # per second, of all packets but publishes; a filter counts as one; more are read later
+    packet_rate: float = (
+        2000.0  # per second, of all but publishes and their answers; each filter counts; more are read later
+    )
     packet_burst: int = 2000
     publish_rate: float = 1000.0  # per second; more are read later
     publish_burst: int = 2000
