@@ -9,7 +9,7 @@ DEMO_ARGS ?=
 .PHONY: help demo test lint bench judge soak docs wheel assets locks clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys, venv; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
