@@ -1,9 +1,11 @@
-"""Fixtures that all floors share: databases on both engines and a clock that is moved by hand."""
+"""What all floors share: databases on both engines, a clock moved by hand, what is said of tests that are not run."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -18,11 +20,53 @@ from tests.fakes import DatabaseFactory, FakeClock
 from tests.postgres_server import PostgresMissing, PostgresServer
 
 REQUIRE_ALL = os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1"
+NOT_RUN: Counter[str] = Counter()
+"""How many tests (or files of them) were skipped, or expected to fail, for which reason."""
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    expected_to_fail = getattr(report, "wasxfail", None)
+    if expected_to_fail is not None:
+        NOT_RUN[f"expected to fail: {expected_to_fail}"] += 1
+    elif report.skipped:
+        NOT_RUN[reason_of(report.longrepr)] += 1
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        NOT_RUN[reason_of(report.longrepr)] += 1
+
+
+def reason_of(longrepr: object) -> str:
+    """The words given to a skip; pytest hands file, line and words."""
+    words = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+    return str(words).removeprefix("Skipped: ")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if REQUIRE_ALL and NOT_RUN and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line per reason, however many tests share it."""
+    for reason, count in sorted(NOT_RUN.items()):
+        terminalreporter.write_line(f"NOT RUN ({count}): {reason}", red=REQUIRE_ALL, yellow=not REQUIRE_ALL)
+    if REQUIRE_ALL and NOT_RUN:
+        terminalreporter.write_line("KUMIHIMO_TEST_REQUIRE_ALL=1 asks for every test: this run fails", red=True)
 
 
 @pytest.fixture
 def fake_clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> None:
+    """For tests that call mosquitto_pub or mosquitto_sub, both of one package."""
+    if not all(map(shutil.which, ("mosquitto_pub", "mosquitto_sub"))):
+        pytest.skip("mosquitto's clients are missing: apt-get install mosquitto-clients")
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +76,6 @@ def postgres_server() -> Iterator[PostgresServer]:
     try:
         server.start()
     except PostgresMissing as reason:
-        if REQUIRE_ALL:
-            pytest.fail(str(reason))
         pytest.skip(str(reason))
     yield server
     server.stop()

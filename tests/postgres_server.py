@@ -41,7 +41,7 @@ class PostgresServer:
         places = [*_FOLDERS, *([Path(found).parent] if found else [])]
         self._bin = next((one for one in places if all((one / name).exists() for name in _PROGRAMS)), Path())
         if not self._bin.name:
-            raise PostgresMissing("PostgreSQL is not installed (Debian and Ubuntu: postgresql, postgresql-postgis)")
+            raise PostgresMissing("PostgreSQL is missing: apt-get install postgresql postgresql-postgis")
         self._folder = Path(tempfile.mkdtemp(prefix="kpg", dir="/tmp"))
         self._folder.chmod(0o755)
         if os.geteuid() == 0:
@@ -57,7 +57,7 @@ class PostgresServer:
             self._sql("kumihimo_template", "CREATE EXTENSION postgis")
         except subprocess.CalledProcessError as problem:
             self.stop()
-            raise PostgresMissing("PostGIS is not installed (Debian and Ubuntu: postgresql-postgis)") from problem
+            raise PostgresMissing("PostGIS is missing: apt-get install postgresql-postgis") from problem
 
     def stop(self) -> None:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")

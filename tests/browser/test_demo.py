@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -58,17 +56,6 @@ class Demo(Served):
         body = json.dumps({**reading, "level": level, "observedAt": times.text(moment)})
         command = ["mosquitto_pub", "-h", "localhost", "-p", str(self.mqtt_port), "-q", "1", "-u", user, "-P", key]
         subprocess.run([*command, "-t", topic, "-m", body], check=True, timeout=10)
-
-
-@pytest.fixture
-def mosquitto() -> None:
-    """The one-line reason where Debian's mosquitto clients are missing."""
-    if shutil.which("mosquitto_pub"):
-        return
-    reason = "mosquitto_pub is missing: apt-get install mosquitto-clients"
-    if os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def started(folder: Path, event: str) -> Demo:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,17 +135,3 @@ async def start() -> AsyncIterator[Start]:
             raw.close()
         await house.listener.stop()
         await asyncio.sleep(0)
-
-
-@pytest.fixture
-def mosquitto() -> Callable[[str], str]:
-    def find(name: str) -> str:
-        found = shutil.which(name)
-        if found is not None:
-            return found
-        reason = "mosquitto clients are missing: apt-get install mosquitto-clients"
-        if os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-    return find

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Callable
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -85,17 +84,17 @@ async def test_paho_hears_why_it_is_refused(start: Any) -> None:
 
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
-async def test_mosquitto_publishes_and_hears(start: Any, mosquitto: Callable[[str], str], version: str) -> None:
+async def test_mosquitto_publishes_and_hears(start: Any, mosquitto: None, version: str) -> None:
     house = await start()
     common = ["-h", "127.0.0.1", "-p", str(house.port), "-V", version, "-q", "1", "-u", "t/d", "-P", "right"]
     sub = await asyncio.create_subprocess_exec(
-        mosquitto("mosquitto_sub"), *common, "-t", "kumihimo/t/d/down/#", "-C", "1", stdout=subprocess.PIPE
+        "mosquitto_sub", *common, "-t", "kumihimo/t/d/down/#", "-C", "1", stdout=subprocess.PIPE
     )
     async with asyncio.timeout(20):
         while not house.listener.stats()["subscriptions"]:  # noqa: ASYNC110 - the listener's counters have no event
             await asyncio.sleep(0.01)
         pub = await asyncio.create_subprocess_exec(
-            mosquitto("mosquitto_pub"), *common, "-t", "kumihimo/t/d/up", "-m", '{"level": 1.2}'
+            "mosquitto_pub", *common, "-t", "kumihimo/t/d/up", "-m", '{"level": 1.2}'
         )
         assert await pub.wait() == 0
         assert house.gate.taken[0][1:] == ("kumihimo/t/d/up", b'{"level": 1.2}')
@@ -105,11 +104,11 @@ async def test_mosquitto_publishes_and_hears(start: Any, mosquitto: Callable[[st
 
 
 @pytest.mark.mosquitto
-async def test_mosquitto_waits_for_the_commit(start: Any, mosquitto: Callable[[str], str]) -> None:
+async def test_mosquitto_waits_for_the_commit(start: Any, mosquitto: None) -> None:
     house = await start()
     house.gate.hold = asyncio.Event()
     pub = await asyncio.create_subprocess_exec(
-        mosquitto("mosquitto_pub"), "-h", "127.0.0.1", "-p", str(house.port), "-q", "1", "-t", "a", "-m", "x"
+        "mosquitto_pub", "-h", "127.0.0.1", "-p", str(house.port), "-q", "1", "-t", "a", "-m", "x"
     )
     async with asyncio.timeout(20):
         while not house.gate.under_way:  # noqa: ASYNC110 - the gate of the test has no event
