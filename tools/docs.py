@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from kumihimo.base.settings import reference
 from kumihimo.platform.ngsild.openapi import routes_table
 
 FIELDS = ("Room", "Owns", "Says", "Hears", "Door")
+TOPIC = re.compile(r"[a-z]+\.\{tenant\}")
 
 
 def card(path: Path) -> dict[str, str] | None:
@@ -37,17 +39,37 @@ def card(path: Path) -> dict[str, str] | None:
     return found
 
 
-def rooms_page() -> str:
-    """docs/rooms.md: every room's card."""
-    lines = ["# Rooms", "", "Made from the cards in each room's `__init__.py` by `make docs`.", ""]
+def cards() -> dict[str, dict[str, str]]:
+    """Every room's card by the room's name, for example "platform.broker"."""
+    found = {}
     for path in sorted(SOURCE.rglob("__init__.py")):
-        found = card(path)
-        if found is None:
-            continue
-        name = ".".join(path.parent.relative_to(SOURCE).parts)
+        one = card(path)
+        if one is not None:
+            found[".".join(path.parent.relative_to(SOURCE).parts)] = one
+    return found
+
+
+def topics(field: str) -> list[str]:
+    """The topics that a card's Says or Hears names."""
+    return TOPIC.findall(field)
+
+
+def rooms_page() -> str:
+    """docs/rooms.md: every room's card, and the events that pass between them."""
+    rooms = cards()
+    lines = ["# Rooms", "", "Made from the cards in each room's `__init__.py` by `make docs`.", ""]
+    for name, found in rooms.items():
         lines += [f"## {name}", "", found["Room"], ""]
         lines += [f"- {one}: {found[one]}" for one in FIELDS[1:]] + [""]
-    return "\n".join(lines)
+    lines += ["## Events", "", "Nudges on the bus; a lost one costs time, never data.", ""]
+    lines += ["| topic | said by | heard by |", "|---|---|---|"]
+    for topic in sorted({one for found in rooms.values() for one in topics(f"{found['Says']} {found['Hears']}")}):
+        said, heard = (
+            ", ".join(name for name, found in rooms.items() if topic in topics(found[field]))
+            for field in ("Says", "Hears")
+        )
+        lines.append(f"| `{topic}` | {said} | {heard} |")
+    return "\n".join(lines) + "\n"
 
 
 def settings_page() -> str:

@@ -1,7 +1,7 @@
 """Room: keeps what every entity is now and the log of how it became so; pushes restrictions into its queries.
 
 Owns: entity, entity_type, entity_attribute, entity_geo, entity_expiry, log, log_position
-Says: log.<tenant> (a nudge after each commit that wrote log records)
+Says: log.{tenant}: after each commit that wrote log records
 Hears: nothing
-Door: census, collation, door, ingest, links, log, ordering, parse, evaluate, models, store
+Door: census, door, evaluate, ingest, log, models, parse
 """
