@@ -47,7 +47,7 @@ judge: $(VENDOR)/.ready ## run an outside suite: make judge NAME=etsi SUITE=/pat
 soak: $(VENDOR)/.ready ## the long kill and load runs: make soak MINUTES=30
 	$(BIN)/python tools/soak.py --minutes $(or $(MINUTES),30)
 
-docs: $(VENV)/.ready ## write the generated pages (rooms, settings)
+docs: $(VENV)/.ready ## write the generated pages (rooms, settings, routes, commands)
 	$(BIN)/python tools/docs.py
 
 wheel: $(VENDOR)/.ready ## build dist/*.whl with the assets inside

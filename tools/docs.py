@@ -1,19 +1,32 @@
-"""Writes the pages that are made from the code (rooms, settings), or with --check says which are out of date."""
+"""Writes the pages that are made from the code, or with --check says which are out of date."""
 
 from __future__ import annotations
 
 import argparse
 import ast
+import inspect
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "kumihimo"
 sys.path.insert(0, str(ROOT / "src"))
 
-from kumihimo.base.settings import reference
+from starlette.routing import Mount, Route
+from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.main import get_command
+
+from kumihimo.app import console_of, http_routes, wire
+from kumihimo.base.clock import SystemClock
+from kumihimo.base.settings import Settings, reference
+from kumihimo.cli.main import app
+from kumihimo.network.http.limits import Limits
 from kumihimo.platform.ngsild.openapi import routes_table
+from kumihimo.platform.ngsild.table import PREFIX
+from kumihimo.service.console.shell import ScreenRoute
 
 FIELDS = ("Room", "Owns", "Says", "Hears", "Door")
 TOPIC = re.compile(r"[a-z]+\.\{tenant\}")
@@ -89,43 +102,121 @@ def settings_page() -> str:
 
 
 def routes_page() -> str:
-    """docs/reference/routes.md: every HTTP route of the NGSI-LD face with its clause."""
-    lines = [
-        "# NGSI-LD routes",
-        "",
-        "Made from the route table by `make docs`.",
-        "",
-        "| method | path | what |",
-        "|---|---|---|",
-    ]
+    """docs/reference/routes.md: every HTTP route; those of the NGSI-LD face with their clauses."""
+    heading = "| method | path | what |\n|---|---|---|"
+    lines = ["# HTTP routes", "", "Made from the route table by `make docs`.", "", "## NGSI-LD", "", heading]
     lines += [f"| {method} | `{path}` | {what} |" for method, path, what in routes_table()]
+    lines += ["", "## Devices, the console, and what a supervisor asks", ""]
+    lines += ["Paths below `/t/` are pages for people, in the language of `?lang=ja` or `?lang=en`.", "", heading]
+    lines += [
+        f"| {method} | `{path}` | {what} |" for method, path, what in sorted(other_routes(), key=lambda row: row[1])
+    ]
     return "\n".join(lines) + "\n"
+
+
+def other_routes() -> list[tuple[str, str, str]]:
+    """Method, path and first line of the docstring of every route outside the NGSI-LD face."""
+    with TemporaryDirectory() as folder:
+        platform = wire(Settings(data=folder, open=True), SystemClock())
+        routes = http_routes(platform, console_of(platform), no_limits)
+    found = []
+    for route in routes:
+        if isinstance(route, ScreenRoute):
+            posts = [("POST", route.screen.post)] if route.screen.post else []
+            found += [
+                (method, route.path, summary(route.path, do)) for method, do in (("GET", route.screen.show), *posts)
+            ]
+        elif isinstance(route, Mount):
+            found.append(("GET", f"{route.path}/…", "Scripts, styles, maps and words that pages load."))
+        elif isinstance(route, Route) and not route.path.startswith(PREFIX) and "{rest:path}" not in route.path:
+            methods = (route.methods or set()) - {"HEAD"}
+            found += [(method, route.path, summary(route.path, route.endpoint)) for method in sorted(methods)]
+    return [(method, path.replace(":path", ""), what) for method, path, what in found]
+
+
+def summary(path: str, handler: object) -> str:
+    """The first line of a handler's docstring; without one nobody could tell what the route is for."""
+    line = (inspect.getdoc(handler) or "").partition("\n")[0]
+    if not line:
+        raise SystemExit(f"{path}: its handler has no docstring")
+    return line
+
+
+def no_limits() -> Limits:
+    """In place of the limits that a listener has: here nobody asks for their counters."""
+    raise LookupError
+
+
+def commands_page() -> str:
+    """docs/reference/command-line.md: every command with its arguments and options, as `--help` says them."""
+    lines = [
+        "# Command line",
+        "",
+        "Made from the commands' own help by `make docs`. Exit codes: 0 done, 1 refused or failed, 2 used wrongly.",
+        "While a platform runs on the data folder, `device`, `tenant` and `import` reach it through a socket;",
+        "where none runs, they open the files themselves.",
+        "",
+    ]
+    for words, command in commands("kumihimo", get_command(app)):
+        given = [one for one in command.params if one.name != "help"]
+        lines += [f"## {words}", "", command.help or "", "", f"    {usage(words, given)}", ""]
+        lines += ["| argument or option | default | meaning |", "|---|---|---|", *map(parameter, given), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def commands(words: str, command: Any) -> list[tuple[str, Any]]:
+    """Every command with the words that call it, groups opened."""
+    if not isinstance(command, TyperGroup):
+        return [(words, command)]
+    return [row for name, one in command.commands.items() for row in commands(f"{words} {name}", one)]
+
+
+def usage(words: str, given: list[Any]) -> str:
+    """The command with what it needs."""
+    needed = [one for one in given if one.required]
+    arguments = [one.name.upper() for one in needed if isinstance(one, TyperArgument)]
+    options = [f"{one.opts[0]} …" for one in needed if isinstance(one, TyperOption)]
+    return " ".join([words, *arguments, *options, *(["[options]"] if len(needed) < len(given) else [])])
+
+
+def parameter(one: Any) -> str:
+    """A row of a command's table; needed stands for a default where there is none."""
+    name = ", ".join(one.opts) if isinstance(one, TyperOption) else one.name.upper()
+    default = getattr(one.default, "value", one.default)
+    shown = "(needed)" if one.required else "" if default in (None, "", False) else f"`{default}`"
+    if not one.help:
+        raise SystemExit(f"{name}: a parameter without help")
+    return f"| `{name}` | {shown} | {one.help} |"
 
 
 PAGES = {
     "docs/rooms.md": rooms_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/routes.md": routes_page,
+    "docs/reference/command-line.md": commands_page,
 }
+
+
+def stale() -> dict[str, str]:
+    """The pages that are not as the code says, each with its text as it should be."""
+    pages = {name: make() for name, make in PAGES.items()}
+    return {
+        name: wanted
+        for name, wanted in pages.items()
+        if not (ROOT / name).exists() or (ROOT / name).read_text() != wanted
+    }
 
 
 def main() -> int:
     """0 where every page is up to date (or was written)."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--check", action="store_true")
-    check = options.parse_args().check
-    stale = []
-    for name, make in PAGES.items():
-        path, wanted = ROOT / name, make()
-        if path.exists() and path.read_text() == wanted:
-            continue
-        stale.append(name)
-        if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted)
-    if check and stale:
-        sys.stderr.write(f"out of date, run `make docs`: {', '.join(stale)}\n")
+    check, found = options.parse_args().check, stale()
+    if check and found:
+        sys.stderr.write(f"out of date, run `make docs`: {', '.join(found)}\n")
         return 1
+    for name, wanted in found.items():
+        (ROOT / name).write_text(wanted)
     return 0
 
 

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from kumihimo import __version__
@@ -262,11 +262,39 @@ def read_preload(folder: str) -> dict[str, bytes]:
 def build_http(platform: Platform) -> ASGIApp:
     """Everything that the HTTP listener answers, closed unless the settings say otherwise."""
     settings = platform.settings
+    console = console_of(platform)
+    routes = http_routes(platform, console, lambda: limits)
+    rest = Starlette(routes=routes, exception_handlers=_unknown(console, settings))
+    inner: ASGIApp = ngsild.Switch(routes, rest)
+    limits = Limits(
+        inner if settings.open else Closed(inner), settings.max_body, (settings.host, *settings.allowed_hosts)
+    )
+    platform.limits = limits
+    return limits
 
+
+def http_routes(platform: Platform, console: Console, limits: Callable[[], Limits | None]) -> list[BaseRoute]:
+    """Every address of the HTTP listener; the reference page is made from the same list."""
+    health = Health(platform.database)
+
+    async def ready() -> bool:
+        return platform.ready and await health()
+
+    api = [*ngsild.routes(_face(platform)), *device_http.routes(platform.gateway)]
+    return [
+        *probe_routes(ready, _stats(platform, limits)),
+        _openapi_route(api),
+        *api,
+        *webhook_routes(_console_doors(platform)),
+        *console.routes(),
+    ]
+
+
+def _face(platform: Platform) -> ngsild.Face:
     async def make_tenant(name: str) -> None:
         await platform.database.add_tenant(name)
 
-    face = ngsild.Face(
+    return ngsild.Face(
         database=platform.database,
         clock=platform.clock,
         broker=platform.broker,
@@ -275,31 +303,10 @@ def build_http(platform: Platform) -> ASGIApp:
         contexts=platform.contexts,
         shelf=platform.shelf,
         access=platform.access,
-        open_house=settings.open,
+        open_house=platform.settings.open,
         make_tenant=make_tenant,
-        max_body=settings.max_body,
+        max_body=platform.settings.max_body,
     )
-    health = Health(platform.database)
-
-    async def ready() -> bool:
-        return platform.ready and await health()
-
-    api = [*ngsild.routes(face), *device_http.routes(platform.gateway)]
-    pages = _console_doors(platform)
-    console = _console(platform, pages)
-    routes = [
-        *probe_routes(ready, _stats(platform, lambda: limits)),
-        _openapi_route([*api]),
-        *api,
-        *webhook_routes(pages),
-        *console.routes(),
-    ]
-    inner: ASGIApp = ngsild.Switch(api, Starlette(routes=routes, exception_handlers=_unknown(console, settings)))
-    limits = Limits(
-        inner if settings.open else Closed(inner), settings.max_body, (settings.host, *settings.allowed_hosts)
-    )
-    platform.limits = limits
-    return limits
 
 
 def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str, Callable[[], dict[str, float]]]:
@@ -316,6 +323,7 @@ def _openapi_route(routes: Sequence[Route]) -> Route:
     body = dumps(document(routes, __version__))
 
     async def openapi(_: Request) -> Response:
+        """The OpenAPI 3.1 document of the routes for programs."""
         return Response(body, media_type="application/json")
 
     return Route("/openapi.json", openapi)
@@ -352,13 +360,14 @@ def _console_doors(platform: Platform) -> ConsoleDoors:
     )
 
 
-def _console(platform: Platform, doors: ConsoleDoors) -> Console:
+def console_of(platform: Platform) -> Console:
+    """The shell with every room's screens in it."""
     settings = platform.settings
     screens: list[Screen] = [
         *flood_screens(flood_doors(platform), platform.stage),
         *kpi_screens(platform.kpi),
         *device_screens(platform.registry, platform.arbiter, lambda call: platform.access.decide(call, "administer")),
-        *console_screens(doors),
+        *console_screens(_console_doors(platform)),
     ]
     words = load_words([OWN_PACKAGE, *(screen.package for screen in screens if screen.package)])
     setup = Setup(

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tools.docs import stale
 
 from kumihimo.cli.main import app
 
@@ -25,6 +26,10 @@ def test_every_command_that_a_page_names_exists_and_every_command_is_named() -> 
     named = {word for page in PAGES for word in COMMAND.findall(page.read_text())}
     assert named <= known, named - known
     assert known <= named, known - named
+
+
+def test_pages_that_are_made_from_the_code_are_as_the_code_says() -> None:
+    assert list(stale()) == []
 
 
 def test_both_readmes_have_the_same_shape() -> None:

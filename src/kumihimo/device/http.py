@@ -23,6 +23,7 @@ def routes(gateway: Gateway) -> list[Route]:
     """The device floor's address on the HTTP listener."""
 
     async def post_readings(request: Request) -> Response:
+        """Takes a device's readings, with its key as bearer token; 201 all taken, 207 some refused, 400 none taken."""
         try:
             key = _bearer(request.headers.get("authorization", ""))
             body = await _body(request, gateway.max_payload) if key else b""

@@ -22,6 +22,7 @@ def device_screens(registry: Registry, arbiter: Arbiter, allow: Callable[[Call],
     """The page at /devices. allow(call) raises a Problem where the caller may not administer the tenant's devices."""
 
     async def show(ask: Ask) -> Page:
+        """The devices: how they fare, what was refused, what they were told."""
         allow(ask.call)
         devices = await registry.list(ask.tenant)
         refusals = await registry.refusals(ask.tenant, SHOWN_REFUSALS)

@@ -34,14 +34,17 @@ def probe_routes(ready: Callable[[], Awaitable[bool]], parts: Mapping[str, Stats
     registry.register(_Collector(parts))
 
     async def healthz(_: Request) -> Response:
+        """200 while the process answers at all."""
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
+        """200 while it takes work; 503 while it starts or stops, or the store is away."""
         if await ready():
             return PlainTextResponse("ready\n")
         return PlainTextResponse("starting, stopping, or the store is away\n", 503)
 
     async def metrics(_: Request) -> Response:
+        """Numbers of every part, as Prometheus reads them."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kumihimo.base.errors import BadRequestData, InternalError, NonexistentTenant, OperationNotSupported, Problem
@@ -178,7 +178,7 @@ class Switch:
     Found by the number of the path's parts and the first of them, not by trying one route after the other.
     """
 
-    def __init__(self, routes: Sequence[Route], rest: ASGIApp) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], rest: ASGIApp) -> None:
         self._rest = rest
         self._routes: dict[tuple[int, str], list[LdRoute]] = {}
         for route in routes:

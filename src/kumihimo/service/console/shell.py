@@ -29,6 +29,14 @@ Tenants = Callable[[], Awaitable[Sequence[str]]]
 _YEAR = 365 * 24 * 3600
 
 
+class ScreenRoute(Route):
+    """A screen's address, which knows its screen: the reference page says what it shows and whether it takes a form."""
+
+    def __init__(self, screen: Screen, answer: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(f"/t/{{tenant}}{screen.path}", answer, methods=["GET", "POST"])
+        self.screen = screen
+
+
 class Console:
     """The web console.
 
@@ -82,7 +90,7 @@ class Console:
         async def answer(request: Request) -> Response:
             return await self._guarded(request, screen)
 
-        return Route(f"/t/{{tenant}}{screen.path}", answer, methods=["GET", "POST"])
+        return ScreenRoute(screen, answer)
 
     async def _guarded(self, request: Request, screen: Screen) -> Response:
         try:
@@ -127,6 +135,7 @@ class Console:
         return tenant
 
     async def _home(self, request: Request) -> Response:
+        """The tenants to choose from."""
         tenants = await self._tenants()
         towns = await self._cards.of(tenants, _request_id(request))
         data = {"entry": self._entry_path(), "towns": towns}
@@ -134,6 +143,7 @@ class Console:
         return await self._render(request, page, "", tenants=tenants)
 
     async def _first(self, request: Request) -> Response:
+        """Leads to the first page of the navigation."""
         tenant = str(request.path_params["tenant"])
         if tenant not in await self._tenants():
             return await self.problem(request, NonexistentTenant(f"there is no tenant {tenant[:64]!r}"))
@@ -143,6 +153,7 @@ class Console:
         return self._nav[0].path if self._nav else "/entities"
 
     async def _live_stream(self, request: Request) -> Response:
+        """The stream (text/event-stream) by which an open page hears what changed."""
         try:
             tenant = await self._known_tenant(request)
             return self._live.respond(Call(tenant=tenant, request_id=_request_id(request)))

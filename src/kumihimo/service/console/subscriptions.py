@@ -34,6 +34,7 @@ class _Subscriptions:
         self._doors = doors
 
     async def list(self, ask: Ask) -> Page:
+        """The subscriptions, and a form for a new one."""
         return await self._list(ask)
 
     async def _list(self, ask: Ask, problem: Problem | None = None) -> Page:
@@ -53,6 +54,7 @@ class _Subscriptions:
         return Page(f"{OWN_PACKAGE}:subscriptions.html", "subscriptions.title", data, status=status)
 
     async def create(self, ask: Ask) -> Answer:
+        """Takes the form: type, watched, q, endpoint, description."""
         try:
             body = document_of(ask.form, await webhook_url(self._doors, ask))
             made = await self._doors.delivery.create(ask.call, body, self._doors.context)
@@ -62,6 +64,7 @@ class _Subscriptions:
         return Redirect(f"/subscriptions/{made}" if is_doubtful else "/subscriptions")
 
     async def one(self, ask: Ask) -> Page:
+        """One subscription with its latest attempts."""
         found = await self._doors.delivery.get(ask.call, ask.path["id"], self._doors.context)
         attempts = await self._doors.delivery.attempts(ask.tenant, ask.path["id"])
         one = summary(found)
@@ -73,6 +76,7 @@ class _Subscriptions:
         return Page(f"{OWN_PACKAGE}:subscription.html", one["description"] or "subscription.title", data)
 
     async def change(self, ask: Ask) -> Redirect:
+        """Takes the form: action is pause, resume or delete."""
         call, one, action = ask.call, ask.path["id"], ask.form.get("action", "")
         if action == "delete":
             await self._doors.delivery.delete(call, one)

@@ -39,6 +39,7 @@ def webhook_routes(doors: Doors) -> list[Route]:
     """The address that takes notifications; no page, hence outside the shell."""
 
     async def take(request: Request) -> Response:
+        """Keeps a notification for the webhook page; 204, or 404 for a token that is not the tenant's."""
         return await _take(doors, request)
 
     return [Route("/webhooks/{tenant}/{token}", take, methods=["POST"])]
@@ -96,6 +97,7 @@ def webhook_screens(doors: Doors) -> list[Screen]:
     """The page of arrived notifications."""
 
     async def show(ask: Ask) -> Page:
+        """The notifications that arrived at the tenant's own address for trying."""
         doors.access.decide(ask.call, "subscribe")
         address = await webhook_url(doors, ask)
 
@@ -109,6 +111,7 @@ def webhook_screens(doors: Doors) -> list[Screen]:
         return Page(f"{OWN_PACKAGE}:webhook.html", "webhook.title", {"address": address, "messages": messages})
 
     async def clear(ask: Ask) -> Redirect:
+        """Takes the form (no fields): forgets what arrived."""
         doors.access.decide(ask.call, "administer")
         await doors.database.write(ask.tenant, clear_messages_tx)
         doors.bus.publish(screens_topic(ask.tenant))

@@ -22,10 +22,12 @@ class _Pages:
         self._kpi = kpi
 
     async def index(self, ask: Ask) -> Answer:
+        """All KPIs with their figures."""
         groups = [(one, await self._kpi.figures(ask.tenant, one.id)) for one in self._kpi.definitions()]
         return Page(f"{PACKAGE}:kpi.html", "kpi.title", {"groups": groups})
 
     async def figure(self, ask: Ask) -> Answer:
+        """One figure with the readings behind it."""
         definition, figure = await self._kpi.figure(ask.tenant, ask.path["id"])
         data = {"definition": definition, "figure": figure, "base_url": ask.base_url}
         return Page(f"{PACKAGE}:figure.html", figure.label[ask.lang], data)

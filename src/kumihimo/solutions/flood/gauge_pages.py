@@ -59,7 +59,7 @@ class GaugePages:
         return _Seen(row, levels, rain, near[0], near[1], hours, start, end)
 
     async def show(self, ask: Ask) -> Answer:
-        """The page."""
+        """One gauge: its levels against its thresholds, its curve, its alerts."""
         seen = await self._see(ask)
         row = views.said(seen.row, ask.lang)
         heights = [(at, float(value)) for at, value in seen.levels if entities.is_number(value)]

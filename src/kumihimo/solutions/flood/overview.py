@@ -35,7 +35,7 @@ class Overview:
         return views.gauge_rows(await views.docs_of(self._doors.broker, tenant, entities.GAUGE))
 
     async def show(self, ask: Ask) -> Answer:
-        """The page."""
+        """The map and the list of gauges, each with the level that its river reached."""
         rows = await self._rows(ask.tenant)
         needed = await attention(self._doors, ask.call, rows)
         data = {
