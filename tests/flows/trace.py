@@ -16,11 +16,12 @@ ROOT = Path(kumihimo.__file__).parent
 
 
 class Trace:
-    """The files of ours that were called while `on`, in the order of their first call."""
+    """What of ours was called while `on`, in the order of the first call: files, and functions as "file:name"."""
 
     def __init__(self) -> None:
         self.on = False
         self.files: dict[str, None] = {}
+        self.functions: dict[str, None] = {}
         self.before: list[str] = []
 
     def pause(self) -> None:
@@ -32,7 +33,9 @@ class Trace:
     def look(self, frame: FrameType, event: str, _: Any) -> None:
         name = frame.f_code.co_filename
         if self.on and event == "call" and name.startswith(f"{ROOT}/"):
-            self.files.setdefault(name[len(str(ROOT)) + 1 :])
+            file = name[len(str(ROOT)) + 1 :]
+            self.files.setdefault(file)
+            self.functions.setdefault(f"{file}:{frame.f_code.co_name}")
 
 
 @contextmanager
