@@ -35,9 +35,9 @@ def wait_for(log: Path, pattern: str, process: subprocess.Popen[Any], seconds: f
     return found.group()
 
 
-def get(address: str) -> str:
+def get(address: str, headers: dict[str, str] | None = None) -> str:
     """The text behind an address of ours; an error where it is not answered with 2xx."""
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=10) as answer:
         text: bytes = answer.read()
         return text.decode()
 

@@ -15,7 +15,7 @@ from tests.processes import free_port, get, wait_for
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 NOT_RUN_HERE = ("make test", "make lint", "make wheel")
-"""Run by CI itself, and by test_wheel; here it is checked that the target is there."""
+"""Run by CI itself, and by test_wheel (as the line with pip is); here it is checked that the target is there."""
 
 
 def blocks(name: str) -> list[list[str]]:
@@ -46,7 +46,7 @@ def test_both_languages_give_the_same_commands() -> None:
 
 
 def test_every_command_is_one_that_is_checked_below() -> None:
-    known = ("make", ".venv/bin/kumihimo ", "curl ")
+    known = ("make", ".venv/bin/kumihimo ", "curl ", "python3 -m venv ")
     assert [one for one in commands("README.md") if not one.startswith(known)] == []
 
 
@@ -66,6 +66,10 @@ def test_make_alone_lists_the_targets(tmp_path: Path) -> None:
         assert f"make {target} " in listed
 
 
+DEMOS = [one for one in commands("README.md") if one.startswith("make demo")]
+FUKUI = {"NGSILD-Tenant": "fukui-pref"}
+
+
 class Running:
     """A command that serves until it is interrupted; address is what it printed."""
 
@@ -83,16 +87,26 @@ class Running:
         return self.process.wait(30)
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("demo")
-    assert "make demo" in commands("README.md")
-    arguments = f"--data {folder / 'data'} --port {free_port()} --mqtt-port {free_port()}"
-    running = Running(f"exec make demo DEMO_ARGS={shlex.quote(arguments)}", folder)
-    yield running
-    # make itself reports the interrupt; what counts is that the platform said nothing bad and is gone.
+def demo_of(line: str, folder: Path) -> Running:
+    """A line of the README that starts the demo, on free ports and with a data folder of its own."""
+    given = re.search(r'^make demo(?: DEMO_ARGS="([^"]*)")?$', line)
+    assert given, line
+    own = f"--data {folder / 'data'} --port {free_port()} --mqtt-port {free_port()}"
+    return Running(f"exec make demo DEMO_ARGS={shlex.quote(f'{given[1] or str()} {own}')}", folder)
+
+
+def demo_ends(running: Running) -> None:
+    """make itself reports the interrupt; what counts is that the platform said nothing bad and is gone."""
     running.interrupt()
     assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    first, _ = DEMOS
+    running = demo_of(first, tmp_path_factory.mktemp("demo"))
+    yield running
+    demo_ends(running)
 
 
 @pytest.mark.slow
@@ -101,6 +115,18 @@ def test_make_demo_prints_an_address_with_a_filled_screen(demo: Running) -> None
     page = get(f"{demo.address}/t/fukui-pref/flood")
     assert page.count("/flood/gauges/") > 90
     assert "足羽川" in page
+
+
+@pytest.mark.slow
+@pytest.mark.enable_socket
+def test_the_other_event_has_rain(tmp_path: Path) -> None:
+    _, second = DEMOS
+    running = demo_of(second, tmp_path)
+    try:
+        rain = get(f"{running.address}/ngsi-ld/v1/entities?type=RainGauge&count=true&limit=100", FUKUI)
+        assert rain.count('"RainGauge"') == 17
+    finally:
+        demo_ends(running)
 
 
 @pytest.mark.slow

@@ -1,16 +1,24 @@
-"""A wheel that is installed with pip alone runs the demo, where there is neither make nor Node."""
+"""A wheel that is installed with pip alone runs the demo, where there is neither make nor Node: the README's line."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
 from tests.processes import free_port, get, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+[README_LINE] = [line for line in (ROOT / "README.md").read_text().splitlines() if "pip install dist/" in line]
+
+
+def sh(command: str, folder: Path, environ: dict[str, str]) -> None:
+    done = subprocess.run(command, shell=True, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.slow
@@ -21,18 +29,21 @@ def test_the_wheel_alone_runs_the_demo(tmp_path: Path) -> None:
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr[-3000:]
     [wheel] = tmp_path.glob("kumihimo-*.whl")
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    locked = ["--require-hashes", "-r", str(ROOT / "requirements" / "runtime.lock")]
-    for arguments in (locked, ["--no-deps", str(wheel)]):
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-        assert subprocess.run(pip, check=False).returncode == 0
+    (tmp_path / "dist").mkdir()
+    wheel.rename(tmp_path / "dist" / wheel.name)
+    make_venv, install, start = README_LINE.split(" && ")
+    environ = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    sh(make_venv, tmp_path, environ)
+    locked = ROOT / "requirements" / "runtime.lock"
+    pip = install.replace("install dist/*.whl", "install --quiet --disable-pip-version-check")
+    sh(f"{pip} --require-hashes -r {locked}", tmp_path, environ)
+    sh(f"{install} --no-index", tmp_path, environ)  # all that it needs was locked, and is there
     log = tmp_path / "log"
-    ports = ["--port", str(free_port()), "--mqtt-port", str(free_port())]
-    command = [str(python.parent / "kumihimo"), "demo", "--data", str(tmp_path / "data"), *ports]
+    command = f"exec {start} --data data --port {free_port()} --mqtt-port {free_port()}"
     with log.open("w") as out:
-        environ = {"PATH": str(python.parent)}
-        demo = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env=environ)
+        demo = subprocess.Popen(
+            command, shell=True, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env={"PATH": ""}
+        )
     try:
         address = wait_for(log, r"(?<=Kumihimo demo: )http://localhost:\d+", demo)
         page = get(f"{address}/t/fukui-pref/flood")

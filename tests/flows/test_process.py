@@ -139,6 +139,28 @@ def test_a_restart_keeps_entities_history_subscriptions_and_devices(served: Serv
     assert [one["id"] for one in json.loads(listed.stdout)] == ["g1"]
 
 
+@pytest.mark.slow
+def test_the_demo_plays_600_times_faster_and_keeps_its_data_over_ctrl_c(tmp_path: Path) -> None:
+    own = {**thing(1), "id": "urn:ngsi-ld:Thing:own"}
+    fukui = {"NGSILD-Tenant": "fukui-pref"}
+    demo = Served(tmp_path / "data", mqtt_port=free_port(), words=("demo",))
+    with demo:
+        demo.said("Ctrl-C stops it")
+        status, _, replay = demo.ask("GET", "/t/fukui-pref/flood/replay")
+        assert (status, json.loads(replay)["speed"]) == (200, 600)
+        assert demo.ask("POST", ENTITIES, own, fukui)[0] == 201
+        before = json.loads(demo.ask("GET", f"{ENTITIES}?type=RiverGauge&limit=200&attrs=name", headers=fukui)[2])
+        assert demo.process is not None
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.process.wait(20) == 0
+        assert "Traceback" not in demo.log.read_text()
+        demo.start()
+        after = json.loads(demo.ask("GET", f"{ENTITIES}?type=RiverGauge&limit=200&attrs=name", headers=fukui)[2])
+        assert [one["id"] for one in after] == [one["id"] for one in before]
+        assert len(after) > 90
+        assert demo.ask("GET", f"{ENTITIES}/{own['id']}", headers=fukui)[0] == 200
+
+
 # --- refusing to start -----------------------------------------------------------------------------------
 
 
@@ -152,6 +174,14 @@ def test_a_second_process_on_the_same_data_is_refused(served: Served) -> None:
 
 def test_open_is_refused_on_any_address_but_loopback(tmp_path: Path) -> None:
     refused = kumihimo("serve", "--open", "--host", "0.0.0.0", data=tmp_path / "data")
+    _is_refused_for_its_address(refused, tmp_path)
+
+
+def test_the_demo_is_refused_on_any_address_but_loopback(tmp_path: Path) -> None:
+    _is_refused_for_its_address(kumihimo("demo", data=tmp_path / "data", KUMIHIMO_HOST="0.0.0.0"), tmp_path)
+
+
+def _is_refused_for_its_address(refused: subprocess.CompletedProcess[str], tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "--open" in refused.stderr
     assert "0.0.0.0" in refused.stderr
