@@ -8,6 +8,7 @@ measurement is wrong, and fails the run.
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 import apsw
+import uvloop
 
 BARE_IMPORTS = (
     "import aiohttp, apsw, jinja2, msgspec, orjson, shapely, pyproj, starlette, uvicorn, uvloop, typer, aiomqtt"
@@ -48,9 +50,10 @@ class _Echo(asyncio.Protocol):
 
 
 class GroupLog:
-    """Appends what arrives in one tick of the loop in one durable transaction, then answers."""
+    """Appends what arrives in one tick of the loop in one durable transaction, then answers, and tells the sink."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sink: asyncio.Transport | None) -> None:
+        self.sink = sink
         self.db = apsw.Connection(str(path))
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=FULL")
@@ -67,22 +70,30 @@ class GroupLog:
         self.db.execute("BEGIN IMMEDIATE")
         self.db.executemany("INSERT INTO log (body) VALUES (?)", [(body,) for body, _, _ in group])
         self.db.execute("COMMIT")
-        for _, transport, answer in group:
+        for body, transport, answer in group:
             transport.write(answer)
+            if self.sink is not None:
+                self.sink.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
-async def _serve(answer: bytes, folder: Path | None) -> None:
-    log = GroupLog(folder / "ceiling.db") if folder else None
-    server = await asyncio.get_running_loop().create_server(lambda: _Echo(answer, log), "127.0.0.1", 0)
+async def _serve(answer: bytes, folder: Path | None, sink: int) -> None:
+    loop = asyncio.get_running_loop()
+    way = (await loop.create_connection(asyncio.Protocol, "127.0.0.1", sink))[0] if sink else None
+    log = GroupLog(folder / "ceiling.db", way) if folder else None
+    server = await loop.create_server(lambda: _Echo(answer, log), "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await loop.run_in_executor(None, sys.stdin.read)
 
 
 class EchoServer:
-    """An echo server in a process of its own; durable or not."""
+    """An echo server in a process of its own; durable or not.
 
-    def __init__(self, body: bytes, status: str = "200 OK", *, durable: bool = False) -> None:
+    With a sink (a port; durable only) it also posts each body there, after the commit, over one kept connection.
+    """
+
+    def __init__(self, body: bytes, status: str = "200 OK", *, durable: bool = False, sink: int = 0) -> None:
+        self.sink = sink
         self.answer = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         self.durable = durable
 
@@ -90,7 +101,7 @@ class EchoServer:
         self.folder = tempfile.TemporaryDirectory()
         kind = self.folder.name if self.durable else ""
         self.process = subprocess.Popen(
-            [sys.executable, __file__, kind, self.answer.hex()],
+            [sys.executable, __file__, kind, self.answer.hex(), str(self.sink)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -153,8 +164,6 @@ def bare_start() -> tuple[float, float]:
 
 def fsync_p50() -> float:
     """Median seconds of an fdatasync of 4 KiB here; recorded with every result, as it decides durable rates."""
-    import os
-
     times = []
     with tempfile.NamedTemporaryFile() as file:
         for _ in range(200):
@@ -167,6 +176,4 @@ def fsync_p50() -> float:
 
 
 if __name__ == "__main__":
-    import uvloop
-
-    uvloop.run(_serve(bytes.fromhex(sys.argv[2]), Path(sys.argv[1]) if sys.argv[1] else None))
+    uvloop.run(_serve(bytes.fromhex(sys.argv[2]), Path(sys.argv[1]) if sys.argv[1] else None, int(sys.argv[3])))

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
+import uvloop
+
 
 @dataclass
 class Result:
@@ -21,6 +23,7 @@ class Result:
 
     @property
     def rate(self) -> float:
+        """Requests per second."""
         return self.requests / self.seconds if self.seconds else 0.0
 
     def quantile(self, part: float) -> float:
@@ -60,11 +63,10 @@ class _Connection(asyncio.Protocol):
             head = self.buffer.find(b"\r\n\r\n")
             if head < 0:
                 return
-            length = _content_length(self.buffer[:head])
+            length = content_length(self.buffer[:head])
             if len(self.buffer) < head + 4 + length:
                 return
-            if not 200 <= int(self.buffer[9:12]) < 300:
-                self.result.wrong += 1
+            self.result.wrong += not is_right(self.buffer)
             self.buffer = self.buffer[head + 4 + length :]
             self.result.requests += 1
             self.result.latencies.append(time.perf_counter() - self.sent)
@@ -75,7 +77,14 @@ class _Connection(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def _content_length(head: bytes) -> int:
+def is_right(answer: bytes) -> bool:
+    """Whether an answer that begins so is 2xx; 207 is none, it says that a part was refused."""
+    status = int(answer[9:12])
+    return 200 <= status < 300 and status != 207
+
+
+def content_length(head: bytes) -> int:
+    """The length that a head states; 0 where it states none."""
     lowered = head.lower()
     at = lowered.find(b"content-length:")
     if at < 0:
@@ -100,6 +109,4 @@ async def _run(port: int, requests: list[bytes], connections: int, seconds: floa
 
 def run(port: int, requests: list[bytes], *, connections: int = 64, seconds: float = 4.0) -> Result:
     """Drives the server at this port for so many seconds, the requests in turn over all connections."""
-    import uvloop
-
     return uvloop.run(_run(port, requests, connections, seconds))
