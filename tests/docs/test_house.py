@@ -5,9 +5,13 @@ import re
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "kumihimo"
@@ -101,9 +105,28 @@ def test_lock_files_name_no_address() -> None:
         assert "://" not in lock.read_text(), lock
 
 
-def test_every_runtime_dependency_is_pinned_with_a_hash() -> None:
-    text = (ROOT / "requirements" / "runtime.lock").read_text()
-    pins = [line for line in text.splitlines() if re.match(r"^[a-zA-Z0-9]", line)]
-    assert pins
-    assert all("==" in pin for pin in pins)
-    assert text.count("--hash=sha256:") >= len(pins)
+LOCKS = ("runtime", "dev")
+PIN = re.compile(r"([A-Za-z0-9._-]+)==(\S+?)(?: ; (.+?))?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_is_pins_with_hashes_and_nothing_else(lock: str) -> None:
+    """No option either, so that no lock names an index of its own."""
+    text = (ROOT / "requirements" / f"{lock}.lock").read_text()
+    assert PIN.sub("", text) == "", "what is no pin with a hash"
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_dependency_is_locked_once_for_each_python(lock: str, python: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = project["project"]["dependencies"] + (project["dependency-groups"]["dev"] if lock == "dev" else [])
+    here = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux", "os_name": "posix"}
+    pins: dict[str, list[str]] = {}
+    for name, version, marker, _ in PIN.findall((ROOT / "requirements" / f"{lock}.lock").read_text()):
+        if not marker or Marker(marker).evaluate(here):
+            pins.setdefault(canonicalize_name(name), []).append(version)
+    assert {name: versions for name, versions in pins.items() if len(versions) > 1} == {}
+    for requirement in map(Requirement, needed):
+        [version] = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version, prereleases=True), requirement
