@@ -14,7 +14,6 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import (
     expand_attribute,
-    expand_attributes,
     expand_entity,
     expand_fragment,
     expand_partial,
@@ -211,7 +210,7 @@ def test_aliases_of_id_and_type_work() -> None:
 
 
 def test_fragments_keep_the_null_that_deletes() -> None:
-    document, attrs = expand_attributes(
+    document = expand_fragment(
         {
             "a": NGSI_LD_NULL,
             "b": {"object": NGSI_LD_NULL},
@@ -221,6 +220,7 @@ def test_fragments_keep_the_null_that_deletes() -> None:
         CORE,
     )
     assert document["scope"] == [NGSI_LD_NULL]
+    attrs = document["attrs"]
     assert attrs[DEFAULT_VOCAB + "a"] == [{"type": "Property", "value": NGSI_LD_NULL}]
     assert attrs[DEFAULT_VOCAB + "b"] == [{"type": "Relationship", "object": NGSI_LD_NULL}]
     assert expand_entity({**BASE, "a": NGSI_LD_NULL}, CORE, nulls=True)["attrs"]
@@ -237,7 +237,7 @@ def test_a_partial_update_needs_neither_type_nor_value() -> None:
     }
     for wrong in ({"type": "Relationship", "value": 1}, {"observedAt": "x"}, {"object": "x"}, [1]):
         with pytest.raises(BadRequestData):
-            expand_partial(wrong, CORE)  # type: ignore[arg-type]
+            expand_partial(wrong, CORE)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_one_attribute_alone() -> None:

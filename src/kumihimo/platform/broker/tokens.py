@@ -11,7 +11,6 @@ from kumihimo.base.errors import BadRequestData
 Kind = Literal["operator", "mark", "string", "word", "end"]
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'"}
-_AFTER_BACKSLASH = "after a backslash, one of n t r b f / \\ \" ' or u and four hex digits stands"
 _OPERATOR = re.compile(r"==|!=|!~=|~=|>=|<=|>|<")
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\s;|()\[\]{},\"<>=!~]+")

@@ -71,14 +71,6 @@ def expand_temporal(body: Mapping[str, Any], context: Context) -> EntityDoc:
     return _expand(body, context, simplified=False, nulls=False, series=True)
 
 
-def expand_attributes(
-    body: Mapping[str, Any], context: Context, *, simplified: bool = False
-) -> tuple[EntityDoc, dict[str, list[Instance]]]:
-    """A fragment, and beside it just its attributes by expanded name."""
-    doc = expand_fragment(body, context, simplified=simplified)
-    return doc, doc["attrs"]
-
-
 def expand_attribute(name: str, value: Any, context: Context, *, simplified: bool = False) -> list[Instance]:
     """The instances of one attribute (normalized, concise or simplified); the NGSI-LD null may stand."""
     check_name(name, "the name of an attribute")
