@@ -314,6 +314,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         "database": lambda: dict(platform.database.stats()),
         "mqtt": lambda: dict(platform.mqtt.stats()),
         "delivery": lambda: dict(platform.delivery.counters()),
+        "devices": platform.gateway.counters,
         "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
         "console": lambda: {"live_pages": platform.live.count},
     }
@@ -366,7 +367,12 @@ def console_of(platform: Platform) -> Console:
     screens: list[Screen] = [
         *flood_screens(flood_doors(platform), platform.stage),
         *kpi_screens(platform.kpi),
-        *device_screens(platform.registry, platform.arbiter, lambda call: platform.access.decide(call, "administer")),
+        *device_screens(
+            platform.registry,
+            platform.arbiter,
+            lambda call: platform.access.decide(call, "administer"),
+            platform.gateway.counters,
+        ),
         *console_screens(_console_doors(platform)),
     ]
     words = load_words([OWN_PACKAGE, *(screen.package for screen in screens if screen.package)])

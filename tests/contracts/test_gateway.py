@@ -75,7 +75,7 @@ async def test_a_device_logs_in_by_tenant_device_and_key(scene: Scene) -> None:
         with pytest.raises(MqttRefused) as caught:
             await gateway.connect("c", username, password)
         assert caught.value.code == code
-    assert gateway.refused_anonymous == 2
+    assert gateway.counters() == {"refused_anonymous_total": 2, "refused_elsewhere_total": 0}
     assert len(await scene.registry.refusals("a")) == 4
     assert len(await scene.registry.refusals("b")) == 1
 

@@ -9,9 +9,10 @@ from tests.fakes import DatabaseFactory, FakeClock
 
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Forbidden
-from kumihimo.base.ports import Command
+from kumihimo.base.ports import Command, MqttRefused, ReadingOutcome
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.store import SCHEMA as ACTUATION
+from kumihimo.device.gateway import Gateway
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.device.registry.store import SCHEMA as REGISTRY
@@ -24,7 +25,8 @@ from kumihimo.service.console.words import OWN_PACKAGE, load_words
 class Page:
     """The devices page of tenant a in the console's shell."""
 
-    def __init__(self, registry: Registry, arbiter: Arbiter, app: Starlette) -> None:
+    def __init__(self, registry: Registry, arbiter: Arbiter, gateway: Gateway, app: Starlette) -> None:
+        self.gateway = gateway
         self.registry = registry
         self.arbiter = arbiter
         self.app = app
@@ -59,11 +61,15 @@ async def page(database_factory: DatabaseFactory, fake_clock: FakeClock) -> Page
         if call.tenant != "a":
             raise Forbidden("no")
 
+    async def ingest(call: Call, readings: Any) -> list[ReadingOutcome]:
+        return []
+
     arbiter = Arbiter(database, registry, down, fake_clock)
+    gateway = Gateway(registry, ingest, fake_clock, False, arbiter.result)
     live: Any = None
-    screens = device_screens(registry, arbiter, allow)
+    screens = device_screens(registry, arbiter, allow, gateway.counters)
     console = Console(screens, load_words([OWN_PACKAGE, PACKAGE]), tenants=database.tenants, live=live)
-    return Page(registry, arbiter, Starlette(routes=console.routes()))
+    return Page(registry, arbiter, gateway, Starlette(routes=console.routes()))
 
 
 async def test_an_empty_page_says_how_to_begin(page: Page) -> None:
@@ -97,3 +103,12 @@ async def test_devices_stand_in_the_order_of_their_numbers(page: Page) -> None:
         await page.registry.add("a", Device(name, "river-gauge", name, "urn:ngsi-ld:X:1", "t"))
     _, text = await page.get("en")
     assert re.findall(r'id="device-([^"]+)"', text) == ["gauge-1", "gauge-2", "gauge-10", "sign-b"]
+
+
+async def test_what_was_refused_and_belongs_to_no_tenant_is_counted_on_the_page(page: Page) -> None:
+    assert await page.registry.authenticate("nowhere", "g1", "x") is None
+    for _ in range(3):
+        with pytest.raises(MqttRefused):
+            await page.gateway.connect("c", None, None)
+    _, text = await page.get("en")
+    assert "refused 3 MQTT connections without a key, and 1 attempts under a tenant" in text

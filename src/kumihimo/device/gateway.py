@@ -50,6 +50,9 @@ class Devices(Protocol):
 
     def refuse(self, tenant: str, device: str, way: str, words: Words) -> None: ...
 
+    @property
+    def refused_elsewhere(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
@@ -78,7 +81,14 @@ class Gateway:
         self._open_house = open_house
         self._results = results
         self._limits = limits or GatewayLimits()
-        self.refused_anonymous = 0
+        self._refused_anonymous = 0
+
+    def counters(self) -> dict[str, float]:
+        """Refusals since the start that belong to no tenant, so that only the whole platform can show them."""
+        return {
+            "refused_anonymous_total": self._refused_anonymous,
+            "refused_elsewhere_total": self._registry.refused_elsewhere,
+        }
 
     @property
     def max_payload(self) -> int:
@@ -105,7 +115,7 @@ class Gateway:
     def _anonymous(self, client_id: str) -> MqttPeer:
         if self._open_house:
             return MqttPeer(client_id)
-        self.refused_anonymous += 1
+        self._refused_anonymous += 1
         raise MqttRefused(NOT_AUTHORIZED, "log in with the user name tenant/device and the device's key")
 
     def may_publish(self, peer: MqttPeer, topic: str) -> bool:

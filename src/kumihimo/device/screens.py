@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kumihimo.base.call import Call
@@ -18,8 +18,12 @@ SHOWN_REFUSALS: Final = 50
 SHOWN_COMMANDS: Final = 20
 
 
-def device_screens(registry: Registry, arbiter: Arbiter, allow: Callable[[Call], object]) -> list[Screen]:
-    """The page at /devices. allow(call) raises a Problem where the caller may not administer the tenant's devices."""
+def device_screens(
+    registry: Registry, arbiter: Arbiter, allow: Callable[[Call], object], counters: Callable[[], Mapping[str, float]]
+) -> list[Screen]:
+    """The page at /devices. allow(call) raises a Problem where the caller may not administer the tenant's devices;
+    counters are the gateway's, of refusals that belong to no tenant.
+    """
 
     async def show(ask: Ask) -> Page:
         """The devices: how they fare, what was refused, what they were told."""
@@ -32,6 +36,7 @@ def device_screens(registry: Registry, arbiter: Arbiter, allow: Callable[[Call],
             "devices": [_device(one, ask.lang) for one in sorted(devices, key=lambda one: _natural(one.id))],
             "refusals": [_refusal(one, ask.lang) for one in refusals],
             "commands": [_command(one, ask.lang) for one in commands],
+            "elsewhere": {name.removesuffix("_total"): int(count) for name, count in counters().items()},
             "add_command": f"kumihimo device add gauge-1 --tenant {ask.tenant} --family river-gauge "
             "--entity urn:ngsi-ld:RiverGauge:1 --type RiverGauge",
         }

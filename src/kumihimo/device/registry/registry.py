@@ -47,7 +47,7 @@ class Registry:
         self._epoch = 0
         self._counts: dict[str, dict[str, Counts]] = {}
         self._refusals: dict[str, deque[Refusal]] = {}
-        self.refused_elsewhere = 0
+        self._refused_elsewhere = 0
 
     # --- the list of devices ------------------------------------------------------------------------------
 
@@ -177,19 +177,24 @@ class Registry:
             check_device(device)
         except BadRequestData:
             if tenant not in await self._database.tenants():
-                self.refused_elsewhere += 1
+                self._refused_elsewhere += 1
                 return
             self._keep_refusal(tenant, ascii(device)[:64], way, _UNKNOWN)
             return
         try:
             found = await self._find(check_tenant(tenant), device)
         except (BadRequestData, NonexistentTenant):
-            self.refused_elsewhere += 1
+            self._refused_elsewhere += 1
             return
         if found is None:
             self._keep_refusal(tenant, device, way, _UNKNOWN)
             return
         self.refuse(tenant, device, way, _UNKNOWN)
+
+    @property
+    def refused_elsewhere(self) -> int:
+        """Attempts since the start under a tenant that there is not."""
+        return self._refused_elsewhere
 
     async def refusals(self, tenant: str, limit: int = store.KEPT_REFUSALS) -> Refusals:
         """The newest first, those in memory too."""
