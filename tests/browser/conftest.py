@@ -35,7 +35,6 @@ class Served:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         async with asyncio.timeout(10):
             while not self._server.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event

@@ -39,11 +39,9 @@ def test_the_wheel_alone_runs_the_demo(tmp_path: Path) -> None:
     sh(f"{pip} --require-hashes -r {locked}", tmp_path, environ)
     sh(f"{install} --no-index", tmp_path, environ)  # all that it needs was locked, and is there
     log = tmp_path / "log"
-    command = f"exec {start} --data data --port {free_port()} --mqtt-port {free_port()}"
+    line = f"exec {start} --data data --port {free_port()} --mqtt-port {free_port()}"
     with log.open("w") as out:
-        demo = subprocess.Popen(
-            command, shell=True, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env={"PATH": ""}
-        )
+        demo = subprocess.Popen(line, shell=True, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env={"PATH": ""})
     try:
         address = wait_for(log, r"(?<=Kumihimo demo: )http://localhost:\d+", demo)
         page = get(f"{address}/t/fukui-pref/flood")

@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator
 
 from kumihimo.base.ports import ALL_LOGS, Bus, log_topic
 from kumihimo.network.bus.memory import MemoryBus
 
 
-async def soon(listener: object) -> str:
+async def soon(listener: AsyncIterator[str]) -> str:
     async with asyncio.timeout(1):
-        return await anext(listener)  # type: ignore[call-overload, no-any-return]
+        return await anext(listener)
 
 
-async def silent(listener: object) -> bool:
-    task = asyncio.ensure_future(anext(listener))  # type: ignore[call-overload]
+async def silent(listener: AsyncIterator[str]) -> bool:
+    task = asyncio.ensure_future(anext(listener))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     answer = not task.done()

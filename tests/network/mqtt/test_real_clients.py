@@ -71,7 +71,7 @@ async def test_paho_hears_why_it_is_refused(start: Any) -> None:
     client = Client(house.port, "c", paho.MQTTv5)
     try:
         await client.next("connect")
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho leaves it untyped
         properties.UserProperty = ("k", "v")
         client.paho.publish("kumihimo/t/d/up", b"{}", qos=1, properties=properties)
         assert (await client.next("publish")).value == 0x87

@@ -270,7 +270,7 @@ async def test_many_subscriptions_are_found_by_dictionary(stand: Stand, monkeypa
 
     def counted(self: Listing, record: object) -> list[Ready]:
         nonlocal looked_at
-        found = list(plain(self, record))  # type: ignore[arg-type]
+        found = list(plain(self, record))  # type: ignore[arg-type]  # plain is the method unbound
         looked_at += len(found)
         return found
 

@@ -58,7 +58,11 @@ class LogReader:
                 return handled
             await self._handle(records)
             last = records[-1].seq
-            await self._database.write(self.tenant, lambda tx, seq=last: set_position_tx(tx, self.name, seq))  # type: ignore[misc]
+
+            async def move_on(tx: Tx, seq: int = last) -> None:
+                await set_position_tx(tx, self.name, seq)
+
+            await self._database.write(self.tenant, move_on)
             handled += len(records)
 
     async def _next_tx(self, tx: Tx) -> list[LogRecord]:
