@@ -1,6 +1,7 @@
 """An outside client for the kill test: writes through the API and keeps its own journal of what was acknowledged.
 
-Run as a program: `writer.py PORT JOURNAL NUMBER`. It ends by itself when the platform is gone.
+Run as a program: `writer.py PORT JOURNAL NUMBER`. Each line on its standard input is the number of a round: it writes
+until the platform is gone, then waits for the next; it ends with its input.
 """
 
 from __future__ import annotations
@@ -8,23 +9,28 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 
 def main(port: int, journal: str, number: int) -> None:
-    """Creates an entity, then patches it again and again, each time with the next value."""
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    entity = f"urn:ngsi-ld:Kill:{number}"
-    value = 0
+    """Plays the rounds, each with values from 1."""
     with open(journal, "a", buffering=1) as notes:  # noqa: PTH123 - line buffering is the point
-        try:
-            status = ask(line, "GET", f"/ngsi-ld/v1/entities/{entity}", None)
-            if status == 404:
-                send(line, notes, "POST", "/ngsi-ld/v1/entities", entity, value, whole=True)
-            while True:
-                value += 1
-                send(line, notes, "PATCH", f"/ngsi-ld/v1/entities/{entity}/attrs", entity, value, whole=False)
-        except (OSError, http.client.HTTPException):
-            return
+        for told in sys.stdin:
+            with suppress(OSError, http.client.HTTPException):
+                play(port, notes, f"urn:ngsi-ld:Kill:{number}", int(told))
+
+
+def play(port: int, notes: TextIO, entity: str, run: int) -> None:
+    """Creates an entity where there is none, then patches it again and again, each time with the next value."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    value = 0
+    status = ask(line, "GET", f"/ngsi-ld/v1/entities/{entity}", None)
+    if status == 404:
+        send(line, notes, "POST", "/ngsi-ld/v1/entities", {"id": entity, "type": "Kill"}, (run, value))
+    while True:
+        value += 1
+        send(line, notes, "PATCH", f"/ngsi-ld/v1/entities/{entity}/attrs", {}, (run, value))
 
 
 def ask(line: http.client.HTTPConnection, method: str, path: str, body: bytes | None) -> int:
@@ -36,20 +42,23 @@ def ask(line: http.client.HTTPConnection, method: str, path: str, body: bytes | 
 
 
 def send(
-    line: http.client.HTTPConnection, notes: object, method: str, path: str, entity: str, value: int, *, whole: bool
+    line: http.client.HTTPConnection,
+    notes: TextIO,
+    method: str,
+    path: str,
+    more: dict[str, str],
+    write: tuple[int, int],
 ) -> None:
     """One write; noted as asked before it goes and as acknowledged after the answer."""
-    document: dict[str, object] = {"count": {"type": "Property", "value": value, "unitCode": str(RUN)}}
-    if whole:
-        document |= {"id": entity, "type": "Kill"}
-    print("asked", RUN, value, file=notes)  # type: ignore[call-overload]
+    run, value = write
+    document = {**more, "count": {"type": "Property", "value": value, "unitCode": str(run)}}
+    print("asked", run, value, file=notes)
     status = ask(line, method, path, json.dumps(document).encode())
     if status in (201, 204):
-        print("acknowledged", RUN, value, file=notes)  # type: ignore[call-overload]
+        print("acknowledged", run, value, file=notes)
     else:
-        print("refused", RUN, value, status, file=notes)  # type: ignore[call-overload]
+        print("refused", run, value, status, file=notes)
 
 
 if __name__ == "__main__":
-    RUN = int(sys.argv[4])
     main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

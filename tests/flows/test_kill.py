@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,27 +32,53 @@ def story(folder: Path, kills: int, chance: random.Random) -> int:
     """Kills the platform so many times under load and checks all journals; how many writes were acknowledged."""
     served = Served(folder / "data")
     journals = [folder / f"journal-{number}" for number in range(WRITERS)]
-    with served:
+    with served, writers(served.port, journals) as told:
         for run in range(kills):
             if run:
                 served.start()
-            clients = [
-                subprocess.Popen([sys.executable, str(WRITER), str(served.port), str(journal), str(number), str(run)])
-                for number, journal in enumerate(journals)
-            ]
-            time.sleep(0.25 + chance.random() * 0.5)
+            told(run)
+            wait_for_an_acknowledgement(journals, run)
+            time.sleep(chance.random() * 0.5)  # the kill comes at no moment in particular
             served.kill()
-            for client in clients:
-                client.wait(10)
         served.start()
-        total = 0
-        for number, journal in enumerate(journals):
-            total += check(served, f"urn:ngsi-ld:Kill:{number}", journal)
+        counts = [check(served, f"urn:ngsi-ld:Kill:{number}", journal) for number, journal in enumerate(journals)]
         assert served.stop() == 0
-    return total
+    assert all(set(count) == set(range(kills)) for count in counts), "a kill while nothing was written"
+    return sum(count.total() for count in counts)
 
 
-def check(served: Served, entity: str, journal: Path) -> int:
+@contextmanager
+def writers(port: int, journals: list[Path]) -> Iterator[Callable[[int], None]]:
+    """Clients in processes of their own; calling what is given begins a round. None is left at the end."""
+    command = [sys.executable, str(WRITER), str(port)]
+    clients = [
+        subprocess.Popen([*command, str(journal), str(number)], stdin=subprocess.PIPE, text=True)
+        for number, journal in enumerate(journals)
+    ]
+
+    def tell(run: int) -> None:
+        for client in clients:
+            assert client.stdin is not None
+            client.stdin.write(f"{run}\n")
+            client.stdin.flush()
+
+    try:
+        yield tell
+    finally:
+        for client in clients:
+            client.communicate(timeout=10)
+
+
+def wait_for_an_acknowledgement(journals: list[Path], run: int) -> None:
+    """Returns once each writer had an answer in this round, so that every kill meets the work of all."""
+    until = time.monotonic() + 20
+    while not all(journal.exists() and f"acknowledged {run} " in journal.read_text() for journal in journals):
+        assert time.monotonic() < until, f"nothing was acknowledged in round {run}"
+        time.sleep(0.01)
+
+
+def check(served: Served, entity: str, journal: Path) -> Counter[int]:
+    """Compares a journal with what the platform says; how many writes were acknowledged, by round."""
     asked, acknowledged = read(journal)
     held = history(served, entity)
     doubled = [write for write, times in Counter(held).items() if times > 1]
@@ -60,7 +88,7 @@ def check(served: Served, entity: str, journal: Path) -> int:
     _, _, body = served.ask("GET", f"/ngsi-ld/v1/entities/{entity}")
     count = json.loads(body)["count"]
     assert (int(count["unitCode"]), count["value"]) == max(held)
-    return len(acknowledged)
+    return Counter(run for run, _ in acknowledged)
 
 
 def read(journal: Path) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
