@@ -77,7 +77,7 @@ async def test_a_reading_changes_the_open_page_within_a_second(town: Town, serve
     watch = await open_page(served.url + ENTITY)
     await watch.page.locator("km-chart[data-ready]").wait_for()
     await expect(watch.page.locator("#attributes")).to_contain_text("2.0")
-    await asyncio.sleep(1)
+    await town.live.reads("fukui")
     points = int(await watch.page.locator("km-chart").get_attribute("data-points") or 0)
     began = time.monotonic()
     await town.rise(0, 7.77, 10)

@@ -144,7 +144,7 @@ async def test_a_failure_is_tried_again_and_order_is_kept(stand: Stand) -> None:
         await stand.put(level=1)
         assert (await settled(stand, id_, 1))["status"] == "failed"
         await stand.put(level=2)
-        await asyncio.sleep(0.05)
+        await stand.delivery.catch_up(TENANT)
         assert post.at("/x") == [1]
         stand.clock.advance(1)
         stand.bus.publish(f"log.{TENANT}")
@@ -206,7 +206,8 @@ async def test_throttling_ends_by_the_clock_while_running(stand: Stand) -> None:
         await post.until("/x", [1])
         await stand.put(level=2)
         await stand.put(level=3)
-        await asyncio.sleep(0.05)
+        await stand.delivery.catch_up(TENANT)
+        assert post.at("/x") == [1]
         stand.clock.advance(10)
         stand.bus.publish(f"log.{TENANT}")
         await post.until("/x", [1, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,23 @@ async def taken(method: str, url: str, **request: Any) -> HttpAnswer:
     return HttpAnswer(204, {}, b"")
 
 
+class ReadingLive(Live):
+    """Says when its reader of a tenant stands at the log's head: what comes afterwards is news."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._at_head: dict[str, asyncio.Event] = {}
+
+    async def reads(self, tenant: str) -> None:
+        async with asyncio.timeout(5):
+            await self._at_head.setdefault(tenant, asyncio.Event()).wait()
+
+    async def _tell(self, tenant: str, position: int) -> int:
+        found = await super()._tell(tenant, position)
+        self._at_head.setdefault(tenant, asyncio.Event()).set()
+        return found
+
+
 class Town:
     """The rooms, the console's doors and the application."""
 
@@ -81,7 +99,7 @@ class Town:
             delivery=Delivery(database, SystemClock(), self.bus, self.contexts, Carrier(send, no_mqtt), access),
             context=self.contexts.core,
         )
-        self.live = Live(database, self.bus, access, self.contexts.core.compact, ping=ping)
+        self.live = ReadingLive(database, self.bus, access, self.contexts.core.compact, ping=ping)
         every = [*(screens or []), *console_screens(self.doors)]
         setup = Setup(names=NAMES, credit=CREDIT)
         words = load_words([OWN_PACKAGE])

@@ -31,18 +31,10 @@ async def hello(events: AsyncGenerator[str, None]) -> None:
     await asyncio.sleep(0)
 
 
-async def until_reading(town: Town) -> None:
-    """Until the reader stands at the log's head: what comes afterwards is news."""
-    async with asyncio.timeout(5):
-        while not town.bus.listeners():  # noqa: ASYNC110 - the bus counts, it does not tell
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
-
-
 async def test_a_change_is_told_with_short_names(town: Town) -> None:
     async with aclosing(town.live.events("fukui")) as events:
         await hello(events)
-        await until_reading(town)
+        await town.live.reads("fukui")
         await town.rise(1, 9.5, 10)
         change = await next_change(events)
     assert change["entities"][0]["id"] == gauge_id(1)
@@ -54,7 +46,7 @@ async def test_a_change_is_told_with_short_names(town: Town) -> None:
 async def test_a_tenant_hears_nothing_of_another(town: Town) -> None:
     async with aclosing(town.live.events("sabae")) as events:
         await hello(events)
-        await until_reading(town)
+        await town.live.reads("sabae")
         await town.rise(0, 9.5, 10)
         town.nudge("fukui")
         town.nudge("sabae")
@@ -67,7 +59,7 @@ async def test_a_lost_nudge_costs_one_ping(database_factory: Factory, monkeypatc
     await town.fill()
     async with aclosing(town.live.events("fukui")) as events:
         await hello(events)
-        await until_reading(town)
+        await town.live.reads("fukui")
         monkeypatch.setattr(town.bus, "publish", lambda topic: None)
         await town.rise(0, 9.5, 10)
         assert (await next_change(events))["entities"][0]["id"] == gauge_id(0)
@@ -76,7 +68,7 @@ async def test_a_lost_nudge_costs_one_ping(database_factory: Factory, monkeypatc
 async def test_a_town_that_is_made_anew_under_an_open_page_is_told_as_everything(town: Town) -> None:
     async with aclosing(town.live.events("fukui")) as events:
         await hello(events)
-        await until_reading(town)
+        await town.live.reads("fukui")
         await town.database.remove_tenant("fukui")
         await town.database.add_tenant("fukui")
         town.bus.publish(log_topic("fukui"))
@@ -118,7 +110,7 @@ async def test_stopping_ends_every_stream(town: Town) -> None:
     events = town.live.events("fukui")
     await hello(events)
     waiting = asyncio.create_task(anext(events, "ended"))
-    await asyncio.sleep(0.01)
+    await town.live.reads("fukui")
     await town.live.close()
     async with asyncio.timeout(1):
         assert await waiting == "ended"
