@@ -3,7 +3,7 @@ import re
 import shlex
 from html import unescape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from tests.service.console.asgi_client import Client
@@ -65,6 +65,20 @@ async def test_the_maps_points(client: Client) -> None:
     assert feature["geometry"] == {"type": "Point", "coordinates": [136.275, 36.028]}
     assert feature["properties"]["name"] == "足羽川 天神橋"
     assert (await client.get(feature["properties"]["href"])).status == 200
+
+
+async def test_the_table_of_entities_says_what_their_map_says(client: Client) -> None:
+    page = (await client.get("/t/fukui/entities")).text
+    table = {
+        unquote(unescape(href)): (unescape(name), unescape(types))
+        for href, name, types in re.findall(
+            r'<td class="km-id"><a href="([^"]+)">[^<]*</a></td>\s*<td>([^<]*)</td>\s*<td>([^<]*)</td>', page
+        )
+    }
+    features = [one["properties"] for one in json.loads((await client.get("/t/fukui/entity-map")).body)["features"]]
+    assert features
+    for one in features:
+        assert table[unquote(one["href"])] == (one["name"], one["label"]), one["id"]
 
 
 async def test_the_charts_points_end_at_the_newest_value(client: Client) -> None:

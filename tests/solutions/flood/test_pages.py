@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -71,6 +72,8 @@ async def stand(database_factory: DatabaseFactory) -> AsyncIterator[Stand]:
 async def test_the_pages_say_what_stands_in_the_tenants(stand: Stand) -> None:
     await _first_page(stand)
     await _city(stand)
+    for lang in ("ja", "en"):
+        await _table_says_what_the_map_says(stand, lang)
     await _base_map(stand)
     await _gauge(stand)
     await _kpi(stand)
@@ -102,6 +105,24 @@ async def _first_page(stand: Stand) -> None:
     stand.stage.prepared = kept
     english = await stand.client.get(f"{PREF}/flood", {"accept-language": "en"})
     assert "There is no rain data for this period." in english.text
+
+
+async def _table_says_what_the_map_says(stand: Stand, lang: str) -> None:
+    """Row by row: name, address, height, and the level that a colour stands for on the map."""
+    page = (await stand.client.get(f"{PREF}/flood", {"accept-language": lang})).text
+    found = json.loads((await stand.client.get(f"{PREF}/flood/map.json", {"accept-language": lang})).body)
+    table = {}
+    for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL):
+        gauge = re.search(r'<th scope="row"><a href="([^"]+/flood/gauges/[^"]+)">([^<]+)</a>', row)
+        if gauge is None:
+            continue
+        level = re.search(r"km-level-(\d)", row)
+        height = re.search(r'<td class="km-number">(-?[\d.]+)', row)
+        table[gauge[1]] = (unescape(gauge[2]), int(level[1]) if level else None, height[1] if height else None)
+    features = [one["properties"] for one in found["features"]]
+    said = [(one["href"], one["name"], one["level"], re.search(r"(-?[\d.]+) m", one["label"])) for one in features]
+    assert {href: (name, level, height[1] if height else None) for href, name, level, height in said} == table
+    assert {level for _, level, _ in table.values()} > {0, 1}
 
 
 async def _city(stand: Stand) -> None:
