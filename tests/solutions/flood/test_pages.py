@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from typing import Any
 
@@ -14,9 +14,11 @@ from tests.fakes import DatabaseFactory
 from tests.service.console.asgi_client import Client
 from tests.solutions.flood.flood_house import House, opened
 
+from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.ports import Reading
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.log import read_log_tx
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.alerts.models import Alert
@@ -24,7 +26,7 @@ from kumihimo.service.console.live import Live
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.screens import kpi_screens
-from kumihimo.solutions.flood import demo, entities
+from kumihimo.solutions.flood import demo, entities, read
 from kumihimo.solutions.flood.demo import Prepared
 from kumihimo.solutions.flood.screens import flood_screens
 from kumihimo.solutions.flood.stage import Stage
@@ -332,3 +334,35 @@ async def test_a_second_start_keeps_what_is_there(stand: Stand) -> None:
     with pytest.raises(demo.OtherEvent, match="--data"):
         await demo.prepare(stand.house.doors, "2023-08")
     assert await stand.house.doors.alerts.list("fukui-pref") == before, "what was decided is not removed in passing"
+
+
+async def test_recorded_time_stands_in_observed_at_alone(stand: Stand) -> None:
+    """Everything that the platform itself dates has today's date; only what a gauge saw has that of the recording."""
+    doors = stand.house.doors
+    today = times.micros(doors.clock.now()) - 3_600_000_000
+    observed = []
+    for tenant in (PREFECTURE, "sabae-city"):
+        records = await doors.database.read(tenant, lambda tx: read_log_tx(tx, 0, 10_000))
+        dated = [found for record in records for found in _dates(record.entity)]
+        observed += [at for name, at, training in dated if name == "observedAt" and not training]
+        own = [record.at for record in records] + [at for name, at, _ in dated if name != "observedAt"]
+        alerts = await doors.alerts.list(tenant)
+        events = [event for alert in alerts for event in await doors.alerts.events(tenant, alert.id)]
+        own += [at for alert in alerts for at in (alert.opened_at, alert.changed_at)] + [event.at for event in events]
+        observed += [alert.observed_at for alert in alerts] + [event.observed_at for event in events]
+        devices = await doors.registry.list(tenant)
+        own += [at for device in devices for at in (device.created_at, device.last_seen) if at is not None]
+        assert len(own) > 100
+        assert min(own) > today
+    assert len(observed) > 1000
+    assert max(observed) < read.local_time("2024-06-28T00:00")
+
+
+def _dates(doc: Any) -> Iterator[tuple[str, int, bool]]:
+    """Every moment in an entity: its name, itself, and whether the entity is the training gauge: it has no recording."""
+    training = isinstance(doc, dict) and str(doc.get("id", "")).endswith(TRAINING)
+    for name, inner in doc.items() if isinstance(doc, dict) else [("", one) for one in doc]:
+        if name in ("observedAt", "createdAt", "modifiedAt"):
+            yield name, times.micros(times.parse(inner)), training
+        elif isinstance(inner, dict | list):
+            yield from ((found, at, training or below) for found, at, below in _dates(inner))
