@@ -359,7 +359,7 @@ async def test_recorded_time_stands_in_observed_at_alone(stand: Stand) -> None:
 
 
 def _dates(doc: Any) -> Iterator[tuple[str, int, bool]]:
-    """Every moment in an entity: its name, itself, and whether the entity is the training gauge: it has no recording."""
+    """Every moment in an entity: its name, itself, and whether it is of the training gauge, never recorded."""
     training = isinstance(doc, dict) and str(doc.get("id", "")).endswith(TRAINING)
     for name, inner in doc.items() if isinstance(doc, dict) else [("", one) for one in doc]:
         if name in ("observedAt", "createdAt", "modifiedAt"):
