@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli import serve
 from kumihimo.cli.main import app
+from kumihimo.network.sockets import AddressInUse
 
 
 @pytest.fixture(autouse=True)
@@ -94,21 +95,11 @@ def test_the_demo_keeps_its_data_where_it_is_told(monkeypatch: pytest.MonkeyPatc
 def test_the_last_ports_are_tried_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    class Taken:
-        def __init__(self, *_: Any) -> None: ...
+    def taken(host: str, port: int) -> None:
+        tried.append(port)
+        raise AddressInUse(f"{host}:{port} is taken")
 
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def setsockopt(self, *_: Any) -> None: ...
-
-        def bind(self, address: tuple[str, int]) -> None:
-            tried.append(address[1])
-            raise OSError
-
-    monkeypatch.setattr("kumihimo.cli.serve.socket.socket", Taken)
+    monkeypatch.setattr(serve, "listening", taken)
     with pytest.raises(SettingsError, match="65534 to 65535"):
         serve.next_free("localhost", 65534)
     assert tried == [65534, 65535]

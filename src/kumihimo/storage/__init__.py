@@ -3,5 +3,5 @@
 Owns: tenant, migration
 Says: nothing
 Hears: nothing
-Door: database, health, opening
+Door: database, health, identity, opening
 """

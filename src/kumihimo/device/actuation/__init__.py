@@ -3,5 +3,5 @@
 Owns: command
 Says: nothing
 Hears: nothing
-Door: arbiter, models
+Door: arbiter, capability, models
 """

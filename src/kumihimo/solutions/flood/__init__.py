@@ -3,5 +3,5 @@
 Owns: nothing
 Says: screens.{tenant}: the replay changed
 Hears: log.{tenant}
-Door: models, read, thresholds, entities, watch, share, leadtime, screens, demo
+Door: models, read, thresholds, entities, watch, share, leadtime, screens, cards, demo
 """
