@@ -58,10 +58,10 @@ def client_of(house: House, prepared: Prepared, *, may_read: bool, broken: str =
     return Client(Starlette(routes=console.routes()))
 
 
-async def publish(house: House, prepared: Prepared, height: float) -> None:
+async def publish(house: House, prepared: Prepared, height: float, later: int = 0) -> None:
     """A reading of the training gauge in the prefecture, handed to its city and looked at by all."""
     gauge = entities.gauge_id(TRAINING)
-    reading = Reading(gauge, entities.GAUGE, entities.LEVEL, height, LATER, entities.METRE)
+    reading = Reading(gauge, entities.GAUGE, entities.LEVEL, height, LATER + later, entities.METRE)
     [outcome] = await house.doors.ingest(Call(PREFECTURE, Actor("device", "gauge-training"), "test"), [reading])
     assert outcome.status == "stored"
     for reader in [*(share.reader for share in prepared.shares), *(watch.reader for watch in prepared.watches)]:
@@ -98,6 +98,17 @@ async def test_the_prefecture_sees_its_worst_gauge_although_a_city_answers_for_i
     own = lines((await client.get("/t/fukui-city/flood", JAPANESE)).text)[0]
     assert "担当" not in own
     assert '<span class="km-tag">訓練</span>' in own
+
+
+async def test_an_alert_that_holds_just_below_its_threshold_says_so(house: tuple[House, Prepared]) -> None:
+    client = client_of(*house, may_read=True)
+    assert "警報は継続中" not in (await client.get("/t/fukui-city/flood", JAPANESE)).text
+    await publish(*house, 6.05, later=1)
+    page = (await client.get("/t/fukui-city/flood", JAPANESE)).text
+    first = lines(page)[0]
+    assert "はん濫危険水位" in first, "0.05 m below its threshold"
+    assert "基準をわずかに下回り、警報は継続中" in first
+    assert "訓練用を除く" in page
 
 
 async def test_who_may_not_read_the_city_sees_the_gauge_alone(house: tuple[House, Prepared]) -> None:

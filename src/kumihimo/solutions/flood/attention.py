@@ -32,6 +32,8 @@ class Attention:
     training: bool
     who: str = ""
     there: str = ""
+    held: bool = False
+    """The river stands a little below the alert's threshold: the alert holds, while map and table show the level."""
 
     @property
     def is_settled(self) -> bool:
@@ -41,8 +43,11 @@ class Attention:
 
 async def attention(doors: FloodDoors, call: Call, rows: Sequence[GaugeRow]) -> list[Attention]:
     """The lines, what is settled last, the highest level first; rows are the gauges of call.tenant."""
-    training = {row.id for row in rows if row.training}
-    own = [_own(alert, call.tenant, training) for alert in await doors.alerts.list(call.tenant, state="open")]
+    gauges = {row.id: row for row in rows}
+    own = [
+        _own(alert, call.tenant, gauges.get(alert.subject))
+        for alert in await doors.alerts.list(call.tenant, state="open")
+    ]
     raised = [row for row in rows if row.level and row.responsible not in ("", call.tenant)]
     theirs = {tenant: await _seen(doors, call, tenant) for tenant in {row.responsible for row in raised}}
     others = [_other(row, call.tenant, theirs[row.responsible].get(row.id)) for row in raised]
@@ -59,7 +64,7 @@ async def _seen(doors: FloodDoors, call: Call, tenant: str) -> dict[str, Alert]:
         return {}
 
 
-def _own(alert: Alert, tenant: str, training: set[str]) -> Attention:
+def _own(alert: Alert, tenant: str, row: GaugeRow | None) -> Attention:
     return Attention(
         key=alert.id,
         severity=alert.severity,
@@ -67,7 +72,8 @@ def _own(alert: Alert, tenant: str, training: set[str]) -> Attention:
         href=_alert_page(tenant, alert),
         verdict=alert.verdict,
         at=alert.observed_at,
-        training=alert.subject in training,
+        training=row is not None and row.training,
+        held=row is not None and row.level is not None and row.level < alert.severity,
     )
 
 
