@@ -160,13 +160,13 @@ async def test_a_dead_letter_is_replayed_under_its_own_id(stand: Stand) -> None:
     assert (dead.attempts, dead.reason) == (3, "500: said 500")
     assert await stand.catch_up() == []
     stand.endpoint.answer = None
-    await stand.delivery.replay(TENANT, dead.id)
+    await stand.delivery.replay(stand.call, dead.subscription, dead.id)
     (again,) = await stand.catch_up()
     assert again.body["id"] == dead.id
     assert await stand.delivery.backlog(TENANT) == (0, 0)
     assert [one.status for one in await stand.delivery.attempts(TENANT, id_)] == [200, 500, 500, 500]
     with pytest.raises(ResourceNotFound):
-        await stand.delivery.replay(TENANT, dead.id)
+        await stand.delivery.replay(stand.call, dead.subscription, dead.id)
 
 
 async def test_a_full_queue_gives_up_its_oldest(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ async def test_the_table_of_entities_says_what_their_map_says(client: Client) ->
     table = {
         unquote(unescape(href)): (unescape(name), unescape(types))
         for href, name, types in re.findall(
-            r'<td class="km-id"><a href="([^"]+)">[^<]*</a></td>\s*<td>([^<]*)</td>\s*<td>([^<]*)</td>', page
+            r'<td class="km-id"><a [^>]*href="([^"]+)">[^<]*</a></td>\s*<td>([^<]*)</td>\s*<td>([^<]*)</td>', page
         )
     }
     features = [one["properties"] for one in json.loads((await client.get("/t/fukui/entity-map")).body)["features"]]
@@ -186,6 +186,32 @@ async def test_attempts_are_shown(client: Client, town: Town) -> None:
     assert '<span class="km-tag km-tag-good">204</span>' in page.text
     assert gauge_id(0) in page.text
     assert "<dd>1</dd>" in page.text
+
+
+async def test_what_was_given_up_is_sent_again_from_the_page(client: Client, town: Town) -> None:
+    name, other = await town.subscribe(), await town.subscribe()
+    await town.rise(0, 9.0, 30)
+    await town.doors.delivery.catch_up("fukui")
+
+    async def bury(tx: Tx) -> None:
+        await tx.execute(
+            "INSERT INTO dead_letter (id, seq, subscription, entity, at, body, headers, attempts, buried_at, reason)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            *("urn:ngsi-ld:Notification:dead", 1, name, gauge_id(0), 1, "{}", "{}", 400, 2, "no answer"),
+        )
+
+    await town.database.write("fukui", bury)
+    path = f"/t/fukui/subscriptions/{name}"
+    page = await client.get(path, {"accept-language": "ja"})
+    assert "送れなかった通知" in page.text
+    assert "no answer" in page.text
+    form = {"action": "replay", "notification": "urn:ngsi-ld:Notification:dead"}
+    assert (await client.post(f"/t/fukui/subscriptions/{other}", form)).status == 404, "another subscription's"
+    assert (await client.post(path, form)).status == 303
+    await town.doors.delivery.catch_up("fukui")
+    page = await client.get(path, {"accept-language": "ja"})
+    assert "送れなかった通知" not in page.text
+    assert "<dd>2</dd>" in page.text
 
 
 async def webhook_path(client: Client, tenant: str = "fukui") -> str:

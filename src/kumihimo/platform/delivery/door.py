@@ -232,14 +232,16 @@ class Delivery:
         """Notifications that were given up, newest first."""
         return await self._database.read(tenant, lambda tx: outbox.dead_letters_tx(tx, subscription_id, limit))
 
-    async def replay(self, tenant: str, notification_id: str) -> None:
-        """Sends a dead letter again, under its own id; ResourceNotFound where there is none."""
+    async def replay(self, call: Call, subscription_id: str, notification_id: str) -> None:
+        """Sends a dead letter of the subscription again, under its own id; ResourceNotFound where there is none."""
+        self._access.decide(call, "subscribe")
+        tenant = call.tenant
 
         async def work(tx: Tx) -> str:
             owner = await outbox.dead_letter_owner_tx(tx, notification_id)
-            stored = await store.one_tx(tx, owner) if owner else None
+            stored = await store.one_tx(tx, owner) if owner == subscription_id else None
             if stored is None:
-                raise ResourceNotFound(f"there is no dead letter {notification_id}")
+                raise ResourceNotFound(f"there is no dead letter {notification_id[:80]}")
             endpoint = compile_subscription(stored, lambda term: stored.terms.get(term, term)).endpoint
             await outbox.revive_tx(tx, notification_id, endpoint.key)
             return owner

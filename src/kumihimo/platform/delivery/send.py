@@ -33,13 +33,14 @@ Flight = tuple[str, int]
 class SendNumbers:
     """Limits; seconds where they are times.
 
-    attempts: after so many a notification is given up. kept: attempts that are remembered for each subscription.
+    attempts: after so many a notification is given up: with the pauses between them that is a little more than a day,
+    longer than an office is closed at night. kept: attempts that are remembered for each subscription.
     """
 
     per_endpoint: int = 16
     per_subscription: int = 8
     total: int = 256
-    attempts: int = 8
+    attempts: int = 400
     first_pause: float = 1.0
     longest_pause: float = 300.0
     kept: int = 50

@@ -21,7 +21,7 @@ _USER = re.compile(r"//[^/@]*@")
 
 
 def subscription_screens(doors: Doors) -> list[Screen]:
-    """The list with the form, and the page of one subscription with its attempts."""
+    """The list with the form, and the page of one subscription with its attempts and what was given up."""
     pages = _Subscriptions(doors)
     return [
         Screen("/subscriptions", pages.list, pages.create, nav="nav.subscriptions", order=910, package=OWN_PACKAGE),
@@ -64,25 +64,29 @@ class _Subscriptions:
         return Redirect(f"/subscriptions/{made}" if is_doubtful else "/subscriptions")
 
     async def one(self, ask: Ask) -> Page:
-        """One subscription with its latest attempts."""
+        """One subscription with its latest attempts, and the notifications that were given up."""
         found = await self._doors.delivery.get(ask.call, ask.path["id"], self._doors.context)
         attempts = await self._doors.delivery.attempts(ask.tenant, ask.path["id"])
         one = summary(found)
         data = {
             "one": one,
             "attempts": attempts[:SHOWN],
+            "dead": await self._doors.delivery.dead_letters(ask.tenant, ask.path["id"], SHOWN),
             "document": json.dumps(found, ensure_ascii=False, indent=2),
         }
         return Page(f"{OWN_PACKAGE}:subscription.html", one["description"] or "subscription.title", data)
 
     async def change(self, ask: Ask) -> Redirect:
-        """Takes the form: action is pause, resume or delete."""
+        """Takes the form: action is pause, resume, delete, or replay with the notification that was given up."""
         call, one, action = ask.call, ask.path["id"], ask.form.get("action", "")
         if action == "delete":
             await self._doors.delivery.delete(call, one)
             return Redirect("/subscriptions")
+        if action == "replay":
+            await self._doors.delivery.replay(call, one, ask.form.get("notification", ""))
+            return Redirect(f"/subscriptions/{one}")
         if action not in ("pause", "resume"):
-            raise BadRequestData(f"there is no action {action[:32]!r}; use pause, resume or delete")
+            raise BadRequestData(f"there is no action {action[:32]!r}; use pause, resume, delete or replay")
         await self._doors.delivery.update(call, one, {"isActive": action == "resume"}, self._doors.context)
         return Redirect("/subscriptions")
 
