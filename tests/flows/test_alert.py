@@ -60,6 +60,7 @@ ASKED = {
     "solutions/flood/demo.py": "runs the devices, and carries a confirmation into its decision",
     "solutions/flood/entities.py": "the wing's names",
     "solutions/flood/models.py": "the wing's words",
+    "solutions/flood/tenants.py": "a town's name",
     "solutions/flood/read.py": "the recording",
     "solutions/flood/share.py": "hands gauges on to the towns, beside the story",
     "solutions/flood/steps.py": "which signs and sirens an alert proposes",

@@ -119,6 +119,15 @@ async def test_who_may_not_read_the_city_sees_the_gauge_alone(house: tuple[House
     assert "未決定" not in first
 
 
+async def test_of_a_town_that_may_not_be_read_the_first_page_has_the_name_alone(house: tuple[House, Prepared]) -> None:
+    shown = (await client_of(*house, may_read=True).get("/", JAPANESE)).text
+    assert "訓練用水位計" in shown
+    hidden = (await client_of(*house, may_read=False).get("/", JAPANESE)).text
+    assert "福井県" in hidden
+    assert "訓練用水位計" not in hidden
+    assert "未決定" not in hidden
+
+
 async def test_at_the_records_end_starting_over_is_the_main_button(house: tuple[House, Prepared]) -> None:
     _, prepared = house
     client = client_of(*house, may_read=True)

@@ -115,7 +115,7 @@ async def _table_says_what_the_map_says(stand: Stand, lang: str) -> None:
     found = json.loads((await stand.client.get(f"{PREF}/flood/map.json", {"accept-language": lang})).body)
     table = {}
     for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL):
-        gauge = re.search(r'<th scope="row"><a href="([^"]+/flood/gauges/[^"]+)">([^<]+)</a>', row)
+        gauge = re.search(r'<th scope="row"><a [^>]*href="([^"]+/flood/gauges/[^"]+)">([^<]+)</a>', row)
         if gauge is None:
             continue
         level = re.search(r"km-level-(\d)", row)

@@ -22,7 +22,9 @@ class TownCards:
         self._stage = stage
 
     async def card(self, call: Call) -> Card | None:
-        """As base.screens.CardOf."""
+        """As base.screens.CardOf; None also of a town that the caller may not read."""
+        if self._doors.may_read is None or not self._doors.may_read(call):
+            return None
         rows = views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE))
         if not rows:
             return None
