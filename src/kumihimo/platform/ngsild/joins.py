@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -18,6 +18,7 @@ from kumihimo.platform.jsonld.render import render_entity, render_feature
 from kumihimo.platform.ngsild.answers import GEO_JSON, Answer
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.parameters import read_ids
+from kumihimo.platform.ngsild.prefer import Amend
 from kumihimo.platform.ngsild.shapes import Shape, page_answer, texts_answer
 
 JOIN = frozenset({"join", "joinLevel", "containedBy"})
@@ -60,25 +61,19 @@ def body_join(body: Mapping[str, Any]) -> Join:
 
 
 async def joined(ask: Ask, grant: Grant, docs: Sequence[EntityDoc], shape: Shape, join: Join) -> list[Any]:
-    """The entities as JSON, without @context, with those that they link to where join says so.
+    """The entities as JSON, without @context, with those that they link to.
 
     What pick leaves empty is left out.
     """
     look = shape.rendering
-    linked: Mapping[str, EntityDoc] = {}
-    if join.depth:
-        linked = await ask.face.broker.linked(
-            ask.tenant, docs, look, join.level, join.known, grant.restriction, grant.visible
-        )
+    linked = await ask.face.broker.linked(
+        ask.tenant, docs, look, join.level, join.known, grant.restriction, grant.visible
+    )
 
-    def render(one: Callable[[EntityDoc], EntityDoc]) -> list[Any]:
-        return _rendered([one(doc) for doc in docs], {name: one(doc) for name, doc in linked.items()}, shape, join)
+    def render(amend: Amend) -> list[Any]:
+        return _rendered([amend(doc) for doc in docs], {name: amend(doc) for name, doc in linked.items()}, shape, join)
 
-    values = render(lambda doc: doc)
-    if ask.preference.is_older:
-        older = render(lambda doc: ask.preference.amended(doc, look.context, look.lang))
-        ask.preference.altered = ask.preference.altered or older != values
-        values = older
+    values: list[Any] = ask.preference.rendered(render, look.context, look.lang)
     return [value for value in values if value]
 
 

@@ -43,7 +43,7 @@ LATER = frozenset(
         "via",
     }
 )
-"""Parameters of the specification that are not handled yet: refused as such, never ignored."""
+"""Parameters of the specification: where an operation does not take them they are refused as such, never ignored."""
 
 MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt", "deletedAt", "@context"})
 """Members of an entity that are no attributes."""

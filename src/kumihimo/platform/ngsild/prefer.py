@@ -16,6 +16,10 @@ _PREFERENCE = re.compile(r"""(?:[^,"]+|"[^"]*"|")+""")
 """One preference of the list; a comma in quotes ends none. Nothing follows that could fail: nothing is tried twice."""
 
 
+Amend = Callable[[EntityDoc], EntityDoc]
+"""Makes of an entity what the version asked for knows of it."""
+
+
 class Preference:
     """Which version of the specification a request asks its answer to conform to, and whether that changed it.
 
@@ -34,18 +38,15 @@ class Preference:
         """Whether entities may have to be amended."""
         return self.version is not None and self.version < OURS
 
-    def rendered(self, doc: EntityDoc, render: Callable[[EntityDoc], Any], context: Context, lang: str) -> Any:
-        """The entity as `render` writes it, amended where the version needs it; notes whether that differs."""
-        if self.version is None or not self.is_older:
-            return render(doc)
-        older = amended(doc, self.version, context, spoken=bool(lang))
-        value = render(older)
-        self.altered = self.altered or (older is not doc and value != render(doc))
-        return value
-
-    def amended(self, doc: EntityDoc, context: Context, lang: str) -> EntityDoc:
-        """The entity as the version knows it."""
-        return doc if self.version is None else amended(doc, self.version, context, spoken=bool(lang))
+    def rendered(self, render: Callable[[Amend], Any], context: Context, lang: str) -> Any:
+        """What `render` gives of entities put through the Amend handed to it; notes whether the version changed it."""
+        now = render(lambda doc: doc)
+        version = self.version
+        if version is None or not self.is_older:
+            return now
+        older = render(lambda doc: amended(doc, version, context, spoken=bool(lang)))
+        self.altered = self.altered or older != now
+        return older
 
     def mark(self, answer: Answer) -> None:
         """Says in an answer with a body that the preference was applied: 203 where it changed what the body says."""

@@ -48,7 +48,7 @@ class Shape:
         """The entity as JSON, without @context."""
         render = render_feature if self.media == GEO_JSON else render_entity
         look = self.rendering
-        return self.preference.rendered(doc, lambda one: render(one, look), look.context, look.lang)
+        return self.preference.rendered(lambda amend: render(amend(doc), look), look.context, look.lang)
 
     def many(self, docs: Sequence[EntityDoc]) -> Any:
         """The entities as JSON, without @context; those of which pick and omit leave nothing are left out (4.21)."""

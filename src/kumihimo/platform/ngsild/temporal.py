@@ -12,7 +12,6 @@ from kumihimo.platform.access.decide import Grant
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.history.models import Evolution, Extent, Figures, TemporalQuery
 from kumihimo.platform.jsonld.context import Context
-from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.platform.jsonld.render import Rendering, render_aggregated, render_temporal
 from kumihimo.platform.ngsild.answers import Answer, Media, choose_media, represent
 from kumihimo.platform.ngsild.asks import Ask
@@ -33,6 +32,7 @@ from kumihimo.platform.ngsild.parameters import (
     read_query,
 )
 from kumihimo.platform.ngsild.past import TEMPORAL_ENTITIES, TEMPORAL_ENTITY
+from kumihimo.platform.ngsild.prefer import Amend
 from kumihimo.platform.ngsild.queries import body_projection, body_query, check_query
 from kumihimo.platform.ngsild.shapes import add_page, members, picked, selecting
 from kumihimo.platform.ngsild.spans import (
@@ -124,14 +124,15 @@ async def retrieve_temporal(ask: Ask) -> Answer:
 
 
 def _rendered(ask: Ask, one: Evolution, rendering: Rendering, form: Form, span: TemporalQuery) -> Any:
-    def render(doc: EntityDoc) -> Any:
+    def render(amend: Amend) -> Any:
+        doc = amend(one.doc)
         if one.figures is not None:
             return render_aggregated(doc, {name: _written(many) for name, many in one.figures.items()}, rendering)
         return render_temporal(
             doc, rendering, values=form.temporal_values, time_property=span.timeproperty, emptied=one.emptied
         )
 
-    return ask.preference.rendered(one.doc, render, rendering.context, rendering.lang)
+    return ask.preference.rendered(render, rendering.context, rendering.lang)
 
 
 def _written(many: list[Figures]) -> list[tuple[str, str, dict[str, Any]]]:

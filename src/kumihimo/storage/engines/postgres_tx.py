@@ -153,10 +153,10 @@ def refusal(problem: BaseException) -> BaseException:
         return StorageRefused("another process has just brought the tables up to date; nothing was stored, try again")
     if isinstance(problem, asyncpg.TransactionRollbackError):
         return Overloaded(f"the database server took the transaction back ({problem}); try again", retry_after=1)
-    if isinstance(problem, asyncpg.PostgresError) and (problem.sqlstate or "")[:2] in _OF_THE_SERVER:
-        return StorageRefused(f"the database server could not do it ({problem}); nothing was stored, try again")
     if is_lost(problem):
         return StorageRefused(f"the database server cannot be reached ({problem or type(problem).__name__}); try again")
+    if isinstance(problem, asyncpg.PostgresError) and (problem.sqlstate or "")[:2] in _OF_THE_SERVER:
+        return StorageRefused(f"the database server could not do it ({problem}); nothing was stored, try again")
     return problem
 
 
