@@ -13,9 +13,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "kumihimo"
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from starlette.routing import Mount, Route
+from tools.statements import statements_page
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
@@ -194,6 +195,7 @@ PAGES = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/routes.md": routes_page,
     "docs/reference/command-line.md": commands_page,
+    "docs/reference/ngsi-ld-statements.md": statements_page,
 }
 
 
