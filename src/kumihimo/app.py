@@ -65,6 +65,9 @@ from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
+from kumihimo.platform.signing import api as signing_http
+from kumihimo.platform.signing.door import Signing
+from kumihimo.platform.signing.store import SCHEMA as SIGNING
 from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.alerts.store import SCHEMA as ALERTS
 from kumihimo.service.console.doors import Doors as ConsoleDoors
@@ -94,7 +97,7 @@ log = logging.getLogger(__name__)
 
 
 WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
-SCHEMAS: tuple[Schema, ...] = (BROKER, HISTORY, DELIVERY, SHELF, REGISTRY, ACTUATION, ALERTS, CONSOLE)
+SCHEMAS: tuple[Schema, ...] = (BROKER, HISTORY, DELIVERY, SIGNING, SHELF, REGISTRY, ACTUATION, ALERTS, CONSOLE)
 
 
 @dataclass(slots=True)
@@ -115,6 +118,7 @@ class Platform:
     broker: Broker
     ingest: BrokerIngest
     delivery: Delivery
+    signing: Signing
     registry: Registry
     arbiter: Arbiter
     gateway: Gateway
@@ -145,7 +149,7 @@ def doors_of(platform: Platform) -> Doors:
     def metrics() -> dict[str, dict[str, float]]:
         return {part: numbers() for part, numbers in _stats(platform, lambda: platform.limits).items()}
 
-    return Doors(platform.database, platform.registry, platform.broker, platform.contexts, metrics)
+    return Doors(platform.database, platform.registry, platform.broker, platform.contexts, platform.signing, metrics)
 
 
 def wire(settings: Settings, clock: Clock) -> Platform:
@@ -164,6 +168,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         address=late.address,
     )
     access = Access(open_house=settings.open)
+    signing = Signing(database, clock)
     broker = Broker(database, clock, bus, remember_tx)
     registry = Registry(database, clock, late.cut)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
@@ -183,7 +188,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,
-        delivery=Delivery(database, clock, bus, contexts, Carrier(late.notify, publish), access),
+        delivery=Delivery(database, clock, bus, contexts, Carrier(late.notify, publish, signing, clock), access),
+        signing=signing,
         registry=registry,
         arbiter=arbiter,
         gateway=gateway,
@@ -280,7 +286,11 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
     async def ready() -> bool:
         return platform.ready and await health()
 
-    api = [*ngsild.routes(_face(platform)), *device_http.routes(platform.gateway)]
+    api = [
+        *ngsild.routes(_face(platform)),
+        *device_http.routes(platform.gateway),
+        *signing_http.routes(platform.signing),
+    ]
     return [
         *probe_routes(ready, _stats(platform, limits)),
         _openapi_route(api),

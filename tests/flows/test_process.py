@@ -399,6 +399,25 @@ def test_a_device_is_named_so_that_it_can_be_read(tmp_path: Path, change: tuple[
     assert "Traceback" not in refused.stderr
 
 
+# --- signing keys ----------------------------------------------------------------------------------------
+
+
+def test_a_tenants_key_is_shown_and_changed_while_it_runs_and_while_it_does_not(tmp_path: Path) -> None:
+    with Served(tmp_path / "data") as served:
+        assert kumihimo("tenant", "add", "town", data=served.data).returncode == 0
+        first = json.loads(kumihimo("tenant", "keys", "town", data=served.data).stdout)["keys"]
+        assert served.ask("GET", "/signing/v1/town/keys")[1] == {"keys": first}
+        assert served.ask("GET", "/signing/v1/nobody/keys")[0] == 404
+        assert served.stop() == 0
+    changed = json.loads(kumihimo("tenant", "new-key", "town", data=served.data).stdout)["keys"]
+    assert changed[1:] == first
+    assert changed[0]["kid"] != first[0]["kid"]
+    refused = kumihimo("tenant", "keys", "nobody", data=served.data)
+    assert refused.returncode == 1
+    assert "nobody" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 # --- the other engine ------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from kumihimo.platform.broker.models import Change, Op, Outcome
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.platform.jsonld.names import check_name
+from kumihimo.platform.signing.door import Signing
 from kumihimo.storage.database import Database
 
 OPERATOR = Actor("person", "operator")
@@ -31,6 +32,7 @@ class Doors:
     registry: Registry
     broker: Broker
     contexts: Contexts
+    signing: Signing
     metrics: Callable[[], Mapping[str, Mapping[str, float]]]
     """The numbers of every part, by part and name, as /metrics gives them."""
 
@@ -110,6 +112,19 @@ async def device_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
     return {"tenant": tenant, "device": name, "key": await doors.registry.rotate(tenant, name)}
 
 
+async def signing_keys(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """The public halves of a tenant's signing keys as a JSON Web Key Set, the one that signs first."""
+    tenant = check_tenant(str(given["tenant"]))
+    return {"keys": [one.jwk() for one in await doors.signing.public(tenant)]}
+
+
+async def signing_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Gives a tenant a new signing key; the old one signs no more."""
+    tenant = check_tenant(str(given["tenant"]))
+    await doors.signing.rotate(tenant)
+    return await signing_keys(doors, given)
+
+
 async def import_entities(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Upserts up to 1,000 entities in one commit; each is answered by itself."""
     tenant = check_tenant(str(given["tenant"]))
@@ -150,6 +165,8 @@ OPERATIONS: dict[str, Operation] = {
     "device-rotate": device_rotate,
     "import": import_entities,
     "metrics": metrics,
+    "signing-keys": signing_keys,
+    "signing-rotate": signing_rotate,
 }
 
 

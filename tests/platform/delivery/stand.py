@@ -23,9 +23,11 @@ from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.send import SendNumbers
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import expand_entity, expand_fragment
+from kumihimo.platform.signing.door import Signing
+from kumihimo.platform.signing.store import SCHEMA as SIGNING
 from kumihimo.storage.database import Database, Tx
 
-SCHEMAS = [broker_store.SCHEMA, store.SCHEMA]
+SCHEMAS = [broker_store.SCHEMA, store.SCHEMA, SIGNING]
 TENANT = "fukui"
 Answer = Callable[[str, bytes], Awaitable[int]]
 
@@ -122,7 +124,7 @@ class Stand:
         self.delivery = self.restart()
 
     def restart(self) -> Delivery:
-        carry = Carrier(self.endpoint, self.publish)
+        carry = Carrier(self.endpoint, self.publish, Signing(self.database, self.clock), self.clock)
         self.delivery = Delivery(
             self.database, self.clock, self.bus, self.contexts, carry, Access(True), numbers=self.numbers
         )

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from tests.fakes import no_mqtt
 from tests.platform.delivery.stand import TENANT, Stand
+from tests.platform.signing.verifier import Request, verify
 
 from kumihimo.network.http.fetch import GuardedFetch
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.send import SendNumbers
+from kumihimo.platform.signing.door import Signing
 
 pytestmark = pytest.mark.enable_socket
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,11 +31,14 @@ class Post:
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
         self.arrived: list[tuple[str, int]] = []
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        """Method, address as the receiver sees it, headers and body."""
         self.news = asyncio.Event()
         self.server: TestServer
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        self.requests.append((request.method, str(request.url), dict(request.headers), await request.read()))
         self.arrived.append((request.path, body["data"][0]["level"]["value"]))
         self.news.set()
         handler = self.handlers.get(request.path)
@@ -63,7 +69,7 @@ async def running(stand: Stand, fetch: GuardedFetch | None = None) -> AsyncItera
         stand.clock,
         stand.bus,
         stand.contexts,
-        Carrier(fetch, no_mqtt),
+        Carrier(fetch, no_mqtt, Signing(stand.database, stand.clock), stand.clock),
         Access(True),
         numbers=SendNumbers(attempts=3),
     )
@@ -232,3 +238,21 @@ async def test_who_answers_and_asks_hears_of_the_answer(stand: Stand) -> None:
             await post.until("/x", list(range(level + 1)))
             notification = (await stand.delivery.get(stand.call, id_))["notification"]
             assert (notification["timesSent"], notification["status"]) == (level + 1, "ok")
+
+
+@pytest.mark.parametrize("path", ["/notify", "/a%2Fb/川?x=%E6%B0%B4&y=1+2#part", "/n;v=1,2/~!$'()*"])
+async def test_what_arrives_is_signed_with_the_tenants_key(stand: Stand, path: str) -> None:
+    signing = Signing(stand.database, stand.clock)
+    async with running(stand) as post:
+        await stand.subscribe(
+            uri=str(post.server.make_url("/")).rstrip("/") + quote(path, safe="/%?#=&+;,~!$'()*"),
+            endpoint={"receiverInfo": [{"key": "Authorization", "value": "Bearer secret"}]},
+        )
+        await stand.put(level=1)
+        async with asyncio.timeout(10):
+            while not post.requests:
+                await post.news.wait()
+        method, url, headers, body = post.requests[0]
+        covered = verify(await signing.key(TENANT), Request(method, url, headers), body)
+        assert {"@method", "@target-uri", "content-digest", "content-type"} <= set(covered)
+        assert headers["Authorization"] == "Bearer secret"

@@ -25,6 +25,8 @@ from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.ngsild.api import Face, routes
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
+from kumihimo.platform.signing.door import Signing
+from kumihimo.platform.signing.store import SCHEMA as SIGNING
 from kumihimo.storage.database import Database
 
 
@@ -35,6 +37,7 @@ async def unreachable(method: str, url: str, **options: Any) -> HttpAnswer:
 async def make_face(database: Database, clock: FakeClock, *, open_house: bool = True) -> Face:
     bus, access = MemoryBus(), Access(open_house=open_house)
     shelf = TenantShelf(database, clock)
+    carry = Carrier(unreachable, no_mqtt, Signing(database, clock), clock)
     contexts = Contexts(
         preload={TOWN: json.dumps(TOWN_CONTEXT).encode()}, shelf=shelf, clock=clock, address=lambda: HERE
     )
@@ -47,7 +50,7 @@ async def make_face(database: Database, clock: FakeClock, *, open_house: bool = 
         clock=clock,
         broker=Broker(database, clock, bus, remember_tx),
         history=History(database),
-        delivery=Delivery(database, clock, bus, contexts, Carrier(unreachable, no_mqtt), access),
+        delivery=Delivery(database, clock, bus, contexts, carry, access),
         contexts=contexts,
         shelf=shelf,
         access=access,
@@ -56,7 +59,7 @@ async def make_face(database: Database, clock: FakeClock, *, open_house: bool = 
     )
 
 
-SCHEMAS = [BROKER, HISTORY, DELIVERY, SHELF]
+SCHEMAS = [BROKER, HISTORY, DELIVERY, SIGNING, SHELF]
 
 
 @pytest.fixture

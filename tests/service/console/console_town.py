@@ -28,6 +28,8 @@ from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
+from kumihimo.platform.signing.door import Signing
+from kumihimo.platform.signing.store import SCHEMA as SIGNING
 from kumihimo.service.console.doors import Doors
 from kumihimo.service.console.frame import Setup
 from kumihimo.service.console.live import Live
@@ -38,7 +40,7 @@ from kumihimo.service.console.webhook import webhook_routes
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.storage.database import Database, Schema
 
-SCHEMAS = [BROKER, HISTORY, DELIVERY, CONSOLE]
+SCHEMAS = [BROKER, HISTORY, DELIVERY, SIGNING, CONSOLE]
 Factory = Callable[[Sequence[Schema]], Awaitable[Database]]
 NAMES = {
     "fukui": {"ja": "福井市", "en": "Fukui City"},
@@ -88,6 +90,7 @@ class Town:
         self.bus = MemoryBus()
         self.contexts = Contexts()
         access = Access(open_house)
+        carry = Carrier(send, no_mqtt, Signing(database, SystemClock()), SystemClock())
         self.broker = Broker(database, SystemClock(), self.bus, remember_tx)
         self.doors = Doors(
             database=database,
@@ -96,7 +99,7 @@ class Town:
             access=access,
             broker=self.broker,
             history=History(database),
-            delivery=Delivery(database, SystemClock(), self.bus, self.contexts, Carrier(send, no_mqtt), access),
+            delivery=Delivery(database, SystemClock(), self.bus, self.contexts, carry, access),
             context=self.contexts.core,
         )
         self.live = ReadingLive(database, self.bus, access, self.contexts.core.compact, ping=ping)

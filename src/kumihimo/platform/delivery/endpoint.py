@@ -23,6 +23,9 @@ _OURS = frozenset(
         "content-type",
         "link",
         "ngsild-tenant",
+        "content-digest",
+        "signature",
+        "signature-input",
         "te",
         "upgrade",
     )

@@ -178,7 +178,7 @@ class Sender:
                 del self._flying[owner]
 
     async def _deliver_at(self, tenant: str, one: Outgoing, endpoint: Endpoint, at: int) -> None:
-        attempt = await self._attempt(one, endpoint, at)
+        attempt = await self._attempt(tenant, one, endpoint, at)
         self._pause_after(tenant, attempt, endpoint)
         try:
             buried = await self._database.write(tenant, lambda tx: self._settle_tx(tx, attempt))
@@ -204,10 +204,10 @@ class Sender:
         """What is on its way, sent but not written down yet, by subscription."""
         return {id_: frozenset(flights) for (owner, id_), flights in self._flying.items() if owner == tenant}
 
-    async def _attempt(self, one: Outgoing, endpoint: Endpoint, at: int) -> Attempt:
+    async def _attempt(self, tenant: str, one: Outgoing, endpoint: Endpoint, at: int) -> Attempt:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        status, detail = await self._carry(one, endpoint)
+        status, detail = await self._carry(tenant, one, endpoint)
         took = round((loop.time() - began) * 1000)
         return Attempt(one.subscription, one.id, one.entity, at, took, status, detail[:_DETAIL])
 
