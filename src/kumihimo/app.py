@@ -57,6 +57,8 @@ from kumihimo.platform.broker.store import SCHEMA as BROKER
 from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
+from kumihimo.platform.feeds import api as feeds_http
+from kumihimo.platform.feeds.door import Feeds
 from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
@@ -119,6 +121,7 @@ class Platform:
     ingest: BrokerIngest
     delivery: Delivery
     signing: Signing
+    feeds: Feeds
     registry: Registry
     arbiter: Arbiter
     gateway: Gateway
@@ -174,6 +177,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
     gateway = Gateway(registry, ingest, clock, settings.open, arbiter.result)
+    delivery = Delivery(database, clock, bus, contexts, Carrier(late.notify, publish, signing, clock), access)
     platform = Platform(
         settings=settings,
         clock=clock,
@@ -188,7 +192,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,
-        delivery=Delivery(database, clock, bus, contexts, Carrier(late.notify, publish, signing, clock), access),
+        delivery=delivery,
+        feeds=Feeds(database, bus, delivery),
         signing=signing,
         registry=registry,
         arbiter=arbiter,
@@ -295,6 +300,7 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
         *probe_routes(ready, _stats(platform, limits)),
         _openapi_route(api),
         *api,
+        *feeds_http.routes(platform.feeds, platform.contexts),
         *webhook_routes(_console_doors(platform)),
         *console.routes(),
     ]
@@ -327,6 +333,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         "devices": platform.gateway.counters,
         "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
         "console": lambda: {"live_pages": platform.live.count},
+        "feeds": lambda: {"open": platform.feeds.count},
     }
 
 
@@ -634,6 +641,7 @@ async def listen_http(platform: Platform) -> AsyncIterator[None]:
     finally:
         platform.ready = False
         await platform.live.close()
+        await platform.feeds.close()
         platform.stop.set()
         await task
 

@@ -230,14 +230,36 @@ async def test_a_failing_application_gives_its_place_free() -> None:
     assert limits.in_flight == 0
 
 
-async def test_websockets_are_closed() -> None:
+async def converse(app: ASGIApp, host: bytes = b"localhost:8080") -> list[Message]:
+    """What a WebSocket's handshake is answered with."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
         sent.append(message)
 
     async def receive() -> Message:
-        return {}
+        return {"type": "websocket.connect"}
 
-    await Limits(echo)({"type": "websocket"}, receive, send)
-    assert sent[0]["type"] == "websocket.close"
+    scope = {"type": "websocket", "path": "/x", "query_string": b"", "headers": [(b"host", host)]}
+    await app(scope, receive, send)
+    return sent
+
+
+async def test_a_websocket_counts_as_a_stream_while_it_lasts() -> None:
+    seen: list[int] = []
+
+    async def talk(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(limits.streams)
+        await send({"type": "websocket.accept"})
+
+    limits = Limits(talk)
+    assert [one["type"] for one in await converse(limits)] == ["websocket.accept"]
+    assert (seen, limits.streams) == ([1], 0)
+
+
+@pytest.mark.parametrize(("host", "streams"), [(b"evil.example", 10), (b"localhost", 0)])
+async def test_a_websocket_of_another_host_or_one_too_many_is_refused(host: bytes, streams: int) -> None:
+    limits = Limits(echo, numbers=LimitNumbers(max_streams=streams))
+    (answer,) = await converse(limits, host)
+    assert (answer["type"], answer["code"]) == ("websocket.close", 1008)
+    assert answer["reason"]

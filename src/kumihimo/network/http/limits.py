@@ -80,8 +80,8 @@ class Limits:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008, "reason": "no such route"})
+        if scope["type"] == "websocket":
+            await self._converse(scope, receive, send)
             return
         exchange = _Exchange(self, scope, send, _request_id(scope))
         refusal = self._refusal(scope)
@@ -94,6 +94,21 @@ class Limits:
         finally:
             self.in_flight -= 0 if exchange.streaming else 1
             self.streams -= 1 if exchange.streaming else 0
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket counts as a stream from its first moment; a refused one is answered before it is one."""
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            self._counts[f"refused_{refusal.status}"] += 1
+            log.info("request refused", extra={"status": refusal.status, "request_id": _request_id(scope)})
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
+            return
+        scope.setdefault("state", {})["request_id"] = _request_id(scope)
+        self.streams += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.streams -= 1
 
     async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
         body = BodyLimit(receive, self._max_body, self._numbers.body_seconds)

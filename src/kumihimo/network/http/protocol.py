@@ -41,6 +41,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         if self.parser is not None:
             super().data_received(data)
+            if self.transport.get_protocol() is not self:
+                # It became a WebSocket: the times of a head are not its.
+                self._stop_timer()
+                return
         if self._head_timer is None and self.timeout_keep_alive_task is None and self._is_idle():
             # uvicorn waits no more once it heard anything: an empty line, or more of a body that was answered early.
             self._await_head()

@@ -19,6 +19,8 @@ from kumihimo.network.sockets import BACKLOG, AddressInUse, CannotListen, listen
 log = logging.getLogger(__name__)
 
 _KEEP_ALIVE_SECONDS = 30
+_MAX_MESSAGE = 4096
+"""Bytes of a WebSocket message from a client; those who listen to a feed have nothing to say."""
 _UDS_MODE = 0o600
 _MAX_UDS_PATH = 107
 
@@ -87,7 +89,9 @@ def _config(app: ASGIApp, drain_seconds: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=_MAX_MESSAGE,
+        ws_max_queue=1,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -24,12 +24,15 @@ from kumihimo.platform.delivery.models import Attempt, DeadLetter, State, Stored
 from kumihimo.platform.delivery.run import TOPIC, Runner
 from kumihimo.platform.delivery.send import Sender, SendNumbers
 from kumihimo.platform.delivery.show import shown, under_way
+from kumihimo.platform.delivery.watch import Watch
 from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.storage.database import Database, Tx
 
 MAX_SUBSCRIPTIONS = 10_000
 MAX_PAGE = 1000
 _LANDING_SECONDS = 0.1
+CONNECTED = "http://connected.invalid/"
+"""In place of the endpoint that the compiler needs; nothing is sent there."""
 NOTED = 500
 """How many of the newest attempts are looked through for what is just being sent; more than are under way at once."""
 Attempts = list[Attempt]
@@ -221,6 +224,18 @@ class Delivery:
         if compiled.json_ld_context:
             await self._contexts.resolve(compiled.json_ld_context, tenant)
         return replace(compiled, stored=replace(draft, terms=terms))
+
+    async def watch(self, call: Call, document: Mapping[str, Any], context: Context) -> Watch:
+        """A subscription for a receiver that is connected: nothing of it is stored.
+
+        The document has one entity selector at most, and no endpoint. BadRequestData names the member.
+        """
+        self._access.decide(call, "read")
+        notification = {**document.get("notification", {}), "endpoint": {"uri": CONNECTED}}
+        whole = {"type": "Subscription", **document, "notification": notification}
+        draft = StoredSubscription(new_id("Subscription"), whole, context.source, {}, call.actor, 0, 0, 0)
+        compiled = await self._compiled(call.tenant, draft, context)
+        return Watch(self._database, self._clock, self._access, call, compiled, context)
 
     # --- what was sent -------------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ def compose(
         linked = {id_: amended(doc, subscription.version, context) for id_, doc in linked.items()}
     accept = subscription.endpoint.accept
     geo = accept == "application/geo+json"
-    parts = [_render(subscription, notice, rendering, linked, geo=geo) for notice in notices]
+    parts = [render_notice(subscription, notice, rendering, linked, geo=geo) for notice in notices]
     if subscription.join == "flat":
         parts += _behind(subscription, notices, rendering, linked, geo=geo)
     if accept == "application/ld+json":
@@ -146,9 +146,10 @@ def _behind(
     return [value for doc, look in found if (value := write(doc, look))]
 
 
-def _render(
+def render_notice(
     subscription: Subscription, notice: Notice, rendering: Rendering, linked: Docs, *, geo: bool
 ) -> dict[str, Any]:
+    """The notice's entity as the subscription writes it, or its feature where geo is asked for."""
     doc = notice.entity
     if notice.gone:
         # Clause 5.8.6: of a deleted entity its head is told, and what it lost where that was asked for.

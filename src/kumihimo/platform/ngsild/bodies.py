@@ -43,7 +43,11 @@ class Body:
 
 def linked_context(ask: Ask) -> str:
     """The address in the Link header with the JSON-LD relation, "" where there is none (JSON-LD 1.1 section 6.1)."""
-    header = ask.headers.get("link")
+    return context_of_link(ask.headers.get("link", ""))
+
+
+def context_of_link(header: str) -> str:
+    """The same of the header's text; BadRequestData where it cannot be read or names more than one."""
     if not header:
         return ""
     found = [target.strip() for target, relations in _links(header) if CONTEXT_REL in relations]

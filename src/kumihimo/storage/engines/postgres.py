@@ -171,10 +171,6 @@ class PostgresDatabase:
 
     async def remove_tenant(self, name: str) -> bool:
         """Drops the tenant and its schema; False where there is none."""
-        writer = self._writers.pop(name, None)
-        if writer is not None:
-            await writer.finish()
-        self._spaces.pop(name, None)
 
         async def remove_tx(tx: Tx) -> bool:
             row = await tx.fetch_one(TENANT_ID, name)
@@ -184,7 +180,13 @@ class PostgresDatabase:
             await tx.execute(f'DROP SCHEMA IF EXISTS "{TENANT_SPACE}{row[0]}" CASCADE')
             return True
 
-        return await self.write(PLATFORM, remove_tx)
+        # Nobody opens it meanwhile: a reader that comes between would leave a way to the schema that is gone.
+        async with self._opening_one:
+            writer = self._writers.pop(name, None)
+            if writer is not None:
+                await writer.finish()
+            self._spaces.pop(name, None)
+            return await self.write(PLATFORM, remove_tx)
 
     async def _ready(self, scope: Scope) -> None:
         """Sees to it that the scope has its schema and writer. Raises NonexistentTenant or StorageRefused."""
