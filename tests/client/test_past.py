@@ -84,6 +84,16 @@ def test_an_empty_frame_has_its_columns(river: Client) -> None:
     assert made.empty
 
 
+def test_a_moment_is_written_in_utc_whatever_its_zone(town: Client) -> None:
+    japan = timezone(timedelta(hours=9))
+    town.entities.create({"id": GAUGE, "type": "Gauge", "level": {"value": 1, "observedAt": BEGIN.astimezone(japan)}})
+    assert town.entities.get(GAUGE, format="concise")["level"]["observedAt"] == "2024-06-23T00:00:00Z"
+    with pytest.raises(ValueError, match="time zone"):
+        town.entities.update(GAUGE, {"level": {"value": 1, "observedAt": BEGIN.replace(tzinfo=None)}})
+    with pytest.raises(TypeError, match="bytes"):
+        town.entities.update(GAUGE, {"level": b"1"})
+
+
 def test_moments_need_a_zone_and_may_have_any(river: Client) -> None:
     with pytest.raises(ValueError, match="time zone"):
         list(river.past.readings(GAUGE, since=datetime(2024, 6, 23)))  # noqa: DTZ001 - that is what is tested

@@ -2,15 +2,13 @@
 
 import os
 import re
-import shlex
 import shutil
-import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.processes import free_port, get, wait_for
+from tests.docs.demos import Running, demo_ends, demo_of
+from tests.processes import free_port, get
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -68,45 +66,6 @@ def test_make_alone_lists_the_targets(tmp_path: Path) -> None:
 
 DEMOS = [one for one in commands("README.md") if one.startswith("make demo")]
 FUKUI = {"NGSILD-Tenant": "fukui-pref"}
-
-
-class Running:
-    """A command that serves until it is interrupted; address is what it printed."""
-
-    def __init__(self, command: str, folder: Path) -> None:
-        self.log = folder / "log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, shell=True, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        self.address = wait_for(self.log, r"http://localhost:\d+", self.process)
-
-    def interrupt(self) -> int:
-        """Ctrl-C, as the terminal sends it to the whole group."""
-        os.killpg(self.process.pid, signal.SIGINT)
-        return self.process.wait(30)
-
-
-def demo_of(line: str, folder: Path) -> Running:
-    """A line of the README that starts the demo, on free ports and with a data folder of its own."""
-    given = re.search(r'^make demo(?: DEMO_ARGS="([^"]*)")?$', line)
-    assert given, line
-    own = f"--data {folder / 'data'} --port {free_port()} --mqtt-port {free_port()}"
-    return Running(f"exec make demo DEMO_ARGS={shlex.quote(f'{given[1] or str()} {own}')}", folder)
-
-
-def demo_ends(running: Running) -> None:
-    """make itself reports the interrupt; what counts is that the platform said nothing bad and is gone."""
-    running.interrupt()
-    assert "Traceback" not in running.log.read_text()
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    first, _ = DEMOS
-    running = demo_of(first, tmp_path_factory.mktemp("demo"))
-    yield running
-    demo_ends(running)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from multidict import MultiMapping
 from yarl import URL
 
 from kumihimo.client.errors import Unreachable, refusal
+from kumihimo.client.options import moment_text
 
 LD = "/ngsi-ld/v1"
 _PATIENT = (429, 503)
@@ -79,7 +81,7 @@ class Connection:
     async def _once(
         self, method: str, path: str, params: Mapping[str, str] | None, body: Any, headers: Mapping[str, str] | None
     ) -> Answer:
-        data = None if body is None else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        data = None if body is None else _bytes(body)
         sent = {**self._headers, **(headers or {})}
         if data is not None:
             sent.setdefault("Content-Type", "application/json")
@@ -120,6 +122,17 @@ def _headers(tenant: str, context: str, token: str) -> dict[str, str]:
     if token:
         found["Authorization"] = f"Bearer {token}"
     return found
+
+
+def _bytes(body: Any) -> bytes:
+    """JSON in which moments stand as NGSI-LD wants them: in UTC. ValueError for NaN or a moment without a zone."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, default=_plain).encode()
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return moment_text(value)
+    raise TypeError(f"{type(value).__name__} {str(value)[:80]!r} is nothing that JSON holds")
 
 
 def _json(text: str) -> Any:
