@@ -218,3 +218,13 @@ async def test_over_http_what_is_refused_whole(scene: Scene) -> None:
     assert not scene.taken
     assert [one.way for one in await scene.registry.refusals("a")] == ["http"] * 4
     assert (await scene.counts())[1] == 4
+
+
+async def test_lines_of_csv_are_judged_as_json_is(scene: Scene) -> None:
+    first, second = scene.body(1.5), scene.body("high")
+    lines = f"observedAt,level\n{first['observedAt']},1.5\n{second['observedAt']},high\n"
+    outcomes = await scene.gateway().take("a", "g1", scene.key, lines.encode(), "text/csv")
+    assert [one.status for one in outcomes] == ["stored", "refused"]
+    assert scene.taken[0][1][0].value == 1.5
+    with pytest.raises(BadRequestData, match="name the fields"):
+        await scene.gateway().take("a", "g1", scene.key, b"", "text/csv")

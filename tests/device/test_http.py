@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from kumihimo.base.errors import PayloadTooLarge, Unauthenticated
+from kumihimo.base.errors import Overloaded, PayloadTooLarge, StorageRefused, Unauthenticated
 from kumihimo.base.ports import ReadingOutcome
 from kumihimo.device.http import routes
 
@@ -20,8 +20,11 @@ class Door:
         self.statuses = statuses
         self.given: tuple[Any, ...] = ()
 
-    async def take(self, tenant: str, device: str, key: str, body: bytes) -> list[ReadingOutcome]:
+    async def take(self, tenant: str, device: str, key: str, body: bytes, media: str = "") -> list[ReadingOutcome]:
         self.given = (tenant, device, key, body)
+        self.media = media
+        if isinstance(self.statuses[0], Exception):
+            raise self.statuses[0]
         if key != "right":
             raise Unauthenticated("no")
         if len(body) > self.max_payload:
@@ -29,7 +32,9 @@ class Door:
         return [ReadingOutcome(status, "") for status in self.statuses]
 
 
-async def post(door: Any, *chunks: bytes, key: str = "Bearer right") -> tuple[int, dict[str, str], Any]:
+async def post(
+    door: Any, *chunks: bytes, key: str = "Bearer right", media: str = ""
+) -> tuple[int, dict[str, str], Any]:
     app, sent = Starlette(routes=routes(door)), []
     waiting = list(chunks)
 
@@ -43,6 +48,7 @@ async def post(door: Any, *chunks: bytes, key: str = "Bearer right") -> tuple[in
         sent.append(message)
 
     headers = [(b"authorization", key.encode())] if key else []
+    headers += [(b"content-type", media.encode())] if media else []
     path = "/devices/v1/a/g1/readings"
     scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
     await app(scope, receive, send)
@@ -81,3 +87,18 @@ async def test_a_body_over_the_limit_is_refused_while_it_comes() -> None:
 async def test_a_body_that_ends_too_early_is_a_bad_request() -> None:
     status, _, _ = await post(Door("stored"), b"<cut>")
     assert status == 400
+
+
+@pytest.mark.parametrize(
+    ("trouble", "seconds"), [(Overloaded("busy", retry_after=7), "7"), (StorageRefused("full"), "5")]
+)
+async def test_a_device_is_told_when_to_come_back(trouble: Exception, seconds: str) -> None:
+    status, headers, body = await post(Door(trouble), b"{}")
+    assert (status, headers["retry-after"]) == (503, seconds)
+    assert body["detail"]
+
+
+async def test_lines_are_known_by_their_media_type() -> None:
+    door = Door("stored")
+    await post(door, b"level\n1", media="Text/CSV; charset=utf-8")
+    assert door.media == "text/csv"

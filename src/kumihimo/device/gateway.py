@@ -17,6 +17,7 @@ from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Problem, Unaut
 from kumihimo.base.jsontext import loads
 from kumihimo.base.ports import Ingest, MqttPeer, MqttRefused, Reading, ReadingOutcome
 from kumihimo.device.codecs.families import MAX_ITEMS, decode
+from kumihimo.device.codecs.lines import CSV, as_json
 from kumihimo.device.registry.models import Device
 from kumihimo.device.words import Refused, Words
 
@@ -181,10 +182,11 @@ class Gateway:
 
     # --- HTTP --------------------------------------------------------------------------------------------
 
-    async def take(self, tenant: str, device_id: str, key: str, body: bytes) -> list[ReadingOutcome]:
+    async def take(self, tenant: str, device_id: str, key: str, body: bytes, media: str = "") -> list[ReadingOutcome]:
         """Takes readings; one outcome each, in the order given, after the commit. What is refused is counted.
 
-        A body that is too large need not be whole, and without a key it may be empty: it is only counted.
+        media is the body's type where it is not JSON: text/csv for lines. A body that is too large need not be whole,
+        and without a key it may be empty: it is only counted.
         Unauthenticated, PayloadTooLarge, or BadRequestData where the message as a whole cannot be read.
         """
         device = await self._registry.authenticate(tenant, device_id, key, way="http")
@@ -192,7 +194,7 @@ class Gateway:
             raise Unauthenticated("the device's name or its key is wrong; send Authorization: Bearer <key>")
         try:
             self._check_size(body)
-            decoded = self._decode(device, body)
+            decoded = self._decode(device, as_json(body, self._limits.max_readings) if media == CSV else body)
         except Refused as refusal:
             self._registry.refuse(tenant, device.id, "http", refusal.words)
             if len(body) > self._limits.max_payload:

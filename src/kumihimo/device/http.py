@@ -1,5 +1,7 @@
 """Readings over HTTP: POST /devices/v1/{tenant}/{device}/readings with `Authorization: Bearer <key>`.
 
+The body is a reading or an array of them in JSON, or lines of CSV (Content-Type: text/csv).
+
 Answers after the commit: 201 all taken, 207 some refused, 400 none taken; problems as RFC 9457.
 """
 
@@ -11,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from kumihimo.base.errors import BadRequestData, Problem
+from kumihimo.base.errors import BadRequestData, Overloaded, Problem, StorageRefused
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import ReadingOutcome
 from kumihimo.device.gateway import Gateway
@@ -27,13 +29,23 @@ def routes(gateway: Gateway) -> list[Route]:
         try:
             key = _bearer(request.headers.get("authorization", ""))
             body = await _body(request, gateway.max_payload) if key else b""
-            outcomes = await gateway.take(request.path_params["tenant"], request.path_params["device"], key, body)
+            media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            names = request.path_params
+            outcomes = await gateway.take(names["tenant"], names["device"], key, body, media)
             return _answer(outcomes)
         except Problem as problem:
-            headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else None
-            return Response(dumps(problem.document()), problem.status, headers, "application/problem+json")
+            return _refusal(problem)
 
     return [Route(READINGS, post_readings, methods=["POST"])]
+
+
+def _refusal(problem: Problem) -> Response:
+    """The problem; a device that is to come back later is told when."""
+    document = problem.document()
+    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
+    if isinstance(problem, Overloaded | StorageRefused):
+        headers["Retry-After"] = str(document.pop("retry_after", 5))
+    return Response(dumps(document), problem.status, headers, "application/problem+json")
 
 
 def _bearer(header: str) -> str:
