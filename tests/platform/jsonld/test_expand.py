@@ -210,15 +210,15 @@ def test_aliases_of_id_and_type_work() -> None:
 
 
 def test_fragments_keep_the_null_that_deletes() -> None:
-    document = expand_fragment(
-        {
-            "a": NGSI_LD_NULL,
-            "b": {"object": NGSI_LD_NULL},
-            "scope": NGSI_LD_NULL,
-            "l": {"languageMap": {"ja": NGSI_LD_NULL}},
-        },
-        CORE,
-    )
+    fragment = {
+        "a": NGSI_LD_NULL,
+        "b": {"object": NGSI_LD_NULL},
+        "scope": NGSI_LD_NULL,
+        "l": {"languageMap": {"ja": NGSI_LD_NULL}},
+    }
+    document = expand_fragment(fragment, CORE, merge=True)
+    with pytest.raises(BadRequestData, match="only for a merge"):
+        expand_fragment(fragment, CORE)
     assert document["scope"] == [NGSI_LD_NULL]
     attrs = document["attrs"]
     assert attrs[DEFAULT_VOCAB + "a"] == [{"type": "Property", "value": NGSI_LD_NULL}]

@@ -4,7 +4,7 @@ but the lists that a caller has copied for itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -106,38 +106,42 @@ def stamped(instance: Instance, now: str, before: Instance | None) -> Instance:
 def patched(name: str, before: Instance, fragment: Instance, now: str) -> Instance:
     """A partial update (clauses 5.5.8 and 5.6.4): each member given replaces the one there, Null takes it away."""
     new = _fitted(name, before, fragment)
-    attrs = new.get("attrs", {})
     for member, value in fragment.items():
-        if member == "attrs":
-            attrs = {**attrs, **cast("dict[str, list[Instance]]", value)}
-        elif member not in _FIXED:
+        if member != "attrs" and member not in _FIXED:
             _set(cast("dict[str, Any]", new), member, value)
-    return _with_attrs(
-        new, {sub: [one for one in many if not is_null(one)] for sub, many in attrs.items()}, before, now
-    )
+    attrs = _placed(new, fragment, lambda _sub, standing, one: stamped(without_nulls(one), now, standing))
+    return _with_attrs(new, attrs, before, now)
 
 
 def merged(name: str, before: Instance | None, fragment: Instance, now: str) -> Instance:
     """A merge (clause 5.5.12): objects are merged member by member, Nulls take away, all else replaces."""
     if before is None:
         _require_value(name, fragment)
-        return stamped(_without_nulls(fragment), now, None)
+        return stamped(without_nulls(fragment), now, None)
     new = _fitted(name, before, fragment)
     for member, value in fragment.items():
         if member == "attrs" or member in _FIXED:
             continue
         old = before.get(member)
         _set(cast("dict[str, Any]", new), member, merge_patch(old, value) if isinstance(old, dict) else value)
+    attrs = _placed(new, fragment, lambda sub, standing, one: merged(sub, standing, one, now))
+    return _with_attrs(new, attrs, before, now)
+
+
+def _placed(
+    new: Instance, fragment: Instance, make: Callable[[str, Instance | None, Instance], Instance]
+) -> dict[str, list[Instance]]:
+    """The sub-attributes with those of the fragment, each in the place of the one with its datasetId."""
     attrs = dict(new.get("attrs", {}))
     for sub, instances in fragment.get("attrs", {}).items():
         attrs[sub] = list(attrs.get(sub, []))
         for one in instances:
             standing = find(attrs[sub], dataset_of(one))
             if not is_null(one):
-                put(attrs, sub, merged(sub, standing, one, now))
+                put(attrs, sub, make(sub, standing, one))
             elif standing is not None:
                 attrs[sub] = [other for other in attrs[sub] if other is not standing]
-    return _with_attrs(new, attrs, before, now, keep=True)
+    return attrs
 
 
 def _require_value(name: str, fragment: Instance) -> None:
@@ -170,23 +174,21 @@ def _set(new: dict[str, Any], member: str, value: Any) -> None:
         new[member] = drop_nulls(value)
 
 
-def _with_attrs(
-    new: Instance, attrs: dict[str, list[Instance]], before: Instance, now: str, *, keep: bool = False
-) -> Instance:
-    """Sets the sub-attributes that are left and stamps; with `keep`, they carry their own stamps already."""
+def _with_attrs(new: Instance, attrs: dict[str, list[Instance]], before: Instance, now: str) -> Instance:
+    """Stamps it and sets the sub-attributes that are left, which carry their own stamps."""
     new.pop("attrs", None)
+    new = stamped(new, now, before)
     left = {sub: many for sub, many in attrs.items() if many}
-    if keep:
-        new = stamped(new, now, before)
     if left:
         new["attrs"] = left
-    return new if keep else stamped(new, now, before)
+    return new
 
 
-def _without_nulls(instance: Instance) -> Instance:
+def without_nulls(instance: Instance) -> Instance:
+    """The instance without members, sub-attributes and keys of values that are an NGSI-LD Null."""
     new = {member: drop_nulls(value) for member, value in instance.items() if value != NGSI_LD_NULL}
     subs = instance.get("attrs", {})
-    left = {sub: [_without_nulls(one) for one in many if not is_null(one)] for sub, many in subs.items()}
+    left = {sub: [without_nulls(one) for one in many if not is_null(one)] for sub, many in subs.items()}
     left = {sub: many for sub, many in left.items() if many}
     new.pop("attrs", None)
     if left:

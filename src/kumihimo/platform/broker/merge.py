@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from kumihimo.base.errors import AlreadyExists, BadRequestData, ResourceNotFound
+from kumihimo.platform.broker.fit import fit
 from kumihimo.platform.broker.instances import (
     bounded,
     dataset_of,
@@ -22,6 +23,7 @@ from kumihimo.platform.broker.instances import (
     same_reading,
     stamped,
     take_out,
+    without_nulls,
 )
 from kumihimo.platform.broker.models import Change, Op, OutcomeStatus
 from kumihimo.platform.jsonld.models import NGSI_LD_NULL, EntityDoc, Instance
@@ -245,7 +247,7 @@ def _update(doc: EntityDoc | None, change: Change, now: str) -> Effect:
         before = find(draft.attrs.get(name), dataset)
         if not is_null(instance):
             # Clause 5.6.2.4: what the entity lacks is appended, be it the attribute or an instance of it.
-            draft.write(name, stamped(instance, now, before))
+            draft.write(name, stamped(without_nulls(instance), now, before))
         elif before is not None:
             draft.remove(name, dataset)
         else:
@@ -257,14 +259,14 @@ def _merge(doc: EntityDoc | None, change: Change, now: str) -> Effect:
     held = _standing(doc, change)
     body, draft = _body(change), _Draft(held)
     draft.add_head(body)
-    for name, instance in _instances(body):
-        dataset = dataset_of(instance)
+    for name, given in _instances(body):
+        dataset = dataset_of(given)
         before = find(draft.attrs.get(name), dataset)
-        if is_null(instance):
+        if is_null(given):
             if before is not None:
                 draft.remove(name, dataset)
         else:
-            draft.write(name, merged(name, before, instance, now))
+            draft.write(name, merged(name, before, fit(name, before, given, change.merging), now))
     return draft.finish(now)
 
 

@@ -86,11 +86,25 @@ class Op(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Merging:
+    """How a merge takes what it is given (clauses 5.6.17 and 6.5.3.4).
+
+    simplified: attributes came in the simplified form, so that those that stand say what kind they are; a text for a
+    LanguageProperty is in the language lang. observed: the moment of attributes that have one and are given none.
+    """
+
+    simplified: bool = False
+    lang: str = ""
+    observed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One planned change of one entity.
 
     doc holds what is written (absent for deletions); for PARTIAL_UPDATE and DELETE_ATTRIBUTE, attribute names
-    the expanded attribute, dataset the instance ("" is the default instance), every asks for all instances.
+    the expanded attribute, dataset the instance ("" is the default instance), every asks for all instances. merging
+    is for MERGE.
     """
 
     op: Op
@@ -99,6 +113,7 @@ class Change:
     attribute: str = ""
     dataset: str = ""
     every: bool = False
+    merging: Merging = Merging()
 
 
 OutcomeStatus = Literal["created", "updated", "deleted", "unchanged", "refused"]

@@ -54,13 +54,14 @@ def expand_entity(
 
 
 def expand_fragment(
-    body: Mapping[str, Any], context: Context, *, simplified: bool = False, merge: bool = False
+    body: Mapping[str, Any], context: Context, *, simplified: bool = False, nulls: bool = True, merge: bool = False
 ) -> EntityDoc:
-    """The fragment of an append, update or merge: id and type may be absent, the NGSI-LD null may stand.
+    """The fragment of an append, update, replacement or merge: id and type may be absent.
 
-    For a merge, instances may lack type and value (clause 5.5.12).
+    nulls lets the NGSI-LD null stand, for an update or a merge (clause 5.5.4). For a merge it may stand inside of
+    values too, and instances may lack type and value (clause 5.5.12).
     """
-    return _expand(body, context, simplified=simplified, nulls=True, bare=merge)
+    return _expand(body, context, simplified=simplified, nulls=nulls, bare=merge)
 
 
 def expand_temporal(body: Mapping[str, Any], context: Context) -> EntityDoc:
@@ -72,12 +73,12 @@ def expand_temporal(body: Mapping[str, Any], context: Context) -> EntityDoc:
 
 
 def expand_attribute(name: str, value: Any, context: Context, *, simplified: bool = False) -> list[Instance]:
-    """The instances of one attribute (normalized, concise or simplified); the NGSI-LD null may stand."""
+    """The instances of one whole attribute (normalized, concise or simplified), without the NGSI-LD null."""
     check_name(name, "the name of an attribute")
     inside = context.into(name)
     if simplified:
-        return _simplified(name, value, inside, nulls=True)
-    return read_attribute(name, value, inside, nulls=True)
+        return _simplified(name, value, inside, nulls=False)
+    return read_attribute(name, value, inside, nulls=False)
 
 
 def expand_partial(value: Mapping[str, Any], context: Context) -> Instance:
@@ -151,6 +152,8 @@ def _types_given(body: Mapping[str, Any], context: Context) -> list[str]:
         raise BadRequestData("type: an empty array names no type")
     for name in names:
         check_name(name, "the name of an entity type")
+        if name == NGSI_LD_NULL:
+            raise BadRequestData("type: a type cannot be taken away, so the NGSI-LD null has no place here")
         if context.expand_type(name).startswith("@"):
             raise BadRequestData(f"type: {name!r} is a JSON-LD keyword")
     return list(names)
@@ -240,10 +243,11 @@ def _of_dataset(path: str, dataset: str, value: Any, inside: Context, nulls: boo
 
 
 def _simplified_one(path: str, value: Any, inside: Context, nulls: bool) -> Instance:
+    # Where the null may stand in the simplified form, it is for a merge, and may stand inside of values.
     if not isinstance(value, dict):
-        return plain_property(path, value, inside, nulls=nulls)
+        return plain_property(path, value, inside, nulls=nulls, deep=True)
     if looks_like_geometry(value):
         return read_geometry(path, value)
     if len(value) == 1 and inside.lookup(next(iter(value))) in _SIMPLIFIED_MEMBERS:
-        return read_members(path, value, inside, nulls=nulls, depth=1, partial=False)
-    return plain_property(path, value, inside, nulls=nulls)
+        return read_members(path, value, inside, nulls=nulls, bare=True, depth=1, partial=False)
+    return plain_property(path, value, inside, nulls=nulls, deep=True)

@@ -89,16 +89,18 @@ def _read(path: str, value: Any, inside: Context, nulls: bool, bare: bool, depth
             path, "null is no value; leave the attribute out, or delete it with 'urn:ngsi-ld:null' in an update"
         )
     if not isinstance(value, dict):
-        return plain_property(path, value, inside, nulls=nulls)
+        return plain_property(path, value, inside, nulls=nulls, deep=bare)
     if looks_like_geometry(value):
         return read_geometry(path, value)
     if not _has_members(value, inside):
-        return {"type": "Property", "value": check_typed(path, value, inside)}
+        return plain_property(path, value, inside, nulls=nulls, deep=bare)
     return read_members(path, value, inside, nulls=nulls, bare=bare, depth=depth, partial=False)
 
 
-def plain_property(path: str, value: Any, inside: Context, *, nulls: bool) -> Instance:
-    """A Property with just this value."""
+def plain_property(path: str, value: Any, inside: Context, *, nulls: bool, deep: bool) -> Instance:
+    """A Property with just this value; deep lets the NGSI-LD null stand inside of it, where it may stand at all."""
+    if not deep:
+        check_shallow(path, value)
     return {"type": "Property", "value": check_typed(path, check_value(path, value, nulls), inside)}
 
 
@@ -133,6 +135,8 @@ def read_members(
             read_part(path, key, iri, item, inside, parts, nulls=nulls, bare=bare, depth=depth)
     lacks_value = bare and not any(name in _KIND_OF_MEMBER for name in found)
     result = _checked(path, found, inside, nulls, partial or lacks_value)
+    if not bare:
+        _check_shallow(path, result)
     if parts:
         result["attrs"] = parts
     return result
@@ -170,12 +174,16 @@ def _checked(path: str, found: dict[str, Any], inside: Context, nulls: bool, par
     for name, item in found.items():
         if name in _MEMBER_CHECKS:
             result[name] = _MEMBER_CHECKS[name](f"{path}.{name}", item, inside, nulls)
-    if partial:
-        check_shallow(path, result.get(member))
     _check_members(path, kind, found, result)
     if result.get("datasetId") == DEFAULT_DATASET:
         del result["datasetId"]
     return cast("Instance", result)
+
+
+def _check_shallow(path: str, result: Instance) -> None:
+    for name, value in result.items():
+        if name in _KIND_OF_MEMBER:
+            check_shallow(path, value)
 
 
 def _check_members(path: str, kind: str, found: dict[str, Any], result: dict[str, Any]) -> None:
@@ -298,7 +306,7 @@ def _check_language_map(path: str, value: Any, _inside: Context, nulls: bool) ->
 
 def _check_vocab(path: str, value: Any, inside: Context, nulls: bool) -> Any:
     if isinstance(value, list) and value:
-        return [_expand_vocab(path, item, inside) for item in value]
+        return [_expand_vocab(path, check_value(path, item, nulls=False), inside) for item in value]
     return check_value(path, value, nulls) if value == NGSI_LD_NULL else _expand_vocab(path, value, inside)
 
 
@@ -360,7 +368,9 @@ def _check_types(path: str, value: Any, inside: Context, nulls: bool) -> list[st
         return names
     if not names:
         raise wrong(path, "an empty array says nothing; leave the member out")
-    return [inside.expand_type(check_name(name, "the name of a type")) for name in names]
+    return [
+        inside.expand_type(check_name(check_value(path, name, nulls=False), "the name of a type")) for name in names
+    ]
 
 
 def _check_value_type(path: str, value: Any, inside: Context, nulls: bool) -> str:
@@ -368,7 +378,7 @@ def _check_value_type(path: str, value: Any, inside: Context, nulls: bool) -> st
         return NGSI_LD_NULL
     if not isinstance(value, str) or not value:
         raise wrong(path, "the type of a value is a name")
-    return inside.expand_type(value)
+    return inside.expand_type(check_value(path, value, nulls=False))
 
 
 def _check_dataset(path: str, value: Any, _inside: Context, _nulls: bool) -> str:

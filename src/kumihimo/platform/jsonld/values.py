@@ -32,7 +32,7 @@ def check_value(path: str, value: Any, nulls: bool) -> Any:
 
 def check_shallow(path: str, value: Any) -> None:
     """Clause 5.5.4: inside of a value, the NGSI-LD null is for a merge only."""
-    if isinstance(value, dict) and value != {"@none": NGSI_LD_NULL} and _holds_null(value):
+    if isinstance(value, dict | list) and value != {"@none": NGSI_LD_NULL} and _holds_null(value):
         raise wrong(path, "inside of a value the NGSI-LD null is only for a merge")
 
 

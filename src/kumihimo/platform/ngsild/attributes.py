@@ -37,7 +37,7 @@ async def _write(ask: Ask, op: Op) -> Answer:
     grant = ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     body, context = await read_object(ask)
-    doc = expand_fragment(body, context)
+    doc = expand_fragment(body, context, nulls=op is Op.UPDATE)
     check_same_id(doc, entity_id)
     if not doc["attrs"] and not doc.keys() & {"type", "scope", "expiresAt"}:
         raise BadRequestData("the fragment holds nothing to write")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.jsontext import parse as parse_json
-from kumihimo.base.times import parse
-from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.broker.models import Change, Merging, Op
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.expand import expand_entity, expand_fragment
+from kumihimo.platform.jsonld.instance import check_moment
 from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.platform.jsonld.names import is_language
 from kumihimo.platform.ngsild.answers import ENTITIES, GEO_JSON, Answer, choose_media, created, done, represent_bytes
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import read_object, request_context
@@ -25,6 +27,7 @@ from kumihimo.platform.ngsild.parameters import (
     PROJECTION,
     READING,
     SELECTION,
+    Form,
     Projection,
     check_local,
     read_form,
@@ -103,11 +106,10 @@ def _check_left(doc: EntityDoc, projection: Projection, value: Any) -> None:
         raise ResourceNotFound(f"entity {doc['id']} has none of the members asked for")
 
 
-async def _read_fragment(ask: Ask, entity_id: str, *, merge: bool = False) -> tuple[EntityDoc, Context]:
-    """The body as a fragment of this entity, in the form that the query names, and its @context."""
+async def _read_fragment(ask: Ask, entity_id: str, form: Form, *, merge: bool = False) -> tuple[EntityDoc, Context]:
+    """The body as a fragment of this entity, in this form, and its @context."""
     body, context = await read_object(ask)
-    form = read_form(ask.query)
-    doc = expand_fragment(body, context, simplified=form.name == "simplified", merge=merge)
+    doc = expand_fragment(body, context, simplified=form.name == "simplified", nulls=merge, merge=merge)
     check_same_id(doc, entity_id)
     return doc, context
 
@@ -119,7 +121,7 @@ async def replace_entity(ask: Ask) -> Answer:
     """
     grant = ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
-    doc, context = await _read_fragment(ask, entity_id)
+    doc, context = await _read_fragment(ask, entity_id, read_form(ask.query))
     await check_type(ask, entity_id, context, grant)
     if "type" not in doc:
         doc["type"] = (await standing(ask, entity_id, grant))["type"]
@@ -131,14 +133,16 @@ async def replace_entity(ask: Ask) -> Answer:
 async def merge_entity(ask: Ask) -> Answer:
     """Clause 6.5.3.4 (5.6.17): merges a fragment into an entity, in depth; the NGSI-LD Null deletes.
 
-    204; 404 where there is no such entity.
+    204; 404 where there is no such entity. In the simplified form attributes keep the type that they have; observedAt
+    is the moment of those that have one and are given none, lang the language of texts for LanguageProperties.
     """
     grant = ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
-    doc, context = await _read_fragment(ask, entity_id, merge=True)
-    observe(doc, ask.query.get("observedAt", ""))
+    form = read_form(ask.query)
+    merging = _read_merging(ask.query, form)
+    doc, context = await _read_fragment(ask, entity_id, form, merge=True)
     await check_type(ask, entity_id, context, grant)
-    await apply_one(ask, Change(Op.MERGE, entity_id, doc))
+    await apply_one(ask, Change(Op.MERGE, entity_id, doc, merging=merging))
     return done()
 
 
@@ -161,17 +165,14 @@ def check_same_id(doc: EntityDoc, entity_id: str) -> None:
         raise BadRequestData(f"the body is of entity {doc['id']}, the path of {entity_id}")
 
 
-def observe(doc: EntityDoc, moment: str) -> None:
-    """The `observedAt` parameter of a merge: for every attribute instance that has none of its own (5.6.17)."""
-    if not moment:
-        return
-    try:
-        parse(moment)
-    except ValueError as problem:
-        raise BadRequestData(f"observedAt: {problem}") from problem
-    for instances in doc["attrs"].values():
-        for instance in instances:
-            instance.setdefault("observedAt", moment)
+def _read_merging(query: Mapping[str, str], form: Form) -> Merging:
+    """How the merge takes its fragment; BadRequestData for a moment or a language that is none."""
+    moment = query.get("observedAt", "")
+    if moment:
+        check_moment("observedAt", moment)
+    if form.lang and not is_language(form.lang):
+        raise BadRequestData(f"lang is {form.lang[:64]!r}; a merge takes one language tag, like ja")
+    return Merging(form.name == "simplified", form.lang, moment)
 
 
 RETRIEVAL = PROJECTION | FORM | JOIN | {"geometryProperty", "type"}
@@ -189,7 +190,7 @@ RESOURCES = (
         {
             "GET": Operation(retrieve_entity, RETRIEVAL),
             "PUT": Operation(replace_entity, frozenset({"type", "options", "format"})),
-            "PATCH": Operation(merge_entity, frozenset({"type", "options", "format", "observedAt"})),
+            "PATCH": Operation(merge_entity, frozenset({"type", "options", "format", "observedAt", "lang"})),
             "DELETE": Operation(delete_entity, frozenset({"type"})),
         },
     ),

@@ -106,12 +106,12 @@ def read_flag(query: Mapping[str, str], name: str) -> bool:
 
 def read_which(query: Mapping[str, str]) -> tuple[bool, str]:
     """Which instances of an attribute a deletion means: all (deleteAll), or those of datasetId ("" is the default)."""
-    every, dataset = read_flag(query, "deleteAll"), query.get("datasetId", "")
-    if dataset:
-        check_uri(dataset, "datasetId")
-    if every and dataset:
+    every, given = read_flag(query, "deleteAll"), query.get("datasetId", "")
+    if every and given:
         raise BadRequestData("deleteAll and datasetId exclude each other")
-    return every, dataset
+    if not given or given == DEFAULT_DATASET:
+        return every, ""
+    return every, check_uri(given, "datasetId")
 
 
 def check_local(query: Mapping[str, str]) -> None:
