@@ -28,7 +28,7 @@ TEMPORAL = f"/temporal{ONE}"
 
 
 async def test_an_attribute_of_every_kind_may_have_several_instances(any_client: Client) -> None:
-    several = {name: [one, {**SECOND[name], "datasetId": RADAR}] for name, one in FIRST.items()}
+    several: dict[str, Any] = {name: [one, {**SECOND[name], "datasetId": RADAR}] for name, one in FIRST.items()}
     await make(any_client, **several)
     assert await shown(any_client) == gauge(**several)
 
