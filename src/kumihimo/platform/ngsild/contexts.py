@@ -6,7 +6,7 @@ from typing import Any
 
 from kumihimo.base import jsontext, times
 from kumihimo.base.errors import BadRequestData, InvalidRequest, OperationNotSupported, ResourceNotFound
-from kumihimo.platform.jsonld.builtin import is_core
+from kumihimo.platform.jsonld.builtin import core_address, is_core
 from kumihimo.platform.jsonld.shelf import KINDS, Kept, Kind
 from kumihimo.platform.ngsild.answers import Answer, choose_media, created, done
 from kumihimo.platform.ngsild.asks import Ask
@@ -51,15 +51,21 @@ async def list_contexts(ask: Ask) -> Answer:
 async def serve_context(ask: Ask) -> Answer:
     """Clause 6.30.3.1 (5.13.4): gives an @context, or with details=true what is known of it.
 
-    200 with the @context; 404 where it is not kept; 422 for a copy of what another serves, without details.
+    200 with the @context; 404 where it is not kept; 422 for a copy of what another serves, without details. With
+    core=1.8 (TS 104 175 clause 13.4) an @context of two addresses: its own, and that of the core of this version.
     """
     ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
+    core = _read_core(ask)
     check_local(ask.query)
     kept = await _find(ask, counted=details)
     if kept is None:
         raise _unknown(ask)
+    if core:
+        return Answer(
+            200, [(b"content-type", media.encode())], jsontext.dumps({"@context": [_address(ask, kept), core]})
+        )
     if not details and kept.kind == "Cached":
         raise OperationNotSupported(f"this is a copy of {kept.url}; get it there, or ask for details=true")
     ask.face.shelf.used(ask.tenant, [kept.id])
@@ -101,6 +107,15 @@ def _core(ask: Ask, url: str = "") -> Kept:
     """The core @context, which no shelf holds: it came with the program."""
     url = url or ask.face.contexts.core.link
     return Kept(url, "Cached", url, created_at=times.micros(ask.face.started))
+
+
+def _read_core(ask: Ask) -> str:
+    """The address of the core @context that `core` asks for, "" where it asks for none."""
+    if "core" not in ask.query:
+        return ""
+    if "details" in ask.query:
+        raise BadRequestData("core and details exclude each other")
+    return core_address(ask.query["core"])
 
 
 def _read_kind(text: str) -> Kind | None:
@@ -150,7 +165,7 @@ RESOURCES = (
     Resource(
         "/jsonldContexts/{contextId}",
         {
-            "GET": Operation(serve_context, frozenset({"details"})),
+            "GET": Operation(serve_context, frozenset({"core", "details"})),
             "DELETE": Operation(delete_context, frozenset({"reload"})),
         },
     ),
