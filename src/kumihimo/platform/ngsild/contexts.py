@@ -11,7 +11,7 @@ from kumihimo.platform.jsonld.shelf import KINDS, Kept, Kind
 from kumihimo.platform.ngsild.answers import Answer, choose_media, created, done
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import as_object, read_body
-from kumihimo.platform.ngsild.parameters import check_local, read_flag
+from kumihimo.platform.ngsild.parameters import read_flag
 from kumihimo.platform.ngsild.table import PREFIX, Operation, Resource
 
 
@@ -39,7 +39,6 @@ async def list_contexts(ask: Ask) -> Answer:
     ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
-    check_local(ask.query)
     kind = _read_kind(ask.query.get("kind", ""))
     found = await ask.face.shelf.list(ask.tenant, kind)
     if kind in (None, "Cached"):
@@ -58,7 +57,6 @@ async def serve_context(ask: Ask) -> Answer:
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
     core = _read_core(ask)
-    check_local(ask.query)
     kept = await _find(ask, counted=details)
     if kept is None:
         raise _unknown(ask)
@@ -80,7 +78,6 @@ async def delete_context(ask: Ask) -> Answer:
     """
     ask.decide("write")
     reload = read_flag(ask.query, "reload")
-    check_local(ask.query)
     kept = await _find(ask, counted=False)
     if reload:
         if kept is None or kept.kind != "Cached":

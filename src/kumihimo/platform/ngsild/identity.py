@@ -9,7 +9,6 @@ from kumihimo.base import times
 from kumihimo.platform.ngsild.answers import Answer, choose_media, represent
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import request_context
-from kumihimo.platform.ngsild.parameters import check_local
 from kumihimo.platform.ngsild.table import Operation, Resource
 from kumihimo.storage.identity import tenant_identity
 
@@ -22,7 +21,6 @@ async def retrieve_identity(ask: Ask) -> Answer:
     """
     ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
-    check_local(ask.query)
     context = await request_context(ask)
     face = ask.face
     name = await tenant_identity(face.database, ask.tenant)

@@ -16,7 +16,7 @@ from kumihimo.platform.ngsild.answers import Answer
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import LengthRequired
 from kumihimo.platform.ngsild.face import Face
-from kumihimo.platform.ngsild.parameters import COMMON, LATER
+from kumihimo.platform.ngsild.parameters import COMMON, LATER, read_flag
 from kumihimo.platform.ngsild.problems import (
     fault_answer,
     no_such_route,
@@ -165,6 +165,7 @@ class _Endpoint:
 def _check_parameters(ask: Ask, operation: Operation) -> None:
     unknown = [name for name in ask.query if name not in operation.takes and name not in COMMON]
     if not unknown:
+        read_flag(ask.query, "local")
         return
     later = [name for name in unknown if name in LATER]
     if later:
