@@ -94,11 +94,21 @@ def _check_whole(body: dict[str, Any], now: datetime) -> None:
     """Table 5.2.12-1: what every subscription has."""
     if "type" not in body:
         raise BadRequestData('the body\'s type must be "Subscription"')
+    _refuse_nulls(body)
     if "id" in body:
         check_uri(body["id"], "id")
     if not isinstance(body.get("notification"), dict):
         raise BadRequestData("a subscription needs a notification with an endpoint")
     _check_members(body, now)
+
+
+def _refuse_nulls(body: dict[str, Any]) -> None:
+    """Clause 5.5.4: the NGSI-LD null is for a change; where something is made, there is nothing to take away."""
+    for name, value in body.items():
+        if value == NGSI_LD_NULL:
+            raise BadRequestData(
+                f"{name}: the NGSI-LD null is only for changes of a subscription; leave the member out"
+            )
 
 
 def _check_members(body: dict[str, Any], now: datetime) -> None:
