@@ -14,8 +14,8 @@ MANY: list[dict[str, Any]] = [
     {"type": "Property", "value": 1, "unitCode": "MTR"},
     {"type": "Property", "value": 2, "unitCode": "MTR", "datasetId": "urn:d:1"},
 ]
-NAME = {"type": "LanguageProperty", "languageMap": {"ja": "川", "en": "river"}}
-ADDRESS = {"type": "Property", "value": {"city": "鯖江", "at": {"no": 1, "floor": 2}}}
+NAME: dict[str, Any] = {"type": "LanguageProperty", "languageMap": {"ja": "川", "en": "river"}}
+ADDRESS: dict[str, Any] = {"type": "Property", "value": {"city": "鯖江", "at": {"no": 1, "floor": 2}}}
 MADE: dict[str, Any] = {
     **gauge(1),
     "owner": OWNER,
@@ -188,3 +188,57 @@ async def test_merging_on_both_engines_is_in_the_past(any_client: Client, fake_c
     assert (await any_client("GET", "/entities", query="type=Gauge&q=owner")).json == []
     past = (await any_client("GET", f"/temporal/entities/{ids(1)[0]}", query="timeproperty=modifiedAt")).json
     assert sorted(each["value"] for each in past["level"]) == [1.5, 2.5]
+
+
+async def test_in_the_simplified_form_attributes_keep_their_kinds(client: Client) -> None:
+    for each in ids(1, 2):
+        await client("POST", "/entities", {**MADE, "id": each})
+    values = {
+        "level": 9,
+        "owner": "urn:x:2",
+        "address": {"city": "福井"},
+        "depth": 1,
+        "many": {"dataset": {"urn:d:1": 7}},
+    }
+    for query in ("options=keyValues", "format=simplified"):
+        assert (await client("POST", MERGE, [item(1, **values), item(2, **values)], query=query)).status == 204
+        for number in (1, 2):
+            told = (await client("GET", one(number))).json
+            assert told["level"] == {**gauge(1)["level"], "value": 9}
+            assert told["owner"] == {**OWNER, "object": "urn:x:2"}
+            assert told["address"]["value"] == {**ADDRESS["value"], "city": "福井"}
+            assert told["depth"] == {"type": "Property", "value": 1}
+            assert told["many"] == [MANY[0], {**MANY[1], "value": 7}]
+    wrong = item(1, owner="no uri")
+    refused = parts(await client("POST", MERGE, [wrong, item(2, level=NULL)], query="options=keyValues"))
+    assert refused == (ids(2), [(ids(1)[0], "BadRequestData")])
+    assert "level" not in (await client("GET", one(2))).json
+
+
+async def test_one_moment_is_for_all_that_have_one_and_say_none(client: Client) -> None:
+    for number in (1, 2):
+        await client("POST", "/entities", gauge(number, name={"type": "Property", "value": "a"}))
+    own = {"value": 3, "observedAt": "2026-03-03T00:00:00Z"}
+    batch = [item(1, level={"value": 2}, name={"value": "b"}), item(2, level=own)]
+    moment = "2026-02-02T00:00:00Z"
+    assert (await client("POST", MERGE, batch, query=f"observedAt={moment}")).status == 204
+    first, second = [(await client("GET", one(number))).json for number in (1, 2)]
+    assert (first["level"]["value"], first["level"]["observedAt"]) == (2, moment)
+    assert first["name"] == {"type": "Property", "value": "b"}, "what is not observed is not observed now either"
+    assert second["level"]["observedAt"] == own["observedAt"]
+    assert (await client("POST", MERGE, [item(1, level=9)])).status == 204
+    assert (await client("GET", one(1))).json["level"]["observedAt"] == moment
+    for wrong in ("observedAt=yesterday", "observedAt=2026-02-02", "lang=日本", "options=pretty", "format=xml"):
+        answer = await client("POST", MERGE, [item(1, level=5)], query=wrong)
+        assert answer.kind in ("BadRequestData", "InvalidRequest"), wrong
+    assert (await client("GET", one(1))).json["level"]["value"] == 9
+
+
+async def test_one_language_is_for_all_texts(client: Client) -> None:
+    for number in (1, 2):
+        await client("POST", "/entities", gauge(number, name=NAME))
+    batch = [item(1, name="fleuve"), item(2, name=["rivière", "fleuve"])]
+    assert (await client("POST", MERGE, batch, query="options=keyValues&lang=fr")).status == 204
+    maps = [(await client("GET", one(number))).json["name"]["languageMap"] for number in (1, 2)]
+    assert maps == [{**NAME["languageMap"], "fr": "fleuve"}, {**NAME["languageMap"], "fr": ["rivière", "fleuve"]}]
+    assert parts(await client("POST", MERGE, batch[:1], query="options=keyValues"))[0] == []

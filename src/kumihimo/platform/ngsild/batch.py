@@ -8,16 +8,19 @@ from typing import Any
 
 from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Problem
 from kumihimo.base.ids import is_uri
-from kumihimo.platform.broker.models import Change, Op, Outcome
+from kumihimo.platform.broker.models import Change, Merging, Op, Outcome
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.platform.ngsild.answers import Answer, done, plain
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.attributes import read_options
 from kumihimo.platform.ngsild.bodies import Body, read_body, split_context
+from kumihimo.platform.ngsild.entities import read_merging
+from kumihimo.platform.ngsild.parameters import read_form
 from kumihimo.platform.ngsild.table import Operation, Resource
 
 MAX_ITEMS = 1000
+PLAIN = Merging()
 
 
 @dataclass(slots=True)
@@ -82,9 +85,10 @@ async def batch_update(ask: Ask) -> Answer:
 async def batch_merge(ask: Ask) -> Answer:
     """Clause 6.31.3.1 (5.6.20): merges fragments into entities, in depth; the NGSI-LD Null deletes.
 
-    204; 207 where one was refused.
+    204; 207 where one was refused. The form, observedAt and lang are those of a merge of one entity, for all items.
     """
-    return await _batch(ask, Op.MERGE)
+    form = read_form(ask.query)
+    return await _batch(ask, Op.MERGE, read_merging(ask.query, form))
 
 
 async def batch_delete(ask: Ask) -> Answer:
@@ -107,7 +111,7 @@ async def batch_delete(ask: Ask) -> Answer:
     return tally.answer()
 
 
-async def _batch(ask: Ask, op: Op) -> Answer:
+async def _batch(ask: Ask, op: Op, merging: Merging = PLAIN) -> Answer:
     """Reads every item with its own @context, applies those that can be read, in order, in one transaction."""
     ask.decide("write")
     body = await read_body(ask)
@@ -120,11 +124,11 @@ async def _batch(ask: Ask, op: Op) -> Answer:
     for item in items:
         try:
             fragment, context = await split_context(ask, body, item)
-            doc = expand_entity(fragment, context, nulls=op is Op.MERGE)
+            doc = expand_entity(fragment, context, simplified=merging.simplified, nulls=op is Op.MERGE)
         except Problem as problem:
             tally.refuse(_id_of(item), problem)
             continue
-        changes.append(Change(op, doc["id"], doc))
+        changes.append(Change(op, doc["id"], doc, merging=merging))
         contexts.append(context)
     await _apply(ask, changes, contexts, tally)
     return tally.answer()
@@ -161,6 +165,9 @@ RESOURCES = (
     Resource("/entityOperations/create", {"POST": Operation(batch_create, creates=True)}),
     Resource("/entityOperations/upsert", {"POST": Operation(batch_upsert, frozenset({"options"}), creates=True)}),
     Resource("/entityOperations/update", {"POST": Operation(batch_update, frozenset({"options"}))}),
-    Resource("/entityOperations/merge", {"POST": Operation(batch_merge)}),
+    Resource(
+        "/entityOperations/merge",
+        {"POST": Operation(batch_merge, frozenset({"options", "format", "observedAt", "lang"}))},
+    ),
     Resource("/entityOperations/delete", {"POST": Operation(batch_delete)}),
 )

@@ -139,7 +139,7 @@ async def merge_entity(ask: Ask) -> Answer:
     grant = ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     form = read_form(ask.query)
-    merging = _read_merging(ask.query, form)
+    merging = read_merging(ask.query, form)
     doc, context = await _read_fragment(ask, entity_id, form, merge=True)
     await check_type(ask, entity_id, context, grant)
     await apply_one(ask, Change(Op.MERGE, entity_id, doc, merging=merging))
@@ -165,7 +165,7 @@ def check_same_id(doc: EntityDoc, entity_id: str) -> None:
         raise BadRequestData(f"the body is of entity {doc['id']}, the path of {entity_id}")
 
 
-def _read_merging(query: Mapping[str, str], form: Form) -> Merging:
+def read_merging(query: Mapping[str, str], form: Form) -> Merging:
     """How the merge takes its fragment; BadRequestData for a moment or a language that is none."""
     moment = query.get("observedAt", "")
     if moment:
