@@ -102,7 +102,7 @@ async def test_types_are_added_and_the_scope_is_set(client: Client) -> None:
     assert (await client("GET", one(2))).json["scope"] == ["/old", "/new"]
 
 
-async def test_the_concise_form_is_taken(client: Client) -> None:
+async def test_the_concise_form_is_taken_in_update(client: Client) -> None:
     await client("POST", "/entities", gauge(1))
     body = {"id": ids(1)[0], "type": "Gauge", "level": 7, "owner": {"object": "urn:x:1"}, "name": {"value": "Hino"}}
     assert (await client("POST", UPDATE, [body])).status == 204
@@ -112,7 +112,7 @@ async def test_the_concise_form_is_taken(client: Client) -> None:
     assert told["name"] == NAME
 
 
-async def test_what_is_not_there_is_not_created(client: Client) -> None:
+async def test_what_is_not_there_is_not_created_by_an_update(client: Client) -> None:
     await client("POST", "/entities", gauge(1))
     answer = await client("POST", UPDATE, [gauge(9), gauge(1, 9.0)])
     assert parts(answer) == (ids(1), [(ids(9)[0], "ResourceNotFound")])
@@ -120,7 +120,7 @@ async def test_what_is_not_there_is_not_created(client: Client) -> None:
     assert (await client("GET", one(1))).json["level"]["value"] == 9.0
 
 
-async def test_items_of_one_id_are_taken_one_after_the_other(client: Client) -> None:
+async def test_items_of_one_id_are_taken_one_after_the_other_in_update(client: Client) -> None:
     await client("POST", "/entities", gauge(1))
     assert (await client("POST", UPDATE, [gauge(1, 2.0, name=NAME), gauge(1, 3.0)])).status == 204
     told = (await client("GET", one(1))).json

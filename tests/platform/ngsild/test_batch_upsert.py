@@ -56,7 +56,7 @@ async def test_a_207_names_what_was_created_and_what_was_changed(client: Client,
     assert parts(answer) == (ids(1, 2), [(ids(3)[0], "BadRequestData")])
 
 
-async def test_items_of_one_id_are_taken_one_after_the_other(client: Client) -> None:
+async def test_items_of_one_id_are_taken_one_after_the_other_in_upsert(client: Client) -> None:
     first, second = gauge(1, 1.0, name=NAME), gauge(1, 2.0)
     assert (await client("POST", UPSERT, [first, second])).json == ids(1)
     assert (await client("GET", one(1))).json == second
@@ -87,7 +87,7 @@ async def test_only_one_of_the_two_can_be_asked(client: Client, query: str) -> N
     assert (await client("GET", one(1))).kind == "ResourceNotFound"
 
 
-async def test_the_concise_form_is_taken(client: Client) -> None:
+async def test_the_concise_form_is_taken_in_upsert(client: Client) -> None:
     body = {"id": ids(1)[0], "type": "Gauge", "level": {"value": 1, "unitCode": "MTR"}, "owner": {"object": "urn:x:1"}}
     assert (await client("POST", UPSERT, [body])).json == ids(1)
     told = (await client("GET", one(1))).json

@@ -149,6 +149,9 @@ async def test_lists_by_kind(client: Client) -> None:
         detailed = (await client("GET", ALL, query={"kind": kind, "details": "true"})).json
         assert [(each["URL"], each["kind"]) for each in detailed] == [(url, kind) for url in urls]
         assert all(each["localId"] and each["createdAt"] for each in detailed)
+        for each in detailed:
+            told = (await client("GET", one(each["localId"]), query="details=true")).json
+            assert (told["URL"], told["kind"]) == (each["URL"], kind)
     assert sorted((await client("GET", ALL)).json) == sorted(url for urls in kinds.values() for url in urls)
     assert len((await client("GET", ALL, query="details=true")).json) == 4
     empty = await client.of("sabae")("GET", ALL, query="kind=Hosted")
