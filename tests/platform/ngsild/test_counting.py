@@ -12,16 +12,25 @@ QUERY = "/entityOperations/query"
 SINCE = "timerel=after&timeAt=2020-01-01T00:00:00Z"
 
 
-@pytest.fixture
-async def river(any_client: Client) -> Client:
+async def made(client: Client) -> Client:
     batch = [
         gauge(number, float(number), location=place(136 + number / 100, 36.0), scope=f"/Fukui/S{number % 2}")
         for number in range(1, 6)
     ]
     batch[4]["rain"] = {"type": "Property", "value": 1}
     signs = [{"id": f"urn:ngsi-ld:Sign:{number}", "type": "Sign", "text": "x"} for number in (1, 2)]
-    assert (await any_client("POST", "/entityOperations/create", [*batch, *signs])).status == 201
-    return any_client
+    assert (await client("POST", "/entityOperations/create", [*batch, *signs])).status == 201
+    return client
+
+
+@pytest.fixture
+async def river(client: Client) -> Client:
+    return await made(client)
+
+
+@pytest.fixture
+async def any_river(any_client: Client) -> Client:
+    return await made(any_client)
 
 
 async def count(client: Client, query: str, path: str = "/entities") -> str | None:
@@ -52,12 +61,12 @@ COUNTS: list[Any] = [
 ]
 
 
-async def test_what_is_counted_is_what_the_query_selects(river: Client) -> None:
+async def test_what_is_counted_is_what_the_query_selects(any_river: Client) -> None:
     for query, expected in COUNTS:
         given = quote(query, safe="=&")
-        assert await count(river, f"{given}&count=true") == expected, query
-        assert await count(river, f"{given}&count=true&orderBy=id") == expected, query
-        assert len((await river("GET", "/entities", query=given)).json) == int(expected), query
+        assert await count(any_river, f"{given}&count=true") == expected, query
+        assert await count(any_river, f"{given}&count=true&orderBy=id") == expected, query
+        assert len((await any_river("GET", "/entities", query=given)).json) == int(expected), query
 
 
 async def test_nothing_is_counted_as_nothing(river: Client) -> None:
@@ -74,11 +83,11 @@ async def test_nobody_is_told_a_count_who_did_not_ask(river: Client) -> None:
         assert (await river("GET", "/entities", query=f"type=Gauge&{wrong}")).kind == "BadRequestData"
 
 
-async def test_a_count_is_the_same_on_every_page_and_beyond(river: Client) -> None:
+async def test_a_count_is_the_same_on_every_page_and_beyond(any_river: Client) -> None:
     for page in ("limit=2", "limit=2&offset=2", "limit=2&offset=4", "offset=5", "offset=500", "limit=0", "limit=1000"):
-        assert await count(river, f"type=Gauge&count=true&{page}") == "5", page
+        assert await count(any_river, f"type=Gauge&count=true&{page}") == "5", page
         if page != "limit=0":
-            assert await count(river, f"type=Gauge&count=true&orderBy=id&{page}") == "5", page
+            assert await count(any_river, f"type=Gauge&count=true&orderBy=id&{page}") == "5", page
 
 
 async def test_the_count_may_be_all_that_is_asked_for(river: Client) -> None:
@@ -103,7 +112,7 @@ async def test_queries_in_a_body_are_counted(river: Client) -> None:
         assert answer.header("ngsild-results-count") == expected, query
 
 
-async def test_temporal_queries_are_counted(river: Client) -> None:
+async def test_temporal_queries_are_counted(any_river: Client) -> None:
     for query, expected in (
         (f"type=Gauge&{SINCE}", "5"),
         (f"type=Gauge&{SINCE}&limit=2&offset=4", "5"),
@@ -111,13 +120,13 @@ async def test_temporal_queries_are_counted(river: Client) -> None:
         (f"type=Gauge&{SINCE}&q=level>2", "3"),
         ("type=Gauge&timerel=before&timeAt=2020-01-01T00:00:00Z", "0"),
     ):
-        assert await count(river, f"{query}&count=true", "/temporal/entities") == expected, query
+        assert await count(any_river, f"{query}&count=true", "/temporal/entities") == expected, query
     body = {
         "type": "Query",
         "entities": [{"type": "Gauge"}],
         "temporalQ": {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z"},
     }
-    counted = await river("POST", "/temporal/entityOperations/query", body, query="count=true&limit=1")
+    counted = await any_river("POST", "/temporal/entityOperations/query", body, query="count=true&limit=1")
     assert counted.header("ngsild-results-count") == "5"
 
 
