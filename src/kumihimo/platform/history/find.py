@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text
 from kumihimo.platform.broker import query as current
+from kumihimo.platform.broker.collation import collation
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.broker.scopes import ScopeNode, parse_scope_q
 from kumihimo.platform.history.apart import apart_tx
@@ -40,14 +41,15 @@ class Holders(NamedTuple):
 async def holders_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> Holders:
     """The page of entities; where the count is not asked for, no more are looked at than it needs."""
     ids = await _candidates_tx(tx, query, temporal)
+    order = _Order(temporal)
     behind = _behind(query.after) if query.after else ""
     wanted = None if query.count else query.offset + query.limit + 1
     if behind and not query.count:
-        ids = [one for one in ids if _follows(one, behind, temporal)]
+        ids = [one for one in ids if order.follows(one, behind)]
     found = await _matching_tx(tx, ids, query, temporal, wanted)
     total = len(found) if query.count else None
     if behind:
-        found = [one for one in found if _follows(one.entity_id, behind, temporal)]
+        found = [one for one in found if order.follows(one.entity_id, behind)]
     page = found[query.offset : query.offset + max(query.limit, 0)]
     more = len(found) > query.offset + len(page) and bool(page)
     return Holders(page, total, cursor(page[-1].entity_id) if more else "")
@@ -57,7 +59,7 @@ async def _candidates_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> list[
     """Ids of all that types, ids and the restriction leave, in their order."""
     head = replace(query, q=None, geo=None, attrs=(), scope_q="", limit=1, offset=0, after="", count=False)
     selected = {one for _, one in await current.selected_tx(tx, head)}
-    return sorted(selected.union(await apart_tx(tx, head)), reverse=temporal.descending)
+    return _Order(temporal).sorted(selected.union(await apart_tx(tx, head)))
 
 
 async def _matching_tx(
@@ -124,8 +126,23 @@ async def _shows_tx(tx: Tx, entity_id: str, within: Spans, query: Query, tempora
     return row is not None
 
 
-def _follows(one: str, behind: str, temporal: TemporalQuery) -> bool:
-    return one < behind if temporal.descending else one > behind
+class _Order:
+    """The order of ids (clause 4.23): those that a collation does not tell apart stand by their characters."""
+
+    def __init__(self, temporal: TemporalQuery) -> None:
+        self._descending = temporal.descending
+        self._key: Callable[[str], Any] = collation(temporal.collation).key if temporal.collation else str
+
+    def sorted(self, ids: Iterable[str]) -> list[str]:
+        """The ids in their order."""
+        return sorted(sorted(ids), key=self._key, reverse=self._descending)
+
+    def follows(self, one: str, behind: str) -> bool:
+        """Whether the id stands after another."""
+        left, right = self._key(one), self._key(behind)
+        if left == right:
+            return one > behind
+        return bool(left < right) == self._descending
 
 
 def cursor(entity_id: str) -> str:

@@ -53,8 +53,8 @@ class TemporalQuery:
     """Which instances (clause 4.11): moments are microseconds; timerel "" is all of time.
 
     last_n keeps the newest of each attribute, 0 all. datasets are the datasetIds of the instances wanted, "" for the
-    default one; None is all. now is the moment after which what has expired is gone. descending orders entities by
-    id from the last to the first.
+    default one; None is all. now is the moment after which what has expired is gone. Entities are ordered by their ids:
+    as the collation has it, "" by their characters; descending from the last to the first.
     """
 
     timerel: Timerel
@@ -67,6 +67,7 @@ class TemporalQuery:
     aggregation: Aggregation | None = None
     now: int = 0
     descending: bool = False
+    collation: str = ""
     page: int = PAGE_INSTANCES
 
 

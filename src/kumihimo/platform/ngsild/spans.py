@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.times import from_micros, micros, parse, text
+from kumihimo.platform.broker.models import Ordering, QPath
 from kumihimo.platform.history.models import METHODS, Aggregation, Extent, Method, TemporalQuery, Timerel
 from kumihimo.platform.history.periods import WHOLE, parse_duration
 from kumihimo.platform.ngsild.parameters import Form, Projection, read_integer, split_list
@@ -16,7 +17,7 @@ TIMERELS = ("before", "after", "between")
 TIME_PROPERTIES = ("observedAt", "createdAt", "modifiedAt", "deletedAt")
 MAX_LAST = 100_000
 SPAN = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods", "aggrPeriodDuration"})
-SOURCES = frozenset({"csf", "expandValues", "jsonKeys", "orderBy"})
+_ID = QPath((), "id")
 RANGE_UNIT = "date-time"
 """The unit of Content-Range (clause 6.3.10), as the test suite and other brokers write it."""
 
@@ -43,7 +44,6 @@ def read_span(query: Mapping[str, str], attrs: tuple[str, ...], projection: Proj
         attrs=attrs,
         datasets=projection.datasets,
         now=now,
-        descending=_descending(query.get("orderBy", "")),
     )
 
 
@@ -64,11 +64,13 @@ def _moment(query: Mapping[str, str], name: str) -> int:
         raise BadRequestData(f"{name}: {problem}") from problem
 
 
-def _descending(order: str) -> bool:
-    """Clause 5.7.4.4: entities over time are ordered by their ids, and by nothing else."""
-    if order not in {"", "id", "id;asc", "id;desc"}:
-        raise BadRequestData(f"orderBy {order[:64]!r}: over time there is id, id;asc and id;desc (clause 5.7.4.4)")
-    return order.endswith(";desc")
+def in_order(span: TemporalQuery, order: Ordering | None) -> TemporalQuery:
+    """The span in the order asked for; BadRequestData for one by anything but the id (clause 5.7.4.4)."""
+    if order is None:
+        return span
+    if len(order.keys) > 1 or order.keys[0].path != _ID:
+        raise BadRequestData("orderBy: over time there is id, id;asc and id;desc (clause 5.7.4.4)")
+    return replace(span, descending=order.keys[0].descending, collation=order.collation)
 
 
 # --- figures of periods ----------------------------------------------------------------------------------
@@ -101,13 +103,13 @@ def _methods(given: str) -> tuple[Method, ...]:
 
 
 def body_span(body: Mapping[str, Any]) -> dict[str, str]:
-    """temporalQ, aggrParams and ordering of a Query (clauses 5.2.21, 5.2.44, 5.2.43) as parameters of those names."""
+    """What a Query's temporalQ and aggrParams (clauses 5.2.21 and 5.2.44) say, as parameters of those names."""
     found = _texts(body, "temporalQ", SPAN)
     figures = _texts(body, "aggrParams", frozenset({"aggrMethods", "aggrPeriodDuration"}))
     both = sorted(found.keys() & figures.keys())
     if both:
         raise BadRequestData(f"{both[0]} is in temporalQ and in aggrParams; give it once")
-    return {**found, **figures, **_texts(body, "ordering", frozenset({"orderBy"}))}
+    return {**found, **figures}
 
 
 def _texts(body: Mapping[str, Any], member: str, names: frozenset[str]) -> dict[str, str]:
@@ -124,7 +126,7 @@ def _text(member: str, name: str, value: Any, names: frozenset[str]) -> str:
         if isinstance(value, bool) or not isinstance(value, int):
             raise BadRequestData("lastN is a whole number from 1")
         return str(value)
-    if isinstance(value, list) and name in {"aggrMethods", "orderBy"} and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and name == "aggrMethods" and all(isinstance(one, str) for one in value):
         return ",".join(value)
     if not isinstance(value, str):
         raise BadRequestData(f"{member}.{name} must be text")

@@ -16,13 +16,14 @@ from kumihimo.platform.jsonld.render import Rendering, render_aggregated, render
 from kumihimo.platform.ngsild.answers import Answer, Media, choose_media, represent
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import named, read_object, request_context
+from kumihimo.platform.ngsild.orders import ORDER, body_order, read_order
 from kumihimo.platform.ngsild.outcomes import require_type
 from kumihimo.platform.ngsild.parameters import (
     FORM,
-    GEO,
     MEMBERS,
     PAGE,
     PROJECTION,
+    READING,
     SELECTION,
     Form,
     Projection,
@@ -36,10 +37,10 @@ from kumihimo.platform.ngsild.prefer import Amend
 from kumihimo.platform.ngsild.queries import body_projection, body_query, check_query
 from kumihimo.platform.ngsild.shapes import add_page, members, picked, selecting
 from kumihimo.platform.ngsild.spans import (
-    SOURCES,
     SPAN,
     body_span,
     content_range,
+    in_order,
     read_span,
     require_span,
     with_aggregation,
@@ -59,6 +60,7 @@ async def query_temporal(ask: Ask) -> Answer:
     context = await request_context(ask)
     projection = read_projection(ask.query, context)
     span = require_span(_span(ask, ask.query, form, projection, context))
+    span = in_order(span, read_order(ask.query, context, form.lang))
     query = read_query(ask.query, context, grant, selecting(projection, context))
     return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
 
@@ -77,6 +79,7 @@ async def query_temporal_by_body(ask: Ask) -> Answer:
     context = await named(ask, context, media)
     projection = body_projection(body, context)
     span = require_span(_span(ask, body_span(body), form, projection, context))
+    span = in_order(span, body_order(body.get("ordering"), context, form.lang))
     query = body_query(ask, body, context, grant, projection)
     return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
 
@@ -180,7 +183,7 @@ RESOURCES = (
     Resource(
         "/temporal/entities",
         {
-            "GET": Operation(query_temporal, SELECTION | GEO | PAGE | PROJECTION | FORM | SPAN | SOURCES),
+            "GET": Operation(query_temporal, SELECTION | PAGE | PROJECTION | FORM | SPAN | READING | ORDER),
             **TEMPORAL_ENTITIES,
         },
     ),
