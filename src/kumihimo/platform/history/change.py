@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from kumihimo.base import jsontext, times
-from kumihimo.base.errors import BadRequestData, ResourceNotFound
-from kumihimo.platform.broker.instances import dataset_of, moment, stamped
+from kumihimo.base.errors import BadRequestData, PayloadTooLarge, ResourceNotFound
+from kumihimo.platform.broker.instances import MAX_BYTES, MAX_TYPES, dataset_of, moment, stamped
 from kumihimo.platform.broker.models import HistoryKind, HistoryRow
 from kumihimo.platform.history.evolve import INSTANCE_ID
 from kumihimo.platform.history.store import expiry_of, number_of, remember_tx
@@ -22,14 +22,18 @@ from kumihimo.storage.database import Tx
 async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
     """Adds to the evolution of an entity (clause 5.6.11); True where it came to be by this.
 
-    Types are added to those there are.
+    Types are added to those there are. PayloadTooLarge where they would be more than 100, or an instance has more than
+    2 MiB.
     """
     at = times.micros(now)
     row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", doc["id"])
     if row is None and not doc.get("type"):
         raise BadRequestData(f"entity {doc['id']} needs a type")
     held = jsontext.parse(row[0]) if row is not None else []
-    types = jsontext.text(list(dict.fromkeys([*held, *doc.get("type", ())])))
+    named = list(dict.fromkeys([*held, *doc.get("type", ())]))
+    if len(named) > MAX_TYPES:
+        raise PayloadTooLarge(f"{doc['id']} would have {len(named)} types; at most {MAX_TYPES} are kept")
+    types = jsontext.text(named)
     if row is None:
         await tx.execute(
             "INSERT INTO history_entity (entity_id, types, created_at, modified_at, apart) VALUES ($1, $2, $3, $3, 1)",
@@ -61,8 +65,20 @@ async def _add_tx(tx: Tx, entity_id: str, attrs: Mapping[str, Sequence[Instance]
             seen = None if observed is None else moment(observed)
             # Another instance of the same moment is a correction, the same one a repetition (decision 4).
             kind: HistoryKind = "instance" if seen is None else "reading"
+            _text(name, one)
             rows.append(HistoryRow(kind, entity_id, at, 0, 0, name, dataset_of(one), seen, one))
     await remember_tx(tx, rows)
+
+
+def _text(name: str, instance: Instance) -> str:
+    """The instance as it is stored; PayloadTooLarge where no entity could have it now."""
+    stored = jsontext.dumps(instance)
+    if len(stored) > MAX_BYTES:
+        raise PayloadTooLarge(
+            f"an instance of {name} would have {len(stored)} bytes; at most {MAX_BYTES} are kept. Keep large data "
+            "elsewhere and name its address here, or split the value over several instances"
+        )
+    return stored.decode()
 
 
 async def _require_tx(tx: Tx, entity_id: str) -> None:
@@ -95,7 +111,7 @@ async def modify_tx(
 ) -> None:
     """Puts another in the place of one instance; its id and createdAt stay (clause 5.6.14).
 
-    ResourceNotFound where there is none.
+    ResourceNotFound where there is none, PayloadTooLarge where the new one has more than 2 MiB.
     """
     seq, ordinal, before = await _instance_tx(tx, entity_id, attribute, instance_id)
     new = stamped(instance, times.text(now), before)
@@ -103,7 +119,7 @@ async def modify_tx(
     await tx.execute(
         "UPDATE history SET instance = $1, number = $2, observed_at = $3, dataset = $4, modified_at = $5,"
         " expires_at = $6 WHERE seq = $7 AND ordinal = $8",
-        jsontext.text(new),
+        _text(attribute, new),
         number_of(new.get("value")),
         None if observed is None else moment(observed),
         dataset_of(new),
