@@ -29,11 +29,7 @@ async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
     row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", doc["id"])
     if row is None and not doc.get("type"):
         raise BadRequestData(f"entity {doc['id']} needs a type")
-    held = jsontext.parse(row[0]) if row is not None else []
-    named = list(dict.fromkeys([*held, *doc.get("type", ())]))
-    if len(named) > MAX_TYPES:
-        raise PayloadTooLarge(f"{doc['id']} would have {len(named)} types; at most {MAX_TYPES} are kept")
-    types = jsontext.text(named)
+    types = _joined(doc["id"], jsontext.parse(row[0]) if row is not None else [], doc)
     if row is None:
         await tx.execute(
             "INSERT INTO history_entity (entity_id, types, created_at, modified_at, apart) VALUES ($1, $2, $3, $3, 1)",
@@ -42,17 +38,35 @@ async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
             at,
         )
     else:
-        await tx.execute(
-            "UPDATE history_entity SET types = $1, modified_at = $2 WHERE entity_id = $3", types, at, doc["id"]
-        )
+        await _touch_tx(tx, doc["id"], types, at)
     await _add_tx(tx, doc["id"], doc["attrs"], now)
     return row is None
 
 
-async def append_tx(tx: Tx, entity_id: str, attrs: Mapping[str, Sequence[Instance]], now: datetime) -> None:
-    """Adds instances to the evolution of an entity (clause 5.6.12); ResourceNotFound where there is none."""
-    await _require_tx(tx, entity_id)
-    await _add_tx(tx, entity_id, attrs, now)
+async def append_tx(tx: Tx, entity_id: str, doc: EntityDoc, now: datetime) -> None:
+    """Adds instances, and types that are new, to the evolution of an entity (clause 5.6.12).
+
+    ResourceNotFound where there is none; PayloadTooLarge as for upsert_tx.
+    """
+    row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", entity_id)
+    if row is None:
+        raise _unknown(entity_id)
+    await _touch_tx(tx, entity_id, _joined(entity_id, jsontext.parse(row[0]), doc), times.micros(now))
+    await _add_tx(tx, entity_id, doc["attrs"], now)
+
+
+def _joined(entity_id: str, held: Sequence[str], doc: EntityDoc) -> str:
+    """The types there are and those that are new, as they are stored."""
+    named = list(dict.fromkeys([*held, *doc.get("type", ())]))
+    if len(named) > MAX_TYPES:
+        raise PayloadTooLarge(f"{entity_id} would have {len(named)} types; at most {MAX_TYPES} are kept")
+    return jsontext.text(named)
+
+
+async def _touch_tx(tx: Tx, entity_id: str, types: str, at: int) -> None:
+    await tx.execute(
+        "UPDATE history_entity SET types = $1, modified_at = $2 WHERE entity_id = $3", types, at, entity_id
+    )
 
 
 async def _add_tx(tx: Tx, entity_id: str, attrs: Mapping[str, Sequence[Instance]], now: datetime) -> None:
@@ -83,7 +97,11 @@ def _text(name: str, instance: Instance) -> str:
 
 async def _require_tx(tx: Tx, entity_id: str) -> None:
     if await tx.fetch_one("SELECT 1 FROM history_entity WHERE entity_id = $1", entity_id) is None:
-        raise ResourceNotFound(f"there is no temporal evolution of an entity {entity_id}")
+        raise _unknown(entity_id)
+
+
+def _unknown(entity_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"there is no temporal evolution of an entity {entity_id}")
 
 
 async def erase_tx(tx: Tx, entity_id: str) -> None:

@@ -18,10 +18,10 @@ from kumihimo.platform.jsonld.instance import (
     read_geometry,
     read_members,
 )
-from kumihimo.platform.jsonld.models import NGSI_LD, NGSI_LD_NULL, EntityDoc, Instance
+from kumihimo.platform.jsonld.models import NGSI_LD, NGSI_LD_NULL, VALUE_MEMBER, EntityDoc, Instance
 from kumihimo.platform.jsonld.names import check_name, check_scopes
 from kumihimo.platform.jsonld.pairs import instances_of
-from kumihimo.platform.jsonld.values import wrong
+from kumihimo.platform.jsonld.values import holds_null, wrong
 
 _SCOPE = NGSI_LD + "scope"
 _EXPIRES = NGSI_LD + "expiresAt"
@@ -67,7 +67,8 @@ def expand_fragment(
 def expand_temporal(body: Mapping[str, Any], context: Context) -> EntityDoc:
     """The temporal evolution of an entity as clause 5.2.20 has it: of each attribute, many instances, or pairs.
 
-    The NGSI-LD null may be the value of an instance, for what was deleted. id and type may be absent.
+    The NGSI-LD null may be the value of an instance, for what was deleted (clause 5.5.4), and nothing else. id and type
+    may be absent.
     """
     return _expand(body, context, simplified=False, nulls=False, series=True)
 
@@ -188,15 +189,27 @@ def _read_attribute(
 
 def _read_series(attrs: dict[str, list[Instance]], key: str, iri: str, value: Any, inside: Context) -> None:
     """The instances of an attribute over time; each is read for itself, as two may have the same datasetId."""
+    if value == NGSI_LD_NULL:
+        raise wrong(key, "the NGSI-LD null is no attribute; as the value of an instance it says that it was deleted")
     many = value if isinstance(value, list) and value and all(isinstance(one, dict) for one in value) else [value]
     found: list[Instance] = []
     for one in [each for given in many for each in instances_of(key, given)]:
         alone: dict[str, list[Instance]] = {}
         _read_attribute(alone, key, iri, one, inside, simplified=False, nulls=True)
-        found += alone[iri]
+        found += [_told(key, each) for each in alone[iri]]
     if iri in attrs:
         raise wrong(key, f"the attribute {iri} is given twice, under two names")
     attrs[iri] = found
+
+
+def _told(path: str, instance: Instance) -> Instance:
+    """The instance itself; BadRequestData where it holds the NGSI-LD null elsewhere than as its value."""
+    member = VALUE_MEMBER[instance["type"]]
+    value = instance.get(member)
+    rest = {name: one for name, one in instance.items() if name != member}
+    if holds_null(rest) or (value != {"@none": NGSI_LD_NULL} and holds_null(value)):
+        raise wrong(path, "over time the NGSI-LD null is the value of an instance that was deleted, and nothing else")
+    return instance
 
 
 def _scope_series(given: Any) -> list[Instance]:

@@ -42,7 +42,7 @@ async def delete_temporal(ask: Ask) -> Answer:
 async def append_temporal(ask: Ask) -> Answer:
     """Clause 6.20.3.1 (5.6.12): adds instances of attributes to the temporal evolution of an entity.
 
-    204; 404 where there is none.
+    Types that are new are added too. 204; 404 where there is none.
     """
     ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
@@ -52,7 +52,7 @@ async def append_temporal(ask: Ask) -> Answer:
     if not doc["attrs"]:
         raise BadRequestData("the fragment holds no attribute")
     now = ask.face.clock.now()
-    await ask.face.database.write(ask.tenant, lambda tx: change.append_tx(tx, entity_id, doc["attrs"], now))
+    await ask.face.database.write(ask.tenant, lambda tx: change.append_tx(tx, entity_id, doc, now))
     return done()
 
 
