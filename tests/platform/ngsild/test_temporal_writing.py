@@ -192,6 +192,7 @@ WRONG_ATTRIBUTES: list[Any] = [
     {"parts": {"type": "ListRelationship", "objectList": ["no uri"]}},
     {"level": {"type": "Colour", "value": 1}},
     {"level": None},
+    {"level": []},
     {"level": [{"type": "Property", "value": None}]},
     {"level": level(1, 1, observedAt="yesterday")},
     {"level": level(1, 1, observedAt="2026-13-01T00:00:00Z")},

@@ -191,7 +191,9 @@ def _read_series(attrs: dict[str, list[Instance]], key: str, iri: str, value: An
     """The instances of an attribute over time; each is read for itself, as two may have the same datasetId."""
     if value == NGSI_LD_NULL:
         raise wrong(key, "the NGSI-LD null is no attribute; as the value of an instance it says that it was deleted")
-    many = value if isinstance(value, list) and value and all(isinstance(one, dict) for one in value) else [value]
+    if value == []:
+        raise wrong(key, "an empty array holds no instance; leave the attribute out")
+    many = value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else [value]
     found: list[Instance] = []
     for one in [each for given in many for each in instances_of(key, given)]:
         alone: dict[str, list[Instance]] = {}

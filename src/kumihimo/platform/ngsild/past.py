@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.history import change
+from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.expand import expand_temporal
+from kumihimo.platform.jsonld.instance import has_members
+from kumihimo.platform.jsonld.models import Instance
 from kumihimo.platform.ngsild.answers import Answer, created, done
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import read_object, request_context
@@ -82,12 +87,8 @@ async def modify_instance(ask: Ask) -> Answer:
     body, context = await read_object(ask)
     if not body:
         raise BadRequestData("the fragment holds nothing to write")
-    given = body if body.keys() - {"id", "type"} == {name} else {name: [body]}
-    attrs = expand_temporal(given, context)["attrs"]
     iri = context.expand(name)
-    if len(attrs[iri]) != 1:
-        raise BadRequestData(f"{len(attrs[iri])} instances are given; one is to be replaced")
-    new, now = attrs[iri][0], ask.face.clock.now()
+    new, now = _one_instance(body, name, context), ask.face.clock.now()
     await ask.face.database.write(ask.tenant, lambda tx: change.modify_tx(tx, entity_id, iri, instance_id, new, now))
     return done()
 
@@ -103,6 +104,21 @@ async def delete_instance(ask: Ask) -> Answer:
     iri = context.expand(name)
     await ask.face.database.write(ask.tenant, lambda tx: change.erase_instance_tx(tx, entity_id, iri, instance_id))
     return done()
+
+
+def _one_instance(body: dict[str, Any], name: str, context: Context) -> Instance:
+    """The instance that the body is or holds; BadRequestData where that is not one, or not of this attribute."""
+    iri, named = context.expand(name), body.keys() - {"id", "type"}
+    within = {context.expand(one) for one in named} == {iri}
+    if not within and not has_members(body, context.into(name)):
+        raise BadRequestData(
+            f"the body is no instance with a type or a value, and no fragment of an entity with {name[:64]!r} alone"
+        )
+    attrs = expand_temporal(body if within else {name: [body]}, context)["attrs"]
+    found = attrs[iri]
+    if len(found) != 1:
+        raise BadRequestData(f"{len(found)} instances are given; one is to be replaced")
+    return found[0]
 
 
 def _instance(ask: Ask) -> tuple[str, str, str]:
