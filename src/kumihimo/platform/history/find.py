@@ -41,6 +41,8 @@ class Holders(NamedTuple):
 async def holders_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> Holders:
     """The page of entities; where the count is not asked for, no more are looked at than it needs."""
     ids = await _candidates_tx(tx, query, temporal)
+    # What selects is what the query names; members that are merely picked select nothing (clause 4.21).
+    temporal = replace(temporal, attrs=query.attrs)
     order = _Order(temporal)
     behind = _behind(query.after) if query.after else ""
     wanted = None if query.count else query.offset + query.limit + 1

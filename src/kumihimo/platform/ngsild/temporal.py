@@ -93,7 +93,7 @@ def _span(ask: Ask, query: dict[str, str], form: Form, projection: Projection, c
 async def _found(ask: Ask, query: Query, span: TemporalQuery, rendering: Rendering, media: Media, form: Form) -> Answer:
     await ask.face.broker.settle(ask.tenant)
     found = await ask.face.history.find(ask.tenant, query, span)
-    rendered = [_rendered(ask, one, rendering, form, span) for one in found.entities]
+    rendered = [value for one in found.entities if (value := _rendered(ask, one, rendering, form, span))]
     answer = _partial(represent(rendered, rendering.context, media), span, found.extent)
     add_page(ask, answer, found.total, found.after)
     return answer
