@@ -76,8 +76,10 @@ async def test_only_instances_in_the_span_are_given(river: Client) -> None:
 async def test_what_has_nothing_in_the_span_is_left_out(river: Client) -> None:
     found = await was(river, f"timerel=after&timeAt={at(7)}")
     assert ATTRS & found.keys() == {"rain"}
-    none = await was(river, f"timerel=after&timeAt={at(20)}")
-    assert set(none) == {"id", "type", "scope"}
+    for more in ("", "&attrs=level", "&attrs=level,unknown&lastN=1", "&pick=id,type,scope,level"):
+        assert set(await was(river, f"timerel=after&timeAt={at(20)}{more}")) == {"id", "type", "scope"}, more
+    figures = await was(river, f"timerel=after&timeAt={at(20)}&attrs=level&aggrMethods=sum")
+    assert set(figures) == {"id", "type"}
 
 
 async def test_an_instance_without_the_time_asked_for_is_not_meant(river: Client) -> None:
@@ -118,6 +120,8 @@ async def test_members_and_a_span_go_together(river: Client) -> None:
 
 REFUSED: list[Any] = [
     ("attrs=unknown", "ResourceNotFound"),
+    (f"attrs=unknown&timerel=after&timeAt={at(20)}", "ResourceNotFound"),
+    (f"pick=level&timerel=after&timeAt={at(20)}", "ResourceNotFound"),
     ("pick=unknown", "ResourceNotFound"),
     ("omit=id,type,scope,level,rain,wind,location,name,note", "ResourceNotFound"),
     ("type=Pump", "ResourceNotFound"),

@@ -274,6 +274,9 @@ async def test_bodies_that_cannot_be_read(client: Client, path: str) -> None:
         assert (answer.status, answer.kind) == (status, kind), body
     both = await client("POST", path, {**gauge(level=1), **TOWN_CONTEXT}, media=LD, headers={"link": LINK})
     assert both.kind == "BadRequestData"
+    assert (await client("POST", path, headers={"content-type": JSON})).status == 411
+    assert (await client("POST", path, gauge(level=1), query="colour=red")).kind == "InvalidRequest"
+    assert (await client("GET", ONE)).status == 404
 
 
 async def test_what_was_deleted_may_be_told(client: Client) -> None:

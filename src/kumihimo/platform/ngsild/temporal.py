@@ -118,12 +118,21 @@ async def retrieve_temporal(ask: Ask) -> Answer:
     if found is None:
         raise ResourceNotFound(f"there is no entity {entity_id}")
     require_type(found.doc, ask, context)
-    if projection.attrs and not (found.figures or any(name in span.attrs for name in found.doc["attrs"])):
+    if projection.attrs and not await _ever_had(ask, entity_id, found, span, grant):
         raise ResourceNotFound(f"entity {entity_id} has none of the attributes asked for")
     value = _rendered(ask, found, _rendering(context, grant, form, projection), form, span)
     if not value:
         raise ResourceNotFound(f"entity {entity_id} has none of the members asked for")
     return _partial(represent(value, context, media), span, found.extent)
+
+
+async def _ever_had(ask: Ask, entity_id: str, found: Evolution, span: TemporalQuery, grant: Grant) -> bool:
+    """Whether the entity has one of the attributes asked for in the span of time, or had it in another."""
+    if found.figures or any(name in span.attrs for name in found.doc["attrs"]):
+        return True
+    always = replace(span, timerel="", timeproperty="observedAt", last_n=1, aggregation=None)
+    ever = await ask.face.history.entity(ask.tenant, entity_id, always, grant.restriction, grant.visible)
+    return ever is not None and any(name in span.attrs for name in ever.doc["attrs"])
 
 
 def _rendered(ask: Ask, one: Evolution, rendering: Rendering, form: Form, span: TemporalQuery) -> Any:
