@@ -71,9 +71,9 @@ async def test_ids_that_a_collation_does_not_tell_apart_are_all_given(town: Clie
     for order, expected in (("id", "1 10 9 a ä B Z z"), ("id;desc", "Z z B a ä 9 10 1")):
         query: Any = {"type": "Gauge", **SPAN, "orderBy": order, "collation": "und-u-ks-level1"}
         assert ends(await town("GET", PAST, query=query)) == expected
-        seen = []
+        seen: list[str] = []
         query["limit"] = 1
-        while query:
+        while query and len(seen) <= len(NAMES):
             page = await town("GET", PAST, query=query)
             seen.append(ends(page))
             query = following(page)

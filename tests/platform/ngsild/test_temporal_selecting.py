@@ -86,7 +86,8 @@ async def test_a_span_of_time_is_needed(town: Client) -> None:
     for query in ({}, {"lastN": "1"}, {"timeproperty": "modifiedAt"}, {"timeAt": SPAN["timeAt"]}):
         assert (await town("GET", PAST, query={"type": "Gauge", **query})).kind == "BadRequestData", query
     body: dict[str, Any] = {"type": "Query", "entities": [{"type": "Gauge"}]}
-    for given in ({}, {"temporalQ": {}}, {"temporalQ": {"lastN": 1}}, {"temporalQ": {"timerel": "after"}}):
+    spans: list[Any] = [{}, {"temporalQ": {}}, {"temporalQ": {"lastN": 1}}, {"temporalQ": {"timerel": "after"}}]
+    for given in spans:
         assert (await town("POST", QUERY, {**body, **given})).kind == "BadRequestData", given
 
 

@@ -164,7 +164,7 @@ async def test_a_whole_evolution_goes_and_can_begin_anew(rivers: Client) -> None
 
 
 async def test_the_present_stays(rivers: Client) -> None:
-    body = gauge(3, level={"type": "Property", "value": 3, "observedAt": "2020-01-01T00:00:00Z"}, rain=4)
+    body = {**gauge(3), "rain": 4}
     assert (await rivers("POST", "/entities", body)).status == 201
     path = "urn:ngsi-ld:Gauge:3"
     now = (await rivers("GET", f"/entities/{path}", query="options=sysAttrs")).json

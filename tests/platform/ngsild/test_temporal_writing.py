@@ -281,7 +281,7 @@ async def test_bodies_that_cannot_be_read(client: Client, path: str) -> None:
 
 async def test_what_was_deleted_may_be_told(client: Client) -> None:
     """Clause 5.5.4: in the temporal evolution the NGSI-LD null may be a value, for what was deleted (4.5.7)."""
-    gone = {
+    gone: dict[str, Any] = {
         "level": {"type": "Property", "value": NULL},
         "owner": {"type": "Relationship", "object": NULL},
         "name": {"type": "LanguageProperty", "languageMap": {"@none": NULL}},

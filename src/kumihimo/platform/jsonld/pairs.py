@@ -20,14 +20,14 @@ def instances_of(path: str, given: Any) -> list[Any]:
     if not named or any(member in given for member in VALUE_MEMBER.values()):
         return [given]
     kind = given.get("type", "Property")
-    strange = sorted(given.keys() - {"type", "datasetId", PLURAL.get(kind, "")})
-    if kind not in PLURAL or strange:
+    plural = PLURAL.get(kind, "") if isinstance(kind, str) else ""
+    if not plural or given.keys() - {"type", "datasetId", plural}:
         raise BadRequestData(
             f"{path}: the simplified form over time is a type, its {' or '.join(sorted(_PLURALS))}, and datasetId"
         )
-    pairs = given[PLURAL[kind]]
+    pairs = given[plural]
     if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-        raise BadRequestData(f"{path}.{PLURAL[kind]}: an array of [value, time] is expected")
+        raise BadRequestData(f"{path}.{plural}: an array of [value, time] is expected")
     shared = {name: given[name] for name in ("datasetId",) if name in given}
     return [{"type": kind, "observedAt": at, **_member(kind, value), **shared} for value, at in pairs]
 
