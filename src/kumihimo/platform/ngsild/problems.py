@@ -47,9 +47,10 @@ def no_such_route(path: str) -> ResourceNotFound:
     return ResourceNotFound(f"there is no resource {path[:200]!r}; see /openapi.json for those there are")
 
 
-def not_allowed(method: str, allowed: str) -> MethodNotAllowed:
-    """For a method that the resource does not have; `allowed` is the Allow header's value."""
-    return MethodNotAllowed(f"{method} is not one of this resource's methods: {allowed}", allow=allowed)
+def not_allowed(method: str, allowed: str, hint: str = "") -> MethodNotAllowed:
+    """For a method that the resource does not have; `allowed` is the Allow header's value, "" where there is none."""
+    detail = f"{method} is not one of this resource's methods: {allowed or 'it has none'}"
+    return MethodNotAllowed(f"{detail} ({hint})" if hint else detail, allow=allowed)
 
 
 def unknown_parameters(names: list[str]) -> InvalidRequest:

@@ -143,10 +143,8 @@ class _Endpoint:
 
     async def _operate(self, ask: Ask, scope: Scope) -> Answer:
         operation = self._resource.operations.get(ask.method)
-        if operation is None:
-            if ask.path.endswith("/") and ask.method in ("PUT", "PATCH"):
-                raise BadRequestData(f"{ask.path} ends where an id or a name must follow")
-            raise not_allowed(ask.method, self._allowed)
+        if operation is None or "" in ask.names[1:]:
+            raise self._refusal(ask)
         ask.read_head(scope)
         _check_parameters(ask, operation)
         try:
@@ -156,6 +154,19 @@ class _Endpoint:
                 raise
         await self._face.make_tenant(ask.tenant)
         return await operation.handler(ask)
+
+    def _refusal(self, ask: Ask) -> Problem:
+        """For a method that is not there. Without the id of an entity the data are wrong (clauses 5.6.17.4 and
+        5.6.18.4); a path that lacks another name is not the operation's, and what it is has its own methods.
+        """
+        if "" in ask.names[1:]:
+            return not_allowed(ask.method, "", "a name is missing between two slashes")
+        if not ask.path.endswith("/") or ask.method not in ("PUT", "PATCH"):
+            return not_allowed(ask.method, self._allowed)
+        missing = "an id or a name must follow the last slash"
+        if self._resource.path == "/entities":
+            return BadRequestData(f"{ask.path}: {missing}")
+        return not_allowed(ask.method, self._allowed, missing)
 
     def _may_make(self, ask: Ask, operation: Operation) -> bool:
         """Clause 5.5.10: creating makes the tenant, and the default tenant is always there; only in an open house."""
