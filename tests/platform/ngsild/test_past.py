@@ -207,3 +207,37 @@ async def test_it_is_found_by_a_query_in_a_body(any_client: Client) -> None:
     for wrong in ({"lastN": 0}, {"lastN": 1.5}, {"timerel": "while"}, {"timeproperty": "x"}, {"colour": 1}):
         refused = await any_client("POST", path, {**query, "temporalQ": {**span, **wrong}})
         assert refused.kind == "BadRequestData", wrong
+
+
+async def test_an_attribute_that_only_the_past_knows_ends_there(any_client: Client, fake_clock: FakeClock) -> None:
+    await any_client("POST", PAST, evolution(scope="/a", owner={"type": "Relationship", "object": "urn:p:1"}))
+    fake_clock.advance(60)
+    now = times.text(fake_clock.now())
+    here, span = f"/entities/{NAME}/attrs", "timeproperty=deletedAt"
+    assert (await any_client("DELETE", f"{here}/level")).status == 204
+    gone = (await any_client("GET", ONE, query=span)).json
+    level_gone = {"type": "Property", "value": "urn:ngsi-ld:null", "deletedAt": now}
+    assert [{name: one[name] for name in one if name != "instanceId"} for one in gone["level"]] == [level_gone]
+    assert "owner" not in gone
+    assert await values(any_client, "timerel=after&timeAt=2000-01-01T00:00:00Z") == [1, 2, 7], "what was, was"
+    assert (await any_client("DELETE", f"{here}/level")).kind == "ResourceNotFound", "it has ended"
+    assert (await any_client("DELETE", f"{here}/level", query="deleteAll=true")).status == 204, "of urn:d:1"
+    assert (await any_client("DELETE", f"{here}/level", query="datasetId=urn:d:1")).kind == "ResourceNotFound"
+    for name in ("owner", "scope"):
+        assert (await any_client("DELETE", f"{here}/{name}")).status == 204
+        assert (await any_client("DELETE", f"{here}/{name}")).kind == "ResourceNotFound"
+    owner = (await any_client("GET", ONE, query=f"{span}&format=temporalValues&attrs=owner")).json["owner"]
+    assert owner == {"type": "Relationship", "objects": [["urn:ngsi-ld:null", now]]}
+    await any_client("POST", f"{ONE}/attrs", {"level": [level(4, 4)]})
+    fake_clock.advance(60)
+    assert (await any_client("DELETE", f"{here}/level")).status == 204, "it began anew"
+
+
+async def test_what_stood_once_is_not_ended_a_second_time(any_client: Client) -> None:
+    await any_client("POST", "/entities", gauge(9))
+    assert (await any_client("DELETE", f"/entities/{NAME}")).status == 204
+    assert (await any_client("DELETE", f"/entities/{NAME}/attrs/level")).kind == "ResourceNotFound"
+    assert (await any_client("DELETE", "/entities/urn:ngsi-ld:Gauge:0/attrs/level")).kind == "ResourceNotFound"
+    await any_client("POST", PAST, {"id": "urn:ngsi-ld:Gauge:8", "type": "Gauge", "level": [level(1, 1)]})
+    other = await any_client("DELETE", "/entities/urn:ngsi-ld:Gauge:8/attrs/level", query="type=Pump")
+    assert other.kind == "ResourceNotFound"

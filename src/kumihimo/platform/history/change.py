@@ -14,7 +14,7 @@ from kumihimo.base.errors import BadRequestData, PayloadTooLarge, ResourceNotFou
 from kumihimo.platform.broker.instances import MAX_BYTES, MAX_TYPES, dataset_of, moment, stamped
 from kumihimo.platform.broker.models import HistoryKind, HistoryRow
 from kumihimo.platform.history.evolve import INSTANCE_ID
-from kumihimo.platform.history.store import expiry_of, number_of, remember_tx
+from kumihimo.platform.history.store import INSTANCE, expiry_of, number_of, remember_tx
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.storage.database import Tx
 
@@ -122,6 +122,30 @@ async def erase_attribute_tx(tx: Tx, entity_id: str, attribute: str, dataset: st
         where, bound = where + " AND dataset = $3", [*bound, dataset]
     if await tx.execute(f"DELETE FROM history WHERE {where}", *bound) == 0:
         raise ResourceNotFound(f"entity {entity_id} never had this instance of the attribute {attribute}")
+
+
+async def end_attribute_tx(tx: Tx, entity_id: str, attribute: str, dataset: str, now: datetime, *, every: bool) -> bool:
+    """Records that an attribute of an entity of the past alone was deleted now (clauses 4.5.7 and 5.6.5).
+
+    Of the instances of a datasetId ("" is none), or of all. False where the entity is another or none of them stands:
+    what was deleted can begin anew, with an instance that was written since.
+    """
+    rows = await tx.fetch(
+        "SELECT dataset, kind, instance FROM (SELECT h.dataset, h.kind, h.instance,"
+        " row_number() OVER (PARTITION BY h.dataset ORDER BY h.seq DESC, h.ordinal DESC) AS place"
+        " FROM history h JOIN history_entity e ON e.entity_id = h.entity_id"
+        " WHERE e.entity_id = $1 AND e.apart = 1 AND h.attribute = $2) r WHERE place = 1",
+        entity_id,
+        attribute,
+    )
+    at = times.micros(now)
+    ended = [
+        HistoryRow("tombstone", entity_id, at, 0, 0, attribute, name, None, jsontext.parse(instance))
+        for name, kind, instance in rows
+        if kind == INSTANCE and (every or name == dataset)
+    ]
+    await remember_tx(tx, ended)
+    return bool(ended)
 
 
 async def modify_tx(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kumihimo.base.errors import BadRequestData, InvalidRequest, ResourceNotFound
 from kumihimo.platform.access.decide import Grant
 from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.history.change import end_attribute_tx
 from kumihimo.platform.jsonld.expand import expand_attribute, expand_fragment, expand_partial
 from kumihimo.platform.jsonld.models import NGSI_LD_NULL
 from kumihimo.platform.ngsild.answers import Answer, done
@@ -82,26 +83,35 @@ async def replace_attribute(ask: Ask) -> Answer:
 async def delete_attribute(ask: Ask) -> Answer:
     """Clause 6.7.3.2 (5.6.5): deletes the default instance of an attribute, that of datasetId, or all (deleteAll).
 
-    204; 404 where there is no such entity or instance. The scope of an entity is deleted in the same way.
+    204; 404 where there is no such entity or instance. The scope of an entity is deleted in the same way. An entity
+    that was written into the past alone is not unknown: there its attribute ends, and the past tells when.
     """
     grant = ask.decide("write")
     entity_id, name = ask.uri(0, "the entity id"), ask.names[1]
     context = await request_context(ask)
     every, dataset = read_which(ask.query)
     await check_type(ask, entity_id, context, grant)
-    if name == "scope":
-        return await _delete_scope(ask, entity_id, grant)
-    iri = context.expand(check_name(name))
-    await apply_one(ask, Change(Op.DELETE_ATTRIBUTE, entity_id, attribute=iri, dataset=dataset, every=every))
+    iri = context.expand(name if name == "scope" else check_name(name))
+    try:
+        if name == "scope":
+            await _delete_scope(ask, entity_id, grant)
+        else:
+            await apply_one(ask, Change(Op.DELETE_ATTRIBUTE, entity_id, attribute=iri, dataset=dataset, every=every))
+    except ResourceNotFound:
+        now = ask.face.clock.now()
+        ended = await ask.face.database.write(
+            ask.tenant, lambda tx: end_attribute_tx(tx, entity_id, iri, dataset, now, every=every)
+        )
+        if not ended:
+            raise
     return done()
 
 
-async def _delete_scope(ask: Ask, entity_id: str, grant: Grant) -> Answer:
+async def _delete_scope(ask: Ask, entity_id: str, grant: Grant) -> None:
     doc = await standing(ask, entity_id, grant)
     if not doc.get("scope"):
         raise ResourceNotFound(f"entity {entity_id} has no scope")
     await apply_one(ask, Change(Op.MERGE, entity_id, {"scope": [NGSI_LD_NULL], "attrs": {}}))
-    return done()
 
 
 def read_options(ask: Ask, *known: str) -> list[str]:
