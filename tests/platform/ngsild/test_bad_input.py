@@ -189,8 +189,7 @@ async def test_ids_that_are_no_uri(client: Client, method: str, entity_id: str) 
         ("TRACE", "/types", "GET"),
         ("PATCH", "/subscriptions/", "GET, POST"),
         ("PATCH", f"/temporal{ONE}/attrs/level/", "DELETE"),
-        ("PATCH", f"/temporal{ONE}/attrs//urn:ngsi-ld:Instance:1-0", ""),
-        ("DELETE", f"/temporal{ONE}/attrs//urn:ngsi-ld:Instance:1-0", ""),
+        ("PATCH", f"/temporal{ONE}/attrs//urn:ngsi-ld:Instance:1-0", "DELETE"),
     ],
 )
 async def test_methods_that_a_resource_does_not_have(client: Client, method: str, path: str, allow: str) -> None:
@@ -212,6 +211,7 @@ async def test_resources_that_there_are_not(client: Client, path: str) -> None:
 async def test_an_id_that_is_left_out_is_said(client: Client, method: str) -> None:
     assert (await client(method, "/entities/", {"a": 1})).kind == "BadRequestData"
     assert (await client(method, "/entities", {"a": 1})).kind == "MethodNotAllowed"
+    assert (await client("DELETE", f"/temporal{ONE}/attrs//urn:ngsi-ld:Instance:1-0")).kind == "BadRequestData"
     assert (await client("DELETE", "/entities//attrs/level")).kind == "BadRequestData"
     assert "follow" in (await client(method, "/subscriptions/", {"a": 1})).json["detail"]
 

@@ -15,6 +15,7 @@ from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import read_object, request_context
 from kumihimo.platform.ngsild.entities import check_same_id
 from kumihimo.platform.ngsild.parameters import check_name, read_which
+from kumihimo.platform.ngsild.problems import not_allowed
 from kumihimo.platform.ngsild.table import PREFIX, Operation, Resource
 
 
@@ -80,9 +81,12 @@ async def delete_temporal_attribute(ask: Ask) -> Answer:
 async def modify_instance(ask: Ask) -> Answer:
     """Clause 6.22.3.1 (5.6.14): replaces one instance in the temporal evolution of an entity; it keeps its id.
 
-    The body is the instance, or a fragment of the entity with it alone. 204; 404 where there is no such instance.
+    The body is the instance, or a fragment of the entity with it alone. 204; 404 where there is no such instance;
+    405 where the path lacks the attribute's name: then it is an attribute's, which has no PATCH.
     """
     ask.decide("write")
+    if not ask.names[1]:
+        raise not_allowed("PATCH", "DELETE", "a name is missing between two slashes")
     entity_id, name, instance_id = _instance(ask)
     body, context = await read_object(ask)
     if not body:

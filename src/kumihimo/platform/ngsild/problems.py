@@ -48,8 +48,8 @@ def no_such_route(path: str) -> ResourceNotFound:
 
 
 def not_allowed(method: str, allowed: str, hint: str = "") -> MethodNotAllowed:
-    """For a method that the resource does not have; `allowed` is the Allow header's value, "" where there is none."""
-    detail = f"{method} is not one of this resource's methods: {allowed or 'it has none'}"
+    """For a method that the resource does not have; `allowed` is the Allow header's value."""
+    detail = f"{method} is not one of this resource's methods: {allowed}"
     return MethodNotAllowed(f"{detail} ({hint})" if hint else detail, allow=allowed)
 
 

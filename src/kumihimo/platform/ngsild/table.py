@@ -143,7 +143,7 @@ class _Endpoint:
 
     async def _operate(self, ask: Ask, scope: Scope) -> Answer:
         operation = self._resource.operations.get(ask.method)
-        if operation is None or "" in ask.names[1:]:
+        if operation is None:
             raise self._refusal(ask)
         ask.read_head(scope)
         _check_parameters(ask, operation)
@@ -159,8 +159,6 @@ class _Endpoint:
         """For a method that is not there. Without the id of an entity the data are wrong (clauses 5.6.17.4 and
         5.6.18.4); a path that lacks another name is not the operation's, and what it is has its own methods.
         """
-        if "" in ask.names[1:]:
-            return not_allowed(ask.method, "", "a name is missing between two slashes")
         if not ask.path.endswith("/") or ask.method not in ("PUT", "PATCH"):
             return not_allowed(ask.method, self._allowed)
         missing = "an id or a name must follow the last slash"
