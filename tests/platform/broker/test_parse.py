@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kumihimo.base.errors import BadRequestData, Problem, TooComplexQuery
 from kumihimo.platform.broker.models import QAnd, QOr, QPath, QRange, QTerm, TypeAnd, TypeOr
-from kumihimo.platform.broker.parse import check_pattern, parse_geo, parse_q, parse_types
+from kumihimo.platform.broker.parse import Reading, check_pattern, parse_geo, parse_q, parse_types
 from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.broker.scopes import matches_scope, parse_scope_q
 
@@ -24,6 +24,19 @@ def q(text: str) -> Any:
 
 def term(attribute: str, operator: Any, *values: Any) -> QTerm:
     return QTerm(QPath(("x:" + attribute,)), operator, values)
+
+
+def test_a_text_of_a_body_may_be_copied_from_an_address() -> None:
+    text = 'a=="足羽%20川",5;b!="90%";c=="%e7%a6%8f";d=="%00","%ff"'
+    assert parse_q(text, x, Reading(in_body=True)) == QAnd(
+        (
+            term("a", "==", "足羽%20川", 5, "足羽 川"),
+            term("b", "!=", "90%"),
+            term("c", "==", "%e7%a6%8f", "福"),
+            term("d", "==", "%00", "%ff"),
+        )
+    )
+    assert q('c=="%e7%a6%8f"') == term("c", "==", "%e7%a6%8f")
 
 
 @pytest.mark.parametrize("text", ["a==..1", "a==..", "a!=1,..5", 'a==.."b"', "a>..1"])

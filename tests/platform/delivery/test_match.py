@@ -108,6 +108,13 @@ async def test_deletions_are_told_as_such(stand: Stand) -> None:
     assert one.entity == {"id": "urn:x:1", "type": "Gauge", **stamps}
 
 
+async def test_q_may_be_copied_from_an_address(stand: Stand) -> None:
+    await stand.subscribe(q='name=="足羽%20川"')
+    for number, name in enumerate(("足羽 川", "足羽%20川", "日野川")):
+        await stand.put(f"urn:x:{number}", level=1, name=name)
+    assert {one.entity["id"] for one in await stand.catch_up()} == {"urn:x:0", "urn:x:1"}
+
+
 async def test_q_and_geo_choose_by_value(stand: Stand) -> None:
     await stand.subscribe(q="level>3")
     place = {"georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": [136.2, 36.0]}

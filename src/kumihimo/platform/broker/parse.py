@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
+from urllib.parse import unquote
 
 from kumihimo.base.errors import BadRequestData, TooComplexQuery
 from kumihimo.platform.access.models import ANY_LANGUAGE
@@ -44,6 +45,8 @@ _MEMBERS = TIME_MEMBERS | {"unitCode", "datasetId", "objectType"}
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _RANGE = re.compile(r"(.+?)\.\.(.+)\Z")
 _ORDERED = frozenset({">", ">=", "<", "<="})
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+_NO_TEXT = re.compile("[\x00\ufffd]")
 _KEY = re.compile(r"[^\x00-\x1f\"\\*]+\Z")
 
 
@@ -51,10 +54,14 @@ _KEY = re.compile(r"[^\x00-\x1f\"\\*]+\Z")
 class Reading:
     """What an expression is read with beside the names: how deep it may reach into linked entities (joinLevel), and
     the attributes, by full name, whose values are names themselves (expandValues).
+
+    in_body: it did not come in an address. A text that is percent-encoded all the same, as it is where it was copied
+    from one, stands for itself and for what it encodes.
     """
 
     depth: int = 0
     expanded: frozenset[str] = frozenset()
+    in_body: bool = False
 
 
 PLAIN = Reading()
@@ -264,6 +271,9 @@ class _Reader:
         while self._next_is(","):
             self._tokens.take()
             values.append(self._value())
+        if self._reading.in_body:
+            encoded = [unquote(one) for one in values if isinstance(one, str) and _ENCODED.search(one)]
+            values += [one for one in encoded if not _NO_TEXT.search(one)]
         return tuple(values)
 
     def _single(self) -> QValue:

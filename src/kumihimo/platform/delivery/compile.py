@@ -150,7 +150,7 @@ def _q(document: Mapping[str, Any], expand: Expand) -> QNode | None:
     )
     if "q" not in document:
         return None
-    return parse_q(as_text(document["q"], "q"), expand, Reading(MAX_LEVEL, expanded - raw))
+    return parse_q(as_text(document["q"], "q"), expand, Reading(MAX_LEVEL, expanded - raw, in_body=True))
 
 
 def _join(notification: Mapping[str, Any]) -> tuple[Join, int]:

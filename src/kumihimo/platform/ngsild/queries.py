@@ -118,7 +118,7 @@ def body_query(
     check_sources({"csf": body.get("csf", "")}, context)
     page = read_page(ask.query)
     listed = {name: _listed(body.get(name, "")) for name in _LISTED}
-    reading = read_values(listed, context, depth)
+    reading = replace(read_values(listed, context, depth), in_body=True)
     q = parse_q(body["q"], context.expand, reading) if body.get("q") else None
     selectors = _selectors(body.get("entities", []), context)
     refuse_wide(
