@@ -1,7 +1,7 @@
 """`make judge NAME=etsi SUITE=/path/to/suite`: runs an outside suite against a fresh platform, writes its result table.
 
 The suite stays where it is and is never part of the project; its own requirements go into an environment inside its
-folder. The table, with the suite's commit, is written to docs/reference/judge-<name>.md.
+folder. The table, with the suite's commit, is written to docs/reference/judge-<name>-<engine>.md.
 """
 
 from __future__ import annotations
@@ -14,25 +14,46 @@ import tempfile
 import venv
 import xml.etree.ElementTree as ET
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.mosquitto_server import Mosquitto, MosquittoMissing, program
+from tests.postgres_server import PostgresServer
 from tests.processes import Served, free_port
 
-SUITE_CONTEXTS = "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/"
+SUITE_CONTEXTS = (
+    "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/",
+    "https://forge.etsi.org/rep/cim/ngsi-ld-test-suite/-/raw/develop/resources/jsonld-contexts/",
+)
+"""Where the extended suite, and its upstream, say that their contexts are."""
 OLD_CONTEXTS = "https://easy-global-market.github.io/ngsild-api-data-models/ngsildTestSuite/ngsildTestSuiteV1.8"
 """Where the suite's contexts were before; some of its payloads still say so."""
 ABSENT = (
     "https://fiware.github.io/data-models/context.jsonld",
     "https://fiware.github.io/NGSI-LD_TestSuite/ldContext/testContext.jsonld",
+    "http://smartdatamodels.org/context.jsonld",
 )
 """Contexts that the suite names and does not hold. Only whether they are kept is asked, so an empty one stands in."""
-AREAS = ("CommonBehaviours", "ContextInformation", "jsonldContext")
-"""Folders of the suite that a single broker can answer; sources and distribution come with federation."""
+ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+AREAS = (
+    "CommonBehaviours",
+    "ContextInformation/Consumption/Discovery",
+    "ContextInformation/Consumption/Entity",
+    "ContextInformation/Consumption/TemporalEntity",
+    "ContextInformation/EntityMap",
+    "ContextInformation/Provision",
+    "ContextInformation/Snapshot",
+    "ContextInformation/Subscription",
+    "jsonldContext",
+)
+"""Folders of the suite that a single broker can answer; sources and distribution come with federation.
+
+Each meets an empty platform: not every case takes away what it wrote, and queries for all there is find it.
+"""
 MQTT_PORTS = (1883, 8085)
 """Where the suite's MQTT cases expect a broker; they would start it in a container."""
 
@@ -55,15 +76,39 @@ def preload(suite: Path, folder: Path) -> None:
     lines = []
     for file in (suite / "resources" / "jsonld-contexts").glob("*.jsonld"):
         (folder / file.name).write_bytes(file.read_bytes())
-        lines.append(f'"{SUITE_CONTEXTS}{file.name}" = "{file.name}"')
+        lines += [f'"{base}{file.name}" = "{file.name}"' for base in SUITE_CONTEXTS]
         lines.append(f'"{OLD_CONTEXTS}{file.name.removeprefix("ngsi-ld-test-suite")}" = "{file.name}"')
     (folder / "absent.jsonld").write_text('{"@context": {}}')
     lines += [f'"{url}" = "absent.jsonld"' for url in ABSENT]
     (folder / "index.toml").write_text("\n".join(lines) + "\n")
 
 
-def run_robot(programs: Path, suite: Path, port: int, output: Path, only: list[str]) -> None:
-    """Runs the areas; the suite's own exit code counts failures and is not ours."""
+@contextmanager
+def postgres(engine: str) -> Iterator[PostgresServer | None]:
+    """A PostgreSQL server for as long as the suite runs, where that is the engine."""
+    if engine != "postgresql":
+        yield None
+        return
+    server = PostgresServer()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def platform(data: Path, contexts: Path, server: PostgresServer | None) -> Served:
+    """An empty platform that is about to start."""
+    served = Served(data)
+    served.environ["KUMIHIMO_DATABASE_URL"] = "" if server is None else server.url(server.create_database())
+    served.environ |= {"KUMIHIMO_CONTEXT_PRELOAD": str(contexts), "KUMIHIMO_CONTEXT_HOSTS": "127.0.0.1,localhost"}
+    # The suite's cases of temporal paging have 20 instances, and take a limit below that for granted.
+    served.environ["KUMIHIMO_TEMPORAL_INSTANCES"] = "10"
+    return served
+
+
+def run_robot(programs: Path, suite: Path, port: int, output: Path, area: str) -> None:
+    """Runs an area; the suite's own exit code counts failures and is not ours."""
     url = f"http://localhost:{port}/ngsi-ld/v1"
     variables = {
         "url": url,
@@ -78,8 +123,8 @@ def run_robot(programs: Path, suite: Path, port: int, output: Path, only: list[s
         "core_context": "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld",
     }
     settings = [part for name, value in variables.items() for part in ("--variable", f"{name}:{value}")]
-    areas = [str(suite / "TP" / "NGSI-LD" / area) for area in only]
-    command = [str(programs / "robot"), "--outputdir", str(output), "--console", "dotted", *settings, *areas]
+    where = str(suite / "TP" / "NGSI-LD" / area)
+    command = [str(programs / "robot"), "--outputdir", str(output), "--console", "dotted", *settings, where]
     path = os.pathsep.join((str(programs), os.environ["PATH"]))
     subprocess.run(command, check=False, cwd=suite, env={**os.environ, "PATH": path})
 
@@ -131,9 +176,12 @@ def page(name: str, suite: Path, engine: str, found: list[tuple[str, str, str]])
 def main() -> int:
     """0 where every case passed."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--name", choices=["etsi"], required=True)
+    options.add_argument("--name", choices=["etsi", "etsi-upstream"], required=True)
     options.add_argument("--suite", type=Path, required=True)
-    options.add_argument("--area", action="append", help="only these folders below TP/NGSI-LD")
+    options.add_argument("--engine", choices=sorted(ENGINES), default="sqlite")
+    options.add_argument(
+        "--area", action="append", help="only these folders or files below TP/NGSI-LD; no page is written"
+    )
     options.add_argument("--output", type=Path, help="keep the suite's own report here")
     given = options.parse_args()
     if not (given.suite / "TP").is_dir():
@@ -143,19 +191,22 @@ def main() -> int:
         contexts = Path(scratch) / "contexts"
         contexts.mkdir()
         preload(given.suite, contexts)
-        output = given.output or Path(scratch) / "output"
-        served = Served(Path(scratch) / "data")
-        served.environ |= {"KUMIHIMO_CONTEXT_PRELOAD": str(contexts), "KUMIHIMO_CONTEXT_HOSTS": "127.0.0.1,localhost"}
-        # The suite's cases of temporal paging have 20 instances, and take a limit below that for granted.
-        served.environ["KUMIHIMO_TEMPORAL_INSTANCES"] = "10"
-        with mqtt_broker(Path(scratch)), served:
-            run_robot(programs, given.suite.resolve(), served.port, output.resolve(), given.area or list(AREAS))
-            served.stop()
-        found = results(output)
-    engine = "PostgreSQL" if os.environ.get("KUMIHIMO_DATABASE_URL") else "SQLite"
-    target = ROOT / "docs" / "reference" / f"judge-{given.name}-{engine.lower()}.md"
-    target.write_text(page(given.name, given.suite, engine, found))
+        found = []
+        with mqtt_broker(Path(scratch)), postgres(given.engine) as server:
+            for area in given.area or [one for one in AREAS if (given.suite / "TP" / "NGSI-LD" / one).is_dir()]:
+                output = (given.output or Path(scratch) / "output") / area.replace("/", "-")
+                served = platform(Path(scratch) / area.replace("/", "-"), contexts, server)
+                with served:
+                    run_robot(programs, given.suite.resolve(), served.port, output.resolve(), area)
+                    served.stop()
+                found += results(output)
     passed = sum(status == "PASS" for *_, status in found)
+    if given.area:
+        print("\n".join(f"- {area}: {test}" for area, test, status in found if status != "PASS"))
+        print(f"{passed} of {len(found)} passed")
+        return 0 if passed == len(found) else 1
+    target = ROOT / "docs" / "reference" / f"judge-{given.name}-{given.engine}.md"
+    target.write_text(page(given.name, given.suite, ENGINES[given.engine], found))
     print(f"{passed} of {len(found)} passed; see {target.relative_to(ROOT)}")
     return 0 if passed == len(found) else 1
 
