@@ -27,13 +27,14 @@ def term(attribute: str, operator: Any, *values: Any) -> QTerm:
 
 
 def test_a_text_of_a_body_may_be_copied_from_an_address() -> None:
-    text = 'a=="足羽%20川",5;b!="90%";c=="%e7%a6%8f";d=="%00","%ff"'
+    text = 'a=="足羽%20川",5;b!="90%";c=="%e7%a6%8f";d=="%00","%ff";e==%22urn:x:1%22'
     assert parse_q(text, x, Reading(in_body=True)) == QAnd(
         (
             term("a", "==", "足羽%20川", 5, "足羽 川"),
             term("b", "!=", "90%"),
             term("c", "==", "%e7%a6%8f", "福"),
             term("d", "==", "%00", "%ff"),
+            term("e", "==", "%22urn:x:1%22", "urn:x:1"),
         )
     )
     assert q('c=="%e7%a6%8f"') == term("c", "==", "%e7%a6%8f")

@@ -272,7 +272,7 @@ class _Reader:
             self._tokens.take()
             values.append(self._value())
         if self._reading.in_body:
-            encoded = [unquote(one) for one in values if isinstance(one, str) and _ENCODED.search(one)]
+            encoded = [_decoded(one) for one in values if isinstance(one, str) and _ENCODED.search(one)]
             values += [one for one in encoded if not _NO_TEXT.search(one)]
         return tuple(values)
 
@@ -321,6 +321,12 @@ class _Reader:
         if isinstance(low, bool) or isinstance(high, bool) or texts[0] != texts[1]:
             raise self._wrong(token, "both ends of a range are numbers, or both are texts or moments")
         return QRange(low, high)
+
+
+def _decoded(text: str) -> str:
+    """What a percent-encoded text stands for; its quotes may have been encoded with it."""
+    found = unquote(text)
+    return found[1:-1] if len(found) > 1 and found[0] == found[-1] == '"' else found
 
 
 def plain_value(word: str) -> QValue:
