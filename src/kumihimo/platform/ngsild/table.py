@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kumihimo.base.errors import BadRequestData, InternalError, NonexistentTenant, OperationNotSupported, Problem
 from kumihimo.base.ids import DEFAULT_TENANT
-from kumihimo.platform.ngsild.answers import Answer
+from kumihimo.platform.ngsild.answers import JSON, LD_JSON, Answer
 from kumihimo.platform.ngsild.asks import Ask
-from kumihimo.platform.ngsild.bodies import LengthRequired
+from kumihimo.platform.ngsild.bodies import MERGE_PATCH, LengthRequired
 from kumihimo.platform.ngsild.face import Face
 from kumihimo.platform.ngsild.parameters import COMMON, LATER, read_flag
 from kumihimo.platform.ngsild.problems import (
@@ -143,6 +143,8 @@ class _Endpoint:
 
     async def _operate(self, ask: Ask, scope: Scope) -> Answer:
         operation = self._resource.operations.get(ask.method)
+        if operation is None and ask.method == "OPTIONS":
+            return self._options()
         if operation is None:
             raise self._refusal(ask)
         ask.read_head(scope)
@@ -154,6 +156,13 @@ class _Endpoint:
                 raise
         await self._face.make_tenant(ask.tenant)
         return await operation.handler(ask)
+
+    def _options(self) -> Answer:
+        """What the resource can do (RFC 9110 section 9.3.7), and which fragments it takes (RFC 5789 section 3.1)."""
+        headers = [(b"allow", self._allowed.encode())]
+        if "PATCH" in self._resource.operations:
+            headers.append((b"accept-patch", f"{JSON}, {LD_JSON}, {MERGE_PATCH}".encode()))
+        return Answer(204, headers)
 
     def _refusal(self, ask: Ask) -> Problem:
         """For a method that is not there. Without the id of an entity the data are wrong (clauses 5.6.17.4 and

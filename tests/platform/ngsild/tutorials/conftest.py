@@ -44,9 +44,7 @@ async def client(face: Face) -> Client:
 
 
 @pytest.fixture
-async def any_client(
-    any_database_factory: DatabaseFactory, fake_clock: FakeClock, endpoint: FakeEndpoint
-) -> Client:
+async def any_client(any_database_factory: DatabaseFactory, fake_clock: FakeClock, endpoint: FakeEndpoint) -> Client:
     """As client, on each engine in turn."""
     face = await farm_face(await any_database_factory(SCHEMAS), fake_clock, endpoint)
     return Client(Starlette(routes=routes(face)), link())

@@ -53,7 +53,7 @@ async def test_a_resource_says_its_methods(client: Client, path: str, methods: s
     assert (told.status, told.body) == (204, b"")
     assert set((told.header("allow") or "").split(", ")) == methods
     patch = {"application/json", "application/ld+json", "application/merge-patch+json"}
-    assert set((told.header("accept-patch") or "").split(", ")) == (patch if "PATCH" in methods else {""})
+    assert set((told.header("accept-patch") or "").split(", ")) == (patch if "PATCH" in methods else {""}), "RFC 5789"
 
 
 @pytest.mark.parametrize("body", [{"temperature": {"type": "Property", "value": 25}}, {"temperature": 25}])
