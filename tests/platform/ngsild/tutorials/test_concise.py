@@ -95,7 +95,7 @@ async def test_reads_in_the_concise_form(client: Client) -> None:
 
 async def test_geojson_is_concise_too(client: Client) -> None:
     herd = [
-        {"id": n("Cow", number), "type": "Cow", "name": name, "location": point(136.17 + number / 100, 35.9)}
+        {"id": n("Cow", number), "type": "Cow", "name": name, "location": point(136.25 + number / 4, 35.9)}
         for number, name in ((1, "わかば"), (2, "こはる"))
     ]
     other = client.of("ranch")
@@ -104,7 +104,7 @@ async def test_geojson_is_concise_too(client: Client) -> None:
     found = await seen(other, "/entities/", query, headers={"accept": "application/geo+json"})
     assert found["type"] == "FeatureCollection"
     assert [feature["geometry"] for feature in found["features"]] == [one["location"] for one in herd]
-    properties = {"type": "Cow", "name": "わかば", "location": point(136.18, 35.9)}
+    properties = {"type": "Cow", "name": "わかば", "location": point(136.5, 35.9)}
     assert found["features"][0]["properties"] == properties
 
 

@@ -1,4 +1,4 @@
-"""The tutorial on the operations: create, read, update and delete, one by one and in batches, in the normalized form."""
+"""The tutorial on the operations: create, read, update and delete in the normalized form, alone and in batches."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ async def test_updates_and_the_null_that_deletes(client: Client) -> None:
     await done(client, "PATCH", f"/entities/{ONE}/attrs", {"category": both, "controlledAsset": asset})
     now = await seen(client, f"/entities/{ONE}")
     assert (now["category"], now["controlledAsset"]) == (both, asset)
-    found = await client("GET", "/entities/", query=f'type=Thermometer&limit=0&count=true&q=controlledAsset=="{asset["object"]}"')
+    found = await client(
+        "GET", "/entities/", query=f'type=Thermometer&limit=0&count=true&q=controlledAsset=="{asset["object"]}"'
+    )
     assert (found.status, found.json, found.header("ngsild-results-count")) == (200, [], "1")
     gone = {
         "category": {"type": "VocabProperty", "vocab": NULL},
