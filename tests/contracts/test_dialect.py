@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes import DatabaseFactory
 
-from kumihimo.storage.database import Database, Tx
+from kumihimo.storage.database import EACH, Database, Tx
 from kumihimo.storage.engines import sqlite_functions
 
 
@@ -80,6 +80,40 @@ async def test_json_values(database: Database, path: list[str], expected: list[t
         return await tx.fetch(f"SELECT v.kind, v.num, v.txt FROM {table} AS v", json.dumps(DOCUMENT))
 
     assert await database.read("a", values_tx) == expected
+
+
+TYPED = {
+    "a": [
+        {"value": "x", "is": "X"},
+        {"value": {"@value": 1, "@type": "int"}},
+        {"value": [{"@value": "y", "@type": "Y"}, {"@value": ["z", 2]}, {"@type": "none"}, "plain"]},
+        "alone",
+    ],
+    "b": {"c": {"@value": True, "@type": "flag"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "beside", "expected"),
+    [
+        (["a", "*", "value", EACH, "@value"], "@type", [("1.0", "int"), ("y", "Y"), ("z", None), ("2.0", None)]),
+        (["b", "c", EACH, "@value"], "@type", [("true", "flag")]),
+        (["b", "c", "@value"], "@type", [("true", "flag")]),
+        (["b", "c", EACH, "@value"], "", [("true", None)]),
+        (["b", "missing", EACH, "@value"], "@type", []),
+        (["a", "*", "is"], "value", [("X", "x")]),
+    ],
+)
+async def test_what_stands_beside_json_values(
+    database: Database, path: list[str], beside: str, expected: list[tuple[Any, ...]]
+) -> None:
+    async def values_tx(tx: Tx) -> list[tuple[Any, ...]]:
+        table = tx.dialect.json_values("CAST($1 AS TEXT)", path, beside)
+        return await tx.fetch(f"SELECT v.kind, v.num, v.txt, v.beside FROM {table} AS v", json.dumps(TYPED))
+
+    found = await database.read("a", values_tx)
+    told = [(txt or (kind if num is None else str(num)), named) for kind, num, txt, named in found]
+    assert told == expected
 
 
 async def test_json_values_of_no_document(database: Database) -> None:

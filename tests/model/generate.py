@@ -21,6 +21,14 @@ MOMENTS = [
     "2024-06-23T10:00:01Z",
     "2023-01-01T00:00:00Z",
 ]
+TYPED = {
+    "DateTime": [*MOMENTS, "2024-06-23T10:00:00,5Z", "2024-06-23T19:00:00+09:00", "soon"],
+    "Date": ["2024-06-23", "2023-01-01", "soon"],
+    "Time": ["10:00:00Z", "10:00:00", "10:00:00.50Z", "10:00:00,5Z", "09:59:59.999999Z"],
+}
+"""Texts under the name of a type; "soon" is of none, and a moment that is kept has no offset (clause 4.6.3)."""
+WANTED = ["2024-06-23T19:00:00+09:00", "2024-06-23T05:00:00.5-05:00", "2024-06-23", "10:00:00.5Z", "10:00:00"]
+"""As they are asked for, beside MOMENTS."""
 PATTERNS = ["a", "^[a-z]$", "福.市", "川$", "^$", "(a|b)", "[^a]", "z\\.\\*", "li.*break", "urn:.*:[0-9]+$", "\\d"]
 OPERATORS = ["exists", "absent", "==", "!=", ">", ">=", "<", "<=", "~=", "!~="]
 
@@ -29,8 +37,19 @@ def scalar(random: Random) -> Any:
     return random.choice([random.choice(TEXTS), random.choice(NUMBERS), random.choice(MOMENTS), True, False])
 
 
+def typed(random: Random) -> Any:
+    """A JSON-LD value object."""
+    if random.random() < 0.15:
+        return random.choice([{"@type": "xsd:int", "@value": 1}, {"@type": "@json", "@value": [1, "a"]}])
+    kind = random.choice(list(TYPED))
+    name = random.choice([kind, kind, f"ngsi-ld:{kind}", f"https://uri.etsi.org/ngsi-ld/{kind}"])
+    return {"@type": name, "@value": random.choice(TYPED[kind])}
+
+
 def value(random: Random, depth: int = 0) -> Any:
     kind = random.random()
+    if kind < 0.12:
+        return typed(random)
     if kind < 0.6 or depth > 1:
         return scalar(random)
     if kind < 0.8:
@@ -46,8 +65,10 @@ def instance(random: Random, depth: int = 0) -> Any:
     )
     one: dict[str, Any] = {"type": kind}
     if kind == "Property":
-        typed = {"@type": "DateTime", "@value": random.choice(MOMENTS)}
-        one["value"] = typed if random.random() < 0.15 else value(random)
+        one["value"] = value(random)
+        if random.random() < 0.15:
+            kind = random.choice(list(TYPED))
+            one |= {"value": random.choice(TYPED[kind]), "valueType": f"https://uri.etsi.org/ngsi-ld/{kind}"}
     elif kind == "Relationship":
         targets = random.sample(["urn:ngsi-ld:X:1", *(f"urn:ngsi-ld:E:{number}" for number in range(12))], 2)
         one["object"] = random.choice([targets[0], targets])
@@ -123,16 +144,20 @@ def values(random: Random, operator: str, member: str) -> list[Any]:
         return []
     if operator in ("~=", "!~="):
         return [random.choice(PATTERNS)]
-    plain = random.choice(MOMENTS) if member == "observedAt" else scalar(random)
+    plain = random.choice(MOMENTS) if member == "observedAt" else wanted(random)
     if operator not in ("==", "!="):
         return [plain]
     many = [plain]
     if random.random() < 0.4:
-        many.append(random.choice(MOMENTS) if member == "observedAt" else scalar(random))
+        many.append(random.choice(MOMENTS) if member == "observedAt" else wanted(random))
     if random.random() < 0.3:
-        pool: Any = MOMENTS if member == "observedAt" else random.choice([TEXTS, NUMBERS])
+        pool: Any = MOMENTS if member == "observedAt" else random.choice([TEXTS, NUMBERS, MOMENTS + WANTED])
         many.append(("range", random.choice(pool), random.choice(pool)))
     return many
+
+
+def wanted(random: Random) -> Any:
+    return random.choice(MOMENTS + WANTED) if random.random() < 0.4 else scalar(random)
 
 
 def types(random: Random, depth: int = 0) -> Any:

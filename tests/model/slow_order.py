@@ -10,7 +10,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from tests.model.generate import TYPES
-from tests.model.slow_query import MEMBER_OF_TYPE, TIMES
+from tests.model.slow_query import MEMBER_OF_TYPE, TIMES, Moment, moment_of
 
 BEGIN = "https://uri.etsi.org/ngsi-ld/default-context/"
 TEXTS_IN_ORDER = [
@@ -23,23 +23,29 @@ TEXTS_IN_ORDER = [
     "2024-06-23T10:00:00.5Z",
     "2024-06-23T10:00:00Z",
     "2024-06-23T10:00:01Z",
+    "2024-06-23T19:00:00+09:00",
     "a",
     "A",
     "b",
     "CEL",
+    *["Date", "DateTime"],
+    *["https://uri.etsi.org/ngsi-ld/Date", "https://uri.etsi.org/ngsi-ld/DateTime"],
     *[BEGIN + "Gauge", BEGIN + "River", BEGIN + "雨量計"],
     "line\nbreak",
     "MTR",
+    *["ngsi-ld:Date", "ngsi-ld:DateTime"],
     'q"<>=;()|',
+    "soon",
     "true",
     *[f"urn:ngsi-ld:E:{number}" for number in sorted(range(60), key=str)],
     "urn:ngsi-ld:X:1",
+    "xsd:int",
     "z.*",
     "福井市",
     "足羽川",
 ]
 assert set(TYPES) < set(TEXTS_IN_ORDER)
-KINDS = ["number", "text", "object", "array", "flag", "moment", "null", "nothing"]
+KINDS = ["number", "text", "object", "array", "flag", "time", "date", "datetime", "null", "nothing"]
 LAST = ("null", "nothing")
 """Last also where the order is descending."""
 Valued = tuple[str, Any]
@@ -73,12 +79,15 @@ def value_of(doc: Any, names: list[str], member: str, inner: list[str]) -> Value
     if member:
         if member not in holder:
             return "nothing", None
-        return ("moment", holder[member]) if member in TIMES else kind_of(holder[member])
+        return ("datetime", datetime.fromisoformat(holder[member])) if member in TIMES else kind_of(holder[member])
     if holder["type"] == "LanguageProperty":
         spoken = holder["languageMap"]
         value = spoken if inner else next(iter(spoken.values()))
     else:
         value = holder[MEMBER_OF_TYPE[holder["type"]]]
+        moment = moment_of(holder.get("valueType"), value)
+        if moment and not inner:
+            return as_moment(moment)
     for key in inner:
         if not isinstance(value, dict) or key not in value:
             return "nothing", None
@@ -97,17 +106,22 @@ def kind_of(value: Any) -> Valued:
         return "text", TEXTS_IN_ORDER.index(value)
     if isinstance(value, list):
         return "array", [kind_of(one) for one in value]
-    if value.get("@type") == "DateTime":
-        return "moment", value["@value"]
+    moment = moment_of(value.get("@type"), value.get("@value"))
+    if moment:
+        return as_moment(moment)
+    if value.get("@type") == "@json":
+        return kind_of(value["@value"])
     return "object", [(name, kind_of(value[name])) for name in sorted(value)]
+
+
+def as_moment(moment: Moment) -> Valued:
+    return type(moment.moment).__name__, moment.moment
 
 
 def compare_values(one: Valued, other: Valued) -> int:
     if one[0] != other[0]:
         return KINDS.index(one[0]) - KINDS.index(other[0])
     left, right = one[1], other[1]
-    if one[0] == "moment":
-        left, right = datetime.fromisoformat(left), datetime.fromisoformat(right)
     if one[0] == "array":
         for a, b in zip(left, right, strict=False):
             if result := compare_values(a, b):

@@ -8,8 +8,8 @@ The key "*" alone asks for the texts in any language.
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime, time
+from typing import Any, NamedTuple
 
 MEMBER_OF_TYPE = {
     "Property": "value",
@@ -22,6 +22,13 @@ MEMBER_OF_TYPE = {
 }
 WITH_KEYS = {"Property": "value", "GeoProperty": "value", "JsonProperty": "json", "LanguageProperty": "languageMap"}
 TIMES = {"observedAt", "createdAt", "modifiedAt"}
+
+
+class Moment(NamedTuple):
+    """A date-time, date or time, and as what it was written."""
+
+    moment: Any
+    written: str
 
 
 def answers(doc: Any, q: Any, town: Any = ()) -> bool:
@@ -81,16 +88,59 @@ def leaves_of(instance: Any, member: str, keys: Any) -> list[Any]:
     else:
         name = MEMBER_OF_TYPE.get(instance["type"], "none")
         found = [instance[name]] if name in instance else []
-    if not member and not keys and instance["type"] in ("Property", "GeoProperty"):
-        found += [one["@value"] for one in found if isinstance(one, dict) and "@value" in one]
     for key in keys:
         found = [one[key] for one in found if isinstance(one, dict) and key in one]
+    leaves = elements(found)
+    if instance["type"] not in ("Property", "GeoProperty", "ListProperty") or member:
+        return leaves
+    inside = [inner for one in leaves if isinstance(one, dict) and "@value" in one for inner in value_object(one)]
+    if not keys and "value" in instance:
+        leaves = [moment_of(instance.get("valueType"), one) or one for one in leaves]
+    return leaves + inside
+
+
+def elements(found: list[Any]) -> list[Any]:
     return [leaf for one in found for leaf in (one if isinstance(one, list) else [one])]
+
+
+def value_object(given: Any) -> list[Any]:
+    """What a JSON-LD value object holds."""
+    return [moment_of(given.get("@type"), one) or one for one in elements([given["@value"]])]
+
+
+def moment_of(name: Any, text: Any) -> Any:
+    """A DateTime, Date or Time (clause 4.6.3) as Python knows it; None for what is not written as its type says."""
+    kind = str(name).replace("https://uri.etsi.org/ngsi-ld/", "").replace("ngsi-ld:", "")
+    if kind not in ("DateTime", "Date", "Time") or not isinstance(text, str):
+        return None
+    found = parsed(text)
+    utc = text.endswith("Z") or kind != "DateTime"
+    return Moment(found, text) if utc and type(found).__name__.lower() == kind.lower() else None
+
+
+def parsed(text: str) -> Any:
+    if len(text) > 18 and text[10] == "T":
+        kind: Any = datetime
+    elif text[4:5] == "-":
+        kind = date
+    elif text[2:3] == ":":
+        kind = time
+        text = text.removesuffix("Z")
+    else:
+        return None
+    try:
+        return kind.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def text_of(leaf: Any) -> Any:
+    return leaf.written if isinstance(leaf, Moment) else leaf
 
 
 def one_answers(leaf: Any, operator: str, values: Any, member: str) -> bool:
     if operator == "~=":
-        return isinstance(leaf, str) and re.search(values[0], leaf) is not None
+        return isinstance(text_of(leaf), str) and re.search(values[0], text_of(leaf)) is not None
     for value in values:
         if isinstance(value, tuple):
             if compare(leaf, ">=", value[1], member) and compare(leaf, "<=", value[2], member):
@@ -103,13 +153,17 @@ def one_answers(leaf: Any, operator: str, values: Any, member: str) -> bool:
 def compare(leaf: Any, operator: str, value: Any, member: str) -> bool:
     if isinstance(value, bool) or isinstance(leaf, bool):
         return isinstance(value, bool) and isinstance(leaf, bool) and operator == "==" and leaf == value
-    if isinstance(value, (int, float)) != isinstance(leaf, (int, float)) or leaf is None:
-        return False
-    if not isinstance(leaf, (int, float, str)):
-        return False
     left: Any = leaf
     right: Any = value
-    if member in TIMES:
+    if isinstance(leaf, Moment):
+        # Data types that differ do not match.
+        right = parsed(value) if isinstance(value, str) else None
+        left = leaf.moment
+        if type(left) is not type(right):
+            return False
+    elif isinstance(value, (int, float)) != isinstance(leaf, (int, float)) or not isinstance(leaf, (int, float, str)):
+        return False
+    elif member in TIMES:
         left, right = datetime.fromisoformat(left), datetime.fromisoformat(right)
     elif isinstance(leaf, (int, float)):
         left, right = float(leaf), float(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kumihimo.storage.database import MEMBERS
+from kumihimo.storage.database import EACH, MEMBERS
 from kumihimo.storage.engines.sqlite_dialect import quote, segments
 from kumihimo.storage.engines.sqlite_tx import translate
 
@@ -18,5 +18,5 @@ def test_parameters_outside_literals(parts: list[tuple[str, int]]) -> None:
 
 
 def test_segments() -> None:
-    cut = segments(["a", "*", "b", "c", "*", MEMBERS, "d"])
-    assert cut == [(["a"], "*"), (["b", "c"], "*"), ([], MEMBERS), (["d"], "")]
+    cut = segments(["a", "*", "b", "c", "*", MEMBERS, "d", EACH, "e"])
+    assert cut == [(["a"], "*"), (["b", "c"], "*"), ([], MEMBERS), (["d"], EACH), (["e"], "")]

@@ -19,6 +19,8 @@ Row = tuple[Any, ...]
 Scope = str
 """A tenant's name, or PLATFORM."""
 
+EACH = "\x1feach"
+"""The step of a JSON path into each element of an array, or to a value itself that is none."""
 MEMBERS = "\x1fmembers"
 """The step of a JSON path into the value of each member of an object; no key of ours holds such a character."""
 
@@ -35,12 +37,13 @@ class Dialect(Protocol):
         """A condition that the column is one of the JSON array of texts bound at `parameter`, e.g. "$3"."""
         ...
 
-    def json_values(self, document: str, path: Sequence[str]) -> str:
+    def json_values(self, document: str, path: Sequence[str], beside: str = "") -> str:
         """A table expression (to stand after FROM, with an alias) of the values at `path` in the JSON text column.
 
-        Path steps are literal object keys; "*" steps into each array element, MEMBERS into each member's value of an
-        object. The leaf's arrays are unnested.
-        Columns: kind TEXT ('number','string','boolean','null','object'), num DOUBLE PRECISION, txt TEXT.
+        Path steps are literal object keys; "*" steps into each array element, EACH too but past what is no array,
+        MEMBERS into each member's value of an object. The leaf's arrays are unnested.
+        Columns: kind TEXT ('number','string','boolean','null','object'), num DOUBLE PRECISION, txt TEXT, and beside
+        TEXT, the member of that name in the object that holds the path's last key; NULL where no name is given.
         """
         ...
 

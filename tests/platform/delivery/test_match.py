@@ -47,6 +47,21 @@ async def test_types_in_every_spelling(stand: Stand, type_: str) -> None:
     assert len(await stand.catch_up()) == 1
 
 
+async def test_q_compares_moments_as_such(stand: Stand) -> None:
+    """Clause 4.9: equal instants, whatever their offsets and fractions; a date is no date-time."""
+    await stand.subscribe(q="begin>=2026-04-01T09:00:00+09:00")
+    begins = {
+        "urn:x:1": ("DateTime", "2026-04-01T00:00:00.000Z"),
+        "urn:x:2": ("DateTime", "2026-03-31T23:59:59.999Z"),
+        "urn:x:3": ("DateTime", "2026-04-01T00:00:00Z"),
+        "urn:x:4": ("Date", "2026-04-02"),
+    }
+    for id_, (kind, text) in begins.items():
+        await stand.write_entity(id_, begin={"value": {"@type": kind, "@value": text}})
+    await stand.catch_up()
+    assert stand.endpoint.ids() == ["urn:x:1", "urn:x:3"]
+
+
 async def test_unwatched_attributes_do_not_notify(stand: Stand) -> None:
     await stand.subscribe(watchedAttributes=["level"])
     await stand.put(rain=1)

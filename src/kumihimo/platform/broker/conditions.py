@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kumihimo.base import jsontext
-from kumihimo.platform.broker import boxes
+from kumihimo.platform.broker import boxes, moments
 from kumihimo.platform.broker.models import (
     ALL_ATTRIBUTES,
     ALL_ROWS,
@@ -31,7 +31,7 @@ from kumihimo.platform.broker.models import (
     TypeOr,
     Visible,
 )
-from kumihimo.platform.broker.paths import EQUALITIES, MICROSECONDS, TARGET_WAYS, TIME_MEMBERS, paths_of, time_key
+from kumihimo.platform.broker.paths import EQUALITIES, TARGET_WAYS, TIME_MEMBERS, paths_of, type_beside
 from kumihimo.platform.broker.scopes import ScopeNode
 from kumihimo.storage.database import Dialect
 
@@ -204,7 +204,8 @@ class Conditions:
     def _at(self, steps: Sequence[str], where: str) -> str:
         """Any of the values at one way. A document is opened only where its text names all steps of the way."""
         names = [step for step in dict.fromkeys(steps) if step not in _EVERYWHERE and _PLAIN.match(step)]
-        exact = f"EXISTS (SELECT 1 FROM {self._dialect.json_values(self._doc, steps)} v{where})"
+        values = self._dialect.json_values(self._doc, steps, type_beside(steps))
+        exact = f"EXISTS (SELECT 1 FROM {values} v{where})"
         if not names:
             return exact
         named = " AND ".join(f"{self._doc} LIKE {self.bind(_named(name))}" for name in names)
@@ -232,8 +233,27 @@ class Conditions:
         if isinstance(value, int | float):
             return f"(v.kind = 'number' AND v.num {operator} {self.bind(as_double(value))})"
         if moment:
-            return f"(v.kind = 'string' AND {_TIME_KEY} {operator} {self.bind(time_key(value))})"
-        return f"(v.kind = 'string' AND v.txt {operator} {self.bind(value)})"
+            return f"(v.kind = 'string' AND {_key('DateTime')} {operator} {self.bind(moments.loose_key(value))})"
+        return f"(v.kind = 'string' AND {self._compare_text(value, operator)})"
+
+    def _compare_text(self, wanted: str, operator: str) -> str:
+        """A text, or a moment of the type that stands beside it with one of the same kind (clause 4.9)."""
+        plain = f"v.txt {operator} {self.bind(wanted)}"
+        typed = self._kind_of_moment()
+        kind = moments.wanted_kind(wanted)
+        if kind is None:
+            return f"{plain} AND {typed} IS NULL"
+        key = f"{_key(kind)} {operator} {self.bind(moments.wanted_key(kind, wanted))}"
+        return f"CASE coalesce({typed}, '') WHEN '' THEN {plain} WHEN '{kind}' THEN {key} ELSE FALSE END"
+
+    def _kind_of_moment(self) -> str:
+        """`moments.stored_kind` in SQL."""
+        cases = []
+        for kind in moments.KINDS:
+            names = ", ".join(f"'{name}'" for name in moments.names_of(kind))
+            written = self._dialect.matches_pattern("v.txt", f"'^{moments.WRITTEN[kind]}$'")
+            cases.append(f"WHEN v.beside IN ({names}) AND {written} THEN '{kind}'")
+        return f"CASE WHEN v.beside IS NULL THEN NULL {' '.join(cases)} END"
 
     # --- geography ---------------------------------------------------------------------------------------
 
@@ -271,9 +291,10 @@ class Conditions:
         return " AND ".join(parts) or FALSE
 
 
-_TIME = f"substr(rtrim(v.txt, 'Z'), 1, {MICROSECONDS})"
-_TIME_KEY = f"CASE WHEN v.txt LIKE '%.%' THEN rtrim(rtrim({_TIME}, '0'), '.') ELSE {_TIME} END"
-"""`paths.time_key` in SQL."""
+def _key(kind: moments.Kind) -> str:
+    """`moments.key` in SQL."""
+    cut = f"substr(rtrim(replace(v.txt, ',', '.'), 'Z'), 1, {moments.LENGTH[kind]})"
+    return f"CASE WHEN {cut} LIKE '%.%' THEN rtrim(rtrim({cut}, '0'), '.') ELSE {cut} END"
 
 
 def _numeric(term: QTerm) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-from kumihimo.platform.broker import geometry
+from kumihimo.platform.broker import geometry, moments
 from kumihimo.platform.broker.conditions import as_double
 from kumihimo.platform.broker.models import (
     GeoQuery,
@@ -28,12 +28,11 @@ from kumihimo.platform.broker.paths import (
     TARGET_WAYS,
     TIME_MEMBERS,
     paths_of,
-    stored_time_key,
-    time_key,
+    type_beside,
 )
 from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.jsonld.models import EntityDoc
-from kumihimo.storage.database import MEMBERS
+from kumihimo.storage.database import EACH, MEMBERS
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -52,7 +51,14 @@ def _nobody(entity_id: str) -> EntityDoc | None:  # noqa: ARG001 - the shape of 
     return None
 
 
-_time_key = lru_cache(maxsize=1024)(time_key)
+_loose_key = lru_cache(maxsize=1024)(moments.loose_key)
+
+
+@lru_cache(maxsize=1024)
+def _wanted(text: str) -> tuple[moments.Kind | None, str]:
+    """What a text of a query is written as, and its key."""
+    kind = moments.wanted_kind(text)
+    return kind, moments.wanted_key(kind, text) if kind else text
 
 
 def admits(restriction: Restriction, doc: EntityDoc) -> bool:
@@ -107,34 +113,48 @@ def _linked(doc: EntityDoc | None, link: QLink, lookup: Lookup) -> bool:
 
 def _term(doc: EntityDoc, term: QTerm) -> bool:
     if term.operator == "exists":
-        return any(True for _ in values_at(doc, term.path, exists=True))
+        return any(True for _ in leaves_at(doc, term.path, exists=True))
     if term.operator == "absent":
-        return not any(True for _ in values_at(doc, term.path, exists=True))
-    values = list(values_at(doc, term.path, targets=term.operator in EQUALITIES))
+        return not any(True for _ in leaves_at(doc, term.path, exists=True))
+    leaves = list(leaves_at(doc, term.path, targets=term.operator in EQUALITIES))
     if term.operator in {"~=", "!~="}:
         pattern = compiled(str(term.values[0]))
-        found = any(isinstance(value, str) and pattern.search(value) is not None for value in values)
+        found = any(isinstance(leaf.value, str) and pattern.search(leaf.value) is not None for leaf in leaves)
     else:
-        moment = term.path.member in TIME_MEMBERS
         compare = _COMPARE[term.operator]
-        found = any(_satisfies(value, wanted, compare, moment) for value in values for wanted in term.values)
+        found = any(_satisfies(leaf, wanted, compare) for leaf in leaves for wanted in term.values)
     if term.operator in {"!=", "!~="}:
-        return bool(values) and not found
+        return bool(leaves) and not found
     return found
 
 
-def values_at(doc: EntityDoc, path: QPath, *, exists: bool = False, targets: bool = True) -> Iterator[Any]:
-    """The values at the path; arrays give their elements."""
+class Leaf(NamedTuple):
+    """A value, and what kind of moment it is: of its own type, or of a member that holds date-times only ("member")."""
+
+    value: Any
+    kind: moments.Kind | Literal["member"] | None = None
+
+
+def leaves_at(doc: EntityDoc, path: QPath, *, exists: bool = False, targets: bool = True) -> Iterator[Leaf]:
+    """The values at the path; arrays give their elements, JSON-LD value objects what they hold."""
     for steps in paths_of(path, exists=exists, targets=targets):
-        yield from _walk(doc, steps)
+        beside = type_beside(steps)
+        if not beside:
+            kind: Literal["member"] | None = "member" if path.member in TIME_MEMBERS else None
+            yield from (Leaf(value, kind) for value in _walk(doc, steps))
+            continue
+        for holder in _walk(doc, steps[:-1]):
+            if isinstance(holder, dict):
+                name = holder.get(beside)
+                yield from (Leaf(one, moments.stored_kind(name, one)) for one in _walk(holder, steps[-1:]))
 
 
 def _walk(value: Any, steps: Sequence[str]) -> Iterator[Any]:
     for place, step in enumerate(steps):
-        if step == "*":
-            if isinstance(value, list):
-                for element in value:
-                    yield from _walk(element, steps[place + 1 :]) if steps[place + 1 :] else (element,)
+        if step in ("*", EACH):
+            alone = [value] if step == EACH else []
+            for element in value if isinstance(value, list) else alone:
+                yield from _walk(element, steps[place + 1 :]) if steps[place + 1 :] else (element,)
             return
         if step == MEMBERS:
             for member in value.values() if isinstance(value, dict) else ():
@@ -149,19 +169,29 @@ def _walk(value: Any, steps: Sequence[str]) -> Iterator[Any]:
         yield value
 
 
-def _satisfies(value: Any, wanted: QValue | QRange, compare: Callable[[Any, Any], bool], moment: bool) -> bool:
+def _satisfies(leaf: Leaf, wanted: QValue | QRange, compare: Callable[[Any, Any], bool]) -> bool:
     if isinstance(wanted, QRange):
-        return _compared(value, wanted.low, operator.ge, moment) and _compared(value, wanted.high, operator.le, moment)
-    return _compared(value, wanted, compare, moment)
+        return _compared(leaf, wanted.low, operator.ge) and _compared(leaf, wanted.high, operator.le)
+    return _compared(leaf, wanted, compare)
 
 
-def _compared(value: Any, wanted: QValue, compare: Callable[[Any, Any], bool], moment: bool) -> bool:
+def _compared(leaf: Leaf, wanted: QValue, compare: Callable[[Any, Any], bool]) -> bool:
+    value = leaf.value
     if isinstance(wanted, bool):
         return compare is operator.eq and isinstance(value, bool) and value is wanted
     if isinstance(wanted, str):
-        if not isinstance(value, str):
-            return False
-        return compare(stored_time_key(value), _time_key(wanted)) if moment else compare(value, wanted)
+        return isinstance(value, str) and _texts_compared(value, leaf.kind, wanted, compare)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return compare(as_double(value), as_double(wanted))
+
+
+def _texts_compared(
+    value: str, kind: moments.Kind | Literal["member"] | None, wanted: str, compare: Callable[[Any, Any], bool]
+) -> bool:
+    if kind is None:
+        return compare(value, wanted)
+    if kind == "member":
+        return compare(moments.key("DateTime", value), _loose_key(wanted))
+    asked, key = _wanted(wanted)
+    return asked == kind and compare(moments.key(kind, value), key)

@@ -12,11 +12,11 @@ import shapely
 
 from kumihimo.base import jsontext
 from kumihimo.base.errors import BadRequestData, TooManyResults
-from kumihimo.platform.broker import geometry
+from kumihimo.platform.broker import geometry, moments
 from kumihimo.platform.broker.collation import Key, collation
 from kumihimo.platform.broker.conditions import Conditions, as_double
 from kumihimo.platform.broker.models import Ordering, OrderKey, QPath, Visible
-from kumihimo.platform.broker.paths import TIME_MEMBERS, stored_time_key, time_key
+from kumihimo.platform.broker.paths import TIME_MEMBERS
 from kumihimo.platform.jsonld.languages import choose_language
 from kumihimo.platform.jsonld.models import VALUE_MEMBER
 from kumihimo.storage.database import Dialect, Tx
@@ -25,9 +25,8 @@ MAX_ORDERED = 100_000
 """Entities that one query puts in order at most: their keys are read and compared in Python."""
 _STEP = 2000
 _ABSENT = object()
-_TYPED = {"Time": 5, "Date": 6, "DateTime": 7}
-_NUMBER, _STRING, _OBJECT, _ARRAY, _FLAG, _MOMENT = 0, 1, 2, 3, 4, 7
-"""Places in the comparison order of clause 4.23.2; between the last two stand Time and Date."""
+_NUMBER, _STRING, _OBJECT, _ARRAY, _FLAG, _MOMENT, _NOTHING = range(7)
+"""Places in the comparison order of clause 4.23.2; among moments the kind goes first."""
 _FIRST, _LATER, _NULL, _NONE = 0, 1, 2, 3
 """Groups, which stay in this order also where the order is descending: null, and what is not there, come last."""
 
@@ -105,35 +104,38 @@ class _Compare:
         if not key.path.attributes:
             if isinstance(stored, list) and len(stored) == 1:
                 stored = stored[0]
-            return self._value(stored, moment=key.path.member in TIME_MEMBERS)
+            return self._value(stored, _type_of_member(key.path))
         instance = _instance(stored, key.path)
         if instance is None:
             return _NONE, ()
-        value, moment = _target(instance, key.path, self._lang)
+        value, named = _target(instance, key.path, self._lang)
         if value is _ABSENT:
             return _NONE, ()
         if key.by_distance:
             metres = self._metres(instance, value)
             if metres is not None:
                 return _FIRST, (metres,)
-            group, found = self._value(value, moment=moment)
+            group, found = self._value(value, named)
             return max(group, _LATER), found
-        return self._value(value, moment=moment)
+        return self._value(value, named)
 
     def _metres(self, instance: Any, value: Any) -> float | None:
         if instance["type"] != "GeoProperty" or self._origin is None or not isinstance(value, dict):
             return None
         return geometry.haversine(geometry.read(value), self._origin)
 
-    def _value(self, value: Any, *, moment: bool) -> tuple[int, Key]:
+    def _value(self, value: Any, named: str) -> tuple[int, Key]:
         if value is None:
             return _NULL, ()
-        return _FIRST, self._ranked(value, moment=moment)
+        return _FIRST, self._ranked(value, named)
 
-    def _ranked(self, value: Any, *, moment: bool = False) -> Key:
-        """The kind's place, then what orders values of this kind."""
+    def _ranked(self, value: Any, named: Any = "") -> Key:
+        """The kind's place, then what orders values of this kind; named is the type that the value is said to have."""
         if isinstance(value, str):
-            return (_MOMENT, stored_time_key(value)) if moment else (_STRING, self._text(value))
+            kind = moments.stored_kind(named, value)
+            if kind is not None:
+                return _MOMENT, (moments.KINDS.index(kind), moments.key(kind, value))
+            return _STRING, self._text(value)
         if isinstance(value, bool):
             return _FLAG, value
         if isinstance(value, int | float):
@@ -142,14 +144,12 @@ class _Compare:
             return _ARRAY, tuple(self._ranked(one) for one in value)
         if isinstance(value, dict):
             return self._object(value)
-        return _TYPED["DateTime"] + 1, ()
+        return _NOTHING, ()
 
     def _object(self, value: dict[str, Any]) -> Key:
         """A typed value (clause 4.6.3) orders as what it is, any other object by its members."""
-        rank = _TYPED.get(str(value.get("@type", "")).rpartition("/")[2].rpartition("#")[2])
-        if rank is not None and isinstance(value.get("@value"), str):
-            text = value["@value"]
-            return rank, time_key(text) if rank == _MOMENT else text
+        if moments.stored_kind(value.get("@type"), value.get("@value")) is not None:
+            return self._ranked(value["@value"], value["@type"])
         if value.get("@type") == "@json" and "@value" in value:
             return self._ranked(value["@value"])
         return _OBJECT, tuple((name, self._ranked(one)) for name, one in sorted(value.items()))
@@ -166,18 +166,22 @@ def _instance(stored: Any, path: QPath) -> Any:
     return instance
 
 
-def _target(instance: Any, path: QPath, lang: str) -> tuple[Any, bool]:
-    """The value at the path's end (clause 4.9: the target), and whether it is a moment; _ABSENT where none is."""
+def _type_of_member(path: QPath) -> str:
+    return "DateTime" if path.member in TIME_MEMBERS else ""
+
+
+def _target(instance: Any, path: QPath, lang: str) -> tuple[Any, str]:
+    """The value at the path's end (clause 4.9: the target), and the type it is said to have; _ABSENT where none is."""
     if path.member:
-        return instance.get(path.member, _ABSENT), path.member in TIME_MEMBERS
+        return instance.get(path.member, _ABSENT), _type_of_member(path)
     if instance["type"] == "LanguageProperty" and not path.keys:
         instance = choose_language(instance, lang or "*")
     value = instance.get(VALUE_MEMBER[instance["type"]], _ABSENT)
     for key in path.keys:
         if not isinstance(value, dict) or key not in value:
-            return _ABSENT, False
+            return _ABSENT, ""
         value = value[key]
-    return value, False
+    return value, "" if path.keys else instance.get("valueType", "")
 
 
 def check_origin(origin: dict[str, Any]) -> None:

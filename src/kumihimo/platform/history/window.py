@@ -9,6 +9,7 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text
 from kumihimo.platform.broker.conditions import FALSE, Conditions
 from kumihimo.platform.broker.models import GeoQuery, Visible
+from kumihimo.platform.broker.paths import type_beside
 from kumihimo.platform.history.models import SCOPE, TemporalQuery
 from kumihimo.platform.history.store import COUNTS, INSTANCE, TOMBSTONE
 from kumihimo.storage.database import Dialect
@@ -100,7 +101,7 @@ class PastConditions(Conditions):
         inside = steps[3:]
         if not inside:
             return self._some(steps[1], "")
-        values = self._dialect.json_values("h.instance", inside)
+        values = self._dialect.json_values("h.instance", inside, type_beside(steps))
         return self._some(steps[1], f" AND EXISTS (SELECT 1 FROM {values} v{where})")
 
     def _head(self, member: str, where: str) -> str:
@@ -108,7 +109,9 @@ class PastConditions(Conditions):
         if column is None and not where:
             return FALSE
         moment = self._dialect.moment_text(f"n.{column}") if column else "CAST(NULL AS TEXT)"
-        columns = f"'string' AS kind, CAST(NULL AS DOUBLE PRECISION) AS num, {moment} AS txt"
+        columns = (
+            f"'string' AS kind, CAST(NULL AS DOUBLE PRECISION) AS num, {moment} AS txt, CAST(NULL AS TEXT) AS beside"
+        )
         return f"EXISTS (SELECT 1 FROM (SELECT {columns}) v{where})"
 
     def geo(self, geo: GeoQuery, visible: Visible) -> str:

@@ -37,12 +37,14 @@ def _number(value: str) -> str:
 
 
 def _elements(place: int, step: str) -> str:
-    """A table of the array's elements, or of the object's members; at the end, what is no array stands for itself."""
+    """A table of the array's elements, or of the object's members; at the end, and for EACH, what is no array stands
+    for itself.
+    """
     found = f"kx{place}.v"
     if step == MEMBERS:
         kind = f"jsonb_typeof({found})"
         return f"jsonb_each(CASE WHEN {kind} = 'object' THEN {found} ELSE '{{}}'::jsonb END) AS ks{place}(k, v)"
-    alone = "" if step else f"WHEN {found} IS NOT NULL THEN jsonb_build_array({found}) "
+    alone = "" if step == "*" else f"WHEN {found} IS NOT NULL THEN jsonb_build_array({found}) "
     return (
         f"jsonb_array_elements(CASE WHEN jsonb_typeof({found}) = 'array' THEN {found} {alone}"
         f"ELSE '[]'::jsonb END) AS ks{place}(v)"
@@ -58,19 +60,23 @@ class PostgresDialect:
         """A condition that the column is one of the JSON array of texts bound at `parameter`."""
         return f"{column} = ANY (ARRAY(SELECT jsonb_array_elements_text(({parameter}::text)::jsonb)))"
 
-    def json_values(self, document: str, path: Sequence[str]) -> str:
+    def json_values(self, document: str, path: Sequence[str], beside: str = "") -> str:
         """A table of the values at the path; it may name columns of the query around it (as in EXISTS)."""
         tables = []
         cuts = segments(path)
         value = f"({document})::jsonb"
+        named = "NULL"
         for place, (keys, step) in enumerate(cuts):
             steps = "".join(f" -> {quote(key)}" for key in keys)
+            if beside and place == len(cuts) - 1:
+                named = f"({value}{''.join(f' -> {quote(key)}' for key in keys[:-1])} ->> {quote(beside)})"
             tables.append(f"LATERAL (SELECT ({value}{steps}) AS v) AS kx{place}, LATERAL {_elements(place, step)}")
             value = f"ks{place}.v"
         return (
             f"(SELECT CASE jsonb_typeof({value}) WHEN 'array' THEN 'object' ELSE jsonb_typeof({value}) END AS kind, "
             f"{_number(value)} AS num, "
-            f"(CASE WHEN jsonb_typeof({value}) IN ('string', 'boolean') THEN {value} #>> '{{}}' END) {BY_CODE} AS txt "
+            f"(CASE WHEN jsonb_typeof({value}) IN ('string', 'boolean') THEN {value} #>> '{{}}' END) {BY_CODE} AS txt, "
+            f"CAST({named} AS TEXT) AS beside "
             f"FROM {', '.join(tables)})"
         )
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
-from kumihimo.storage.database import MEMBERS
+from kumihimo.storage.database import EACH, MEMBERS
 
 _COLUMNS = (
     "CASE @.type WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' WHEN 'text' THEN 'string' "
@@ -31,11 +31,11 @@ def _json_path(keys: Sequence[str]) -> str:
 
 
 def segments(path: Sequence[str]) -> list[tuple[list[str], str]]:
-    """The path cut at its "*" and MEMBERS steps, each part with the step behind it: (["a"], "*"), (["b"], "")."""
+    """The path cut at its "*", EACH and MEMBERS steps, each part with the step behind it: (["a"], "*"), (["b"], "")."""
     found: list[tuple[list[str], str]] = []
     keys: list[str] = []
     for step in path:
-        if step in ("*", MEMBERS):
+        if step in ("*", EACH, MEMBERS):
             found.append((keys, step))
             keys = []
         else:
@@ -46,14 +46,13 @@ def segments(path: Sequence[str]) -> list[tuple[list[str], str]]:
 def _elements(document: str, keys: Sequence[str], step: str) -> str:
     """A table of the array's elements, or of the object's members, at the keys.
 
-    At the end of the way (no step), a value that is no array stands for itself.
+    At the end of the way (no step), and for EACH, a value that is no array stands for itself.
     """
     path = _json_path(keys)
     if step == MEMBERS:
         return f"json_each(CASE WHEN json_type({document}, {path}) = 'object' THEN {document} -> {path} ELSE '[]' END)"
-    alone = (
-        "" if step else f"WHEN json_type({document}, {path}) IS NOT NULL THEN json_array(json({document} -> {path})) "
-    )
+    itself = f"WHEN json_type({document}, {path}) IS NOT NULL THEN json_array(json({document} -> {path})) "
+    alone = "" if step == "*" else itself
     return (
         f"json_each(CASE WHEN json_type({document}, {path}) = 'array' THEN {document} -> {path} {alone}ELSE '[]' END)"
     )
@@ -68,15 +67,18 @@ class SqliteDialect:
         """A condition that the column is one of the JSON array of texts bound at `parameter`."""
         return f"{column} IN (SELECT value FROM json_each({parameter}))"
 
-    def json_values(self, document: str, path: Sequence[str]) -> str:
+    def json_values(self, document: str, path: Sequence[str], beside: str = "") -> str:
         """A table of the values at the path; it may name columns of the query around it (as in EXISTS)."""
         tables = []
         cuts = segments(path)
+        named = "NULL"
         for place, (keys, step) in enumerate(cuts):
             tables.append(f"{_elements(document, keys, step)} AS ks{place}")
+            if beside and place == len(cuts) - 1:
+                named = f"({document} ->> {_json_path([*keys[:-1], beside])})"
             document = _JSON.replace("@", f"ks{place}")
         leaf = f"ks{len(cuts) - 1}"
-        return f"(SELECT {_COLUMNS.replace('@', leaf)} FROM {' JOIN '.join(tables)})"
+        return f"(SELECT {_COLUMNS.replace('@', leaf)}, {named} AS beside FROM {' JOIN '.join(tables)})"
 
     def json_text(self, document: str, key: str) -> str:
         """The member of the JSON text column's object, as text: of a string what it says, of all else its JSON."""
