@@ -8,6 +8,7 @@ from kumihimo.base.errors import ResourceNotFound
 from kumihimo.base.ids import new_id
 from kumihimo.platform.broker.census import Tally
 from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.names import check_name
 from kumihimo.platform.ngsild.answers import Answer, choose_media, represent
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import request_context
@@ -23,6 +24,7 @@ async def list_types(ask: Ask) -> Answer:
     grant = ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
+    check_local(ask.query)
     context = await request_context(ask)
     found = await ask.face.broker.types(ask.tenant, grant.restriction)
     if not details:
@@ -44,13 +46,13 @@ async def list_types(ask: Ask) -> Answer:
 async def retrieve_type(ask: Ask) -> Answer:
     """Clause 6.26.3.1 (5.7.7): gives one entity type with the attributes that its entities have.
 
-    200 with an EntityTypeInfo (clause 5.2.26); 404 where there is no entity of this type.
+    200 with an EntityTypeInfo (clause 5.2.26); 404 where there is no entity of this type, 400 for what can name none.
     """
     grant = ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     check_local(ask.query)
     context = await request_context(ask)
-    iri = context.expand_type(ask.names[0])
+    iri = context.expand_type(check_name(ask.names[0], "the name of a type"))
     found = await ask.face.broker.census(ask.tenant, grant.restriction, grant.visible, iri)
     if iri not in found.types:
         raise ResourceNotFound(f"there is no entity of type {ask.names[0][:200]}")
@@ -90,13 +92,13 @@ async def list_attributes(ask: Ask) -> Answer:
 async def retrieve_attribute(ask: Ask) -> Answer:
     """Clause 6.28.3.1 (5.7.10): gives one attribute: how many instances there are, of which kinds, of which types.
 
-    200 with an Attribute (clause 5.2.28); 404 where no entity has it.
+    200 with an Attribute (clause 5.2.28); 404 where no entity has it, 400 for what can name none.
     """
     grant = ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     check_local(ask.query)
     context = await request_context(ask)
-    iri = context.expand(ask.names[0])
+    iri = context.expand(check_name(ask.names[0], "the name of an attribute"))
     found = (await ask.face.broker.census(ask.tenant, grant.restriction, grant.visible)).attributes
     if iri not in found:
         raise ResourceNotFound(f"no entity has the attribute {ask.names[0][:200]}")
