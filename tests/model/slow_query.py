@@ -89,7 +89,7 @@ def leaves_of(instance: Any, member: str, keys: Any) -> list[Any]:
         name = MEMBER_OF_TYPE.get(instance["type"], "none")
         found = [instance[name]] if name in instance else []
     for key in keys:
-        found = [one[key] for one in found if isinstance(one, dict) and key in one]
+        found = [one[key] for one in elements(found) if isinstance(one, dict) and key in one]
     leaves = elements(found)
     if instance["type"] not in ("Property", "GeoProperty", "ListProperty") or member:
         return leaves

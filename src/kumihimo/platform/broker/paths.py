@@ -38,7 +38,10 @@ def paths_of(path: QPath, *, exists: bool = False, numbers: bool = False, target
     if path.keys == (ANY_LANGUAGE,):
         return [[*base, *LANGUAGES]]
     if path.keys:
-        ways: list[Sequence[str]] = [[*base, member, *path.keys] for member in ("value", "json", "languageMap")]
+        # Of an array of objects, each may have the key.
+        inside = [step for key in path.keys for step in (EACH, key)]
+        ways: list[Sequence[str]] = [[*base, member, *inside] for member in ("value", "json")]
+        ways.append([*base, "languageMap", *path.keys])
         return ways if exists else [*ways, [*ways[0], *TYPED]]
     if exists:
         return [base]

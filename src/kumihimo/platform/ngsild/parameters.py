@@ -246,7 +246,7 @@ def read_geo(query: Mapping[str, Any], context: Context) -> GeoQuery | None:
         return None
     if len(given) < 3:
         raise BadRequestData(f"a geo-query needs georel, geometry and coordinates; given is {', '.join(given)}")
-    name = query.get("geoproperty") or "location"
+    name = check_name(query.get("geoproperty") or "location")
     return parse_geo(query["georel"], query["geometry"], query["coordinates"], name, context.expand)
 
 

@@ -23,6 +23,7 @@ from kumihimo.platform.ngsild.parameters import (
     Projection,
     check_datasets,
     check_local,
+    check_name,
     check_sources,
     expand_names,
     make_projection,
@@ -194,7 +195,7 @@ def _geo(given: Any, context: Context) -> GeoQuery | None:
         return None
     if not isinstance(given, dict) or not all(given.get(name) for name in ("georel", "geometry", "coordinates")):
         raise BadRequestData("geoQ needs georel, geometry and coordinates")
-    name = str(given.get("geoproperty") or "location")
+    name = check_name(str(given.get("geoproperty") or "location"))
     return parse_geo(str(given["georel"]), str(given["geometry"]), given["coordinates"], name, context.expand)
 
 
