@@ -40,7 +40,9 @@ def scalar(random: Random) -> Any:
 def typed(random: Random) -> Any:
     """A JSON-LD value object."""
     if random.random() < 0.15:
-        return random.choice([{"@type": "xsd:int", "@value": 1}, {"@type": "@json", "@value": [1, "a"]}])
+        return random.choice(
+            [{"@type": "xsd:int", "@value": 1}, *({"@type": "@json", "@value": one} for one in ([1, "a"], None))]
+        )
     kind = random.choice(list(TYPED))
     name = random.choice([kind, kind, f"ngsi-ld:{kind}", f"https://uri.etsi.org/ngsi-ld/{kind}"])
     return {"@type": name, "@value": random.choice(TYPED[kind])}

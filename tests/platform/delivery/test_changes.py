@@ -148,6 +148,13 @@ async def test_a_deleted_entity_tells_of_the_attributes_where_only_these_were_as
     }
 
 
+async def test_attributes_that_are_named_leave_the_system_attributes(stand: Stand) -> None:
+    await stand.subscribe(notification={"sysAttrs": True, "attributes": ["level"], "format": "simplified"})
+    await stand.write_entity("urn:x:1", level=prop(1), rain=prop(2))
+    (entity,) = await told(stand)
+    assert entity == {"id": "urn:x:1", "type": "Gauge", "createdAt": MOMENT, "modifiedAt": MOMENT, "level": 1}
+
+
 async def test_a_deleted_attribute_keeps_its_stamps_where_these_are_asked_for(stand: Stand) -> None:
     await stand.put(level=1)
     stand.clock.advance(60)

@@ -125,6 +125,8 @@ class _Compare:
         return geometry.haversine(geometry.read(value), self._origin)
 
     def _value(self, value: Any, named: str) -> tuple[int, Key]:
+        if isinstance(value, dict) and value.get("@type") == "@json":
+            value = value.get("@value")
         if value is None:
             return _NULL, ()
         return _FIRST, self._ranked(value, named)

@@ -20,9 +20,10 @@ from kumihimo.platform.jsonld.linked import Docs, flatten, render_inline
 from kumihimo.platform.jsonld.models import NGSI_LD_NULL, VALUE_MEMBER, EntityDoc, Instance
 from kumihimo.platform.jsonld.present import bare_value
 from kumihimo.platform.jsonld.render import Rendering, of_datasets, render_entity, render_feature
+from kumihimo.platform.jsonld.rendering import SYSTEM
 
 _LINK = '<{}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
-_HEAD = ("id", "type", "scope")
+_HEAD = ("id", "type", "scope", *SYSTEM)
 
 
 @dataclass(frozen=True, slots=True)

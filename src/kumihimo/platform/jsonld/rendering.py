@@ -13,7 +13,8 @@ from kumihimo.platform.jsonld.present import concise, normalized, simplified
 
 Form = Literal["normalized", "concise", "simplified"]
 _SCOPE = NGSI_LD + "scope"
-_SYSTEM = ("createdAt", "modifiedAt", "deletedAt", "expiresAt")
+SYSTEM = ("createdAt", "modifiedAt", "deletedAt", "expiresAt")
+"""Members of an entity that the platform writes, or that say when it ends."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class Rendering:
     """How to write an entity.
 
     visible, pick, omit and geometry_property hold expanded names as Context.expand gives them; pick and omit also
-    "id" (or "@id"), "type" (or "@type") and "scope". visible is what the caller may see, applied before everything
-    and to sub-attributes too; None is all. lang is a preference list as in Accept-Language ("ja, en;q=0.5", "*").
-    datasets are the datasetIds of the instances to show, "" for the default instance; None is all. linked says how
-    entities are written that a relationship, by its expanded name, leads to.
+    "id" (or "@id"), "type" (or "@type"), "scope" and those of SYSTEM. visible is what the caller may see, applied
+    before everything and to sub-attributes too; None is all. lang is a preference list as in Accept-Language
+    ("ja, en;q=0.5", "*"). datasets are the datasetIds of the instances to show, "" for the default instance; None is
+    all. linked says how entities are written that a relationship, by its expanded name, leads to.
     """
 
     context: Context
@@ -72,7 +73,7 @@ def render_head(doc: EntityDoc, rendering: Rendering) -> tuple[dict[str, Any], C
         result["scope"] = doc["scope"][0] if len(doc["scope"]) == 1 else doc["scope"]
     if rendering.sys_attrs:
         system: Mapping[str, Any] = doc
-        result.update({key: system[key] for key in _SYSTEM if key in system})
+        result.update({key: system[key] for key in SYSTEM if key in system and rendering.shows(key, NGSI_LD + key)})
     return result, rendering.context.typed(types)
 
 
