@@ -49,10 +49,11 @@ async def town(client: Client) -> Client:
 
 
 async def test_where_there_is_nothing_the_lists_are_empty(client: Client) -> None:
-    assert (await told(client, "/types"))["typeList"] == []
-    assert (await told(client, "/attributes"))["attributeList"] == []
-    assert await told(client, "/types?details=true") == []
-    assert await told(client, "/attributes?details=true") == []
+    for headers in ({}, {"link": LINK}):  # whatever an @context defines
+        assert (await told(client, "/types", **headers))["typeList"] == []
+        assert (await told(client, "/attributes", **headers))["attributeList"] == []
+        assert await told(client, "/types?details=true", **headers) == []
+        assert await told(client, "/attributes?details=true", **headers) == []
     assert (await client("GET", "/types/Gauge")).kind == "ResourceNotFound"
     assert (await client("GET", "/attributes/level")).kind == "ResourceNotFound"
 
@@ -207,9 +208,9 @@ async def test_what_no_attribute_or_type_can_be_named_is_refused(town: Client, n
 
 
 @pytest.mark.parametrize("path", ["/types", "/types/Gauge", "/attributes", "/attributes/level"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE"])
 async def test_they_are_only_read(town: Client, path: str, method: str) -> None:
-    refused = await town(method, path, None if method == "DELETE" else {})
+    refused = await town(method, path, None if method in ("DELETE", "HEAD") else {})
     assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", "GET")
 
 

@@ -110,6 +110,13 @@ FOUND: list[tuple[str, str]] = [
     ("d.e==9", "8"),
     ("d.e>9", ""),
     ("d.e!=1", "8"),
+    # Members of the entity itself, and of an attribute that has them.
+    ("createdAt<=2026-01-01T09:00:00+09:00", "12345678"),
+    ("createdAt>2026-01-01T00:00:00Z", ""),
+    ("modifiedAt>=2026-01-01T00:00:00.000Z;on", "123"),
+    ("a.createdAt<2026-01-01T00:00:01Z", "12345"),
+    ("a.datasetId==urn:d:1", "5"),
+    ("a.datasetId", "5"),
     # Patterns are of texts.
     ('a~="^5$"', "2"),
     ("a~=re", "3"),
@@ -143,3 +150,49 @@ async def test_system_attributes_alone_do_not_narrow_a_query(things: Client, wor
         assert (await things("GET", "/entities", query=query)).kind == "BadRequestData", query
     for query in (f"q={q}&type=Thing", f"q={q};b", f"q={q}&local=true", f"q={q}&attrs=b"):
         assert (await things("GET", "/entities", query=query)).status == 200, query
+
+
+TYPES: list[tuple[str, str]] = [
+    ("A", "14"),
+    ("A,B", "1234"),
+    ("A|B", "1234"),
+    ("A;B", "4"),
+    ("(A,B);C", "34"),
+    ("(A;B)|C", "345"),
+    ("(A|B);(B|C)", "234"),
+    ("D", ""),
+    ("*", "12345"),
+    ("https%3A%2F%2Furi.etsi.org%2Fngsi-ld%2Fdefault-context%2FA", "14"),
+]
+
+
+async def test_entities_of_several_types_are_selected_by_an_expression(any_client: Client) -> None:
+    """Clause 4.17: "," and "|" are or, ";" is and; "*" is any type of this broker."""
+    kinds = {1: ["A"], 2: ["B"], 3: ["B", "C"], 4: ["C", "B", "A"], 5: ["C"]}
+    batch = [{"id": f"urn:t:{number}", "type": types} for number, types in kinds.items()]
+    assert (await any_client("POST", CREATE, batch)).status == 201
+    for types, numbers in TYPES:
+        found = await any_client("GET", "/entities", query=f"type={types}")
+        assert "".join(one["id"][-1] for one in found.json) == numbers, types
+        for number in kinds:
+            one = await any_client("GET", f"/entities/urn:t:{number}", query=f"type={types}")
+            assert one.status == (200 if str(number) in numbers else 404), (types, number)
+    for wrong in ("A,", "(A", "A)", "A;;B", "A B", ",A"):
+        for path in ("/entities", "/entities/urn:t:1"):
+            assert (await any_client("GET", path, query={"type": wrong})).kind == "BadRequestData", (path, wrong)
+
+
+async def test_what_is_given_beside_one_another_must_all_hold(things: Client) -> None:
+    """Clause 5.7.2.4: types, ids, attributes, q and scopes narrow together; of ids and a pattern, both hold."""
+    for query, numbers in (
+        ("type=Thing&id=urn:t:6,urn:t:7", "67"),
+        ("type=Thing&id=urn:t:6,urn:t:7&q=b>1", "7"),
+        ("type=Thing&id=urn:t:6,urn:t:7&attrs=c", "7"),
+        ("type=Thing&idPattern=t:[678]$&q=b!=2", "68"),
+        ("type=Thing&id=urn:t:6,urn:t:7&idPattern=7$", "7"),
+        ("type=Other&id=urn:t:6", ""),
+        ("attrs=b&q=c", "78"),
+        ("type=Thing&attrs=b&scopeQ=/a", ""),
+    ):
+        found = await things("GET", "/entities", query=query.replace(">", "%3E"))
+        assert "".join(one["id"][-1] for one in found.json) == numbers, query
