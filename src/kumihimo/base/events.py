@@ -15,7 +15,8 @@ class LogRecord:
 
     entity is the whole entity after the change (before it, where it was deleted) in the stored form of
     `platform.jsonld.models.EntityDoc`; changed and deleted name expanded attributes; previous holds the
-    instances of these as they were before. at is microseconds since the epoch.
+    instances of these as they were before. at is microseconds since the epoch. size is how many characters entity and
+    previous have as they are stored, 0 where nobody counted.
     """
 
     tenant: str
@@ -33,3 +34,4 @@ class LogRecord:
     request_id: str = ""
     key_id: str = ""
     version: int = LOG_VERSION
+    size: int = 0

@@ -10,10 +10,10 @@ from kumihimo.base.call import ANONYMOUS
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import EVERYTHING
 from kumihimo.platform.delivery.catalogue import Listing, Ready, selects
-from kumihimo.platform.delivery.changes import changes_of
 from kumihimo.platform.delivery.compile import compile_subscription
 from kumihimo.platform.delivery.match import noticed
 from kumihimo.platform.delivery.models import TRIGGERS, StoredSubscription
+from kumihimo.platform.delivery.seen import Seen
 from kumihimo.platform.jsonld.contexts import Contexts
 
 CORE = Contexts().core
@@ -74,13 +74,11 @@ def nobody(entity_id: str) -> None:
 def test_the_dictionaries_find_what_looking_at_all_would_find(given_: list[dict[str, Any]], record: LogRecord) -> None:
     every = [ready(number, document) for number, document in enumerate(given_)]
     found = {
-        one.subscription.id
-        for one in Listing(1, every).candidates(record)
-        if noticed(one, record, changes_of(record), 1, nobody)
+        one.subscription.id for one in Listing(1, every).candidates(record) if noticed(one, Seen(record), 1, nobody)
     }
     wanted = {
         one.subscription.id
         for one in every
-        if selects(one.subscription, record) and noticed(one, record, changes_of(record), 1, nobody)
+        if selects(one.subscription, record) and noticed(one, Seen(record), 1, nobody)
     }
     assert found == wanted

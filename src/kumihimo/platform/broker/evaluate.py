@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal
 
 from kumihimo.platform.broker import geometry, moments
-from kumihimo.platform.broker.conditions import as_double
 from kumihimo.platform.broker.models import (
     GeoQuery,
     QAnd,
@@ -16,32 +13,16 @@ from kumihimo.platform.broker.models import (
     QNode,
     QOr,
     QPath,
-    QRange,
     QTerm,
-    QValue,
     Restriction,
     TypeAnd,
     TypeNode,
 )
-from kumihimo.platform.broker.paths import (
-    EQUALITIES,
-    TARGET_WAYS,
-    TIME_MEMBERS,
-    paths_of,
-    type_beside,
-)
-from kumihimo.platform.broker.patterns import compiled
+from kumihimo.platform.broker.paths import EQUALITIES, TARGET_WAYS, TIME_MEMBERS, paths_of, type_beside
+from kumihimo.platform.broker.values import Groups, Values
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import EACH, MEMBERS
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.eq,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
 Lookup = Callable[[str], EntityDoc | None]
 """Finds an entity by its id, as the caller may see it; None where there is none that may be seen."""
 
@@ -49,16 +30,6 @@ Lookup = Callable[[str], EntityDoc | None]
 def _nobody(entity_id: str) -> EntityDoc | None:  # noqa: ARG001 - the shape of a Lookup
     """Where no linked entities are asked about."""
     return None
-
-
-_loose_key = lru_cache(maxsize=1024)(moments.loose_key)
-
-
-@lru_cache(maxsize=1024)
-def _wanted(text: str) -> tuple[moments.Kind | None, str]:
-    """What a text of a query is written as, and its key."""
-    kind = moments.wanted_kind(text)
-    return kind, moments.wanted_key(kind, text) if kind else text
 
 
 def admits(restriction: Restriction, doc: EntityDoc) -> bool:
@@ -90,108 +61,121 @@ def matches_geo(doc: EntityDoc, geo: GeoQuery) -> bool:
 
 def matches_q(doc: EntityDoc, q: QNode, lookup: Lookup = _nobody) -> bool:
     """Whether the entity satisfies the q expression (clause 4.9); `lookup` finds the entities that it links to."""
-    if isinstance(q, QAnd):
-        return all(matches_q(doc, part, lookup) for part in q.parts)
-    if isinstance(q, QOr):
-        return any(matches_q(doc, part, lookup) for part in q.parts)
-    if isinstance(q, QLink):
-        return any(_linked(lookup(one), q, lookup) for one in link_targets(doc, q.attribute))
-    return _term(doc, q)
+    return Asked(doc, lookup).satisfies(q)
+
+
+class Asked:
+    """An entity of which many expressions, or one of many terms, may ask: what stands at a path is read once."""
+
+    __slots__ = ("_known", "_linked", "_lookup", "doc")
+
+    def __init__(self, doc: EntityDoc, lookup: Lookup = _nobody) -> None:
+        self.doc = doc
+        self._lookup = lookup
+        self._known: dict[tuple[QPath, bool], Values] = {}
+        self._linked: dict[str, Asked | None] = {}
+
+    def satisfies(self, q: QNode) -> bool:
+        """Whether the entity satisfies the q expression."""
+        if isinstance(q, QAnd):
+            return all(self.satisfies(part) for part in q.parts)
+        if isinstance(q, QOr):
+            return any(self.satisfies(part) for part in q.parts)
+        if isinstance(q, QLink):
+            return any(self._behind(one, q) for one in link_targets(self.doc, q.attribute))
+        return self._term(q)
+
+    def _behind(self, target: str, link: QLink) -> bool:
+        """Whether the entity that is linked to satisfies what is asked of it."""
+        if target not in self._linked:
+            doc = self._lookup(target)
+            self._linked[target] = None if doc is None else Asked(doc, self._lookup)
+        linked = self._linked[target]
+        if linked is None or (link.types and not any(one in link.types for one in linked.doc["type"])):
+            return False
+        return linked.satisfies(link.part)
+
+    def _term(self, term: QTerm) -> bool:
+        if term.operator in {"exists", "absent"}:
+            return any(groups_at(self.doc, term.path, exists=True).values()) is (term.operator == "exists")
+        values = self._at(term.path, targets=term.operator in EQUALITIES)
+        if term.operator in {"~=", "!~="}:
+            found = values.matches(str(term.values[0]))
+        else:
+            asked = "==" if term.operator == "!=" else term.operator
+            found = any(values.satisfy(asked, wanted) for wanted in term.values)
+        if term.operator in {"!=", "!~="}:
+            return bool(values) and not found
+        return found
+
+    def _at(self, path: QPath, *, targets: bool) -> Values:
+        """The values at the path."""
+        found = self._known.get((path, targets))
+        if found is None:
+            found = self._known[path, targets] = Values(groups_at(self.doc, path, targets=targets))
+        return found
 
 
 def link_targets(doc: EntityDoc, attribute: str) -> list[str]:
     """The ids that a relationship of the entity names, in all its instances."""
-    found = [one for way in TARGET_WAYS for one in _walk(doc, ("attrs", attribute, "*", *way))]
-    return [one for one in dict.fromkeys(found) if isinstance(one, str)]
+    found: list[Any] = []
+    for way in TARGET_WAYS:
+        _walk(doc, ("attrs", attribute, "*", *way), found)
+    return list(dict.fromkeys(one for one in found if isinstance(one, str)))
 
 
-def _linked(doc: EntityDoc | None, link: QLink, lookup: Lookup) -> bool:
-    if doc is None or (link.types and not any(one in link.types for one in doc["type"])):
-        return False
-    return matches_q(doc, link.part, lookup)
+def groups_at(doc: EntityDoc, path: QPath, *, exists: bool = False, targets: bool = True) -> Groups:
+    """The values at the path by what kind of moment they are; arrays give their elements, value objects what they hold.
 
-
-def _term(doc: EntityDoc, term: QTerm) -> bool:
-    if term.operator == "exists":
-        return any(True for _ in leaves_at(doc, term.path, exists=True))
-    if term.operator == "absent":
-        return not any(True for _ in leaves_at(doc, term.path, exists=True))
-    leaves = list(leaves_at(doc, term.path, targets=term.operator in EQUALITIES))
-    if term.operator in {"~=", "!~="}:
-        pattern = compiled(str(term.values[0]))
-        found = any(isinstance(leaf.value, str) and pattern.search(leaf.value) is not None for leaf in leaves)
-    else:
-        compare = _COMPARE[term.operator]
-        found = any(_satisfies(leaf, wanted, compare) for leaf in leaves for wanted in term.values)
-    if term.operator in {"!=", "!~="}:
-        return bool(leaves) and not found
-    return found
-
-
-class Leaf(NamedTuple):
-    """A value, and what kind of moment it is: of its own type, or of a member that holds date-times only ("member")."""
-
-    value: Any
-    kind: moments.Kind | Literal["member"] | None = None
-
-
-def leaves_at(doc: EntityDoc, path: QPath, *, exists: bool = False, targets: bool = True) -> Iterator[Leaf]:
-    """The values at the path; arrays give their elements, JSON-LD value objects what they hold."""
+    Most are of no kind; those of a member that holds date-times only are "member".
+    """
+    found: Groups = {}
     for steps in paths_of(path, exists=exists, targets=targets):
         beside = type_beside(steps)
         if not beside:
             kind: Literal["member"] | None = "member" if path.member in TIME_MEMBERS else None
-            yield from (Leaf(value, kind) for value in _walk(doc, steps))
+            _walk(doc, steps, found.setdefault(kind, []))
             continue
-        for holder in _walk(doc, steps[:-1]):
+        holders: list[Any] = []
+        _walk(doc, steps[:-1], holders)
+        for holder in holders:
             if isinstance(holder, dict):
-                name = holder.get(beside)
-                yield from (Leaf(one, moments.stored_kind(name, one)) for one in _walk(holder, steps[-1:]))
+                _add_typed(holder, steps[-1], holder.get(beside), found)
+    return found
 
 
-def _walk(value: Any, steps: Sequence[str]) -> Iterator[Any]:
+def _add_typed(holder: dict[str, Any], step: str, name: Any, found: Groups) -> None:
+    """Adds what stands in an object beside the name of its type."""
+    if not moments.is_named(name):
+        _walk(holder, (step,), found.setdefault(None, []))
+        return
+    inside: list[Any] = []
+    _walk(holder, (step,), inside)
+    for one in inside:
+        found.setdefault(moments.stored_kind(name, one), []).append(one)
+
+
+def _walk(value: Any, steps: Sequence[str], found: list[Any]) -> None:
+    """Adds what stands where the steps lead."""
     for place, step in enumerate(steps):
-        if step in ("*", EACH):
-            alone = [value] if step == EACH else []
-            for element in value if isinstance(value, list) else alone:
-                yield from _walk(element, steps[place + 1 :]) if steps[place + 1 :] else (element,)
-            return
-        if step == MEMBERS:
-            for member in value.values() if isinstance(value, dict) else ():
-                yield from _walk(member, steps[place + 1 :])
+        if step in ("*", EACH, MEMBERS):
+            rest = steps[place + 1 :]
+            # The texts of a language may be an array, of which each element counts.
+            if rest or step == MEMBERS:
+                for one in _inside(value, step):
+                    _walk(one, rest, found)
+            else:
+                found.extend(_inside(value, step))
             return
         if not isinstance(value, dict) or step not in value:
             return
         value = value[step]
-    if isinstance(value, list):
-        yield from value
-    else:
-        yield value
+    found.extend(value if isinstance(value, list) else (value,))
 
 
-def _satisfies(leaf: Leaf, wanted: QValue | QRange, compare: Callable[[Any, Any], bool]) -> bool:
-    if isinstance(wanted, QRange):
-        return _compared(leaf, wanted.low, operator.ge) and _compared(leaf, wanted.high, operator.le)
-    return _compared(leaf, wanted, compare)
-
-
-def _compared(leaf: Leaf, wanted: QValue, compare: Callable[[Any, Any], bool]) -> bool:
-    value = leaf.value
-    if isinstance(wanted, bool):
-        return compare is operator.eq and isinstance(value, bool) and value is wanted
-    if isinstance(wanted, str):
-        return isinstance(value, str) and _texts_compared(value, leaf.kind, wanted, compare)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return compare(as_double(value), as_double(wanted))
-
-
-def _texts_compared(
-    value: str, kind: moments.Kind | Literal["member"] | None, wanted: str, compare: Callable[[Any, Any], bool]
-) -> bool:
-    if kind is None:
-        return compare(value, wanted)
-    if kind == "member":
-        return compare(moments.key("DateTime", value), _loose_key(wanted))
-    asked, key = _wanted(wanted)
-    return asked == kind and compare(moments.key(kind, value), key)
+def _inside(value: Any, step: str) -> Collection[Any]:
+    """Where a step leads that is no name."""
+    if step == MEMBERS:
+        return value.values() if isinstance(value, dict) else ()
+    alone = (value,) if step == EACH else ()
+    return value if isinstance(value, list) else alone

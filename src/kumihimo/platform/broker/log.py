@@ -32,6 +32,7 @@ async def read_log_tx(tx: Tx, after: int, limit: int, tenant: str = "") -> list[
             request_id=row[11],
             key_id=row[12],
             version=row[13],
+            size=len(row[4]) + len(row[7]),
         )
         for row in rows
     ]

@@ -34,6 +34,11 @@ def names_of(kind: Kind) -> tuple[str, ...]:
 _KIND_OF: dict[str, Kind] = {name: kind for kind in KINDS for name in names_of(kind)}
 
 
+def is_named(name: Any) -> bool:
+    """Whether this type name is that of a moment."""
+    return isinstance(name, str) and name in _KIND_OF
+
+
 def stored_kind(name: Any, value: Any) -> Kind | None:
     """What a stored value of this type name is; None where it is no moment, or not written as one."""
     kind = _KIND_OF.get(name) if isinstance(name, str) else None

@@ -47,6 +47,15 @@ def compiled(pattern: str) -> Any:
     return re2.compile(pattern, options)
 
 
+def compiled_for_lines(pattern: str) -> Any:
+    """The same, with ^ and $ at the ends of every line.
+
+    It finds something in texts that stand line by line wherever the pattern finds something in one of them; not only
+    there, because it may reach over a line's end.
+    """
+    return compiled("(?m)" + pattern)
+
+
 class _Rewriter:
     """Reads the pattern once from left to right."""
 

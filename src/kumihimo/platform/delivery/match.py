@@ -7,9 +7,11 @@ meanwhile is held back and goes out together once the period ends.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, cast
 
 from kumihimo.base import times
@@ -17,15 +19,14 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.broker.evaluate import admits, matches_geo, matches_q
 from kumihimo.platform.broker.log import head_tx, position_tx, read_log_tx, set_position_tx
-from kumihimo.platform.broker.models import Visible
 from kumihimo.platform.broker.scopes import matches_scope
 from kumihimo.platform.delivery import outbox, store
 from kumihimo.platform.delivery.catalogue import Catalogue, Listing, Ready, changes_tx
-from kumihimo.platform.delivery.changes import Changes, changes_of
 from kumihimo.platform.delivery.linked import Docs, asked, joined
 from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
 from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored, rendering_of
 from kumihimo.platform.delivery.periodic import next_turn, selected_tx
+from kumihimo.platform.delivery.seen import Pace, Seen, aside
 from kumihimo.platform.delivery.trigger import triggered
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Database, Tx
@@ -201,24 +202,27 @@ class Matcher:
         return False
 
     async def _planned(self, tenant: str, listing: Listing, snapshot: _Snapshot, now: int) -> _Plan:
-        plan = _Plan()
+        plan, pace = _Plan(), Pace()
         for record in snapshot.records:
             candidates = listing.candidates(record)
-            changes = changes_of(record) if candidates else Changes()
+            if not candidates:
+                continue
+            seen = await aside(record, partial(Seen, record))
             for ready in candidates:
+                await pace.rest()
                 try:
-                    await self._plan_one(tenant, ready, record, changes, snapshot, plan, now)
+                    await self._plan_one(tenant, ready, seen, snapshot, plan, now)
                 except Exception:
                     # One subscription that cannot be served must not keep the log from the others.
                     log.exception("record not told", extra={"subscription": ready.subscription.id, "seq": record.seq})
         return plan
 
     async def _plan_one(
-        self, tenant: str, ready: Ready, record: LogRecord, changes: Changes, snapshot: _Snapshot, plan: _Plan, now: int
+        self, tenant: str, ready: Ready, seen: Seen, snapshot: _Snapshot, plan: _Plan, now: int
     ) -> None:
-        subscription = ready.subscription
-        linked = await self._asked(tenant, ready, record, changes, now)
-        notice = noticed(ready, record, changes, now, linked.get)
+        subscription, record = ready.subscription, seen.record
+        linked = await self._asked(tenant, ready, seen, now)
+        notice = await aside(record, lambda: noticed(ready, seen, now, linked.get))
         if notice is None:
             return
         if subscription.throttling and (
@@ -226,27 +230,31 @@ class Matcher:
         ):
             plan.held.append((subscription.id, record.entity_id, record.seq, notice.stored()))
             return
-        plan.outgoing.append(await self._composed(tenant, ready, [notice], now))
+        plan.outgoing.append(await self._composed(tenant, ready, [notice], now, record))
         if subscription.throttling:
             plan.queued[subscription.id] = now
 
-    async def _asked(self, tenant: str, ready: Ready, record: LogRecord, changes: Changes, now: int) -> Docs:
+    async def _asked(self, tenant: str, ready: Ready, seen: Seen, now: int) -> Docs:
         """The linked entities that the subscription's q asks about, where the record fires it at all."""
         q = ready.subscription.q
-        if q is None or not ready.subscription.q_links or _fires(ready, record, changes, now) is None:
+        if q is None or not ready.subscription.q_links or _fires(ready, seen, now) is None:
             return {}
         look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
         whole = replace(look, pick=(), omit=(), datasets=None)
-        return await asked(self._database, tenant, q, cast("EntityDoc", record.entity), whole, ready.grant)
+        return await asked(self._database, tenant, q, cast("EntityDoc", seen.record.entity), whole, ready.grant)
 
-    async def _composed(self, tenant: str, ready: Ready, notices: Sequence[Notice], now: int) -> Outgoing:
+    async def _composed(
+        self, tenant: str, ready: Ready, notices: Sequence[Notice], now: int, record: LogRecord | None = None
+    ) -> Outgoing:
+        """The notification; without the one record that it tells of, it is of many entities and made in a thread."""
         linked: Docs = {}
         if ready.subscription.join_level:
             look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
             docs = [notice.entity for notice in notices if not notice.gone]
             level = ready.subscription.join_level
             linked = await joined(self._database, tenant, docs, look, level, ready.grant) if docs else {}
-        return _compose(tenant, ready, notices, now, linked)
+        work = partial(_compose, tenant, ready, notices, now, linked)
+        return await (asyncio.to_thread(work) if record is None else aside(record, work))
 
 
 async def _holders_tx(
@@ -291,46 +299,38 @@ def _due(subscription: Subscription, queued: dict[str, int]) -> int:
     return last + round(subscription.throttling * 1_000_000) if last and subscription.throttling else 0
 
 
-def _fires(ready: Ready, record: LogRecord, changes: Changes, now: int) -> tuple[str, ...] | None:
+def _fires(ready: Ready, seen: Seen, now: int) -> tuple[str, ...] | None:
     """The attributes that are told as lost where the record is one that the subscription waits for; else None."""
-    subscription = ready.subscription
+    subscription, record = ready.subscription, seen.record
     if subscription.interval or record.seq <= subscription.stored.start_seq or subscription.status(now) != "active":
         return None
-    told, deleted = triggered(subscription, record, changes, ready.grant.visible)
+    told, deleted = triggered(subscription, record, seen.changes, ready.grant.visible)
     return deleted if told else None
 
 
-def noticed(
-    ready: Ready, record: LogRecord, changes: Changes, now: int, lookup: Callable[[str], EntityDoc | None]
-) -> Notice | None:
+def noticed(ready: Ready, seen: Seen, now: int, lookup: Callable[[str], EntityDoc | None]) -> Notice | None:
     """What the subscription is told of a record that its entities and watched attributes fit; None for nothing.
 
     lookup finds the linked entities that q asks about.
     """
-    subscription, grant = ready.subscription, ready.grant
-    deleted = _fires(ready, record, changes, now)
+    subscription, grant, record = ready.subscription, ready.grant, seen.record
+    deleted = _fires(ready, seen, now)
     if deleted is None:
         return None
-    entity = cast("EntityDoc", record.entity)
-    if not admits(grant.restriction, entity):
+    if not admits(grant.restriction, cast("EntityDoc", record.entity)):
         return None
-    seen = _masked(entity, grant.visible)
-    if subscription.q is not None and not matches_q(seen, subscription.q, lookup):
-        return None
-    if subscription.geo is not None and not matches_geo(seen, subscription.geo):
-        return None
-    if subscription.scopes is not None and not matches_scope(seen.get("scope", []), subscription.scopes):
-        return None
-    lost = (changes.lost[name] for name in deleted)
-    if subscription.datasets is not None and not any(
-        one.get("datasetId", "") in subscription.datasets for many in (*seen["attrs"].values(), *lost) for one in many
+    entity, view = seen.through(grant.visible)
+    if subscription.q is not None and not (
+        matches_q(entity, subscription.q, lookup) if subscription.q_links else view.satisfies(subscription.q)
     ):
         return None
-    return from_record(record, deleted, changes)
-
-
-def _masked(entity: EntityDoc, visible: Visible) -> EntityDoc:
-    """The entity as the subscription's maker may see it, so that q and geoQ tell nothing of the rest."""
-    if visible.attributes is None:
-        return entity
-    return {**entity, "attrs": {name: one for name, one in entity["attrs"].items() if visible.shows(name)}}
+    if subscription.geo is not None and not matches_geo(entity, subscription.geo):
+        return None
+    if subscription.scopes is not None and not matches_scope(entity.get("scope", []), subscription.scopes):
+        return None
+    lost = (seen.changes.lost[name] for name in deleted)
+    if subscription.datasets is not None and not any(
+        one.get("datasetId", "") in subscription.datasets for many in (*entity["attrs"].values(), *lost) for one in many
+    ):
+        return None
+    return from_record(record, deleted, seen.changes)

@@ -13,11 +13,11 @@ from kumihimo.platform.access.decide import Access, Grant
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.broker.query import find_tx
 from kumihimo.platform.delivery.catalogue import Ready, selects
-from kumihimo.platform.delivery.changes import changes_of
 from kumihimo.platform.delivery.linked import Docs, asked, joined
 from kumihimo.platform.delivery.match import noticed
 from kumihimo.platform.delivery.models import Selector, Subscription
 from kumihimo.platform.delivery.notice import Notice, from_entity, render_notice, rendering_of
+from kumihimo.platform.delivery.seen import Seen, aside
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.storage.database import Database
 
@@ -50,7 +50,7 @@ class Watch:
         ready = Ready(self._subscription, grant, self._context)
         linked = await self._asked(record, grant)
         now = times.micros(self._clock.now())
-        notice = noticed(ready, record, changes_of(record), now, linked.get)
+        notice = await aside(record, lambda: noticed(ready, Seen(record), now, linked.get))
         return await self._rendered(notice, grant) if notice is not None else None
 
     async def standing(self, after: str, grant: Grant) -> Page:

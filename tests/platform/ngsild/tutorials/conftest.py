@@ -17,6 +17,7 @@ from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.ngsild.api import Face, routes
+from kumihimo.platform.signing.door import Signing
 from kumihimo.storage.database import Database
 
 
@@ -28,7 +29,9 @@ def endpoint() -> FakeEndpoint:
 async def farm_face(database: Database, clock: FakeClock, endpoint: FakeEndpoint) -> Face:
     face = await make_face(database, clock)
     contexts = Contexts(preload=PRELOAD, shelf=face.shelf, clock=clock, address=lambda: HERE)
-    delivery = Delivery(database, clock, MemoryBus(), contexts, Carrier(endpoint, no_mqtt), face.access)
+    delivery = Delivery(
+        database, clock, MemoryBus(), contexts, Carrier(endpoint, no_mqtt, Signing(database, clock), clock), face.access
+    )
     return replace(face, contexts=contexts, delivery=delivery)
 
 
