@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kumihimo.base.errors import BadRequestData, Problem, TooComplexQuery
 from kumihimo.platform.broker.models import QAnd, QOr, QPath, QRange, QTerm, TypeAnd, TypeOr
-from kumihimo.platform.broker.parse import Reading, check_pattern, parse_geo, parse_q, parse_types
+from kumihimo.platform.broker.parse import Reading, check_pattern, parse_geo, parse_q, parse_types, renamed_q
 from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.broker.scopes import matches_scope, parse_scope_q
 
@@ -260,3 +260,17 @@ def test_broken_geo_queries_are_refused(georel: str, geometry: str, coordinates:
 )
 def test_scopes(text: str, scopes: list[str], answer: bool) -> None:
     assert matches_scope(scopes, parse_scope_q(text)) is answer
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "b.c", "d.observedAt", "!e", "f[k]", 'g=="a"', "h>1", "i==1..2,3", "(j|k)"]), min_size=1
+    ),
+    st.sampled_from([";", " ; ", "|"]),
+)
+def test_renaming_a_q_gives_what_asks_the_same_under_the_new_names(terms: list[str], between: str) -> None:
+    text = between.join(terms)
+    renamed = renamed_q(text, x, str.upper)
+    assert parse_q(renamed, lambda name: x(name.lower())) == q(text)
+    assert renamed_q(renamed, x, str.lower) == text
+    assert len(renamed) == len(text)

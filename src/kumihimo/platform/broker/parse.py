@@ -28,7 +28,16 @@ from kumihimo.platform.broker.places import parse_geo, parse_geometry
 from kumihimo.platform.broker.selections import parse_types
 from kumihimo.platform.broker.tokens import Token, Tokens, wrong
 
-__all__ = ["Reading", "check_pattern", "parse_geo", "parse_geometry", "parse_order", "parse_q", "parse_types"]
+__all__ = [
+    "Reading",
+    "check_pattern",
+    "parse_geo",
+    "parse_geometry",
+    "parse_order",
+    "parse_q",
+    "parse_types",
+    "renamed_q",
+]
 
 MAX_LENGTH = 8192
 MAX_TERMS = 100
@@ -78,6 +87,22 @@ def parse_q(text: str, expand: Expand, reading: Reading = PLAIN) -> QNode:
     return _Reader(text, expand, reading).whole()
 
 
+def renamed_q(text: str, expand: Expand, name: Expand, reading: Reading = PLAIN) -> str:
+    """The expression with `name` of each name in it; `expand` and `reading` are those it is read with.
+
+    Whether the new names can stand where the old ones stood is for the caller to see: by reading it again.
+    """
+    reader = _Reader(text, expand, reading)
+    reader.whole()
+    parts, done = [], 0
+    for start, end, given in sorted(reader.names):
+        new = name(given)
+        quoted = text.startswith('"', start)
+        parts += [text[done:start], '"' + new.replace("\\", "\\\\").replace('"', '\\"') + '"' if quoted else new]
+        done = end
+    return "".join(parts) + text[done:]
+
+
 def parse_order(text: str, expand: Expand) -> OrderKey:
     """One element of orderBy: a path as in q, or id, type or scope, with `;` and a direction (clause 4.23.3)."""
     path, mark, direction = (part.strip() for part in text.partition(";"))
@@ -101,6 +126,8 @@ class _Reader:
         self._reading = reading
         self._terms = 0
         self._values = 0
+        self.names: list[tuple[int, int, str]] = []
+        """Where each name begins and ends in the text, and the name."""
 
     def whole(self) -> QNode:
         node = self._or(0)
@@ -119,6 +146,11 @@ class _Reader:
 
     def _wrong(self, token: Token, why: str) -> BadRequestData:
         return wrong(self._tokens.what, self._tokens.text, token.at, why)
+
+    def _full(self, name: str, at: int, end: int = 0) -> str:
+        """The full name of one that stands in the text from `at` on."""
+        self.names.append((at, end or at + len(name), name))
+        return self._expand(name)
 
     def _next_is(self, mark: str) -> bool:
         token = self._tokens.peek()
@@ -179,13 +211,15 @@ class _Reader:
                 raise wrong(self._tokens.what, self._tokens.text, at, "expected a pattern")
             return QTerm(path, operator, (check_pattern(pattern),))
         if operator in _ORDERED:
-            return QTerm(path, operator, (self._meant(path, self._single()),))
-        return QTerm(path, operator, tuple(self._meant(path, value) for value in self._list()))
+            return QTerm(path, operator, (self._meant(path, self._single),))
+        return QTerm(path, operator, self._list(path))
 
-    def _meant(self, path: QPath, value: _AnyValue) -> _AnyValue:
+    def _meant(self, path: QPath, read: Callable[[], _AnyValue]) -> _AnyValue:
         """The value, or where the attribute's values are names (expandValues), what the name stands for."""
+        at = self._tokens.peek().at
+        value = read()
         if isinstance(value, str) and path.attributes and path.attributes[-1] in self._reading.expanded:
-            return self._expand(value)
+            return self._full(value, at, self._tokens.at)
         return value
 
     # --- linked entities -------------------------------------------------------------------------------
@@ -197,25 +231,25 @@ class _Reader:
             raise self._wrong(
                 brace, "this asks of linked entities more deeply than join and joinLevel reach (clause 5.7.2.4)"
             )
-        return self._expand(token.text), ()
+        return self._full(token.text, token.at), ()
 
     def _hinted(self, links: list[tuple[str, tuple[str, ...]]]) -> Token:
         """The name behind a brace, once the types before its ":" are set aside for the link: `{A,B:name}`."""
-        types: list[str] = []
+        types: list[Token] = []
         token = self._word()
         while self._next_is(","):
             self._tokens.take()
-            types.append(token.text)
+            types.append(token)
             token = self._word()
         hint, colon, name = token.text.partition(":")
         if colon and not name.startswith("//"):
-            types.append(hint)
+            types.append(Token("word", hint, token.at))
             token = Token("word", name, token.at + len(hint) + 1)
         elif types:
             raise self._wrong(token, "expected ':' between the types and the name")
-        if not all(types) or not token.text:
+        if not all(one.text for one in types) or not token.text:
             raise self._wrong(token, "expected a name on both sides of the ':'")
-        links[-1] = (links[-1][0], tuple(self._expand(one) for one in types))
+        links[-1] = (links[-1][0], tuple(self._full(one.text, one.at) for one in types))
         return token
 
     # --- paths -----------------------------------------------------------------------------------------
@@ -240,7 +274,11 @@ class _Reader:
             raise self._wrong(token, "expected a name on both sides of the '.'")
         member = names[-1] if names[-1] in _MEMBERS and (len(names) > 1 or names[-1] in TIME_MEMBERS) else ""
         attributes = names[:-1] if member else names
-        return QPath(tuple(self._expand(name) for name in attributes), member, keys)
+        full, at = [], token.at
+        for name in attributes:
+            full.append(self._full(name, at))
+            at += len(name) + 1
+        return QPath(tuple(full), member, keys)
 
     @staticmethod
     def _names(text: str) -> list[str]:
@@ -266,11 +304,11 @@ class _Reader:
 
     # --- values ----------------------------------------------------------------------------------------
 
-    def _list(self) -> tuple[QValue | QRange, ...]:
-        values = [self._value()]
+    def _list(self, path: QPath) -> tuple[QValue | QRange, ...]:
+        values = [self._meant(path, self._value)]
         while self._next_is(","):
             self._tokens.take()
-            values.append(self._value())
+            values.append(self._meant(path, self._value))
         if self._reading.in_body:
             encoded = [_decoded(one) for one in values if isinstance(one, str) and _ENCODED.search(one)]
             values += [one for one in encoded if not _NO_TEXT.search(one)]

@@ -40,6 +40,11 @@ class Tokens:
         self.what = what
         self._at = 0
 
+    @property
+    def at(self) -> int:
+        """Where reading goes on."""
+        return self._at
+
     def peek(self) -> Token:
         """The next operator, mark or word, which stays the next."""
         start = self._at

@@ -15,8 +15,9 @@ from kumihimo.platform.broker.evaluate import matches_types
 from kumihimo.platform.broker.models import TypeNode, TypeOr
 from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.delivery import store
-from kumihimo.platform.delivery.compile import Expand, compile_subscription
+from kumihimo.platform.delivery.compile import compile_subscription
 from kumihimo.platform.delivery.models import Selector, StoredSubscription, Subscription
+from kumihimo.platform.delivery.projection import Expand
 from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.storage.database import Database, Tx
 

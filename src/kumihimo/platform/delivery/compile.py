@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kumihimo.base.ids import is_uri
@@ -33,10 +33,9 @@ from kumihimo.platform.delivery.models import (
     StoredSubscription,
     Subscription,
 )
+from kumihimo.platform.delivery.projection import Expand, read_projection
 from kumihimo.platform.jsonld.conformance import Version, read_version
 from kumihimo.platform.jsonld.instance import DEFAULT_DATASET
-
-Expand = Callable[[str], str]
 
 _FORMS: dict[str, Form] = {
     "normalized": "normalized",
@@ -54,6 +53,7 @@ _KNOWN = frozenset(
         "watchedAttributes",
         "notificationTrigger",
         "q",
+        "csf",
         "geoQ",
         "isActive",
         "notification",
@@ -71,9 +71,8 @@ _KNOWN = frozenset(
         "jsonKeys",
     )
 )
-_REFUSED = {"csf": "it selects context sources, of which there are none yet"}
 _MISPLACED = {"temporalQ": "it is for subscriptions to context source registrations only (table 5.2.12-1)"}
-_WRITTEN = _KNOWN | _REFUSED.keys() | _MISPLACED.keys()
+_WRITTEN = _KNOWN | _MISPLACED.keys()
 _JOINS: tuple[Join, ...] = ("@none", "flat", "inline")
 _NOTIFICATION_KNOWN = frozenset(
     ("attributes", "pick", "omit", "format", "endpoint", "sysAttrs", "showChanges", "join", "joinLevel")
@@ -83,7 +82,6 @@ _NOTIFICATION_REFUSED = {
 }
 _MAX_SELECTORS = 1000
 _CENTURY_SECONDS = 3_155_760_000
-_ENTITY_MEMBERS = frozenset(("id", "type", "scope"))
 
 
 def clean(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,6 +104,7 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
     watched = _names(document, "watchedAttributes", expand)
     selectors = _selectors(document.get("entities"), expand)
     _check_scope(document, selectors, watched)
+    _check_sources(document, expand)
     notification = as_object(document.get("notification"), "notification")
     form = _FORMS[as_word(notification.get("format", "normalized"), "notification.format", tuple(_FORMS))]
     _check_notification(notification, form)
@@ -119,9 +118,7 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
         q=q,
         geo=_geo(document["geoQ"], expand) if "geoQ" in document else None,
         endpoint=read_endpoint(notification.get("endpoint")),
-        attributes=_names(notification, "attributes", expand, "notification."),
-        pick=_picked(notification, "pick", expand),
-        omit=_picked(notification, "omit", expand),
+        projection=read_projection(notification, level, expand),
         form=form,
         sys_attrs=as_flag(notification.get("sysAttrs", False), "notification.sysAttrs"),
         lang=as_text(document["lang"], "lang") if "lang" in document else "",
@@ -143,14 +140,18 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
 
 
 def _q(document: Mapping[str, Any], expand: Expand) -> QNode | None:
-    """q, which reaches as far into linked entities as it says, read by expandValues and jsonKeys (clause 4.9)."""
+    """The expression q, which reaches as far into linked entities as it says (clause 4.9)."""
+    reading = reading_of(document, expand)
+    return parse_q(as_text(document["q"], "q"), expand, reading) if "q" in document else None
+
+
+def reading_of(document: Mapping[str, Any], expand: Expand) -> Reading:
+    """What q is read with: expandValues without jsonKeys, and any number of links (clause 4.9)."""
     expanded, raw = (
         frozenset(expand(one.strip()) for one in as_text(document.get(name, ","), name).split(",") if one.strip())
         for name in ("expandValues", "jsonKeys")
     )
-    if "q" not in document:
-        return None
-    return parse_q(as_text(document["q"], "q"), expand, Reading(MAX_LEVEL, expanded - raw, in_body=True))
+    return Reading(MAX_LEVEL, expanded - raw, in_body=True)
 
 
 def _join(notification: Mapping[str, Any]) -> tuple[Join, int]:
@@ -171,6 +172,14 @@ def _check_scope(document: Mapping[str, Any], selectors: tuple[Selector, ...], w
         raise wrong("localOnly", 'the type "*" selects this broker\'s own entities; leave localOnly away')
 
 
+def _check_sources(document: Mapping[str, Any], expand: Expand) -> None:
+    """The filter csf says which context sources take part (table 5.2.12-1). While there are none it selects nothing;
+    this broker's own entities come from no context source and are told of whatever it says.
+    """
+    if "csf" in document:
+        parse_q(as_text(document["csf"], "csf"), expand)
+
+
 def _version(document: Mapping[str, Any]) -> Version | None:
     if "ngsildConformance" not in document:
         return None
@@ -179,9 +188,6 @@ def _version(document: Mapping[str, Any]) -> Version | None:
 
 def _check_members(document: Mapping[str, Any]) -> None:
     for name in document:
-        if name in _REFUSED:
-            parse_q(as_text(document[name], name), str)
-            raise refuse(name, _REFUSED[name])
         if name in _MISPLACED:
             raise wrong(name, _MISPLACED[name])
         if name not in _KNOWN:
@@ -207,8 +213,6 @@ def _check_notification(notification: Mapping[str, Any], form: Form) -> None:
             raise wrong(member, "there is no such member")
     if notification.get("showChanges") and form == "simplified":
         raise wrong("notification.showChanges", "the simplified form has no room for previous values (table 5.2.14-1)")
-    if "attributes" in notification and "pick" in notification:
-        raise wrong("notification.pick", "give either attributes or pick")
 
 
 def _selectors(given: Any, expand: Expand) -> tuple[Selector, ...]:
@@ -250,17 +254,8 @@ def _triggers(document: Mapping[str, Any]) -> frozenset[Any]:
     return triggers | ENTITY_UPDATED if "entityUpdated" in triggers else triggers
 
 
-def _names(members: Mapping[str, Any], name: str, expand: Expand, before: str = "") -> tuple[str, ...]:
-    if name not in members:
-        return ()
-    return tuple(expand(one) for one in as_texts(members[name], before + name))
-
-
-def _picked(notification: Mapping[str, Any], name: str, expand: Expand) -> tuple[str, ...]:
-    if name not in notification:
-        return ()
-    given = as_texts(notification[name], f"notification.{name}")
-    return tuple(one if one in _ENTITY_MEMBERS else expand(one) for one in given)
+def _names(members: Mapping[str, Any], name: str, expand: Expand) -> tuple[str, ...]:
+    return tuple(expand(one) for one in as_texts(members[name], name)) if name in members else ()
 
 
 def _geo(given: Any, expand: Expand) -> GeoQuery:

@@ -240,7 +240,7 @@ class Matcher:
         if q is None or not ready.subscription.q_links or _fires(ready, seen, now) is None:
             return {}
         look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
-        whole = replace(look, pick=(), omit=(), datasets=None)
+        whole = replace(look, pick=(), omit=(), datasets=None, linked=())
         return await asked(self._database, tenant, q, cast("EntityDoc", seen.record.entity), whole, ready.grant)
 
     async def _composed(

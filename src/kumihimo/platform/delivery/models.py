@@ -61,6 +61,15 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
+class Projection:
+    """Which members are told (clause 4.21): of the entity itself, and of those behind a relationship by its name."""
+
+    pick: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()
+    linked: tuple[tuple[str, Projection], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Aim:
     """Where and how a notification is published over MQTT (clause 7.2)."""
 
@@ -99,7 +108,7 @@ class Endpoint:
 class Subscription:
     """A subscription compiled for matching and rendering: all names expanded.
 
-    attributes, pick and omit choose what is shown; expires_at is in microseconds, 0 for never; throttling in
+    projection chooses what is shown; expires_at is in microseconds, 0 for never; throttling in
     seconds, 0 for none; interval in seconds, 0 where changes are told. datasets are the instances that are shown, ""
     for the default instance and None for all. join_level is how many links deep linked entities are told of, 0 for not
     at all; q_links whether q asks about them. version is what notifications conform to, None for ours.
@@ -112,9 +121,7 @@ class Subscription:
     q: QNode | None
     geo: GeoQuery | None
     endpoint: Endpoint
-    attributes: tuple[str, ...] = ()
-    pick: tuple[str, ...] = ()
-    omit: tuple[str, ...] = ()
+    projection: Projection = Projection()
     form: Form = "normalized"
     sys_attrs: bool = False
     lang: str = ""

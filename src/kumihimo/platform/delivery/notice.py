@@ -13,6 +13,7 @@ from kumihimo.base.ids import DEFAULT_TENANT, new_id
 from kumihimo.platform.broker.models import Visible
 from kumihimo.platform.delivery.changes import Changes
 from kumihimo.platform.delivery.models import Outgoing, Subscription
+from kumihimo.platform.delivery.projection import projected
 from kumihimo.platform.jsonld.conformance import amended
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.platform.jsonld.geojson import looks_like_geometry
@@ -20,10 +21,8 @@ from kumihimo.platform.jsonld.linked import Docs, flatten, render_inline
 from kumihimo.platform.jsonld.models import NGSI_LD_NULL, VALUE_MEMBER, EntityDoc, Instance
 from kumihimo.platform.jsonld.present import bare_value
 from kumihimo.platform.jsonld.render import Rendering, of_datasets, render_entity, render_feature
-from kumihimo.platform.jsonld.rendering import SYSTEM
 
 _LINK = '<{}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
-_HEAD = ("id", "type", "scope", *SYSTEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +125,14 @@ def lane(subscription: Subscription, entity: str) -> str:
 
 def rendering_of(subscription: Subscription, context: Context, visible: Visible) -> Rendering:
     """How the subscription's entities are written."""
-    return Rendering(
+    look = Rendering(
         context=context,
         form=subscription.form,
         sys_attrs=subscription.sys_attrs,
         lang=subscription.lang,
         visible=visible.attributes,
-        pick=(*_HEAD, *subscription.attributes) if subscription.attributes else subscription.pick,
-        omit=subscription.omit,
     )
+    return projected(look, subscription.projection)
 
 
 def _behind(

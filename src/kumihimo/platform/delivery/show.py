@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from kumihimo.base import times
-from kumihimo.platform.delivery.compile import compile_subscription
+from kumihimo.base.errors import Problem
+from kumihimo.platform.broker.parse import PLAIN, Reading, parse_q, renamed_q
+from kumihimo.platform.delivery.catalogue import meanings
+from kumihimo.platform.delivery.compile import compile_subscription, reading_of
 from kumihimo.platform.delivery.models import TRIGGERS, State, StoredSubscription
+from kumihimo.platform.delivery.projection import HEAD, Expand
 from kumihimo.platform.jsonld.contexts import Context
 
-_HEAD = frozenset(("id", "type", "scope"))
+_MEMBER = re.compile(r"[^{},|\s]+")
 _TYPE = re.compile(r"[^\s(),;|]+")
 
 
@@ -26,10 +31,8 @@ def shown(
     """
     document: dict[str, Any] = {**stored.document, "id": stored.id}
     if context is not None and context.source != stored.context:
-        document = _renamed(
-            document, lambda term: context.compact(stored.terms[term]) if term in stored.terms else term
-        )
-    compiled = compile_subscription(stored, lambda term: stored.terms.get(term, term))
+        document = _renamed(document, meanings(stored.terms), context)
+    compiled = compile_subscription(stored, meanings(stored.terms))
     document["status"] = compiled.status(now)
     if not compiled.interval:
         document.setdefault("notificationTrigger", [one for one in TRIGGERS if one in compiled.triggers])
@@ -71,9 +74,15 @@ def _moment(micros: int) -> str:
     return times.text(times.from_micros(micros))
 
 
-def _renamed(document: dict[str, Any], name: Callable[[str], str]) -> dict[str, Any]:
-    """Names of types and attributes under another context; q stays as it was written."""
-    renamed = dict(document)
+def _renamed(document: dict[str, Any], meaning: Expand, context: Context) -> dict[str, Any]:
+    """All names in it under another context (clause 5.5.7), `meaning` says what each stands for."""
+
+    def name(term: str) -> str:
+        return context.compact(meaning(term))
+
+    readings = {"q": reading_of(document, meaning), "csf": PLAIN}
+    asked = {member: document[member] for member in readings if member in document}
+    renamed = document | {member: _expression(q, meaning, context, readings[member]) for member, q in asked.items()}
     if "entities" in renamed:
         renamed["entities"] = [{**one, "type": _types(one["type"], name)} for one in renamed["entities"]]
     if "watchedAttributes" in renamed:
@@ -90,10 +99,26 @@ def _renamed(document: dict[str, Any], name: Callable[[str], str]) -> dict[str, 
     return {**renamed, "notification": notification}
 
 
-def _types(selection: str, name: Callable[[str], str]) -> str:
+def _expression(text: str, meaning: Expand, context: Context, reading: Reading) -> str:
+    """The expression under the context's names: where the grammar has no room for one, under full names, else as given.
+
+    A name like `ex:a.b` would be read as a path; so what is shown is read again, and must ask for the same.
+    """
+    wanted = parse_q(text, meaning, reading)
+    for name in (lambda term: context.compact(meaning(term)), meaning):
+        shown_as = renamed_q(text, meaning, name, reading)
+        with suppress(Problem):
+            if parse_q(shown_as, context.expand, reading) == wanted:
+                return shown_as
+    return text
+
+
+def _types(selection: str, name: Expand) -> str:
     """A type selection (clause 4.17) with each of its types renamed."""
     return _TYPE.sub(lambda found: name(found.group()), selection)
 
 
-def _all(given: Any, name: Callable[[str], str]) -> list[str]:
-    return [one if one in _HEAD else name(one) for one in ([given] if isinstance(given, str) else given)]
+def _all(given: Any, name: Expand) -> list[str]:
+    """Names, each maybe with others in braces behind it (clause 4.21)."""
+    each = [given] if isinstance(given, str) else given
+    return [_MEMBER.sub(lambda found: found[0] if found[0] in HEAD else name(found[0]), one) for one in each]

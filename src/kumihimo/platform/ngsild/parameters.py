@@ -11,11 +11,11 @@ from kumihimo.base.errors import BadRequestData, InvalidRequest, TooManyResults
 from kumihimo.platform.access.decide import Grant
 from kumihimo.platform.broker.models import GeoQuery, QLink, QNode, QTerm, Query, TypeNode
 from kumihimo.platform.broker.parse import Reading, check_pattern, parse_geo, parse_q, parse_types
+from kumihimo.platform.broker.projections import Named, parse_members
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.instance import DEFAULT_DATASET
 from kumihimo.platform.jsonld.names import is_name
 from kumihimo.platform.ngsild.asks import check_uri
-from kumihimo.platform.ngsild.projections import Named, parse_members
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20

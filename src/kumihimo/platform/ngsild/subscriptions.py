@@ -7,6 +7,7 @@ from typing import Any
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.times import parse
+from kumihimo.platform.broker.links import MAX_LEVEL
 from kumihimo.platform.jsonld.models import NGSI_LD_NULL
 from kumihimo.platform.ngsild.answers import Answer, choose_media, created, done, offset_links, represent
 from kumihimo.platform.ngsild.asks import Ask, check_uri
@@ -132,7 +133,8 @@ def _check_projection(notification: dict[str, Any]) -> None:
     given = {name: notification[name] for name in ("attributes", "pick", "omit") if notification.get(name)}
     if not all(isinstance(names, list) and all(isinstance(one, str) for one in names) for names in given.values()):
         raise BadRequestData("attributes, pick and omit of a notification are arrays of names")
-    make_projection(tuple(given.get("attributes", ())), tuple(given.get("pick", ())), tuple(given.get("omit", ())))
+    attributes, pick, omit = (tuple(given.get(name, ())) for name in ("attributes", "pick", "omit"))
+    make_projection(attributes, pick, omit, MAX_LEVEL)  # how deep the join reaches is asked behind this
 
 
 def _check_future(text: str, now: datetime) -> None:
