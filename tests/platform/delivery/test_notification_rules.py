@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from tests.platform.delivery.stand import Sent, Stand
+from tests.platform.delivery.stand import Stand
 
 from kumihimo.base import times
+from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.broker.models import Op
 from kumihimo.platform.jsonld.contexts import Contexts
 
@@ -115,6 +116,21 @@ async def test_an_endpoint_that_is_changed_gets_what_comes(stand: Stand) -> None
     assert one.headers["Content-Type"] == "application/ld+json"
 
 
+@pytest.mark.parametrize("form", ["normalized", "concise"])
+async def test_stamps_are_told_where_they_are_asked_for(stand: Stand, form: str) -> None:
+    await stand.put(level=1)
+    await stand.subscribe(notification={"sysAttrs": True, "format": form}, uri="http://stamped.example/")
+    await stand.subscribe(notification={"format": form}, uri="http://plain.example/")
+    stand.clock.advance(60)
+    await stand.patch("urn:x:1", level=2)
+    sent = {one.url: one.entity for one in await stand.catch_up()}
+    stamps = {"createdAt": "2026-01-01T00:00:00.000Z", "modifiedAt": "2026-01-01T00:01:00.000Z"}
+    stamped = sent["http://stamped.example/"]
+    assert {key: stamped[key] for key in stamps} == stamps
+    assert {key: stamped["level"][key] for key in stamps} == stamps
+    assert not stamps.keys() & sent["http://plain.example/"].keys()
+
+
 async def test_jsonld_context_is_the_one_of_notifications(stand: Stand) -> None:
     names = {"@context": {"水位": DEFAULT + "level", "水位計": DEFAULT + "Gauge"}}
     stand.contexts = Contexts(preload={JA: json.dumps(names).encode()})
@@ -128,6 +144,17 @@ async def test_jsonld_context_is_the_one_of_notifications(stand: Stand) -> None:
     assert "Link" not in linked.headers
     assert linked.body["@context"][0] == linked.entity["@context"][0] == JA
     assert linked.entity["水位"] == prop(1)
+
+
+async def test_a_context_for_notifications_that_is_none_is_wrong(stand: Stand) -> None:
+    stand.contexts = Contexts(preload={JA: b'{"@context": {"level": 5}}'})
+    stand.restart()
+    with pytest.raises(BadRequestData):
+        await stand.subscribe(jsonldContext=JA)
+    id_ = await stand.subscribe()
+    with pytest.raises(BadRequestData):
+        await change(stand, id_, jsonldContext=JA)
+    assert (await stand.delivery.get(stand.call, id_))["jsonldContext"] != JA
 
 
 KINDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -211,62 +238,6 @@ async def test_all_conditions_hold_together(stand: Stand) -> None:
     assert stand.endpoint.ids() == ["urn:x:1"]
 
 
-async def five(stand: Stand) -> None:
-    here, away = ({"type": "Point", "coordinates": [one, 36.0]} for one in (136.2, 140.0))
-    for number, (level, scope, where) in enumerate(
-        [(1, "/a", here), (5, "/a", here), (5, "/b", here), (5, "/a", away)], start=1
-    ):
-        await stand.put(f"urn:x:{number}", level=level, scope=scope, location=where)
-    await stand.put("urn:y:1", "Pump", level=5)
-
-
-def ids(sent: list[Sent]) -> list[str]:
-    return [part["id"] for one in sent for part in one.body["data"]]
-
-
-PERIODIC: list[tuple[dict[str, Any], list[str]]] = [
-    ({}, ["urn:x:1", "urn:x:2", "urn:x:3", "urn:x:4"]),
-    ({"q": "level>1"}, ["urn:x:2", "urn:x:3", "urn:x:4"]),
-    ({"scopeQ": "/a"}, ["urn:x:1", "urn:x:2", "urn:x:4"]),
-    (
-        {"geoQ": {"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": [136.2, 36.0]}},
-        ["urn:x:1", "urn:x:2", "urn:x:3"],
-    ),
-    (
-        {
-            "q": "level>1",
-            "scopeQ": "/a",
-            "geoQ": {"georel": "near;maxDistance==10", "geometry": "Point", "coordinates": [136.2, 36.0]},
-        },
-        ["urn:x:2"],
-    ),
-    ({"entities": [{"type": "Gauge", "id": "urn:x:1"}, {"type": "Pump"}]}, ["urn:x:1", "urn:y:1"]),
-    ({"q": "level>100"}, []),
-    ({"expiresAt": "2026-01-01T00:00:30Z"}, []),
-    ({"isActive": False}, []),
-]
-
-
-@pytest.mark.parametrize(("members", "told"), PERIODIC, ids=str)
-async def test_a_turn_tells_of_all_that_match_and_of_no_other(
-    stand: Stand, members: dict[str, Any], told: list[str]
-) -> None:
-    await five(stand)
-    await stand.subscribe(timeInterval=60, **members)
-    stand.clock.advance(60)
-    sent = await stand.catch_up()
-    assert ids(sent) == told
-    assert len(sent) == bool(told)
-
-
-async def test_a_turn_tells_of_the_instances_asked_for(stand: Stand) -> None:
-    await stand.write_entity("urn:x:1", level=[prop(1), prop(2, datasetId="urn:d:1")], rain=prop(3))
-    await stand.subscribe(timeInterval=60, datasetId=["urn:d:1"])
-    stand.clock.advance(60)
-    (one,) = await stand.catch_up()
-    assert one.entity == {"id": "urn:x:1", "type": "Gauge", "level": prop(2, datasetId="urn:d:1")}
-
-
 async def test_the_default_instance_is_asked_for_by_its_name(stand: Stand) -> None:
     await stand.subscribe(datasetId=["@none"])
     await stand.write_entity("urn:x:1", level=[prop(1), prop(2, datasetId="urn:d:1")])
@@ -324,7 +295,7 @@ async def test_after_a_failure_the_cooldown_is_waited_out(stand: Stand) -> None:
     await stand.put("urn:x:2", level=2)
     assert await stand.catch_up() == []
     stand.clock.advance(1)
-    assert sorted(ids(await stand.catch_up())) == ["urn:x:1", "urn:x:2"]
+    assert sorted(one.entity["id"] for one in await stand.catch_up()) == ["urn:x:1", "urn:x:2"]
 
 
 @pytest.mark.parametrize("op", [Op.APPEND, Op.UPDATE, Op.MERGE])
