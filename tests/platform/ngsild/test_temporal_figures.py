@@ -126,6 +126,10 @@ PERIODS: list[Any] = [
     ("P1W", {}, [[16, at(0), "2026-03-08T00:00:00Z"]]),
     ("P1M", {}, [[16, at(0), "2026-04-01T00:00:00Z"]]),
     ("P1Y", {}, [[16, at(0), "2027-03-01T00:00:00Z"]]),
+    # Time ends with the year 9999, however long a period is.
+    ("P10000Y", {}, [[16, at(0), "9999-12-31T23:59:59.999999Z"]]),
+    ("P999999999W", {}, [[16, at(0), "9999-12-31T23:59:59.999999Z"]]),
+    ("P1M999999999D", {}, [[16, at(0), "9999-12-31T23:59:59.999999Z"]]),
     # Periods begin with the span: also where that is in the middle of an hour.
     ("PT2H", {"timerel": "after", "timeAt": at(1, 30)}, [[8, at(1, 30), at(3, 30)], [6, at(3, 30), at(5, 30)]]),
     # Without a beginning, with the first instance.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.fakes import FakeClock
 from tests.platform.ngsild.calls import JSON, LD, LINK, TOWN_CONTEXT, Client
 
 PAST = "/temporal/entities"
@@ -236,6 +237,31 @@ async def test_the_context_stands_inside_or_in_the_link(river: Client) -> None:
     assert "ngsi-ld-core-context" in (beside.header("link") or "")
     for accept in ("application/geo+json", "text/html"):
         assert (await river("GET", ONE, headers={"accept": accept})).kind == "NotAcceptable", accept
+
+
+async def test_an_entity_was_modified_when_anything_of_it_was(any_client: Client, fake_clock: FakeClock) -> None:
+    await any_client("POST", "/entities", {"id": NAME, "type": "Gauge", "level": one(1, 1), "rain": 1})
+    first = (await any_client("GET", ONE)).json["level"][0]["instanceId"]
+    steps: list[Any] = [
+        ("PATCH", f"/entities/{NAME}/attrs/level", one(2, 2)),
+        ("DELETE", f"/entities/{NAME}/attrs/rain", None),
+        ("POST", f"{ONE}/attrs", {"level": one(3, 3)}),
+        ("PATCH", f"{ONE}/attrs/level/{first}", one(4, 1)),
+        ("DELETE", f"{ONE}/attrs/level/{first}", None),
+        ("DELETE", f"{ONE}/attrs/level", None),
+        ("POST", PAST, {"id": NAME, "type": "Pump", "level": one(5, 5)}),
+        ("DELETE", f"/entities/{NAME}", None),
+    ]
+    for method, path, body in steps:
+        fake_clock.advance(60)
+        assert (await any_client(method, path, body)).status == 204, path
+        now = fake_clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        head = (await any_client("GET", ONE, query="options=sysAttrs")).json
+        assert (head["createdAt"], head["modifiedAt"]) == ("2026-01-01T00:00:00.000Z", now), path
+        span = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "createdAt"}
+        for q, found in ((f"modifiedAt=={now}", 1), (f"modifiedAt<{now}", 0)):
+            many = await any_client("GET", PAST, query={"type": "Gauge", **span, "q": q})
+            assert len(many.json) == found, (path, q)
 
 
 async def test_what_was_is_there_when_the_entity_is_gone(any_client: Client) -> None:

@@ -38,7 +38,7 @@ async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
             at,
         )
     else:
-        await _touch_tx(tx, doc["id"], types, at)
+        await _retype_tx(tx, doc["id"], types, at)
     await _add_tx(tx, doc["id"], doc["attrs"], now)
     return row is None
 
@@ -51,7 +51,7 @@ async def append_tx(tx: Tx, entity_id: str, doc: EntityDoc, now: datetime) -> No
     row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", entity_id)
     if row is None:
         raise _unknown(entity_id)
-    await _touch_tx(tx, entity_id, _joined(entity_id, jsontext.parse(row[0]), doc), times.micros(now))
+    await _retype_tx(tx, entity_id, _joined(entity_id, jsontext.parse(row[0]), doc), times.micros(now))
     await _add_tx(tx, entity_id, doc["attrs"], now)
 
 
@@ -63,10 +63,15 @@ def _joined(entity_id: str, held: Sequence[str], doc: EntityDoc) -> str:
     return jsontext.text(named)
 
 
-async def _touch_tx(tx: Tx, entity_id: str, types: str, at: int) -> None:
+async def _retype_tx(tx: Tx, entity_id: str, types: str, at: int) -> None:
     await tx.execute(
         "UPDATE history_entity SET types = $1, modified_at = $2 WHERE entity_id = $3", types, at, entity_id
     )
+
+
+async def _touch_tx(tx: Tx, entity_id: str, now: datetime) -> None:
+    """What is taken away leaves no row that could say when."""
+    await tx.execute("UPDATE history_entity SET modified_at = $1 WHERE entity_id = $2", times.micros(now), entity_id)
 
 
 async def _add_tx(tx: Tx, entity_id: str, attrs: Mapping[str, Sequence[Instance]], now: datetime) -> None:
@@ -111,12 +116,15 @@ async def erase_tx(tx: Tx, entity_id: str) -> None:
     await tx.execute("DELETE FROM history_entity WHERE entity_id = $1", entity_id)
 
 
-async def erase_attribute_tx(tx: Tx, entity_id: str, attribute: str, dataset: str, *, every: bool) -> None:
+async def erase_attribute_tx(
+    tx: Tx, entity_id: str, attribute: str, dataset: str, now: datetime, *, every: bool
+) -> None:
     """Takes the instances of a datasetId ("" is none), or all, of an attribute away (clause 5.6.13).
 
     ResourceNotFound where there is no such entity or there are no such instances.
     """
     await _require_tx(tx, entity_id)
+    await _touch_tx(tx, entity_id, now)
     where, bound = "entity_id = $1 AND attribute = $2", [entity_id, attribute]
     if not every:
         where, bound = where + " AND dataset = $3", [*bound, dataset]
@@ -172,7 +180,7 @@ async def modify_tx(
     )
 
 
-async def erase_instance_tx(tx: Tx, entity_id: str, attribute: str, instance_id: str) -> None:
+async def erase_instance_tx(tx: Tx, entity_id: str, attribute: str, instance_id: str, now: datetime) -> None:
     """Takes one instance away, with what it corrected (clause 5.6.15); ResourceNotFound where it is none."""
     seq, ordinal, _ = await _instance_tx(tx, entity_id, attribute, instance_id)
     place: tuple[int, int] | None = (seq, ordinal)
@@ -182,6 +190,7 @@ async def erase_instance_tx(tx: Tx, entity_id: str, attribute: str, instance_id:
         )
         await tx.execute("DELETE FROM history WHERE seq = $1 AND ordinal = $2", *place)
         place = (row[0], row[1]) if row is not None and row[0] is not None else None
+    await _touch_tx(tx, entity_id, now)
 
 
 async def _instance_tx(tx: Tx, entity_id: str, attribute: str, instance_id: str) -> tuple[int, int, Instance]:

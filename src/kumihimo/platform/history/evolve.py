@@ -9,12 +9,12 @@ from kumihimo.base import times
 from kumihimo.base.errors import TooManyResults
 from kumihimo.base.jsontext import parse
 from kumihimo.platform.history.models import MAX_INSTANCES, Evolution, Extent, TemporalQuery
-from kumihimo.platform.history.window import Spans, Window
+from kumihimo.platform.history.window import MODIFIED, Spans, Window
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.storage.database import Row, Tx
 
 INSTANCE_ID = "urn:ngsi-ld:Instance:"
-HEAD = "SELECT types, created_at, modified_at, deleted_at FROM history_entity WHERE entity_id = $1"
+HEAD = f"SELECT types, created_at, {MODIFIED}, deleted_at FROM history_entity n WHERE n.entity_id = $1"
 
 
 class Point(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData, TooManyResults
@@ -19,6 +19,9 @@ _DURATION = re.compile(
 )
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
+_ALL_TIME = 10_000 * 366 * _DAY
+"""Longer than all of time; no period need be longer, and the engines could not reckon with it."""
+_LAST_MOMENT = times.micros(datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def parse_duration(text: str) -> Duration:
     weeks, years, months, days, hours, minutes, seconds = (int(part or 0) for part in found.groups()[:7])
     fraction = int((found[8] or "").ljust(6, "0"))
     clock = ((hours * 60 + minutes) * 60 + seconds) * _SECOND + fraction
-    return Duration(years * 12 + months, (weeks * 7 + days) * _DAY + clock)
+    return Duration(years * 12 + months, min((weeks * 7 + days) * _DAY + clock, _ALL_TIME))
 
 
 class Periods:
@@ -73,13 +76,13 @@ class Periods:
         return (moment - self._ends[0]) // self._micros if self._micros else 0
 
     def span(self, number: int) -> tuple[int, int]:
-        """Beginning and end of a period."""
+        """Beginning and end of a period, which ends with all of time at the latest."""
         if self._bounds:
-            return self._bounds[number], self._bounds[number + 1]
+            return self._bounds[number], min(self._bounds[number + 1], _LAST_MOMENT)
         if not self._micros:
             return self._ends
         start = self._ends[0] + number * self._micros
-        return start, start + self._micros
+        return start, min(start + self._micros, _LAST_MOMENT)
 
 
 def _bounds(duration: Duration, origin: int, end: int) -> list[int]:

@@ -22,6 +22,13 @@ COLUMNS = {
 }
 """Where an instance's moment stands; that of a deletion is when its row was written."""
 
+MODIFIED = (
+    "coalesce((SELECT max(h.modified_at) FROM history h WHERE h.entity_id = n.entity_id"
+    " AND h.modified_at > n.modified_at), n.modified_at)"
+)
+"""When `history_entity n`, or anything of it, was modified last: a write of an instance does not touch its row."""
+_HEAD = {"createdAt": "n.created_at", "modifiedAt": MODIFIED}
+"""Members of an entity that the past knows."""
 Bind = Callable[[Any], str]
 Spans = Sequence[tuple[int, int]]
 """Beginnings, which are included, and ends, which are not."""
@@ -108,7 +115,7 @@ class PastConditions(Conditions):
         column = _HEAD.get(member)
         if column is None and not where:
             return FALSE
-        moment = self._dialect.moment_text(f"n.{column}") if column else "CAST(NULL AS TEXT)"
+        moment = self._dialect.moment_text(column) if column else "CAST(NULL AS TEXT)"
         columns = (
             f"'string' AS kind, CAST(NULL AS DOUBLE PRECISION) AS num, {moment} AS txt, CAST(NULL AS TEXT) AS beside"
         )
@@ -123,7 +130,3 @@ class PastConditions(Conditions):
         # CASE, because it says the order: what is no geometry must not be read as one.
         geometry = f"{kind} = 'GeoProperty' AND {value} LIKE '{{%'"
         return self._some(geo.property, f" AND CASE WHEN {geometry} THEN {exact} ELSE FALSE END")
-
-
-_HEAD = {"createdAt": "created_at", "modifiedAt": "modified_at"}
-"""Members of an entity that the past knows."""

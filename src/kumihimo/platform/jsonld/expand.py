@@ -21,7 +21,7 @@ from kumihimo.platform.jsonld.instance import (
 from kumihimo.platform.jsonld.models import NGSI_LD, NGSI_LD_NULL, VALUE_MEMBER, EntityDoc, Instance
 from kumihimo.platform.jsonld.names import check_name, check_scopes
 from kumihimo.platform.jsonld.pairs import instances_of
-from kumihimo.platform.jsonld.values import holds_null, wrong
+from kumihimo.platform.jsonld.values import check_value, wrong
 
 _SCOPE = NGSI_LD + "scope"
 _EXPIRES = NGSI_LD + "expiresAt"
@@ -207,10 +207,8 @@ def _read_series(attrs: dict[str, list[Instance]], key: str, iri: str, value: An
 def _told(path: str, instance: Instance) -> Instance:
     """The instance itself; BadRequestData where it holds the NGSI-LD null elsewhere than as its value."""
     member = VALUE_MEMBER[instance["type"]]
-    value = instance.get(member)
-    rest = {name: one for name, one in instance.items() if name != member}
-    if holds_null(rest) or (value != {"@none": NGSI_LD_NULL} and holds_null(value)):
-        raise wrong(path, "over time the NGSI-LD null is the value of an instance that was deleted, and nothing else")
+    told = instance.get(member) in (NGSI_LD_NULL, {"@none": NGSI_LD_NULL})
+    check_value(path, {name: one for name, one in instance.items() if not told or name != member}, nulls=False)
     return instance
 
 

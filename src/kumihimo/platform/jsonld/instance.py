@@ -53,7 +53,7 @@ NOT_ATTRIBUTES = frozenset({*_OTHER_MEMBERS, NGSI_LD + "instanceId"}) - {"@type"
 _KIND_OF_MEMBER = {member: kind for kind, member in VALUE_MEMBER.items() if kind != "GeoProperty"}
 
 
-def has_members(value: dict[str, Any], inside: Context) -> bool:
+def _has_members(value: dict[str, Any], inside: Context) -> bool:
     """Whether an object has a member of instances, so that it is an instance and no compound value."""
     return "@value" not in value and any(inside.lookup(key) in MEMBERS for key in value)
 
@@ -67,7 +67,7 @@ def read_attribute(
     (clause 5.5.12). BadRequestData names the path.
     """
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        are = [has_members(item, inside) for item in value]
+        are = [_has_members(item, inside) for item in value]
         if all(are):
             return check_datasets(path, [_read(path, item, inside, nulls, bare, depth) for item in value])
         if any(are):
@@ -92,7 +92,7 @@ def _read(path: str, value: Any, inside: Context, nulls: bool, bare: bool, depth
         return plain_property(path, value, inside, nulls=nulls, deep=bare)
     if looks_like_geometry(value):
         return read_geometry(path, value)
-    if not has_members(value, inside):
+    if not _has_members(value, inside):
         return plain_property(path, value, inside, nulls=nulls, deep=bare)
     return read_members(path, value, inside, nulls=nulls, bare=bare, depth=depth, partial=False)
 

@@ -25,22 +25,22 @@ def check_value(path: str, value: Any, nulls: bool) -> Any:
     """The value itself; BadRequestData for null, and for the NGSI-LD null where it may not stand."""
     if value is None:
         raise wrong(path, 'null is no value; write {"@type": "@json", "@value": null} where it is meant')
-    if not nulls and (value == NGSI_LD_NULL or (isinstance(value, dict | list) and holds_null(value))):
+    if not nulls and (value == NGSI_LD_NULL or (isinstance(value, dict | list) and _holds_null(value))):
         raise wrong(path, "the NGSI-LD null is only for updates")
     return value
 
 
 def check_shallow(path: str, value: Any) -> None:
     """Clause 5.5.4: inside of a value, the NGSI-LD null is for a merge only."""
-    if isinstance(value, dict | list) and value != {"@none": NGSI_LD_NULL} and holds_null(value):
+    if isinstance(value, dict | list) and value != {"@none": NGSI_LD_NULL} and _holds_null(value):
         raise wrong(path, "inside of a value the NGSI-LD null is only for a merge")
 
 
-def holds_null(value: Any) -> bool:
+def _holds_null(value: Any) -> bool:
     """Whether an object in the value, at any depth, has a member that is an NGSI-LD null."""
     if isinstance(value, dict):
-        return any(one == NGSI_LD_NULL or holds_null(one) for one in value.values())
-    return isinstance(value, list) and any(holds_null(one) for one in value)
+        return any(one == NGSI_LD_NULL or _holds_null(one) for one in value.values())
+    return isinstance(value, list) and any(_holds_null(one) for one in value)
 
 
 def check_typed(path: str, value: Any, inside: Context) -> Any:

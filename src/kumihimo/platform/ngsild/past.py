@@ -8,7 +8,7 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.history import change
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.expand import expand_temporal
-from kumihimo.platform.jsonld.instance import has_members
+from kumihimo.platform.jsonld.instance import MEMBERS
 from kumihimo.platform.jsonld.models import Instance
 from kumihimo.platform.ngsild.answers import Answer, created, done
 from kumihimo.platform.ngsild.asks import Ask
@@ -71,9 +71,9 @@ async def delete_temporal_attribute(ask: Ask) -> Answer:
     entity_id, name = ask.uri(0, "the entity id"), _name(ask)
     context = await request_context(ask)
     every, dataset = read_which(ask.query)
-    iri = context.expand(name)
+    iri, now = context.expand(name), ask.face.clock.now()
     await ask.face.database.write(
-        ask.tenant, lambda tx: change.erase_attribute_tx(tx, entity_id, iri, dataset, every=every)
+        ask.tenant, lambda tx: change.erase_attribute_tx(tx, entity_id, iri, dataset, now, every=every)
     )
     return done()
 
@@ -105,8 +105,8 @@ async def delete_instance(ask: Ask) -> Answer:
     ask.decide("write")
     entity_id, name, instance_id = _instance(ask)
     context = await request_context(ask)
-    iri = context.expand(name)
-    await ask.face.database.write(ask.tenant, lambda tx: change.erase_instance_tx(tx, entity_id, iri, instance_id))
+    iri, now = context.expand(name), ask.face.clock.now()
+    await ask.face.database.write(ask.tenant, lambda tx: change.erase_instance_tx(tx, entity_id, iri, instance_id, now))
     return done()
 
 
@@ -114,7 +114,8 @@ def _one_instance(body: dict[str, Any], name: str, context: Context) -> Instance
     """The instance that the body is or holds; BadRequestData where that is not one, or not of this attribute."""
     iri, named = context.expand(name), body.keys() - {"id", "type"}
     within = {context.expand(one) for one in named} == {iri}
-    if not within and not has_members(body, context.into(name)):
+    inside = context.into(name)
+    if not within and not any(inside.lookup(one) in MEMBERS for one in body):
         raise BadRequestData(
             f"the body is no instance with a type or a value, and no fragment of an entity with {name[:64]!r} alone"
         )
