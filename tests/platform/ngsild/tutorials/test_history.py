@@ -80,6 +80,13 @@ async def test_the_last_of_many_by_pages(herd: Client, fake_clock: FakeClock) ->
     assert [value for value, _ in values[1]["sex"]["values"]] == ["male"]
 
 
+async def test_pages_are_asked_for_as_everywhere(herd: Client) -> None:
+    query = {"type": "Cow", "timerel": "before", "timeAt": moment(9), "pageSize": 2}
+    refused = await herd("GET", f"{PAST}/", query=query)
+    assert refused.kind == "InvalidRequest"
+    assert "pageSize" in refused.json["detail"]
+
+
 async def test_what_they_did_and_where(herd: Client) -> None:
     span = {"timerel": "before", "timeAt": moment(9), "lastN": 2, "format": "temporalValues"}
     picked = {"type": "Cow", "pick": "id,type,heartRate,status", **span}

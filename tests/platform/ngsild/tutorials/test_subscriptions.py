@@ -82,6 +82,13 @@ async def test_only_what_is_low_in_one_barn(hoppers: Client, face: Face, endpoin
     assert await told(face, endpoint) == [], "the battery is not watched"
 
 
+async def test_the_format_of_another_api_is_refused(client: Client) -> None:
+    body = subscription("low", "Hopper", "filling", notification={"format": "x-ngsiv2-normalized"})
+    refused = await client("POST", ALL, body)
+    assert refused.kind == "BadRequestData"
+    assert "notification.format" in refused.json["detail"]
+
+
 async def test_the_context_goes_along_in_json_ld(hoppers: Client, face: Face, endpoint: FakeEndpoint) -> None:
     notification = {"format": "normalized", "endpoint": {"uri": "http://farmer.example/ld", "accept": LD}}
     await subscribe(hoppers, subscription("ld", "Hopper", "filling", q="filling<0.5", notification=notification))
