@@ -205,6 +205,9 @@ async def test_geo_relations(
         (point(136.2, 36.3), FUKUI, 11096.5),
         (line((136.0, 36.3), (136.5, 36.5)), FUKUI, 11096.5),
         (line((135.0, 60.0), (135.0, 60.5)), point(135.2, 60.25), 11073.0),
+        (line((136.0, 36.0), (136.4, 36.0)), point(136.2, 36.0), 18.5),  # an edge is no parallel
+        (line((136.0, 36.0), (136.4, 36.0)), line((136.2, 35.9), (136.2, 36.1)), 0.0),
+        (line((136.0, 36.0), (136.4, 36.0)), line((136.0, 36.0), (136.0, 37.0)), 0.0),
     ],
 )
 async def test_geo_distance(database: Database, stored: str, asked: str, metres: float) -> None:

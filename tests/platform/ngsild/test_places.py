@@ -42,6 +42,7 @@ async def map_(any_client: Client) -> Client:
 POINT = ("Point", [136.2, 36.0])
 FOUND: list[tuple[str, str, Any, str, str]] = [
     ("near;maxDistance==1000", *POINT, "", "1345"),
+    ("near;maxDistance==10", *POINT, "", "15"),
     ("near;maxDistance==20000", *POINT, "", "12345"),
     ("near;minDistance==1000", *POINT, "", "236"),
     ("within", "Polygon", AREA["coordinates"], "", "135"),

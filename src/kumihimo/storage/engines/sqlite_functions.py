@@ -85,7 +85,9 @@ def _distance(one: BaseGeometry, other: BaseGeometry) -> float | None:
         return None
     if one.geom_type == "Point" and other.geom_type == "Point":
         return float(_GEOD.inv(one.x, one.y, other.x, other.y)[2])
-    if shapely.intersects(other, one):
+    # Lines that meet in the plane need not meet on the earth, where an edge is no straight line of longitude and
+    # latitude; with an area, what lies in it is in both.
+    if max(shapely.get_dimensions([one, other])) == 2 and shapely.intersects(other, one):
         return 0.0
     lon, lat = shapely.shortest_line(one, other).interpolate(0.5, normalized=True).coords[0]
     metres = 0.0
