@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -14,11 +14,13 @@ import uvloop
 
 @dataclass
 class Result:
-    """What a run gave. latencies in seconds."""
+    """What a run gave. latencies in seconds; refusal: the first answer that was not right; last: the last of all."""
 
     requests: int = 0
     seconds: float = 0.0
     wrong: int = 0
+    refusal: bytes = b""
+    last: bytes = b""
     latencies: list[float] = field(default_factory=list)
 
     @property
@@ -43,7 +45,7 @@ def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] |
 class _Connection(asyncio.Protocol):
     def __init__(self, requests: Iterator[bytes], result: Result, until: float) -> None:
         self.requests, self.result, self.until = requests, result, until
-        self.buffer = b""
+        self.buffer, self.over = b"", False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,27 +54,29 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         self.sent = time.perf_counter()
-        if self.sent >= self.until:
+        following = next(self.requests, None) if self.sent < self.until else None
+        if following is None:
+            self.over = True
             self.transport.close()
-            return
-        self.transport.write(next(self.requests))
+        else:
+            self.transport.write(following)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        while True:
-            head = self.buffer.find(b"\r\n\r\n")
-            if head < 0:
-                return
-            length = content_length(self.buffer[:head])
-            if len(self.buffer) < head + 4 + length:
-                return
-            self.result.wrong += not is_right(self.buffer)
-            self.buffer = self.buffer[head + 4 + length :]
+        while (length := whole(self.buffer)) > 0:
+            if not is_right(self.buffer):
+                self.result.wrong += 1
+                self.result.refusal = self.result.refusal or self.buffer[:length]
+            self.result.last = self.buffer[:length]
+            self.buffer = self.buffer[length:]
             self.result.requests += 1
             self.result.latencies.append(time.perf_counter() - self.sent)
             self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self.over:  # the server left, and a request of ours with it
+            self.result.wrong += 1
+            self.result.refusal = self.result.refusal or b"the connection was closed"
         if not self.done.done():
             self.done.set_result(None)
 
@@ -93,20 +97,46 @@ def content_length(head: bytes) -> int:
     return int(lowered[at + 15 : end if end > 0 else None])
 
 
-async def _run(port: int, requests: list[bytes], connections: int, seconds: float) -> Result:
+def whole(buffer: bytes) -> int:
+    """The length of the message at the beginning of a buffer; 0 while it is not all there.
+
+    A chunked one ends at its last chunk: JSON holds no bare line ends that could be taken for it.
+    """
+    head = buffer.find(b"\r\n\r\n")
+    if head < 0:
+        return 0
+    if b"\r\ntransfer-encoding: chunked" in buffer[:head].lower():
+        end = buffer.find(b"\r\n0\r\n\r\n", head)
+        return end + 7 if end > 0 else 0
+    length = head + 4 + content_length(buffer[:head])
+    return length if len(buffer) >= length else 0
+
+
+async def _run(host: str, port: int, requests: Iterator[bytes], connections: int, seconds: float) -> Result:
     loop = asyncio.get_running_loop()
     result = Result()
     start = time.perf_counter()
-    cycle = itertools.cycle(requests)
     made = [
-        await loop.create_connection(lambda: _Connection(cycle, result, start + seconds), "127.0.0.1", port)
+        await loop.create_connection(lambda: _Connection(requests, result, start + seconds), host, port)
         for _ in range(connections)
     ]
-    await asyncio.wait([protocol.done for _, protocol in made], timeout=seconds + 10)
+    _, silent = await asyncio.wait([protocol.done for _, protocol in made], timeout=seconds + 10)
+    if silent:
+        result.wrong += len(silent)
+        result.refusal = result.refusal or b"no answer within ten seconds"
     result.seconds = time.perf_counter() - start
     return result
 
 
-def run(port: int, requests: list[bytes], *, connections: int = 64, seconds: float = 4.0) -> Result:
+def run(
+    port: int, requests: Iterable[bytes], *, connections: int = 64, seconds: float = 4.0, host: str = "127.0.0.1"
+) -> Result:
     """Drives the server at this port for so many seconds, the requests in turn over all connections."""
-    return uvloop.run(_run(port, requests, connections, seconds))
+    return uvloop.run(_run(host, port, itertools.cycle(requests), connections, seconds))
+
+
+def once(
+    port: int, requests: Sequence[bytes], *, connections: int = 4, seconds: float = 600.0, host: str = "127.0.0.1"
+) -> Result:
+    """As `run`, but sends each request once, and ends when all are answered."""
+    return uvloop.run(_run(host, port, iter(requests), connections, seconds))

@@ -2,6 +2,7 @@
 
 With --keep it writes bench/results.json and the table of bench/README.md. Ends with 1 where a ratio is above 1 (then
 the measurement is wrong), an answer was not 2xx or refused a part (207), or a notification was lost.
+With --broker the five broker runs are taken instead (see broker.py; `--broker --help` tells their options).
 """
 
 from __future__ import annotations
@@ -9,25 +10,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import signal
 import socket
 import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-import urllib.request
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import broker
 import ceilings
 import load
+from harness import Platform, get, keep, post
+from sink import Sink
 
 HERE = Path(__file__).parent
 ENTITIES = 1000
@@ -59,65 +56,6 @@ def entity(number: int) -> dict[str, object]:
         "owner": {"type": "Relationship", "object": f"urn:ngsi-ld:Person:{number % 50}"},
         "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2 + number / 1e4, 36.06]}},
     }
-
-
-class Platform:
-    """`kumihimo serve --open` in a process of its own, on a fresh folder."""
-
-    def __enter__(self) -> Self:
-        self.folder = tempfile.TemporaryDirectory()
-        self.port = free_port()
-        start = time.perf_counter()
-        environ = {**os.environ, "KUMIHIMO_OUTBOUND_PRIVATE": "1", "KUMIHIMO_LOG_LEVEL": "WARNING"}
-        command = [str(Path(sys.executable).parent / "kumihimo"), "serve", "--open", "--data", self.folder.name]
-        self.process = subprocess.Popen(
-            [*command, "--port", str(self.port), "--mqtt-port", "-1"], env=environ, stdout=subprocess.DEVNULL
-        )
-        while not self.answers():
-            if self.process.poll() is not None:
-                raise SystemExit("the platform did not start")
-            time.sleep(0.01)
-        self.started = time.perf_counter() - start
-        return self
-
-    def answers(self) -> bool:
-        try:
-            return bool(urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).status == 200)
-        except OSError:
-            return False
-
-    def rss(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-    def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
-        self.folder.cleanup()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def post(port: int, path: str, body: object) -> None:
-    """Posts JSON; ends the run where a part of it was refused."""
-    data = json.dumps(body).encode()
-    ask = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(ask, timeout=30) as answer:
-        if answer.status == 207:
-            raise SystemExit(f"{path}: {answer.read(300)!r}")
-        answer.read()
-
-
-def get(port: int, path: str) -> bytes:
-    """The body of an answer."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-        found: bytes = answer.read()
-    return found
 
 
 def compare(
@@ -200,44 +138,6 @@ class Paced:
         self.sent = len(due)
         self.p50, self.p99 = statistics.median(due), due[int(len(due) * 0.99)]
         self.acknowledged = statistics.median(acks)
-
-
-class Sink(threading.Thread):
-    """An HTTP endpoint that notes when each `senttime` arrived."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.arrivals: dict[float, float] = {}
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self.server.getsockname()[1])
-
-    def wait_for(self, moments: list[float], what: str) -> None:
-        """Returns once all have arrived; ends the run where one has not, ten seconds after the last write."""
-        until = time.monotonic() + 10
-        while missing := [one for one in moments if one not in self.arrivals]:
-            if time.monotonic() > until:
-                raise SystemExit(f"{what}: {len(missing)} of {len(moments)} were not delivered")
-            time.sleep(0.01)
-
-    def run(self) -> None:
-        while True:
-            line, _ = self.server.accept()
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.serve, args=(line,), daemon=True).start()
-
-    def serve(self, line: socket.socket) -> None:
-        buffer = b""
-        while data := line.recv(65536):
-            buffer += data
-            while (head := buffer.find(b"\r\n\r\n")) >= 0:
-                length = load.content_length(buffer[:head])
-                if len(buffer) < head + 4 + length:
-                    break
-                now, body = time.perf_counter(), buffer[head + 4 : head + 4 + length]
-                buffer = buffer[head + 4 + length :]
-                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                for found in re.findall(rb'"senttime":\s*([0-9.e+-]+)', body):
-                    self.arrivals[float(found)] = now
 
 
 def measure(options: argparse.Namespace) -> list[Number]:
@@ -374,6 +274,8 @@ def table(numbers: list[Number], fsync: float) -> str:
 
 def main() -> int:
     """0 where every number is below its ceiling."""
+    if "--broker" in sys.argv[1:]:
+        return broker.main([one for one in sys.argv[1:] if one != "--broker"])
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
@@ -388,9 +290,7 @@ def main() -> int:
         (HERE / "results.json").write_text(
             json.dumps([asdict(n) for n in numbers], indent=1, ensure_ascii=False) + "\n"
         )
-        page = HERE / "README.md"
-        head = page.read_text().split("<!-- table -->")[0]
-        page.write_text(f"{head}<!-- table -->\n\n{text}\n")
+        keep("table", text)
     above = [n.what for n in numbers if n.ratio > 1]
     if above:
         print(f"above their ceiling, so the measurement is wrong: {', '.join(above)}")

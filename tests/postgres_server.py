@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -29,9 +31,13 @@ class PostgresMissing(Exception):
 
 
 class PostgresServer:
-    """Starts once per test session; gives empty databases made from a template that has PostGIS."""
+    """Starts once per test session; gives empty databases made from a template that has PostGIS.
 
-    def __init__(self) -> None:
+    settings: what is set otherwise than for tests, which need no durability.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._settings = {**_SETTINGS, **settings}
         self._folder = Path()
         self._bin = Path()
         self._count = 0
@@ -48,7 +54,7 @@ class PostgresServer:
             shutil.chown(self._folder, "postgres")
         data = self._folder / "data"
         self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        settings = "".join(f"{key} = '{value}'\n" for key, value in _SETTINGS.items())
+        settings = "".join(f"{key} = '{value}'\n" for key, value in self._settings.items())
         with (data / "postgresql.conf").open("a") as conf:
             conf.write(settings + f"unix_socket_directories = '{self._folder}'\n")
         self._run("pg_ctl", "-D", str(data), "-w", "-l", str(self._folder / "log"), "start")

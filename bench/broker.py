@@ -1,0 +1,194 @@
+"""`make bench BENCH_ARGS=--broker`: the five broker runs, ours and peers in turn, each line the median of its rounds.
+
+Ours runs on a core of its own, the load generator on the other. A peer is given by its address and is started, placed
+and emptied by whoever gives it. Ends with 1 where ours answered otherwise than 2xx or refused a part (207), lost a
+notification, or went beyond a bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from urllib.parse import urlsplit
+
+import ceilings
+import footprint
+import notify
+import query
+import shape
+import update
+from ground import Ground
+from harness import keep
+from measures import QUICK, WHOLE, Extent, Measure, Refused, Sample, Stage, Target
+
+RUNS: dict[str, Callable[[Extent, Ground], Iterator[Stage]]] = {
+    "shape": lambda extent, _: shape.stages(extent),
+    "update": lambda extent, _: update.stages(extent),
+    "query": lambda extent, _: query.stages(extent),
+    "notify": lambda extent, _: notify.stages(extent),
+    "footprint": footprint.stages,
+}
+OURS = "ours"
+
+
+@dataclass
+class Line:
+    """A line of the table: what each target gave, or in words why it gave nothing."""
+
+    run: str
+    measure: Measure
+    found: dict[str, Sample] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def value(self, name: str) -> str:
+        sample = self.found.get(name)
+        return f"{sample.value:,.2f}" if sample else "refused" if name in self.refused else "–"
+
+    def ratio(self, peer: str) -> str:
+        """Ours to the peer's, so that more is better for ours."""
+        if peer not in self.found:
+            return "–"
+        mine, other = self.found[OURS].value, self.found[peer].value
+        return f"**{other / mine if self.measure.less else mine / other:.3f}**"
+
+    @property
+    def note(self) -> str:
+        bound = f"bound {self.measure.bound:g} {self.measure.unit}" if self.measure.bound else ""
+        refused = [f"{name}: {why}" for name, why in self.refused.items()]
+        return "; ".join(part for part in (self.found[OURS].note, bound, *refused) if part)
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.measure.bound) and self.found[OURS].value > (self.measure.bound or 0)
+
+
+def measure(name: str, extent: Extent, ground: Ground, peers: Sequence[Target]) -> Iterator[Line]:
+    """The lines of one run, on a fresh platform of ours."""
+    with ground.platform() as platform:
+        ours = Target(OURS, platform.port, durability=ground.durability, platform=platform)
+        for stage in RUNS[name](extent, ground):
+            yield from take(name, stage, extent, [ours, *peers])
+
+
+def take(name: str, stage: Stage, extent: Extent, targets: Sequence[Target]) -> Iterator[Line]:
+    """The lines of one stage: each measure of every target in turn, round by round."""
+    away: dict[str, str] = {}
+    for target in targets:
+        if target.name == OURS or any(one.peers for one in stage.measures):
+            attempt(target, away, partial(stage.prepare, target))
+    for one in stage.measures:
+        yield of_all(Line(name, one, refused=dict(away) if one.peers else {}), extent, targets)
+
+
+def of_all(line: Line, extent: Extent, targets: Sequence[Target]) -> Line:
+    """The line, with the median of every target's rounds; a target that once refuses is asked no more."""
+    one = line.measure
+    samples: dict[str, list[Sample]] = {target.name: [] for target in targets if target.name == OURS or one.peers}
+    for _ in range(one.rounds or extent.rounds):
+        for target in targets:
+            if target.name in samples and target.name not in line.refused:
+                attempt(target, line.refused, partial(sample, one, target, samples[target.name]))
+    line.found = {key: median(taken) for key, taken in samples.items() if taken and key not in line.refused}
+    return line
+
+
+def sample(one: Measure, target: Target, samples: list[Sample]) -> None:
+    """One more sample of a target."""
+    samples.append(one.take(target))
+
+
+def attempt(target: Target, refused: dict[str, str], act: Callable[[], object]) -> None:
+    """Acts; what ours refuses ends the run, what a peer refuses is noted."""
+    try:
+        act()
+    except (Refused, OSError) as problem:
+        if target.name == OURS:
+            raise SystemExit(f"ours: {problem}") from problem
+        refused[target.name] = str(problem).replace("|", "/").replace("\n", " ")[:120]
+
+
+def median(samples: Sequence[Sample]) -> Sample:
+    """The sample in the middle, with its own note."""
+    middle = statistics.median_low([sample.value for sample in samples])
+    return next(sample for sample in samples if sample.value == middle)
+
+
+def table(lines: Sequence[Line], peers: Sequence[Target], head: str) -> str:
+    """The table of bench/README.md."""
+    columns = ["run", "what", OURS, *[part for peer in peers for part in (peer.name, f"ours / {peer.name}")]]
+    columns += ["unit", "note"]
+    rows = [
+        [
+            line.run,
+            line.measure.what,
+            line.value(OURS),
+            *[part for peer in peers for part in (line.value(peer.name), line.ratio(peer.name))],
+            line.measure.unit,
+            line.note,
+        ]
+        for line in lines
+    ]
+    ruled = [columns, ["---"] * len(columns), *rows]
+    return "\n".join([head, "", *[f"| {' | '.join(row)} |" for row in ruled]])
+
+
+def read_peer(text: str) -> Target:
+    """NAME=URL, and after a blank in words what its commit waits for."""
+    name, _, rest = text.partition("=")
+    address, _, durability = rest.partition(" ")
+    parts = urlsplit(address)
+    if not name or parts.scheme != "http" or not parts.hostname:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=http://host:port")
+    return Target(name, parts.port or 80, parts.hostname, durability or "durability not stated")
+
+
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of the broker runs."""
+    parser = argparse.ArgumentParser(prog="bench --broker", description=__doc__)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"of {', '.join(RUNS)}; all where none is named")
+    parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--peer", action="append", type=read_peer, default=[], help='"NAME=URL how durable it is"')
+    parser.add_argument("--rounds", type=int, help="rounds of each measure")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, for development")
+    parser.add_argument("--keep", action="store_true", help="write the table into bench/README.md")
+    options = parser.parse_args(arguments)
+    if wrong := [name for name in options.runs if name not in RUNS]:
+        parser.error(f"no run is called {wrong[0]!r}")
+    if options.keep and (options.quick or options.runs):
+        parser.error("--keep keeps all runs, and whole ones")
+    return options
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 where ours answered everything and kept within its bounds."""
+    options = read_options(arguments)
+    extent = QUICK if options.quick else WHOLE
+    if options.rounds:
+        extent = replace(extent, rounds=options.rounds)
+    began, lines = time.monotonic(), []
+    fsync = ceilings.fsync_p50()
+    with Ground(options.engine) as ground:
+        for name in options.runs or RUNS:
+            for line in measure(name, extent, ground, options.peer):
+                print(
+                    f"{line.run}: {line.measure.what}: {line.value(OURS)} {line.measure.unit}; {line.note}", flush=True
+                )
+                lines.append(line)
+        durable = "; ".join([f"ours: {ground.durability}", *[f"{one.name}: {one.durability}" for one in options.peer]])
+        head = (
+            f"Rates: {extent}. {ground.place}. {durable}. fdatasync p50 {fsync * 1e6:.0f} µs; "
+            f"Python {sys.version.split()[0]}; {time.monotonic() - began:.0f} s in all."
+        )
+    text = table(lines, options.peer, head)
+    print(f"\n{text}")
+    if options.keep:
+        keep(f"broker {options.engine}", text)
+    beyond = [line.measure.what for line in lines if line.broken]
+    if beyond:
+        print(f"beyond their bound: {', '.join(beyond)}")
+    return 1 if beyond else 0
