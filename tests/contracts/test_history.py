@@ -142,6 +142,14 @@ async def test_deletion_ends_but_does_not_unmake(house: House) -> None:
     assert await evolution(house, entity_id=E2) is None
 
 
+async def test_what_comes_and_goes_within_one_batch_is_remembered_in_its_order(house: House) -> None:
+    comes, goes = Change(Op.CREATE, E1, entity(E1)), Change(Op.DELETE, E1)
+    other = Change(Op.CREATE, E2, entity(E2))
+    await house.apply(comes, goes, other, comes, Change(Op.DELETE, E2))
+    assert "deletedAt" not in await evolution(house)
+    assert "deletedAt" in await evolution(house, entity_id=E2)
+
+
 async def test_restriction_and_mask_hold_for_what_was(house: House) -> None:
     await house.one(Op.CREATE, entity(a=1, b=2))
     history = History(house.database)

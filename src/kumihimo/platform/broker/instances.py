@@ -68,9 +68,7 @@ def take_out(attrs: dict[str, list[Instance]], name: str, dataset: str) -> Insta
 
 def is_null(instance: Instance) -> bool:
     """Whether it is an NGSI-LD Null, that is, asks for deletion (clause 4.5.0)."""
-    for member in _VALUE_MEMBERS:
-        if member not in instance:
-            continue
+    for member in _VALUE_MEMBERS & instance.keys():
         value = cast("dict[str, Any]", instance)[member]
         if value == NGSI_LD_NULL or (member == "languageMap" and value == {"@none": NGSI_LD_NULL}):
             return True

@@ -7,6 +7,7 @@ to no log record; their ids count up under seq 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, cast
 
 from kumihimo.base import jsontext, times
@@ -25,6 +26,12 @@ _INSERT = (
     " target_seq, target_ordinal, number, expires_at, instance)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 )
+_THERE = (
+    "INSERT INTO history_entity (entity_id, types, created_at, modified_at) VALUES ($1, $2, $3, $3)"
+    " ON CONFLICT (entity_id) DO UPDATE SET types = excluded.types, modified_at = excluded.modified_at,"
+    " deleted_at = NULL, apart = 0"
+)
+_DELETED = "UPDATE history_entity SET deleted_at = $1, modified_at = $1 WHERE entity_id = $2"
 _COLUMNS = "h.entity_id, h.attribute, h.dataset, h.observed_at, h.seq, h.ordinal, h.instance"
 COUNTS = (
     "NOT EXISTS (SELECT 1 FROM history o WHERE o.target_seq = h.seq AND o.target_ordinal = h.ordinal AND o.kind = 0)"
@@ -43,9 +50,9 @@ async def remember_tx(tx: Tx, rows: Sequence[HistoryRow]) -> set[int]:
     late = await _next_late_tx(tx) if any(row.seq == 0 for row in rows) else 0
     doubles: set[int] = set()
     found: list[tuple[Any, ...]] = []
+    await _remember_entities_tx(tx, [row for row in rows if row.instance is None])
     for place, row in enumerate(rows):
         if row.instance is None:
-            await _remember_entity_tx(tx, row)
             continue
         target: _Standing | None = None
         if row.kind == "reading":
@@ -162,17 +169,10 @@ async def _next_late_tx(tx: Tx) -> int:
     return 0 if row is None or row[0] is None else int(row[0]) + 1
 
 
-async def _remember_entity_tx(tx: Tx, row: HistoryRow) -> None:
-    if row.kind == "entityDeleted":
-        await tx.execute(
-            "UPDATE history_entity SET deleted_at = $1, modified_at = $1 WHERE entity_id = $2", row.at, row.entity_id
-        )
-        return
-    await tx.execute(
-        "INSERT INTO history_entity (entity_id, types, created_at, modified_at) VALUES ($1, $2, $3, $3)"
-        " ON CONFLICT (entity_id) DO UPDATE SET types = excluded.types, modified_at = excluded.modified_at,"
-        " deleted_at = NULL, apart = 0",
-        row.entity_id,
-        jsontext.text(row.types),
-        row.at,
-    )
+async def _remember_entities_tx(tx: Tx, rows: Sequence[HistoryRow]) -> None:
+    """That entities came to be, changed their types or were deleted: in this order, like after like in one go."""
+    for kind, alike in groupby(rows, key=lambda row: row.kind):
+        if kind == "entityDeleted":
+            await tx.execute_many(_DELETED, [(row.at, row.entity_id) for row in alike])
+        else:
+            await tx.execute_many(_THERE, [(row.entity_id, jsontext.text(row.types), row.at) for row in alike])

@@ -21,6 +21,7 @@ from kumihimo.platform.ngsild.joins import JOIN, collected, found_answer, joined
 from kumihimo.platform.ngsild.orders import ORDER, read_order
 from kumihimo.platform.ngsild.outcomes import apply_one, check_type, require_type, standing, standing_text
 from kumihimo.platform.ngsild.parameters import (
+    EVERYTHING,
     FORM,
     GEO,
     PAGE,
@@ -84,7 +85,7 @@ async def retrieve_entity(ask: Ask) -> Answer:
     projection = read_projection(ask.query, context, join.depth)
     shape = make_shape(ask, context, grant, media, form, projection)
     stored = await standing_text(ask, entity_id, grant)
-    plain = projection == Projection() and not join.depth
+    plain = projection == EVERYTHING and not join.depth
     if shape.media != GEO_JSON and plain and "type" not in ask.query:
         body = shape.written(stored, ask.tenant, ask.face.remembered)
         return represent_bytes(body, context, media, bare=shape.bare)

@@ -40,8 +40,13 @@ class Join:
         return 0 if self.kind == "@none" else self.level
 
 
+ALONE = Join()
+
+
 def read_join(query: Mapping[str, str]) -> Join:
     """join, joinLevel, containedBy; BadRequestData for what is none of the kinds, no level, or no URI."""
+    if JOIN.isdisjoint(query):
+        return ALONE
     kind, level = query.get("join", "@none"), query.get("joinLevel", "1")
     if kind not in _KINDS:
         raise BadRequestData(f"join is {kind[:32]!r}; use {', '.join(_KINDS)}")

@@ -186,8 +186,13 @@ class Projection:
     linked: tuple[tuple[str, Projection], ...] = ()
 
 
+EVERYTHING = Projection()
+
+
 def read_projection(query: Mapping[str, str], context: Context, depth: int = 0) -> Projection:
     """attrs, pick and omit, `depth` links deep at most; BadRequestData where they contradict or hold no names."""
+    if PROJECTION.isdisjoint(query):
+        return EVERYTHING
     attrs = expand_names(split_list(query.get("attrs", "")), context)
     pick, omit = ([query[name]] if query.get(name) else [] for name in ("pick", "omit"))
     projection = make_projection(attrs, pick, omit, depth)

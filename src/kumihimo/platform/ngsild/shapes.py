@@ -90,7 +90,8 @@ def make_shape(ask: Ask, context: Context, grant: Grant, media: Media, form: For
         geometry_property=context.expand(check_name(geometry)) if geometry else "",
         datasets=projection.datasets,
     )
-    rendering = replace(rendering, linked=_behind(projection, context, rendering))
+    if projection.linked:
+        rendering = replace(rendering, linked=_behind(projection, context, rendering))
     return Shape(rendering, media, ask.preference, bare=is_bare(ask.headers))
 
 

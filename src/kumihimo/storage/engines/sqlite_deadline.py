@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
+from typing import Self
 
 import apsw
 
@@ -21,18 +20,20 @@ class Deadline:
         self._connection: apsw.Connection | None = None
         self._until = 0.0
 
-    @contextmanager
-    def over(self, connection: apsw.Connection) -> Iterator[None]:
-        """The connection's work runs in here; TooComplexQuery where it was ended."""
+    def over(self, connection: apsw.Connection) -> Self:
+        """The connection's work runs in a `with` of this; TooComplexQuery where it was ended."""
         with self._lock:
             self._connection, self._until = connection, monotonic() + self._seconds
-        try:
-            yield
-        except apsw.InterruptError as problem:
+        return self
+
+    def __enter__(self) -> None:
+        """`over` has begun it."""
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        with self._lock:  # from here on nothing interrupts the connection's next work
+            self._connection = None
+        if isinstance(problem, apsw.InterruptError):
             raise too_long(self._seconds) from problem
-        finally:
-            with self._lock:  # from here on nothing interrupts the connection's next work
-                self._connection = None
 
     def check(self) -> None:
         """Raises TooComplexQuery where the time is over; between statements, in the thread."""
