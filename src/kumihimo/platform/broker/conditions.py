@@ -40,6 +40,8 @@ TRUE = "1 = 1"
 _EVERYWHERE = frozenset({"attrs", "*", "value"})
 _CHAIN = 32
 _LINKED = "l"
+_LONG = 1000
+"""Characters from which a text is not looked for before documents are opened: LIKE takes patterns of some size only."""
 _PLAIN = re.compile(r"[^\"\\\x00-\x1f]+\Z")
 """Names that stand in JSON text as they are, and in a LIKE pattern match at least themselves."""
 
@@ -126,7 +128,9 @@ class Conditions:
         The same holds for entities that it links to, and one that may not be seen is not there at all.
         """
         if isinstance(node, QAnd):
-            return _joined(" AND ", [self.q(part, visible, restriction) for part in node.parts])
+            # What the text of a document can deny goes first: it spares the others their look inside.
+            parts = sorted(node.parts, key=lambda part: not (isinstance(part, QTerm) and _texts(part)))
+            return _joined(" AND ", [self.q(part, visible, restriction) for part in parts])
         if isinstance(node, QOr):
             return _joined(" OR ", [self.q(part, visible, restriction) for part in node.parts])
         if isinstance(node, QLink):
@@ -187,9 +191,17 @@ class Conditions:
             return f"(NOT {self._any(term.path, '', exists=True)})"
         targets = term.operator in EQUALITIES
         if term.operator in {"!=", "!~="}:
-            matching = self._any(term.path, self._leaf(term), numbers=_numeric(term), targets=targets)
-            return f"({self._any(term.path, '', targets=targets)} AND NOT {matching})"
-        return self._any(term.path, self._leaf(term), numbers=_numeric(term), targets=targets)
+            return f"({self._any(term.path, '', targets=targets)} AND NOT {self._matching(term, targets)})"
+        return self._matching(term, targets)
+
+    def _matching(self, term: QTerm, targets: bool) -> str:
+        """Any of the values satisfies the comparison; one with texts can do so only where the document names them."""
+        found = self._any(term.path, self._leaf(term), numbers=_numeric(term), targets=targets)
+        texts = _texts(term)
+        if not texts:
+            return found
+        named = _joined(" OR ", [f"{self._doc} LIKE {self.bind(_held(one))}" for one in texts])
+        return f"CASE WHEN {named} THEN {found} ELSE FALSE END"
 
     def _any(
         self, path: QPath, condition: str, *, exists: bool = False, numbers: bool = False, targets: bool = True
@@ -304,6 +316,14 @@ def _numeric(term: QTerm) -> bool:
     )
 
 
+def _texts(term: QTerm) -> list[str]:
+    """The texts one of which a document must hold as they are, to satisfy an equality; none where that is not so."""
+    if term.operator not in {"==", "!="} or term.path.member in TIME_MEMBERS:
+        return []
+    texts = [value for value in term.values if isinstance(value, str) and _PLAIN.match(value) and len(value) < _LONG]
+    return texts if len(texts) == len(term.values) else []
+
+
 def as_double(value: float) -> float:
     """The number as the engines compare it; an integer beyond the doubles is infinite."""
     try:
@@ -314,6 +334,10 @@ def as_double(value: float) -> float:
 
 def _named(name: str) -> str:
     return f'%"{name}":%'
+
+
+def _held(text: str) -> str:
+    return f'%"{text}"%'
 
 
 def _joined(word: str, parts: Sequence[str]) -> str:
