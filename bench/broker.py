@@ -26,13 +26,7 @@ from ground import Ground
 from harness import keep
 from measures import QUICK, WHOLE, Extent, Measure, Refused, Sample, Stage, Target
 
-RUNS: dict[str, Callable[[Extent, Ground], Iterator[Stage]]] = {
-    "shape": lambda extent, _: shape.stages(extent),
-    "update": lambda extent, _: update.stages(extent),
-    "query": lambda extent, _: query.stages(extent),
-    "notify": lambda extent, _: notify.stages(extent),
-    "footprint": footprint.stages,
-}
+RUNS = ("shape", "update", "query", "notify", "footprint")
 OURS = "ours"
 
 
@@ -67,12 +61,33 @@ class Line:
         return bool(self.measure.bound) and self.found[OURS].value > (self.measure.bound or 0)
 
 
-def measure(name: str, extent: Extent, ground: Ground, peers: Sequence[Target]) -> Iterator[Line]:
-    """The lines of one run, on a fresh platform of ours."""
+def stages_of(name: str, runs: Sequence[str], extent: Extent, ground: Ground) -> Iterator[Stage]:
+    """The stages of a run. The footprint of many entities is taken in the query run, where that has made them."""
+    shared = "query" in runs and "footprint" in runs
+    if name == "query":
+        return query.stages(extent, footprint.at_full(extent, ground) if shared else ())
+    if name == "footprint":
+        return footprint.stages(extent, ground, full=not shared)
+    simple: dict[str, Callable[[Extent], Iterator[Stage]]] = {
+        "shape": shape.stages,
+        "update": update.stages,
+        "notify": notify.stages,
+    }
+    return simple[name](extent)
+
+
+def measure(name: str, stages: Iterator[Stage], extent: Extent, ground: Ground, peers: Sequence[Target]) -> list[Line]:
+    """The lines of one run, on a fresh platform of ours; each is printed when it is there."""
+    lines = []
     with ground.platform() as platform:
         ours = Target(OURS, platform.port, durability=ground.durability, platform=platform)
-        for stage in RUNS[name](extent, ground):
-            yield from take(name, stage, extent, [ours, *peers])
+        for stage in stages:
+            for line in take(stage.run or name, stage, extent, [ours, *peers]):
+                print(
+                    f"{line.run}: {line.measure.what}: {line.value(OURS)} {line.measure.unit}; {line.note}", flush=True
+                )
+                lines.append(line)
+    return lines
 
 
 def take(name: str, stage: Stage, extent: Extent, targets: Sequence[Target]) -> Iterator[Line]:
@@ -170,20 +185,21 @@ def main(arguments: Sequence[str]) -> int:
     extent = QUICK if options.quick else WHOLE
     if options.rounds:
         extent = replace(extent, rounds=options.rounds)
-    began, lines = time.monotonic(), []
+    runs = options.runs or RUNS
+    lines: list[Line] = []
+    began = time.monotonic()
     fsync = ceilings.fsync_p50()
     with Ground(options.engine) as ground:
-        for name in options.runs or RUNS:
-            for line in measure(name, extent, ground, options.peer):
-                print(
-                    f"{line.run}: {line.measure.what}: {line.value(OURS)} {line.measure.unit}; {line.note}", flush=True
-                )
-                lines.append(line)
-        durable = "; ".join([f"ours: {ground.durability}", *[f"{one.name}: {one.durability}" for one in options.peer]])
-        head = (
-            f"Rates: {extent}. {ground.place}. {durable}. fdatasync p50 {fsync * 1e6:.0f} µs; "
-            f"Python {sys.version.split()[0]}; {time.monotonic() - began:.0f} s in all."
-        )
+        for name in runs:
+            lines += measure(name, stages_of(name, runs, extent, ground), extent, ground, options.peer)
+        parts = [
+            f"Shape and update: {extent}; queries and notifications: {extent.shorter}; median of {extent.rounds}",
+            ground.place,
+            "; ".join([f"ours: {ground.durability}", *[f"{one.name}: {one.durability}" for one in options.peer]]),
+            f"fdatasync p50 {fsync * 1e6:.0f} µs; Python {sys.version.split()[0]}",
+            f"{time.monotonic() - began:.0f} s in all",
+        ]
+        head = ". ".join(parts) + "."
     text = table(lines, options.peer, head)
     print(f"\n{text}")
     if options.keep:

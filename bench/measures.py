@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import load
 from harness import Platform
@@ -68,8 +68,13 @@ class Extent:
     rates: tuple[int, ...]
     each: int
 
+    @property
+    def shorter(self) -> Extent:
+        """The same for runs of many lines: fewer seconds each."""
+        return replace(self, warm=self.warm / 2, seconds=self.seconds * 0.6)
+
     def __str__(self) -> str:
-        return f"{self.seconds:g} s after {self.warm:g} s of warm-up, median of {self.rounds}"
+        return f"{self.seconds:g} s after {self.warm:g} s of warm-up"
 
 
 WHOLE = Extent(3, 2.0, 5.0, (1_000, 10_000, 100_000), (1_000, 10_000, 100_000), (100, 200, 500), 1_000)
@@ -102,10 +107,11 @@ class Measure:
 
 @dataclass(frozen=True)
 class Stage:
-    """Measures that stand on the same preparation."""
+    """Measures that stand on the same preparation; run is the name of the run in the table where it is another's."""
 
     measures: Sequence[Measure]
     prepare: Callable[[Target], object] = field(default=lambda _: None)
+    run: str = ""
 
 
 def closed(requests: Sequence[bytes], connections: int, extent: Extent, *, each: int = 1) -> Callable[[Target], Sample]:

@@ -43,7 +43,7 @@ class Run:
     """The stages, with the one sink that all notifications go to."""
 
     def __init__(self, extent: Extent) -> None:
-        self.extent = extent
+        self.extent = extent.shorter
         self.sink = Sink()
         self.sink.start()
 
@@ -124,9 +124,9 @@ class Run:
             platform.start()
             away.append(time.perf_counter() - began)
 
-        timer = threading.Timer(self.extent.seconds / 3, restart)
+        timer = threading.Timer(self.extent.seconds / 2, restart)
         timer.start()
-        seconds = self.extent.seconds * 2
+        seconds = self.extent.seconds * 3
         sent = openloop.run(target.port, partial(self.write, kind), rate=rate, seconds=seconds, host=target.host)
         timer.join()
         before = self.sink.doubled

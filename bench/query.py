@@ -6,7 +6,7 @@ The questions are `type&q=a>x;b==y` and a relationship, each for a page of 20 ov
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -59,16 +59,23 @@ def readings(value: int, **beside: object) -> list[dict[str, object]]:
     ]
 
 
-def stages(extent: Extent) -> Iterator[Stage]:
-    """A stage for each number of entities, then one for each number of instances."""
-    there = 0
+def stages(extent: Extent, at_full: Sequence[Measure] = ()) -> Iterator[Stage]:
+    """A stage for each number of entities, then one for each number of instances.
+
+    at_full: measures of the footprint, taken as soon as all entities are there.
+    """
+    there, brief = 0, extent.shorter
     for size in extent.entities:
+        fill = partial(grow, start=there, end=size)
+        if size == extent.entities[-1] and at_full:
+            yield Stage(at_full, prepare=fill, run="footprint")
+            fill = partial(grow, start=size, end=size)
         yield Stage(
             [
-                Measure(f"type & q=level>x;quality==y at {size:,}", "1/s", closed(conditions(), CONNECTIONS, extent)),
-                Measure(f"type & q=basin==urn at {size:,}", "1/s", closed(relationships(), CONNECTIONS, extent)),
+                Measure(f"type & q=level>x;quality==y at {size:,}", "1/s", closed(conditions(), CONNECTIONS, brief)),
+                Measure(f"type & q=basin==urn at {size:,}", "1/s", closed(relationships(), CONNECTIONS, brief)),
             ],
-            prepare=partial(grow, start=there, end=size),
+            prepare=fill,
         )
         there = size
     for length in extent.instances:
