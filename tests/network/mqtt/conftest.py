@@ -11,7 +11,9 @@ from kumihimo.base.clock import SystemClock
 from kumihimo.base.ports import MqttPeer, MqttRefused
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.listener import MqttListener
-from kumihimo.network.mqtt.packets import Packet, parse, serialise, split_frame
+from kumihimo.network.mqtt.packets import Packet
+from kumihimo.network.mqtt.parse import parse, split_frame
+from kumihimo.network.mqtt.serialise import serialise
 
 
 @dataclass

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kumihimo.network.mqtt import packets as p
+from kumihimo.network.mqtt import parse as reading
 from kumihimo.network.mqtt.errors import MALFORMED, PACKET_TOO_LARGE, PROTOCOL_ERROR, UNSUPPORTED_VERSION, MqttError
 from kumihimo.network.mqtt.properties import TABLE, Definition
+from kumihimo.network.mqtt.serialise import serialise
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 topics = st.text(st.characters(codec="utf-8", exclude_characters="\0+#"), min_size=1, max_size=30)
@@ -57,7 +59,7 @@ all_packets = st.one_of(
     connects,
     publishes,
     st.builds(p.Connack, codes, st.booleans(), props("connack")),
-    st.builds(p.Puback, ids, codes, props("puback")),
+    *(st.builds(one, ids, codes, props("puback")) for one in (p.Puback, p.Pubrec, p.Pubrel, p.Pubcomp)),
     st.builds(p.Subscribe, ids, st.lists(wanted, min_size=1, max_size=4).map(tuple), props("subscribe")),
     st.builds(p.Suback, ids, tuples_of_codes, props("suback")),
     st.builds(p.Unsubscribe, ids, st.lists(texts, min_size=1, max_size=4).map(tuple), props("unsubscribe")),
@@ -70,18 +72,18 @@ all_packets = st.one_of(
 
 @given(all_packets)
 def test_what_is_written_is_read_back(packet: p.Packet) -> None:
-    buffer = bytearray(p.serialise(packet, 5))
-    frame = p.split_frame(buffer, 1 << 20)
+    buffer = bytearray(serialise(packet, 5))
+    frame = reading.split_frame(buffer, 1 << 20)
     assert frame is not None
     assert not buffer
-    assert p.parse(*frame, 5) == packet
+    assert reading.parse(*frame, 5) == packet
 
 
 @given(publishes)
 def test_version_3_carries_no_properties(packet: p.Publish) -> None:
-    frame = p.split_frame(bytearray(p.serialise(packet, 4)), 1 << 20)
+    frame = reading.split_frame(bytearray(serialise(packet, 4)), 1 << 20)
     assert frame is not None
-    back = p.parse(*frame, 4)
+    back = reading.parse(*frame, 4)
     assert isinstance(back, p.Publish)
     assert (back.topic, back.payload, back.properties) == (packet.topic, packet.payload, {})
 
@@ -89,46 +91,46 @@ def test_version_3_carries_no_properties(packet: p.Publish) -> None:
 @given(st.integers(0, 255), st.binary(max_size=80), st.sampled_from([4, 5]))
 def test_any_bytes_are_a_packet_or_an_mqtt_error(head: int, body: bytes, version: int) -> None:
     try:
-        p.parse(head, body, version)
+        reading.parse(head, body, version)
     except MqttError:
         return
 
 
 @given(all_packets, st.data())
 def test_a_changed_packet_is_a_packet_or_an_mqtt_error(packet: p.Packet, data: st.DataObject) -> None:
-    raw = bytearray(p.serialise(packet, 5))
+    raw = bytearray(serialise(packet, 5))
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] = data.draw(st.integers(0, 255))
     del raw[data.draw(st.integers(1, len(raw))) :]
     try:
-        frame = p.split_frame(raw, 1 << 16)
+        frame = reading.split_frame(raw, 1 << 16)
         if frame is not None:
-            p.parse(*frame, 5)
+            reading.parse(*frame, 5)
     except MqttError:
         return
 
 
 @given(all_packets, st.integers(1, 7))
 def test_a_packet_in_pieces_is_one_packet(packet: p.Packet, step: int) -> None:
-    raw, buffer, found = p.serialise(packet, 5), bytearray(), []
+    raw, buffer, found = serialise(packet, 5), bytearray(), []
     for at in range(0, len(raw), step):
         buffer += raw[at : at + step]
-        frame = p.split_frame(buffer, 1 << 20)
+        frame = reading.split_frame(buffer, 1 << 20)
         if frame is not None:
             found.append(frame)
-    assert [p.parse(*frame, 5) for frame in found] == [packet]
+    assert [reading.parse(*frame, 5) for frame in found] == [packet]
 
 
 def test_a_large_packet_is_refused_before_it_has_arrived() -> None:
     with pytest.raises(MqttError) as caught:
-        p.split_frame(bytearray(b"\x30\xff\xff\xff\x7f"), 256 * 1024)
+        reading.split_frame(bytearray(b"\x30\xff\xff\xff\x7f"), 256 * 1024)
     assert caught.value.code == PACKET_TOO_LARGE
 
 
 @pytest.mark.parametrize("raw", [b"\x30\xff\xff\xff\xff", b"\x30\x80\x00"])
 def test_a_remaining_length_out_of_form_is_malformed(raw: bytes) -> None:
     with pytest.raises(MqttError) as caught:
-        p.split_frame(bytearray(raw), 1 << 20)
+        reading.split_frame(bytearray(raw), 1 << 20)
     assert caught.value.code == MALFORMED
 
 
@@ -151,7 +153,7 @@ def test_a_remaining_length_out_of_form_is_malformed(raw: bytes) -> None:
         (0x30, b"\x00\x00\x00", PROTOCOL_ERROR),  # no topic, no alias
         (0x82, b"\x00\x01\x00", PROTOCOL_ERROR),  # no filter
         (0x80, b"\x00\x01\x00\x00\x01a\x00", MALFORMED),  # flags of SUBSCRIBE
-        (0x50, b"\x00\x01", PROTOCOL_ERROR),  # PUBREC
+        (0x60, b"\x00\x01", MALFORMED),  # flags of PUBREL
         (0x00, b"", PROTOCOL_ERROR),
         (0xF0, b"", PROTOCOL_ERROR),
         (0x30, b"\x00\x01a\x04\x23\x00\x01\x63", MALFORMED),  # property 0x63
@@ -161,5 +163,5 @@ def test_a_remaining_length_out_of_form_is_malformed(raw: bytes) -> None:
 )
 def test_what_breaks_a_rule_is_refused_by_its_code(head: int, body: bytes, code: int) -> None:
     with pytest.raises(MqttError) as caught:
-        p.parse(head, body, 5)
+        reading.parse(head, body, 5)
     assert caught.value.code == code

@@ -26,9 +26,9 @@ from kumihimo.network.mqtt.packets import (
     Suback,
     Subscribe,
     Wanted,
-    serialise,
 )
 from kumihimo.network.mqtt.publisher import GuardedPublish, PublisherLimits
+from kumihimo.network.mqtt.serialise import serialise
 
 pytestmark = pytest.mark.enable_socket
 

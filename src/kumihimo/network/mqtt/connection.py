@@ -32,10 +32,9 @@ from kumihimo.network.mqtt.packets import (
     Unsubscribe,
     Wanted,
     Will,
-    parse,
-    serialise,
-    split_frame,
 )
+from kumihimo.network.mqtt.parse import parse, split_frame
+from kumihimo.network.mqtt.serialise import serialise
 from kumihimo.network.mqtt.session import Session, Subscription
 from kumihimo.network.mqtt.topics import check_filter
 

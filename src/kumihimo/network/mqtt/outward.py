@@ -1,6 +1,6 @@
 """One connection to an MQTT server outside, over which messages are published (MQTT 3.1.1 and 5.0, QoS 0 to 2).
 
-Nothing is subscribed. PUBREC, PUBREL and PUBCOMP have the form of PUBACK (MQTT 5.0 sections 3.5 to 3.7).
+Nothing is subscribed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from kumihimo.network.mqtt.packets import (
     Disconnect,
     Packet,
     Puback,
+    Pubcomp,
     Publish,
-    parse,
-    serialise,
-    split_frame,
+    Pubrec,
+    Pubrel,
 )
+from kumihimo.network.mqtt.parse import parse, split_frame
+from kumihimo.network.mqtt.serialise import serialise
 
 KEEP_ALIVE: Final = 120
 """Seconds; the connection is ended long before where nothing is published, so that no PINGREQ is needed."""
 _MAX_PACKET = 64 * 1024
 _CHUNK = 64 * 1024
 _IN_FLIGHT = 64
-_PUBACK, _PUBREC, _PUBREL, _PUBCOMP = 0x40, 0x50, 0x62, 0x70
 _REFUSED_FROM = 0x80
 _REFUSALS_3 = {
     1: "this protocol version is not spoken",
@@ -143,22 +144,19 @@ class OutwardLink:
 
     def _hear(self, head: int, body: bytes) -> str:
         """Takes one packet; why the server ends the connection, "" where it does not."""
-        if head in (_PUBREC, _PUBCOMP, _PUBACK):
-            acknowledged = parse(_PUBACK, body, self._version)
-            if isinstance(acknowledged, Puback):
-                self._take(head, acknowledged)
-            return ""
         packet = parse(head, body, self._version)
+        if isinstance(packet, Puback | Pubrec | Pubcomp):
+            self._take(packet)
         if isinstance(packet, Disconnect):
             return f"{self._named} ended the connection: {_reason(packet.code, packet.properties)}"
         return ""
 
-    def _take(self, head: int, packet: Puback) -> None:
+    def _take(self, packet: Puback | Pubrec | Pubcomp) -> None:
         waiting = self._waiting.get(packet.packet_id)
         if waiting is None:
             return
-        if head == _PUBREC and packet.code < _REFUSED_FROM:
-            self._writer.write(bytes((_PUBREL, 2)) + packet.packet_id.to_bytes(2, "big"))
+        if isinstance(packet, Pubrec) and packet.code < _REFUSED_FROM:
+            self._writer.write(serialise(Pubrel(packet.packet_id), self._version))
             return
         del self._waiting[packet.packet_id]
         if waiting.done():
