@@ -40,6 +40,9 @@ from kumihimo.device.gateway import Gateway
 from kumihimo.device.registry.registry import Registry
 from kumihimo.device.registry.store import SCHEMA as REGISTRY
 from kumihimo.device.screens import device_screens
+from kumihimo.device.sessions.door import MqttSessions
+from kumihimo.device.sessions.store import PLATFORM_SCHEMA as SESSIONS_OF_NOBODY
+from kumihimo.device.sessions.store import SCHEMA as SESSIONS
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.network.http.closed import Closed
 from kumihimo.network.http.fetch import GuardedFetch
@@ -99,7 +102,19 @@ log = logging.getLogger(__name__)
 
 
 WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
-SCHEMAS: tuple[Schema, ...] = (BROKER, HISTORY, DELIVERY, SIGNING, SHELF, REGISTRY, ACTUATION, ALERTS, CONSOLE)
+SCHEMAS: tuple[Schema, ...] = (
+    BROKER,
+    HISTORY,
+    DELIVERY,
+    SIGNING,
+    SHELF,
+    REGISTRY,
+    ACTUATION,
+    SESSIONS,
+    SESSIONS_OF_NOBODY,
+    ALERTS,
+    CONSOLE,
+)
 
 
 @dataclass(slots=True)
@@ -198,7 +213,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         registry=registry,
         arbiter=arbiter,
         gateway=gateway,
-        mqtt=MqttListener(gateway, clock),
+        mqtt=MqttListener(gateway, clock, store=MqttSessions(database)),
         alerts=Alerts(database, clock, bus, arbiter, broker.apply),
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
@@ -226,9 +241,11 @@ class Late:
         settings, port = self.platform.settings, self.platform.http_port or self.platform.settings.port
         return settings.public_address.rstrip("/") or (f"http://{settings.host}:{port}" if port else "")
 
-    async def down(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    async def down(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
         """As base.ports.MqttDown."""
-        return await self.platform.mqtt.publish(topic, payload, qos=qos, retain=retain)
+        return await self.platform.mqtt.publish(topic, payload, qos=qos, retain=retain, expires=expires)
 
     async def notify(self, method: str, url: str, **options: Any) -> HttpAnswer:
         """As base.ports.HttpFetch; our own webhook page is reached although it is on loopback, nothing else of us."""

@@ -31,7 +31,9 @@ class Scene:
     changes: list[CommandOutcome] = field(default_factory=list)
     reaches: int = 1
 
-    async def down(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    async def down(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
         self.sent.append((topic, parse(payload)))
         return self.reaches
 

@@ -41,7 +41,9 @@ class House:
         self.readings += [(call.tenant, one) for one in readings]
         return [ReadingOutcome("stored") for _ in readings]
 
-    async def down(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    async def down(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
         assert self.listener is not None
         return await self.listener.publish(topic, payload, qos=qos, retain=retain)
 

@@ -54,7 +54,9 @@ async def page(database_factory: DatabaseFactory, fake_clock: FakeClock) -> Page
     await database.add_tenant("a")
     registry = Registry(database, fake_clock)
 
-    async def down(topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    async def down(
+        topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
         return 0
 
     def allow(call: Call) -> None:

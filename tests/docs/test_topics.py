@@ -68,7 +68,9 @@ async def test_the_command_of_the_page_is_as_a_device_gets_it(
 ) -> None:
     sent: list[tuple[str, bytes]] = []
 
-    async def down(topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    async def down(
+        topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
         sent.append((topic, payload))
         return 1
 

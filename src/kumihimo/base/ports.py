@@ -91,10 +91,97 @@ class MqttGate(Protocol):
 
 
 class MqttDown(Protocol):
-    """Publishes from the platform to whoever is subscribed at the listener."""
+    """Publishes from the platform to whoever is connected and subscribed at the listener."""
 
-    async def __call__(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
-        """Number of sessions that it was handed to."""
+    async def __call__(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
+        """Number of sessions that it was handed to; after `expires` seconds it is handed to nobody any more."""
+        ...
+
+
+# --- what the MQTT carrier remembers --------------------------------------------------------------------
+# Moments in microseconds, times in seconds. A packet is a PUBLISH as MQTT 5.0 writes it.
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSessionRow:
+    """A session that outlasts its connection; left_at is None while the client is connected, will b"" for none."""
+
+    device: str
+    client_id: str
+    expiry: int
+    left_at: int | None = None
+    will: bytes = b""
+    will_delay: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSubscriptionRow:
+    """options is the byte of SUBSCRIBE (MQTT 5.0 section 3.8.3.1), identifier 0 for none."""
+
+    device: str
+    client_id: str
+    topic_filter: str
+    options: int
+    identifier: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MqttMessageRow:
+    """A message that the client has not acknowledged; with packet b"" it has, and is to be told PUBREL."""
+
+    device: str
+    client_id: str
+    number: int
+    packet_id: int
+    packet: bytes = b""
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MqttReceivedRow:
+    """A packet identifier under which a message of the client's was taken at QoS 2 and not released."""
+
+    device: str
+    client_id: str
+    packet_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MqttRetainedRow:
+    """A retained message; is_own where the platform published it."""
+
+    topic: str
+    is_own: bool
+    packet: bytes = b""
+    expires_at: int | None = None
+
+
+MqttRow = MqttSessionRow | MqttSubscriptionRow | MqttMessageRow | MqttReceivedRow | MqttRetainedRow
+
+
+@dataclass(frozen=True, slots=True)
+class MqttChange:
+    """The row is put in place of the one with its key, or taken away; a session takes all of its own along."""
+
+    row: MqttRow
+    is_gone: bool = False
+
+
+class SessionStore(Protocol):
+    """Keeps what MQTT clients may count on after a kill; tenant "" is that of clients without a credential."""
+
+    async def apply(self, tenant: str, changes: Sequence[MqttChange]) -> None:
+        """All of the changes in their order, or none; durable on return. NonexistentTenant."""
+        ...
+
+    async def tenants(self) -> list[str]:
+        """For which `load` may give something."""
+        ...
+
+    async def load(self, tenant: str) -> list[MqttRow]:
+        """All rows: sessions first, messages in the order of their numbers."""
         ...
 
 

@@ -122,9 +122,9 @@ Start = Callable[..., Awaitable[House]]
 async def start() -> AsyncIterator[Start]:
     houses: list[House] = []
 
-    async def go(limits: MqttLimits | None = None, clock: Any = None) -> House:
+    async def go(limits: MqttLimits | None = None, clock: Any = None, store: Any = None) -> House:
         gate = Gate()
-        listener = MqttListener(gate, clock or SystemClock(), limits)
+        listener = MqttListener(gate, clock or SystemClock(), limits, store)
         house = House(listener, gate, await listener.start("127.0.0.1", 0))
         houses.append(house)
         return house

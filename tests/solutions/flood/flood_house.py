@@ -52,7 +52,9 @@ async def opened(make: DatabaseFactory) -> AsyncIterator[House]:
     registry, ingest = Registry(database, clock), BrokerIngest(broker)
     listeners: list[MqttListener] = []
 
-    async def down(topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    async def down(
+        topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
         return await listeners[0].publish(topic, payload, qos=qos, retain=retain)
 
     arbiter = Arbiter(database, registry, down, clock)

@@ -66,7 +66,9 @@ async def street(make: DatabaseFactory, clock: FakeClock) -> Street:
         await registry.add(TENANT, Device(f"{family}-fukui", family, family, f"urn:x:{family}", entities.SIGN))
     sent: list[tuple[str, dict[str, Any]]] = []
 
-    async def down(topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
+    async def down(
+        topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
         sent.append((topic.split("/")[2], loads(payload)))
         return 1
 

@@ -131,7 +131,9 @@ class Arbiter:
     async def _send(self, tenant: str, record: CommandRecord, asked: Asked) -> CommandOutcome:
         until = times.from_micros(record.asked_at + int(self._limits.confirm_within * 1_000_000))
         body = {"id": record.id, "name": record.name, "arguments": dict(asked.sent), "expiresAt": times.text(until)}
-        reached = await self._down(f"kumihimo/{tenant}/{record.device}/down/command", dumps(body))
+        topic = f"kumihimo/{tenant}/{record.device}/down/command"
+        # A device that comes back late must not be handed what was meant for then.
+        reached = await self._down(topic, dumps(body), expires=max(1, int(self._limits.confirm_within)))
         log.info("command sent", extra={"tenant": tenant, "command": record.id, "reached": reached})
         if reached:
             return record.outcome()

@@ -1,4 +1,4 @@
-"""Where connections meet: sessions, subscriptions, retained messages, and who gets which message."""
+"""Where connections meet: sessions, subscriptions, retained messages, and who may come in."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from kumihimo.base.clock import Clock
-from kumihimo.base.ports import MqttGate, MqttPeer
-from kumihimo.network.mqtt import errors
+from kumihimo.base.ports import MqttGate, MqttPeer, SessionStore
+from kumihimo.network.mqtt.journal import Journal
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.message import Message
 from kumihimo.network.mqtt.retained import Retained
-from kumihimo.network.mqtt.session import Delivery, Session, Subscription
+from kumihimo.network.mqtt.session import Key, Session, Subscription
+from kumihimo.network.mqtt.shared import Group, share_of
+from kumihimo.network.mqtt.tenancy import Tenancy
 from kumihimo.network.mqtt.topics import FilterTrie
+
+Asked = tuple[Session, Subscription] | Group
+"""What hangs in the trie: a subscription of one session, or a group that shares one."""
 
 
 @dataclass(slots=True)
@@ -23,12 +28,15 @@ class Counters:
     connections_refused: int = 0
     half_open_dropped: int = 0
     taken_over: int = 0
+    resumed: int = 0
+    sessions_expired: int = 0
     publishes: int = 0
     publishes_refused: int = 0
     publishes_failed: int = 0
     forwarded: int = 0
     dropped: int = 0
     overflowed: int = 0
+    wills: int = 0
     malformed: int = 0
     timed_out: int = 0
 
@@ -44,17 +52,35 @@ class Hub:
     gate: MqttGate
     clock: Clock
     limits: MqttLimits
+    store: SessionStore | None = None
     counters: Counters = field(default_factory=Counters)
-    sessions: dict[tuple[str, str, str], Session] = field(default_factory=dict)
-    trie: FilterTrie[tuple[Session, Subscription]] = field(default_factory=FilterTrie)
+    sessions: dict[Key, Session] = field(default_factory=dict)
+    trie: FilterTrie[Asked] = field(default_factory=FilterTrie)
     retained: Retained = field(init=False)
+    journal: Journal = field(init=False)
+    connected: int = 0
     half_open: dict[object, Callable[[], None]] = field(default_factory=dict)
     """Connections that have not said CONNECT yet, oldest first, and what drops them."""
+    _tenancies: dict[str, Tenancy] = field(default_factory=dict)
     _asking: list[set[tuple[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Retained messages under the limits given."""
-        self.retained = Retained(self.limits.max_retained, self.limits.max_retained_bytes)
+        """Retained messages under the limits given, and the journal of the store."""
+        limits = self.limits
+        self.retained = Retained(
+            limits.max_retained,
+            limits.max_retained_bytes,
+            limits.max_tenant_retained,
+            limits.max_tenant_retained_bytes,
+        )
+        self.journal = Journal(self.store)
+
+    def tenancy(self, tenant: str) -> Tenancy:
+        """What all clients of the tenant share; "" are those without a credential."""
+        found = self._tenancies.get(tenant)
+        if found is None:
+            found = self._tenancies[tenant] = Tenancy(self.limits)
+        return found
 
     def drop_oldest_half_open(self) -> bool:
         """Makes room for a new connection; False where all have said CONNECT."""
@@ -81,94 +107,54 @@ class Hub:
         finally:
             self._asking = [one for one in self._asking if one is not cut]
 
-    def cut(self, tenant: str, device: str) -> int:
-        """Ends all sessions of a device whose credential was taken away, without their wills; how many these were."""
+    def note_cut(self, tenant: str, device: str) -> list[Session]:
+        """Whoever is being let in as this device is judged anew; its sessions, connected or not."""
         for cut in self._asking:
             cut.add((tenant, device))
-        found = [one for key, one in self.sessions.items() if key[:2] == (tenant, device)]
-        for session in found:
-            session.is_revoked = True
-            session.end(errors.NOT_AUTHORIZED, "the credential is no longer valid")
-        return len(found)
+        return [one for key, one in self.sessions.items() if key[:2] == (tenant, device)]
 
-    def join(self, session: Session) -> None:
-        """Takes the session in; one with the same key is cut off first (MQTT 5.0 section 3.1.4-3).
-
-        The key holds tenant and device, so that nobody takes over a stranger's session by its client id.
-        """
-        before = self.sessions.get(session.key)
-        if before is not None:
-            self.counters.taken_over += 1
-            self.leave(before)
-            before.end(errors.TAKEN_OVER, "another connection came with this client id")
-        self.sessions[session.key] = session
-
-    def leave(self, session: Session) -> None:
-        """Forgets the session and its subscriptions; harmless where it has left already."""
-        for topic_filter in session.subscriptions:
-            self.trie.remove(topic_filter, session)
-        session.subscriptions.clear()
-        if self.sessions.get(session.key) is session:
-            del self.sessions[session.key]
+    # --- subscriptions -------------------------------------------------------------------------------------
 
     def subscribe(self, session: Session, subscription: Subscription) -> bool:
         """True where the filter is new to the session, False where its options are replaced."""
+        is_new = subscription.topic_filter not in session.subscriptions
         session.subscriptions[subscription.topic_filter] = subscription
-        return self.trie.add(subscription.topic_filter, session, (session, subscription))
+        share = share_of(subscription.topic_filter)
+        if not share.group:
+            self.trie.add(share.topic_filter, session, (session, subscription))
+            return is_new
+        key = (session.key[0], share.group)
+        group = self.trie.get(share.topic_filter, key)
+        if not isinstance(group, Group):
+            group = Group()
+            self.trie.add(share.topic_filter, key, group)
+        group.members[session] = subscription
+        return is_new
 
     def unsubscribe(self, session: Session, topic_filter: str) -> bool:
         """False where there was no such subscription."""
         if session.subscriptions.pop(topic_filter, None) is None:
             return False
-        return self.trie.remove(topic_filter, session)
+        share = share_of(topic_filter)
+        if not share.group:
+            return self.trie.remove(share.topic_filter, session)
+        key = (session.key[0], share.group)
+        group = self.trie.get(share.topic_filter, key)
+        if isinstance(group, Group):
+            group.members.pop(session, None)
+            if not group.members:
+                self.trie.remove(share.topic_filter, key)
+        return True
 
-    def greet(self, session: Session, subscription: Subscription) -> int:
-        """Retained messages for a subscription that was just made (3.3.1.3); how many places were looked at."""
-        found = self.retained.matching(subscription.topic_filter, self.clock.now())
-        for message in found.messages:
-            if self._may_have(session, message) and not (subscription.no_local and message.sender == session.key):
-                qos = min(message.qos, subscription.qos)
-                self._hand(session, Delivery(message, qos, True, subscription.identifiers))
-        return found.looked_at
+    def forget(self, session: Session) -> None:
+        """Takes the session out of all that messages are routed by."""
+        for topic_filter in list(session.subscriptions):
+            self.unsubscribe(session, topic_filter)
+        if self.sessions.get(session.key) is session:
+            del self.sessions[session.key]
 
-    def route(self, message: Message) -> int:
-        """Hands the message to every session that subscribed to it and may read it; how many these were.
-
-        Overlapping subscriptions of a session give one delivery at the highest QoS (3.3.4).
-        """
-        if message.retain:
-            self.retained.keep(message)
-        found: dict[Session, Delivery] = {}
-        for _, (session, subscription) in self.trie.match(message.topic):
-            if subscription.no_local and message.sender == session.key:
-                continue
-            before = found.get(session)
-            retain = message.retain and subscription.retain_as_published
-            delivery = Delivery(message, min(message.qos, subscription.qos), retain, subscription.identifiers)
-            found[session] = delivery if before is None else _both(before, delivery)
-        return sum(
-            self._hand(session, delivery) for session, delivery in found.items() if self._may_have(session, message)
-        )
-
-    def _may_have(self, session: Session, message: Message) -> bool:
+    def may_have(self, session: Session, message: Message) -> bool:
         """Asked again for the very topic: a wildcard may match more than its subscriber may read."""
         if message.tenant is not None and message.tenant != session.peer.tenant:
             return False
         return self.gate.may_subscribe(session.peer, message.topic)
-
-    def _hand(self, session: Session, delivery: Delivery) -> bool:
-        offered = session.offer(delivery)
-        if offered == "queued":
-            self.counters.forwarded += 1
-            return True
-        self.counters.dropped += 1
-        if offered == "overflow":
-            self.counters.overflowed += 1
-            session.end(errors.QUOTA_EXCEEDED, "too many messages wait for this client")
-        return False
-
-
-def _both(one: Delivery, other: Delivery) -> Delivery:
-    return Delivery(
-        one.message, max(one.qos, other.qos), one.retain or other.retain, one.identifiers + other.identifiers
-    )

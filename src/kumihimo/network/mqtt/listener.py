@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 
 from kumihimo.base.clock import Clock
-from kumihimo.base.ports import MqttGate
+from kumihimo.base.ports import MqttGate, SessionStore
 from kumihimo.network.mqtt import errors
-from kumihimo.network.mqtt.connection import READ, Connection
+from kumihimo.network.mqtt.connection import Connection, House
 from kumihimo.network.mqtt.hub import Hub
+from kumihimo.network.mqtt.lifetimes import Lifetimes
 from kumihimo.network.mqtt.limits import MqttLimits
+from kumihimo.network.mqtt.lines import READ, Line, StreamLine
 from kumihimo.network.mqtt.message import Message
+from kumihimo.network.mqtt.routing import Routing
 from kumihimo.network.mqtt.topics import check_topic
 from kumihimo.network.sockets import BACKLOG, listening
 
@@ -19,24 +23,36 @@ log = logging.getLogger(__name__)
 
 
 class MqttListener:
-    """MQTT 3.1.1 and 5.0 at QoS 0 and 1. Sessions end with their connection; retained messages are in memory."""
+    """MQTT 3.1.1 and 5.0. With a store, what clients may count on survives a kill of this process."""
 
-    def __init__(self, gate: MqttGate, clock: Clock, limits: MqttLimits | None = None) -> None:
-        self._hub = Hub(gate, clock, limits or MqttLimits())
+    def __init__(
+        self, gate: MqttGate, clock: Clock, limits: MqttLimits | None = None, store: SessionStore | None = None
+    ) -> None:
+        self._hub = Hub(gate, clock, limits or MqttLimits(), store)
+        self._routing = Routing(self._hub)
+        self._lifetimes = Lifetimes(self._hub, self._routing)
+        self._house = House(self._hub, self._routing, self._lifetimes)
+        self._is_loaded = False
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
     async def start(self, host: str, port: int) -> int:
         """Listens on every address of the host, on one port (0 takes a free one), which is given back.
 
-        AddressInUse or CannotListen.
+        AddressInUse or CannotListen. The sessions of the store are there before the first client is.
         """
         sockets = listening(host, port)
+        await self._load()
         bound = int(sockets[0].getsockname()[1])
         for one in sockets:
             self._servers.append(await asyncio.start_server(self._serve, sock=one, limit=READ, backlog=BACKLOG))
         log.info("mqtt listens", extra={"host": host, "port": bound})
         return bound
+
+    async def _load(self) -> None:
+        if not self._is_loaded:
+            self._is_loaded = True
+            await self._lifetimes.load()
 
     async def stop(self) -> None:
         """Takes no more, says DISCONNECT to all, and waits for publishes under way (drain_timeout at most)."""
@@ -52,17 +68,28 @@ class MqttListener:
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
+        await self._lifetimes.close()
+        await self._hub.journal.close()
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int:
-        """Hands a message of the platform to every session that subscribed to it; how many these were.
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
+    ) -> int:
+        """Hands a message of the platform to every connected session that subscribed to it; how many these were.
 
-        MqttError for a topic that is none. A session counts when the message is queued for it.
+        MqttError for a topic that is none. A session counts when the message is queued for it. One that is away gets
+        nothing: what the platform says is meant for now. expires: seconds after which it is handed to nobody.
         """
-        return self._hub.route(Message(check_topic(topic), payload, min(qos, 1), retain, None))
+        until = None if expires is None else self._hub.clock.now() + timedelta(seconds=expires)
+        message = Message(check_topic(topic), payload, qos, retain, None, expires_at=until)
+        return await self._routing.hand_over(self._routing.plan(message, only_connected=True))
 
     def cut(self, tenant: str, device: str) -> int:
-        """Ends all connections of a device whose credential was taken away; how many these were."""
-        return self._hub.cut(tenant, device)
+        """Ends all sessions of a device whose credential was taken away, also kept ones; how many these were."""
+        return self._lifetimes.revoke(tenant, device)
+
+    def sweep(self) -> None:
+        """Ends sessions whose time is over and says wills that are due; done by itself when a time comes."""
+        self._lifetimes.sweep()
 
     def stats(self) -> dict[str, int]:
         """Counters since the start, and what there is at present."""
@@ -72,18 +99,23 @@ class MqttListener:
             "clients": len(self._connections),
             "half_open": len(hub.half_open),
             "sessions": len(hub.sessions),
+            "sessions_away": len(hub.sessions) - hub.connected,
             "subscriptions": sum(len(one.subscriptions) for one in hub.sessions.values()),
             "queued": sum(one.waiting for one in hub.sessions.values()),
             "retained": len(hub.retained),
             "retained_refused": hub.retained.refused,
+            "store_failures": hub.journal.failed,
         }
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._run(StreamLine(reader, writer))
+
+    async def _run(self, line: Line) -> None:
         if not self._has_room():
             self._hub.counters.connections_refused += 1
-            writer.transport.abort()
+            line.abort()
             return
-        connection = Connection(self._hub, reader, writer)
+        connection = Connection(self._house, line)
         self._hub.half_open[connection] = connection.drop
         task = asyncio.current_task()
         if task is not None:

@@ -24,6 +24,11 @@ class Will:
     retain: bool = False
     properties: Properties = field(default_factory=dict)
 
+    @property
+    def delay(self) -> int:
+        """Seconds between the end of the connection and the will (3.1.3.2.2)."""
+        return int(self.properties.get("will_delay_interval", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Connect:

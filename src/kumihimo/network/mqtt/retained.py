@@ -1,10 +1,8 @@
-"""Retained messages (MQTT 5.0 section 3.3.1.3): in memory, capped, gone when the process ends.
-
-What must outlast a restart is in the broker; a retained message only greets a new subscriber.
-"""
+"""Retained messages (MQTT 5.0 section 3.3.1.3): in memory, capped for all and for each tenant; rows.py keeps them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -36,9 +34,19 @@ class Retained:
     At the cap a message on a new topic is forwarded but not kept (`refused` counts these); known topics still change.
     """
 
-    def __init__(self, max_messages: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        max_messages: int,
+        max_bytes: int,
+        tenant_messages: int | None = None,
+        tenant_bytes: int | None = None,
+    ) -> None:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
+        self._tenant_messages = max_messages if tenant_messages is None else tenant_messages
+        self._tenant_bytes = max_bytes if tenant_bytes is None else tenant_bytes
+        self._count_of: Counter[str | None] = Counter()
+        self._bytes_of: Counter[str | None] = Counter()
         self._root = _Node()
         self._count = 0
         self._bytes = 0
@@ -52,16 +60,26 @@ class Retained:
         self._drop(message)
         if not message.payload:
             return True
-        if self._count >= self._max_messages or self._bytes + _cost(message) > self._max_bytes:
+        if not self._has_room(message.tenant, _cost(message)):
             self.refused += 1
             return False
         node = self._root
         for level in message.topic.split("/"):
             node = node.children.setdefault(level, _Node())
         node.kept[message.tenant] = message
-        self._count += 1
-        self._bytes += _cost(message)
+        self._add(message.tenant, 1, _cost(message))
         return True
+
+    def _has_room(self, tenant: str | None, cost: int) -> bool:
+        if self._count >= self._max_messages or self._bytes + cost > self._max_bytes:
+            return False
+        return self._count_of[tenant] < self._tenant_messages and self._bytes_of[tenant] + cost <= self._tenant_bytes
+
+    def _add(self, tenant: str | None, count: int, cost: int) -> None:
+        self._count += count
+        self._bytes += cost
+        self._count_of[tenant] += count
+        self._bytes_of[tenant] += cost
 
     def matching(self, topic_filter: str, now: datetime) -> Found:
         """Those that the filter takes in (section 4.7); expired ones are dropped on the way."""
@@ -91,8 +109,7 @@ class Retained:
         gone = node.kept.pop(message.tenant, None)
         if gone is None:
             return
-        self._count -= 1
-        self._bytes -= _cost(gone)
+        self._add(message.tenant, -1, -_cost(gone))
         for parent, level in reversed(path):
             child = parent.children[level]
             if child.kept or child.children:

@@ -77,6 +77,13 @@ class FilterTrie(Generic[T]):
         node.values[key] = value
         return fresh
 
+    def get(self, topic_filter: str, key: object) -> T | None:
+        """The value under (filter, key)."""
+        node: _Node[T] | None = self._root
+        for level in topic_filter.split("/"):
+            node = None if node is None else node.children.get(level)
+        return None if node is None else node.values.get(key)
+
     def remove(self, topic_filter: str, key: object) -> bool:
         """Forgets it; False where it was not there. Empty branches are cut."""
         path: list[tuple[_Node[T], str]] = []
