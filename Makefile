@@ -41,7 +41,7 @@ lint: $(VENV)/.ready ## formatting, lint, types, import contracts, generated doc
 bench: $(VENDOR)/.ready ## measure, each number as a ratio to a ceiling of the same run
 	$(BIN)/python bench/run.py $(BENCH_ARGS)
 
-judge: $(VENDOR)/.ready ## run an outside suite: make judge NAME=etsi SUITE=/path/to/suite ENGINE=postgresql
+judge: $(VENDOR)/.ready ## run an outside suite: make judge NAME=etsi SUITE=/path/to/suite (or NAME=paho) ENGINE=postgresql
 	$(BIN)/python tools/judge.py --name "$(NAME)" --suite "$(SUITE)" --engine "$(or $(ENGINE),sqlite)"
 
 soak: $(VENDOR)/.ready ## the long kill and load runs: make soak MINUTES=30

@@ -1,5 +1,7 @@
 """`make judge NAME=etsi SUITE=/path/to/suite`: runs an outside suite against a fresh platform, writes its result table.
 
+NAME is etsi (NGSI-LD) or paho (MQTT 5, see judge_paho.py).
+
 The suite stays where it is and is never part of the project; its own requirements go into an environment inside its
 folder. The table, with the suite's commit, is written to docs/reference/judge-<name>-<engine>.md.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import judge_paho
 from tests.mosquitto_server import Mosquitto, MosquittoMissing, program
 from tests.postgres_server import PostgresServer
 from tests.processes import Served, free_port
@@ -161,10 +164,15 @@ def results(output: Path) -> list[tuple[str, str, str]]:
     return found
 
 
+def commit_of(suite: Path) -> str:
+    """The suite's commit, shortened."""
+    head = ["git", "-C", str(suite), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
 def page(name: str, suite: Path, engine: str, found: list[tuple[str, str, str]]) -> str:
     """The result table by area, with the suite's commit, and the names of what fails."""
-    head = ["git", "-C", str(suite), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    commit = commit_of(suite)
     areas: dict[str, Counter[str]] = {}
     for area, _, status in found:
         areas.setdefault(area, Counter())[status] += 1
@@ -183,19 +191,8 @@ def page(name: str, suite: Path, engine: str, found: list[tuple[str, str, str]])
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """0 where every case passed."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--name", choices=["etsi", "etsi-upstream"], required=True)
-    options.add_argument("--suite", type=Path, required=True)
-    options.add_argument("--engine", choices=sorted(ENGINES), default="sqlite")
-    options.add_argument(
-        "--area", action="append", help="only these folders or files below TP/NGSI-LD; no page is written"
-    )
-    options.add_argument("--output", type=Path, help="keep the suite's own report here")
-    given = options.parse_args()
-    if not (given.suite / "TP").is_dir():
-        options.error(f"{given.suite} holds no folder TP; give the suite's own folder")
+def judge_etsi(given: argparse.Namespace, target: Path) -> tuple[int, int]:
+    """How many cases passed, and of how many; every area has an empty platform."""
     programs = environment(given.suite.resolve())
     with tempfile.TemporaryDirectory() as scratch:
         contexts = Path(scratch) / "contexts"
@@ -210,15 +207,55 @@ def main() -> int:
                     run_robot(programs, given.suite.resolve(), served.port, output.resolve(), area)
                     served.stop()
                 found += results(output)
-    passed = sum(status == "PASS" for *_, status in found)
     if given.area:
         print("\n".join(f"- {area}: {test}" for area, test, status in found if status != "PASS"))
-        print(f"{passed} of {len(found)} passed")
-        return 0 if passed == len(found) else 1
+    else:
+        target.write_text(page(given.name, given.suite, ENGINES[given.engine], found))
+    return sum(status == "PASS" for *_, status in found), len(found)
+
+
+def judge_paho_suite(given: argparse.Namespace, target: Path) -> tuple[int, int]:
+    """How many cases passed, and of how many; each is told as it ends."""
+    found = []
+    with tempfile.TemporaryDirectory() as scratch, postgres(given.engine) as server:
+        served = judge_paho.served(Path(scratch) / "data")
+        served.environ["KUMIHIMO_DATABASE_URL"] = "" if server is None else server.url(server.create_database())
+        with served_within(served, START_SECONDS):
+            for name, status, words in judge_paho.run(given.suite.resolve(), served.mqtt_port, given.area or []):
+                print(status, name, words, flush=True)
+                found.append((name, status, words))
+            served.stop()
+    if not given.area:
+        target.write_text(judge_paho.page(commit_of(given.suite), ENGINES[given.engine], found))
+    return sum(status == "PASS" for _, status, _ in found), len(found)
+
+
+SUITES = {
+    "etsi": (judge_etsi, Path("TP")),
+    "etsi-upstream": (judge_etsi, Path("TP")),
+    "paho": (judge_paho_suite, judge_paho.SCRIPT),
+}
+"""How each suite is run, and what its folder holds."""
+
+
+def main() -> int:
+    """0 where every case passed."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--name", choices=list(SUITES), required=True)
+    options.add_argument("--suite", type=Path, required=True)
+    options.add_argument("--engine", choices=sorted(ENGINES), default="sqlite")
+    options.add_argument(
+        "--area", action="append", help="only these, and no page: folders below TP/NGSI-LD (etsi), cases (paho)"
+    )
+    options.add_argument("--output", type=Path, help="keep the suite's own report here (etsi)")
+    given = options.parse_args()
+    judge, holds = SUITES[given.name]
+    if not (given.suite / holds).exists():
+        options.error(f"{given.suite} holds no {holds}; give the suite's own folder")
     target = ROOT / "docs" / "reference" / f"judge-{given.name}-{given.engine}.md"
-    target.write_text(page(given.name, given.suite, ENGINES[given.engine], found))
-    print(f"{passed} of {len(found)} passed; see {target.relative_to(ROOT)}")
-    return 0 if passed == len(found) else 1
+    passed, total = judge(given, target)
+    print(f"{passed} of {total} passed" + ("" if given.area else f"; see {target.relative_to(ROOT)}"))
+    return 0 if passed == total else 1
 
 
 if __name__ == "__main__":

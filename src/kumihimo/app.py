@@ -50,6 +50,7 @@ from kumihimo.network.http.limits import Limits
 from kumihimo.network.http.probes import probe_routes
 from kumihimo.network.http.server import serve
 from kumihimo.network.mqtt.client import MqttConnector
+from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.network.sockets import at
@@ -191,7 +192,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     registry = Registry(database, clock, late.cut)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
-    gateway = Gateway(registry, ingest, clock, settings.open, arbiter.result)
+    gateway = Gateway(registry, ingest, clock, settings.open, arbiter.result, closed_topics=settings.mqtt_closed_topics)
     delivery = Delivery(database, clock, bus, contexts, Carrier(late.notify, publish, signing, clock), access)
     platform = Platform(
         settings=settings,
@@ -213,7 +214,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         registry=registry,
         arbiter=arbiter,
         gateway=gateway,
-        mqtt=MqttListener(gateway, clock, store=MqttSessions(database)),
+        mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),
         alerts=Alerts(database, clock, bus, arbiter, broker.apply),
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
@@ -222,6 +223,17 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     late.platform = platform
     platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
     return platform
+
+
+def mqtt_limits(settings: Settings) -> MqttLimits:
+    """What an MQTT client may cost; a tenant may have four clients of five."""
+    most = settings.mqtt_max_clients
+    return MqttLimits(
+        max_clients=most,
+        max_tenant_clients=max(1, most * 4 // 5),
+        max_keep_alive=settings.mqtt_keep_alive,
+        max_session_expiry=settings.mqtt_session_expiry,
+    )
 
 
 class Late:

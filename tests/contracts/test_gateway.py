@@ -37,8 +37,8 @@ class Scene:
         self.results.append(given)
         return given[2] == "known"
 
-    def gateway(self, open_house: bool = False) -> Gateway:
-        return Gateway(self.registry, self.ingest, self.clock, open_house, self.result)
+    def gateway(self, open_house: bool = False, closed: Sequence[str] = ()) -> Gateway:
+        return Gateway(self.registry, self.ingest, self.clock, open_house, self.result, closed_topics=closed)
 
     def body(self, level: Any = 1.5, ahead: float = 0) -> dict[str, Any]:
         moment = times.from_micros(times.micros(self.clock.now()) + int(ahead * 1_000_000))
@@ -109,6 +109,15 @@ async def test_an_open_house_is_open_outside_device_topics_only(scene: Scene) ->
         assert not gateway.may_subscribe(peer, topic)
     await gateway.publish(peer, "free/topic", b"x", {})
     assert not scene.taken
+
+
+async def test_an_open_house_may_have_closed_rooms(scene: Scene) -> None:
+    gateway, peer = scene.gateway(open_house=True, closed=("office/#", "+/private")), MqttPeer("c")
+    for topic in ("office", "office/a/b", "office/#", "town/private", "+/private"):
+        assert not gateway.may_publish(peer, topic)
+        assert not gateway.may_subscribe(peer, topic)
+    for topic in ("offices", "town/private/more", "private", "#", "+/#", "town/public"):
+        assert gateway.may_subscribe(peer, topic)
 
 
 async def test_a_reading_is_ingested_with_actor_and_purpose(scene: Scene) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 PREFIX = "KUMIHIMO_"
 FOREIGN_PREFIXES = ("KUMIHIMO_TEST_",)
 MAX_DRAIN = 3600
+MAX_SESSION_EXPIRY = 366 * 24 * 3600
 DATA = "data"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -35,6 +36,19 @@ class Settings:
     host: str = _setting("localhost", "Address that HTTP and MQTT listen on.")
     port: int = _setting(8080, "Port of the HTTP listener; 0 takes any free one.")
     mqtt_port: int = _setting(1883, "Port of the MQTT listener; 0 takes any free one, -1 starts none.")
+    mqtt_max_clients: int = _setting(
+        10_000, "MQTT clients that may be connected at once; each takes one open file of this process."
+    )
+    mqtt_keep_alive: int = _setting(
+        3600, "Longest keep-alive in seconds; an MQTT 5 client that asks for more, or for none, is given this."
+    )
+    mqtt_session_expiry: int = _setting(
+        7 * 24 * 3600,
+        "Longest time in seconds that an MQTT session, with what waits for it, outlasts its connection; 0 keeps none.",
+    )
+    mqtt_closed_topics: tuple[str, ...] = _setting(
+        (), "Topic filters that clients without a key may neither publish nor subscribe to under `open`."
+    )
     open: bool = _setting(
         False,
         "Serves without log-in, for tests and closed networks; refused on any address but loopback. "
@@ -105,6 +119,16 @@ class Settings:
             raise SettingsError(f"temporal_instances is {self.temporal_instances}; use 1 to 100000")
         if not 0 <= self.drain_seconds <= MAX_DRAIN:  # false also for what is no number
             raise SettingsError(f"drain_seconds is {self.drain_seconds:g}; use 0 to {MAX_DRAIN}")
+        for name, number, high in (
+            ("mqtt_max_clients", self.mqtt_max_clients, 1_000_000),
+            ("mqtt_keep_alive", self.mqtt_keep_alive, 65_535),
+        ):
+            if not 1 <= number <= high:
+                raise SettingsError(f"{name} is {number}; use 1 to {high}")
+        if not 0 <= self.mqtt_session_expiry <= MAX_SESSION_EXPIRY:
+            raise SettingsError(
+                f"mqtt_session_expiry is {self.mqtt_session_expiry}; use 0 to {MAX_SESSION_EXPIRY} seconds"
+            )
         if self.max_body < 1:
             raise SettingsError(f"max_body is {self.max_body}; use 1 or more bytes")
 

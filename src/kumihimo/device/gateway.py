@@ -6,7 +6,7 @@ house, and then never to anything below `kumihimo/`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -75,6 +75,7 @@ class Gateway:
         open_house: bool,
         results: Results,
         limits: GatewayLimits | None = None,
+        closed_topics: Sequence[str] = (),
     ) -> None:
         self._registry = registry
         self._ingest = ingest
@@ -82,6 +83,7 @@ class Gateway:
         self._open_house = open_house
         self._results = results
         self._limits = limits or GatewayLimits()
+        self._closed_topics = tuple(closed_topics)
         self._refused_anonymous = 0
 
     def counters(self) -> dict[str, float]:
@@ -122,7 +124,7 @@ class Gateway:
     def may_publish(self, peer: MqttPeer, topic: str) -> bool:
         """A device to its own two topics; others, under an open house, to what is not the platform's."""
         if not peer.device:
-            return _is_open_topic(topic)
+            return self._is_open_topic(topic)
         if topic in (_up(peer), f"{_up(peer)}/result"):
             return True
         words = Words("この端末のものではないトピックに送信しました。", "It published to a topic that is not its own.")
@@ -135,8 +137,14 @@ class Gateway:
         A wildcard in front may be asked for there; the listener asks again for each topic that it would deliver.
         """
         if not peer.device:
-            return _is_open_topic(topic_filter)
+            return self._is_open_topic(topic_filter)
         return topic_filter.startswith(f"{ROOT}/{peer.tenant}/{peer.device}/down/")
+
+    def _is_open_topic(self, topic: str) -> bool:
+        """Also asked of a filter: one that is closed itself; what a wider one takes in is asked for each message."""
+        if topic.partition("/")[0] == ROOT or topic.startswith("$"):
+            return False
+        return not any(_covers(closed, topic) for closed in self._closed_topics)
 
     async def publish(self, peer: MqttPeer, topic: str, payload: bytes, properties: Mapping[str, Any]) -> None:
         """Takes a reading or a result; returns after the commit. MqttRefused for what is not taken.
@@ -264,5 +272,12 @@ def _up(peer: MqttPeer) -> str:
     return f"{ROOT}/{peer.tenant}/{peer.device}/up"
 
 
-def _is_open_topic(topic: str) -> bool:
-    return topic.partition("/")[0] != ROOT and not topic.startswith("$")
+def _covers(closed: str, topic: str) -> bool:
+    """Whether a topic, or all that a filter takes in, lies under a filter ("+" is one level, "#" all that follow)."""
+    wanted, given = closed.split("/"), topic.split("/")
+    for index, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if index >= len(given) or given[index] == "#" or (level != "+" and level != given[index]):
+            return False
+    return len(wanted) == len(given)

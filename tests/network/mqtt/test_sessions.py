@@ -508,13 +508,18 @@ async def test_a_shared_subscription_without_its_own_messages_is_an_error(start:
     assert answer.code == errors.PROTOCOL_ERROR
 
 
-async def test_who_has_no_credential_is_not_told_why_a_filter_is_refused(start: Any) -> None:
+async def test_who_has_no_credential_is_not_told_why_it_is_refused(start: Any) -> None:
     house = await start()
     guest, _ = await joined(house)
     device, _ = await joined(house, username="t/d", password=b"right")
     asked = Subscribe(1, (Wanted("kumihimo/t/x/down/#"), Wanted("$share/g/kumihimo/t/x/down/#")))
     assert await guest.ask(asked) == Suback(1, (0x80, 0x80))
     assert await device.ask(asked) == Suback(1, (0x87, 0x87))
+    packet = Publish("kumihimo/t/x/up", b"", 1, packet_id=1)
+    assert await guest.ask(packet) == Puback(1, 0x87)
+    answer = await device.ask(packet)
+    assert isinstance(answer, Puback)
+    assert answer.properties["reason_string"]
 
 
 async def test_topics_are_sent_once_where_the_client_takes_aliases(start: Any) -> None:

@@ -132,7 +132,9 @@ async def hand_to_gate(hub: Hub, peer: MqttPeer, packet: Publish) -> None:
     """Returns once the platform has committed the message. MqttRefused for what is not taken."""
     gate = hub.gate
     if not gate.may_publish(peer, packet.topic):
-        raise MqttRefused(errors.NOT_AUTHORIZED, "this topic is not this client's to publish to")
+        # Who has no credential is told the code alone, as with a refused subscription.
+        words = "this topic is not this client's to publish to" if peer.device else ""
+        raise MqttRefused(errors.NOT_AUTHORIZED, words)
     try:
         _check_format(packet)
     except MqttRefused as refusal:
