@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,7 +27,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, MethodNotAllowed, Problem, ResourceNotFound
 from kumihimo.base.jsontext import dumps
-from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttLink
+from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttLink, MqttServer
 from kumihimo.base.screens import Screen
 from kumihimo.base.settings import LOOPBACK, Settings, SettingsError
 from kumihimo.cli.operations import Doors
@@ -36,7 +36,7 @@ from kumihimo.device import http as device_http
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.models import ArbiterLimits
 from kumihimo.device.actuation.store import SCHEMA as ACTUATION
-from kumihimo.device.gateway import Gateway
+from kumihimo.device.gateway import FROM_OUTSIDE, Gateway
 from kumihimo.device.registry.registry import Registry
 from kumihimo.device.registry.store import SCHEMA as REGISTRY
 from kumihimo.device.screens import device_screens
@@ -52,6 +52,7 @@ from kumihimo.network.http.server import serve
 from kumihimo.network.mqtt.client import MqttConnector
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.listener import MqttListener
+from kumihimo.network.mqtt.outside import OutsideBroker
 from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.network.sockets import at
 from kumihimo.platform.access.decide import Access
@@ -142,6 +143,7 @@ class Platform:
     arbiter: Arbiter
     gateway: Gateway
     mqtt: MqttListener
+    outside: OutsideBroker | None
     alerts: Alerts
     live: Live
     kpi: Kpi
@@ -215,6 +217,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         arbiter=arbiter,
         gateway=gateway,
         mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),
+        outside=outside_broker(settings, gateway),
         alerts=Alerts(database, clock, bus, arbiter, broker.apply),
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
@@ -234,6 +237,27 @@ def mqtt_limits(settings: Settings) -> MqttLimits:
         max_keep_alive=settings.mqtt_keep_alive,
         max_session_expiry=settings.mqtt_session_expiry,
     )
+
+
+def outside_broker(settings: Settings, gateway: Gateway) -> OutsideBroker | None:
+    """The outside broker that was named, if one was. SettingsError for an address that is none."""
+    if not settings.mqtt_url:
+        return None
+    try:
+        url = urlsplit(settings.mqtt_url)
+        is_secure, port = url.scheme == "mqtts", url.port
+    except ValueError as problem:
+        raise SettingsError(f"mqtt_url is no address: {problem}") from problem
+    if not url.hostname or url.path.strip("/") or url.query:
+        raise SettingsError("mqtt_url is mqtt://user:password@host:port, with nothing after the port")
+    server = MqttServer(
+        url.hostname,
+        port or (8883 if is_secure else 1883),
+        is_secure,
+        username=None if url.username is None else unquote(url.username),
+        password=None if url.password is None else unquote(url.password),
+    )
+    return OutsideBroker(server, settings.mqtt_client_id, FROM_OUTSIDE, gateway.take_from_outside)
 
 
 class Late:
@@ -256,8 +280,11 @@ class Late:
     async def down(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
     ) -> int:
-        """As base.ports.MqttDown."""
-        return await self.platform.mqtt.publish(topic, payload, qos=qos, retain=retain, expires=expires)
+        """As base.ports.MqttDown; also to the outside broker, which alone knows who listens there."""
+        reached = await self.platform.mqtt.publish(topic, payload, qos=qos, retain=retain, expires=expires)
+        if self.platform.outside is not None and not reached:
+            reached = await self.platform.outside.publish(topic, payload, qos=qos, expires=expires)
+        return reached
 
     async def notify(self, method: str, url: str, **options: Any) -> HttpAnswer:
         """As base.ports.HttpFetch; our own webhook page is reached although it is on loopback, nothing else of us."""
@@ -358,6 +385,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
     return {
         "database": lambda: dict(platform.database.stats()),
         "mqtt": lambda: dict(platform.mqtt.stats()),
+        **({} if platform.outside is None else {"mqtt_outside": platform.outside.stats}),
         "delivery": lambda: dict(platform.delivery.counters()),
         "devices": platform.gateway.counters,
         "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
@@ -626,6 +654,17 @@ async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
         await platform.mqtt.stop()
 
 
+@asynccontextmanager
+async def run_outside(platform: Platform) -> AsyncIterator[None]:
+    """The way to the outside MQTT broker, where one was named."""
+    if platform.outside is None:
+        yield
+        return
+    log.warning("an outside MQTT broker is used: it alone decides who may speak for a device (see mqtt_url)")
+    async with background(platform.outside.run(), "mqtt outside", platform):
+        yield
+
+
 async def _listen_http(platform: Platform, ready: asyncio.Event) -> None:
     """Serves HTTP and the command line's socket until the platform stops."""
     settings = platform.settings
@@ -685,6 +724,7 @@ START: tuple[Step, ...] = (
     run_shelf,
     run_delivery,
     listen_mqtt,
+    run_outside,
     listen_http,
     run_flood,
 )

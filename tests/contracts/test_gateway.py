@@ -195,6 +195,25 @@ async def test_a_removed_device_is_refused_though_it_is_still_connected(scene: S
     await gateway.disconnect(peer)
 
 
+async def test_an_outside_broker_speaks_for_the_device_of_its_topic(scene: Scene) -> None:
+    gateway = scene.gateway()
+    await gateway.take_from_outside(UP, dumps(scene.body()), {})
+    await gateway.take_from_outside(f"{UP}/result", dumps({"id": "known", "state": "confirmed"}), {})
+    assert [(call.tenant, str(call.actor)) for call, _ in scene.taken] == [("a", "device:g1")]
+    assert scene.results == [("a", "g1", "known", "confirmed", "")]
+    for topic in ("kumihimo/a/nobody/up", "kumihimo/nowhere/g1/up", "kumihimo/a/g1/down/command", "other/a/g1/up"):
+        with pytest.raises(MqttRefused) as caught:
+            await gateway.take_from_outside(topic, dumps(scene.body()), {})
+        assert caught.value.code == 0x87
+    with pytest.raises(MqttRefused, match="JSON"):
+        await gateway.take_from_outside(UP, b"{", {})
+    assert (await scene.counts())[:2] == (1, 1)
+    assert [(one.device, one.way) for one in await scene.registry.refusals("a")] == [
+        ("g1", "up"),
+        ("nobody", "outside"),
+    ]
+
+
 async def test_results_go_to_the_arbiter(scene: Scene) -> None:
     gateway, peer = scene.gateway(), MqttPeer("c", "a", "g1")
     await gateway.publish(peer, f"{UP}/result", dumps({"id": "known", "state": "confirmed", "detail": "ok"}), {})

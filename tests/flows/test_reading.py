@@ -30,6 +30,7 @@ pytestmark = pytest.mark.enable_socket
 
 FILES = (
     "network/mqtt/intake.py",
+    "network/mqtt/routing.py",
     "device/gateway.py",
     "device/codecs/table.py",
     "platform/broker/ingest.py",

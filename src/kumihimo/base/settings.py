@@ -49,6 +49,15 @@ class Settings:
     mqtt_closed_topics: tuple[str, ...] = _setting(
         (), "Topic filters that clients without a key may neither publish nor subscribe to under `open`."
     )
+    mqtt_url: str = _setting(
+        "",
+        "mqtt://user:password@host:1883 (mqtts:// with TLS) of an outside MQTT 5 broker whose devices are taken in "
+        "too; empty is none. No device logs in to the platform then: whoever may publish to kumihimo/… at that broker "
+        "speaks for any device, so let the broker check who writes to which topic.",
+    )
+    mqtt_client_id: str = _setting(
+        "kumihimo", "Name under which the outside broker of `mqtt_url` keeps our session; one for each platform."
+    )
     open: bool = _setting(
         False,
         "Serves without log-in, for tests and closed networks; refused on any address but loopback. "
@@ -109,7 +118,16 @@ class Settings:
             raise SettingsError("public_address must begin with http:// or https://")
         if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
             raise SettingsError("database_url must begin with postgresql://")
+        self._check_mqtt_url()
         self._check_numbers()
+
+    def _check_mqtt_url(self) -> None:
+        if not self.mqtt_url:
+            return
+        if not self.mqtt_url.startswith(("mqtt://", "mqtts://")):
+            raise SettingsError("mqtt_url must begin with mqtt:// or mqtts://")
+        if not self.mqtt_client_id:
+            raise SettingsError("mqtt_client_id is empty; the outside broker needs a name to keep our session under")
 
     def _check_numbers(self) -> None:
         for name, value, low in (("port", self.port, 0), ("mqtt_port", self.mqtt_port, -1)):

@@ -6,6 +6,7 @@ house, and then never to anything below `kumihimo/`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -33,6 +34,9 @@ _REFUSED_BELOW: Final = {
 }
 """What the listener refuses by itself, by its reason code; all else breaks the protocol."""
 PURPOSE: Final = "device-reading"
+FROM_OUTSIDE: Final = (f"{ROOT}/+/+/up", f"{ROOT}/+/+/up/result")
+"""What is taken from an outside broker."""
+_FROM_DEVICE: Final = re.compile(rf"{ROOT}/([^/]+)/([^/]+)/up(?:/result)?")
 
 Results = Callable[[str, str, str, str, str], Awaitable[bool]]
 """Tenant, device, command id, "confirmed" or "failed", the device's words; False for an unknown command."""
@@ -50,6 +54,8 @@ class Devices(Protocol):
     def touch(self, tenant: str, device: str) -> None: ...
 
     def refuse(self, tenant: str, device: str, way: str, words: Words) -> None: ...
+
+    async def refuse_unknown(self, tenant: str, device: str, way: str) -> None: ...
 
     @property
     def refused_elsewhere(self) -> int: ...
@@ -175,6 +181,20 @@ class Gateway:
         except Refused as refusal:
             self._registry.refuse(peer.tenant, device.id, way, refusal.words)
             raise MqttRefused(PAYLOAD_INVALID, refusal.words.en) from refusal
+
+    async def take_from_outside(self, topic: str, payload: bytes, properties: Mapping[str, Any]) -> None:
+        """As `publish`, for what an outside broker passes on: the topic alone says whose it is, there is no key.
+
+        MqttRefused for what can never be taken.
+        """
+        found = _FROM_DEVICE.fullmatch(topic)
+        if found is None:
+            raise MqttRefused(NOT_AUTHORIZED, "this topic is not one that a device publishes to")
+        tenant, name = found.groups()
+        if await self._registry.known(tenant, name) is None:
+            await self._registry.refuse_unknown(tenant, name, "outside")
+            raise MqttRefused(NOT_AUTHORIZED, "there is no such device")
+        await self.publish(MqttPeer("", tenant, name), topic, payload, properties)
 
     def refused(self, peer: MqttPeer, code: int, detail: str) -> None:
         """Counts what the listener itself did not take of a device."""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.mosquitto_server import Mosquitto, MosquittoMissing
 
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.ports import MqttPeer, MqttRefused
@@ -116,6 +119,30 @@ class House:
 
 
 Start = Callable[..., Awaitable[House]]
+Broker = Callable[..., Mosquitto]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """Starts Debian's broker; where it is not installed, tests that need it say so in the summary."""
+    started: list[Mosquitto] = []
+
+    def start(**given: Any) -> Mosquitto:
+        folder = tmp_path / f"broker{len(started)}"
+        folder.mkdir()
+        try:
+            server = Mosquitto(folder, **given)
+            server.start()
+        except MosquittoMissing as reason:
+            if os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1":
+                pytest.fail(str(reason))
+            pytest.skip(str(reason))
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.mosquitto_server import Mosquitto, MosquittoMissing
-from tests.network.mqtt.conftest import House, Raw
+from tests.network.mqtt.conftest import Broker, House, Raw
 
 from kumihimo.base.errors import AddressRefused
 from kumihimo.base.ports import MqttServer, MqttVersion
@@ -33,30 +30,6 @@ from kumihimo.network.mqtt.serialise import serialise
 pytestmark = pytest.mark.enable_socket
 
 VERSIONS: list[MqttVersion] = ["mqtt3.1.1", "mqtt5.0"]
-Broker = Callable[..., Mosquitto]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """Starts Debian's broker; where it is not installed, tests that need it say so in the summary."""
-    started: list[Mosquitto] = []
-
-    def start(**given: Any) -> Mosquitto:
-        folder = tmp_path / f"broker{len(started)}"
-        folder.mkdir()
-        try:
-            server = Mosquitto(folder, **given)
-            server.start()
-        except MosquittoMissing as reason:
-            if os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1":
-                pytest.fail(str(reason))
-            pytest.skip(str(reason))
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.stop()
 
 
 @asynccontextmanager
