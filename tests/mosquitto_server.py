@@ -45,7 +45,7 @@ class Mosquitto:
         if users:
             lines.append(f"password_file {folder / 'users'}")
         if tls:
-            _make_certificate(folder)
+            make_certificate(folder)
             lines += [f"certfile {self.ca}", f"keyfile {folder / 'key.pem'}"]
         self._conf = folder / "mosquitto.conf"
         self._conf.write_text("\n".join(lines) + "\n")
@@ -81,7 +81,7 @@ class Mosquitto:
         self.stop()
 
 
-def _make_certificate(folder: Path) -> None:
+def make_certificate(folder: Path) -> None:
     """A certificate for localhost that is its own authority."""
     subprocess.run(
         [

@@ -23,10 +23,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import judge_paho
+
 from tests.mosquitto_server import Mosquitto, MosquittoMissing, program
 from tests.postgres_server import PostgresServer
 from tests.processes import Served, free_port
+from tools import judge_paho
 
 SUITE_CONTEXTS = (
     "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/",

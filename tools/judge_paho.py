@@ -37,18 +37,38 @@ def served(data: Path) -> Served:
 
 
 def run(suite: Path, port: int, only: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Case, PASS or FAIL, and the last line of what it said."""
+    """Case, PASS or FAIL, and what is to be said of it.
+
+    A case that fails is tried once more, which the page says: the suite's clients wait half a second for an answer, and
+    a machine that does other work at the time may take longer.
+    """
     for name in only or cases(suite):
-        command = [sys.executable, "-W", "ignore", SCRIPT.name, "--port", str(port), f"Test.{name}"]
-        try:
-            done = subprocess.run(
-                command, cwd=suite / SCRIPT.parent, capture_output=True, text=True, timeout=SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            yield name, "FAIL", f"no end after {SECONDS} s"
-            continue
-        said = [line for line in (done.stdout + done.stderr).splitlines() if "Error" in line]
-        yield name, "PASS" if done.returncode == 0 else "FAIL", "" if done.returncode == 0 else (said or ["failed"])[-1]
+        words = try_case(suite, port, name)
+        again = try_case(suite, port, name) if words else ""
+        if again:
+            yield name, "FAIL", again
+        else:
+            yield name, "PASS", f"at the second try, after {words}" if words else ""
+
+
+def try_case(suite: Path, port: int, name: str) -> str:
+    """What went wrong, "" where the case passed."""
+    command = [sys.executable, "-W", "ignore", SCRIPT.name, "--port", str(port), f"Test.{name}"]
+    try:
+        done = subprocess.run(
+            command, cwd=suite / SCRIPT.parent, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end after {SECONDS} s"
+    if done.returncode == 0:
+        return ""
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "Error" in line]
+    return (said or ["a failure without a word"])[-1]
+
+
+def outcome(status: str, words: str) -> str:
+    """The outcome of a case in words."""
+    return f"{'passed' if status == 'PASS' else 'failed'}{': ' if words else ''}{words}"
 
 
 def page(commit: str, engine: str, found: list[tuple[str, str, str]]) -> str:
@@ -64,7 +84,7 @@ def page(commit: str, engine: str, found: list[tuple[str, str, str]]) -> str:
         "",
         "| case | outcome |",
         "|---|---|",
-        *(f"| {name} | {'passed' if status == 'PASS' else f'failed: {words}'} |" for name, status, words in found),
+        *(f"| {name} | {outcome(status, words)} |" for name, status, words in found),
         "",
         "## Settings that the suite needs",
         "",

@@ -54,6 +54,7 @@ from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.outside import OutsideBroker
 from kumihimo.network.mqtt.publisher import GuardedPublish
+from kumihimo.network.mqtt.tls import Certificate
 from kumihimo.network.sockets import at
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.door import Broker
@@ -154,6 +155,8 @@ class Platform:
     """What stands before the HTTP listener, once it is built."""
     http_port: int = 0
     mqtt_port: int = 0
+    mqtt_ports: dict[str, int] = field(default_factory=dict)
+    """The other ways to MQTT by their scheme: mqtts, ws, wss."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = False
     failed: bool = False
@@ -643,15 +646,27 @@ def run_arbiter(platform: Platform) -> AbstractAsyncContextManager[None]:
 
 @asynccontextmanager
 async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
-    """The MQTT listener."""
-    if platform.settings.mqtt_port < 0:
-        yield
-        return
-    platform.mqtt_port = await platform.mqtt.start(platform.settings.host, platform.settings.mqtt_port)
+    """The MQTT listeners: plain, with TLS, and over WebSocket."""
+    settings, mqtt = platform.settings, platform.mqtt
+    is_secure = settings.mqtt_tls_port >= 0 or settings.mqtt_wss_port >= 0
+    certificate = Certificate(settings.mqtt_certificate, settings.mqtt_key) if is_secure else None
+    tls = None if certificate is None else certificate.context
+    hosts = (*LOOPBACK, settings.host, *settings.allowed_hosts)
     try:
+        if settings.mqtt_port >= 0:
+            platform.mqtt_port = await mqtt.start(settings.host, settings.mqtt_port)
+        if settings.mqtt_tls_port >= 0:
+            platform.mqtt_ports["mqtts"] = await mqtt.start(settings.host, settings.mqtt_tls_port, tls=tls)
+        for scheme, port, context in (("ws", settings.mqtt_ws_port, None), ("wss", settings.mqtt_wss_port, tls)):
+            if port >= 0:
+                platform.mqtt_ports[scheme] = await mqtt.start_websocket(settings.host, port, hosts, tls=context)
+        if certificate is not None:
+            certificate.watch()
         yield
     finally:
-        await platform.mqtt.stop()
+        if certificate is not None:
+            certificate.stop()
+        await mqtt.stop()
 
 
 @asynccontextmanager

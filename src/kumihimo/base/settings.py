@@ -36,6 +36,17 @@ class Settings:
     host: str = _setting("localhost", "Address that HTTP and MQTT listen on.")
     port: int = _setting(8080, "Port of the HTTP listener; 0 takes any free one.")
     mqtt_port: int = _setting(1883, "Port of the MQTT listener; 0 takes any free one, -1 starts none.")
+    mqtt_tls_port: int = _setting(
+        -1, "Port of MQTT with TLS, usually 8883; needs `mqtt_certificate` and `mqtt_key`; -1 starts none."
+    )
+    mqtt_ws_port: int = _setting(-1, "Port of MQTT over WebSocket, at /mqtt; -1 starts none.")
+    mqtt_wss_port: int = _setting(
+        -1, "Port of MQTT over WebSocket with TLS, at /mqtt; needs `mqtt_certificate` and `mqtt_key`; -1 starts none."
+    )
+    mqtt_certificate: str = _setting(
+        "", "PEM file of the certificate, with its chain, that MQTT with TLS shows; read again when it is renewed."
+    )
+    mqtt_key: str = _setting("", "PEM file of the key of `mqtt_certificate`.")
     mqtt_max_clients: int = _setting(
         10_000, "MQTT clients that may be connected at once; each takes one open file of this process."
     )
@@ -119,7 +130,13 @@ class Settings:
         if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
             raise SettingsError("database_url must begin with postgresql://")
         self._check_mqtt_url()
+        self._check_certificate()
         self._check_numbers()
+
+    def _check_certificate(self) -> None:
+        wanted = [name for name in ("mqtt_tls_port", "mqtt_wss_port") if getattr(self, name) >= 0]
+        if wanted and not (self.mqtt_certificate and self.mqtt_key):
+            raise SettingsError(f"{wanted[0]} needs mqtt_certificate and mqtt_key, the PEM files of a certificate")
 
     def _check_mqtt_url(self) -> None:
         if not self.mqtt_url:
@@ -130,7 +147,14 @@ class Settings:
             raise SettingsError("mqtt_client_id is empty; the outside broker needs a name to keep our session under")
 
     def _check_numbers(self) -> None:
-        for name, value, low in (("port", self.port, 0), ("mqtt_port", self.mqtt_port, -1)):
+        ports = (
+            ("port", self.port, 0),
+            ("mqtt_port", self.mqtt_port, -1),
+            ("mqtt_tls_port", self.mqtt_tls_port, -1),
+            ("mqtt_ws_port", self.mqtt_ws_port, -1),
+            ("mqtt_wss_port", self.mqtt_wss_port, -1),
+        )
+        for name, value, low in ports:
             if not low <= value <= 65535:
                 raise SettingsError(f"{name} is {value}; use {low} to 65535")
         if not 1 <= self.temporal_instances <= 100_000:

@@ -107,7 +107,14 @@ async def _tenant(database: Database, name: str) -> Finding | None:
 def _ports(settings: Settings) -> Iterator[Finding]:
     if socket_path(Path(settings.data)).exists():
         return
-    for name, port in (("HTTP", settings.port), ("MQTT", settings.mqtt_port)):
+    ports = (
+        ("HTTP", settings.port),
+        ("MQTT", settings.mqtt_port),
+        ("MQTT with TLS", settings.mqtt_tls_port),
+        ("MQTT over WebSocket", settings.mqtt_ws_port),
+        ("MQTT over WebSocket with TLS", settings.mqtt_wss_port),
+    )
+    for name, port in ports:
         if port > 0:
             yield _port(settings.host, f"{name} port {port}", port)
 

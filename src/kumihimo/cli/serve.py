@@ -32,6 +32,8 @@ def serve(settings: Settings) -> int:
         say(f"Kumihimo is at {platform.address}")
         if platform.mqtt_port:
             say(f"MQTT is at {at(settings.host, platform.mqtt_port)}")
+        for scheme, port in platform.mqtt_ports.items():
+            say(f"MQTT is at {scheme}://{at(settings.host, port)}{'' if scheme == 'mqtts' else '/mqtt'}")
         if not settings.open:
             say("Closed: without log-in strangers see /healthz and /readyz only (--open for tests on this machine).")
 

@@ -47,20 +47,21 @@ class Client:
         self.paho.loop_stop()
 
 
+@pytest.mark.parametrize("qos", [1, 2])
 @pytest.mark.parametrize("protocol", [paho.MQTTv311, paho.MQTTv5])
-async def test_paho_publishes_and_hears(start: Any, protocol: int) -> None:
+async def test_paho_publishes_and_hears(start: Any, protocol: int, qos: int) -> None:
     house = await start()
     reader = Client(house.port, "reader", protocol)
     writer = Client(house.port, "writer", protocol)
     try:
         assert (await reader.next("connect")).value == 0
         assert (await writer.next("connect")).value == 0
-        reader.paho.subscribe("川/#", qos=1)
-        assert [one.value for one in await reader.next("subscribe")] == [1]
-        writer.paho.publish("川/足羽", "水位", qos=1)
+        reader.paho.subscribe("川/#", qos=qos)
+        assert [one.value for one in await reader.next("subscribe")] == [qos]
+        writer.paho.publish("川/足羽", "水位", qos=qos)
         assert (await writer.next("publish")).value == 0
         message = await reader.next("message")
-        assert (message.topic, message.payload.decode(), message.qos) == ("川/足羽", "水位", 1)
+        assert (message.topic, message.payload.decode(), message.qos) == ("川/足羽", "水位", qos)
     finally:
         await asyncio.to_thread(reader.close)
         await asyncio.to_thread(writer.close)
@@ -83,10 +84,11 @@ async def test_paho_hears_why_it_is_refused(start: Any) -> None:
 
 
 @pytest.mark.mosquitto
+@pytest.mark.parametrize("qos", ["1", "2"])
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
-async def test_mosquitto_publishes_and_hears(start: Any, mosquitto: None, version: str) -> None:
+async def test_mosquitto_publishes_and_hears(start: Any, mosquitto: None, version: str, qos: str) -> None:
     house = await start()
-    common = ["-h", "127.0.0.1", "-p", str(house.port), "-V", version, "-q", "1", "-u", "t/d", "-P", "right"]
+    common = ["-h", "127.0.0.1", "-p", str(house.port), "-V", version, "-q", qos, "-u", "t/d", "-P", "right"]
     sub = await asyncio.create_subprocess_exec(
         "mosquitto_sub", *common, "-t", "kumihimo/t/d/down/#", "-C", "1", stdout=subprocess.PIPE
     )

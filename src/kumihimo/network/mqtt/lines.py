@@ -7,7 +7,7 @@ import contextlib
 from typing import Final, Protocol
 
 READ: Final = 64 * 1024
-_ENOUGH: Final = 32 * 1024
+ENOUGH: Final = 32 * 1024
 """Bytes that may wait in the transport before a writer waits too."""
 CLOSING_SECONDS: Final = 2.0
 
@@ -20,12 +20,12 @@ class Line(Protocol):
         ...
 
     def write(self, data: bytes) -> None:
-        """Sends, or keeps for `drain`; harmless where the line is closing."""
+        """Sends, without waiting; harmless where the line is closing."""
         ...
 
     @property
     def is_full(self) -> bool:
-        """Whether `drain` has something to wait for."""
+        """Whether so much waits that the writer should too."""
         ...
 
     async def drain(self) -> None:
@@ -61,7 +61,7 @@ class StreamLine:
 
     @property
     def is_full(self) -> bool:
-        return self._writer.transport.get_write_buffer_size() > _ENOUGH
+        return self._writer.transport.get_write_buffer_size() > ENOUGH
 
     async def drain(self) -> None:
         await self._writer.drain()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
+from collections.abc import Collection
 from datetime import timedelta
 
 from kumihimo.base.clock import Clock
@@ -17,6 +19,7 @@ from kumihimo.network.mqtt.lines import READ, Line, StreamLine
 from kumihimo.network.mqtt.message import Message
 from kumihimo.network.mqtt.routing import Routing
 from kumihimo.network.mqtt.topics import check_topic
+from kumihimo.network.mqtt.websocket import WebSocketDoor
 from kumihimo.network.sockets import BACKLOG, listening
 
 log = logging.getLogger(__name__)
@@ -34,9 +37,10 @@ class MqttListener:
         self._house = House(self._hub, self._routing, self._lifetimes)
         self._is_loaded = False
         self._servers: list[asyncio.Server] = []
+        self._doors: list[WebSocketDoor] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
-    async def start(self, host: str, port: int) -> int:
+    async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
         """Listens on every address of the host, on one port (0 takes a free one), which is given back.
 
         AddressInUse or CannotListen. The sessions of the store are there before the first client is.
@@ -44,9 +48,25 @@ class MqttListener:
         sockets = listening(host, port)
         await self._load()
         bound = int(sockets[0].getsockname()[1])
+        timeout = None if tls is None else self._hub.limits.connect_timeout
         for one in sockets:
-            self._servers.append(await asyncio.start_server(self._serve, sock=one, limit=READ, backlog=BACKLOG))
-        log.info("mqtt listens", extra={"host": host, "port": bound})
+            self._servers.append(
+                await asyncio.start_server(
+                    self._serve, sock=one, limit=READ, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=timeout
+                )
+            )
+        log.info("mqtt listens", extra={"host": host, "port": bound, "tls": tls is not None})
+        return bound
+
+    async def start_websocket(
+        self, host: str, port: int, hosts: Collection[str], *, tls: ssl.SSLContext | None = None
+    ) -> int:
+        """As `start`, for MQTT over WebSocket at /mqtt; hosts are the names under which pages may come in."""
+        door = WebSocketDoor(self._run, self._hub.limits, hosts)
+        bound = await door.start(host, port, tls)
+        self._doors.append(door)
+        await self._load()
+        log.info("mqtt over websocket listens", extra={"host": host, "port": bound, "tls": tls is not None})
         return bound
 
     async def _load(self) -> None:
@@ -58,6 +78,8 @@ class MqttListener:
         """Takes no more, says DISCONNECT to all, and waits for publishes under way (drain_timeout at most)."""
         for server in self._servers:
             server.close()
+        for door in self._doors:
+            door.close()
         for connection in list(self._connections):
             connection.end(errors.SHUTTING_DOWN, "the platform is stopping")
         tasks = list(self._connections.values())
@@ -68,6 +90,9 @@ class MqttListener:
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
+        for door in self._doors:
+            await door.ended()
+        self._doors.clear()
         await self._lifetimes.close()
         await self._hub.journal.close()
 

@@ -213,10 +213,10 @@ class _Line:
     async def subscribe(self, filters: Sequence[str]) -> None:
         """SUBSCRIBE at QoS 1; what was retained before is not asked for. ConnectionError for a refusal."""
         self._send(Subscribe(self._take_id(), tuple(Wanted(one, 1, retain_handling=2) for one in filters)))
-        while not isinstance(packet := await self._next(), Suback):
-            if isinstance(packet, Publish):  # of the session that waited for us
-                self._early.append(packet)
-        refused = [one for one, code in zip(filters, packet.codes, strict=False) if code >= errors.UNSPECIFIED]
+        while not isinstance(answer := await self._next(), Suback):
+            if isinstance(answer, Publish):  # of the session that waited for us
+                self._early.append(answer)
+        refused = [one for one, code in zip(filters, answer.codes, strict=False) if code >= errors.UNSPECIFIED]
         if refused:
             raise ConnectionError(f"the broker refuses the subscription to {', '.join(refused)}")
 
