@@ -63,9 +63,9 @@ async def test_an_entity_has_several_places_and_each_is_asked_for(any_client: Cl
     for number, (here, there) in enumerate([(136.0, 137.0), (137.0, 136.0)], start=1):
         assert (await any_client("POST", "/entities", gauge(number, location=at(here), outlet=at(there)))).status == 201
     near = f"type=Gauge&georel=near;maxDistance==1000&geometry=Point&coordinates={quote('[136.0,36.0]')}"
-    for name, last in (("", "1"), ("&geoproperty=location", "1"), ("&geoproperty=outlet", "2")):
+    for name, expected in (("", "1"), ("&geoproperty=location", "1"), ("&geoproperty=outlet", "2")):
         found = await any_client("GET", "/entities", query=near + name)
-        assert [one["id"][-1] for one in found.json] == [last], name
+        assert [one["id"][-1] for one in found.json] == [expected], name
 
 
 @pytest.mark.parametrize("text", ["<>\"'=;()", "福井市<北>", "a;b|c", "'", '"', "\\", "100%", "a&b=c", "😀", "改\n行"])
