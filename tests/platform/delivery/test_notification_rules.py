@@ -146,20 +146,6 @@ async def test_jsonld_context_is_the_one_of_notifications(stand: Stand) -> None:
     assert linked.entity["水位"] == prop(1)
 
 
-async def test_a_context_that_can_no_more_be_had_costs_the_short_names_and_no_notification(stand: Stand) -> None:
-    names = {"@context": {"水位": DEFAULT + "level"}}
-    stand.contexts = Contexts(preload={JA: json.dumps(names).encode()})
-    stand.restart()
-    await stand.subscribe(jsonldContext=JA)
-    await stand.subscribe(uri="http://other.example/")
-    stand.contexts = Contexts()
-    stand.restart()
-    await stand.put(level=1)
-    sent = {one.url: one.entity for one in await stand.catch_up()}
-    whole = {"id": "urn:x:1", "type": "Gauge", "level": prop(1)}
-    assert sent == {HOOK: whole, "http://other.example/": whole}
-
-
 async def test_a_context_for_notifications_that_is_none_is_wrong(stand: Stand) -> None:
     stand.contexts = Contexts(preload={JA: b'{"@context": {"level": 5}}'})
     stand.restart()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kumihimo.base import jsontext
 from kumihimo.base.call import Call
-from kumihimo.base.errors import LdContextNotAvailable, Problem, TooManyResults
+from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem, TooManyResults
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import Access, Grant
 from kumihimo.platform.broker.evaluate import matches_types
@@ -137,9 +139,16 @@ class Catalogue:
         """The listing of this revision; rows as `changes_tx` gave them, None for no change."""
         if rows is None:
             return self._listings[tenant]
+        await self._fetched(tenant, rows)
         ready = [one for one in [await self._ready(tenant, row) for row in rows] if one is not None]
         self._listings[tenant] = Listing(revision, ready)
         return self._listings[tenant]
+
+    async def _fetched(self, tenant: str, rows: Sequence[StoredSubscription]) -> None:
+        """Has all @contexts brought at once: hosts that hang are waited for together and not one after the other."""
+        given = [row.document.get("jsonldContext") or row.context for row in rows]
+        each = {jsontext.dumps(one): one for one in given}.values()
+        await asyncio.gather(*(self._contexts.resolve(one, tenant) for one in each), return_exceptions=True)
 
     async def _ready(self, tenant: str, row: StoredSubscription) -> Ready | None:
         try:
@@ -161,8 +170,8 @@ class Catalogue:
             return await self._contexts.addressed(context, tenant, lasting=True)
         except TooManyResults:
             return context
-        except LdContextNotAvailable:
-            # Full names are right too; losing the notification would not be.
+        except (LdContextNotAvailable, BadRequestData):
+            # Its host is away, or gives what is none any more. Full names are right too; losing notifications is not.
             log.warning("context not available, sending full names", extra={"subscription": subscription.id})
             return self._contexts.core
 
