@@ -2,7 +2,8 @@
 
 With --keep it writes bench/results.json and the table of bench/README.md. Ends with 1 where a ratio is above 1 (then
 the measurement is wrong), an answer was not 2xx or refused a part (207), or a notification was lost.
-With --broker the five broker runs are taken instead (see broker.py; `--broker --help` tells their options).
+With --broker the five broker runs are taken instead (see broker.py; `--broker --help` tells their options), with --mqtt
+those of connected devices (see mqtt.py).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import broker
 import ceilings
 import load
+import mqtt
 from harness import Platform, get, keep, post
 from sink import Sink
 
@@ -280,6 +282,8 @@ def main() -> int:
     """0 where every number is below its ceiling."""
     if "--broker" in sys.argv[1:]:
         return broker.main([one for one in sys.argv[1:] if one != "--broker"])
+    if "--mqtt" in sys.argv[1:]:
+        return mqtt.main([one for one in sys.argv[1:] if one != "--mqtt"])
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)

@@ -26,6 +26,14 @@ def test_later_sources_win() -> None:
         ({"given": {"port": 70000}}, "port is 70000"),
         ({"given": {"open": True, "host": "0.0.0.0"}}, "refused on '0.0.0.0'"),
         ({"given": {"database_url": "mysql://x"}}, "postgresql://"),
+        ({"given": {"mqtt_url": "http://x"}}, "mqtts://"),
+        ({"given": {"mqtt_url": "mqtt://x", "mqtt_client_id": ""}}, "mqtt_client_id is empty"),
+        ({"given": {"mqtt_tls_port": 8883, "mqtt_key": "k"}}, "mqtt_tls_port needs mqtt_certificate"),
+        ({"given": {"mqtt_wss_port": 0}}, "mqtt_wss_port needs mqtt_certificate"),
+        ({"given": {"mqtt_ws_port": -2}}, "mqtt_ws_port is -2"),
+        ({"given": {"mqtt_max_clients": 0}}, "mqtt_max_clients is 0"),
+        ({"given": {"mqtt_keep_alive": 65_536}}, "mqtt_keep_alive is 65536"),
+        ({"given": {"mqtt_session_expiry": -1}}, "mqtt_session_expiry is -1"),
     ],
 )
 def test_a_wrong_setting_says_which_and_where(options: dict[str, Any], words: str) -> None:

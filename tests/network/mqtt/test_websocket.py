@@ -139,8 +139,11 @@ async def paho_says(port: int, ca: Path | None, transport: Any) -> list[Any]:
     client = paho.Client(CallbackAPIVersion.VERSION2, "real", protocol=paho.MQTTv5, transport=transport)
     if ca is not None:
         client.tls_set(str(ca))
-    client.on_connect = lambda *given: loop.call_soon_threadsafe(heard.put_nowait, given[3].value)
-    client.on_publish = lambda *given: loop.call_soon_threadsafe(heard.put_nowait, given[3].value)
+
+    def tell(*given: Any) -> None:
+        loop.call_soon_threadsafe(heard.put_nowait, given[3].value)
+
+    client.on_connect = client.on_publish = tell
     await asyncio.to_thread(client.connect, "localhost", port)
     client.loop_start()
     try:

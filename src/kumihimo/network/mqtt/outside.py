@@ -222,8 +222,8 @@ class _Line:
 
     async def listen(self, keep_alive: int) -> None:
         """Takes what arrives until the connection ends, which is always an error here."""
-        for packet in self._early:
-            self._start(packet)
+        for early in self._early:
+            self._start(early)
         pinging = asyncio.create_task(self._ping(keep_alive / 2))
         try:
             while True:
@@ -244,7 +244,8 @@ class _Line:
             self._send(packet)
             return errors.NORMAL
         packet_id = self._take_id()
-        answer = self._asked[packet_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._asked[packet_id] = answer
         try:
             self._send(replace(packet, packet_id=packet_id))
             return await answer

@@ -136,7 +136,7 @@ class WebSocketDoor:
         self._late[handler] = loop.call_later(limits.connect_timeout, self._drop_late, handler)
         return handler
 
-    def _drop_late(self, handler: web.RequestHandler) -> None:  # type: ignore[type-arg]  # generic in the stubs alone
+    def _drop_late(self, handler: web.RequestHandler) -> None:
         self._late.pop(handler, None)
         if handler.transport is not None:
             handler.transport.abort()
