@@ -46,6 +46,36 @@ async def test_attributes_go_or_stay(river: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "counted"),
+    [
+        ("type=Gauge", {"entities": 3}),
+        ("local=true", {"entities": 4}),
+        ("q=level>1", {"entities": 2}),
+        ("type=Nothing", {"entities": 0}),
+        ("type=Gauge&drop=name,rain", {"entities": 3, "attributes": 3}),
+        ("type=Gauge&keep=rain", {"entities": 3, "attributes": 6}),
+        ("type=Gauge&keep=level,name", {"entities": 0, "attributes": 0}),
+    ],
+)
+async def test_a_dry_run_counts_what_would_go_and_takes_nothing(
+    river: Client, query: str, counted: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kumihimo.platform.ngsild.purge.STEP", 2)
+    before = (await river("GET", "/entities", query="local=true")).json
+    answer = await river("DELETE", "/entities", query=f"{query}&dryRun=true")
+    assert (answer.status, answer.json) == (200, counted)
+    assert answer.header("ngsild-results-count") == str(counted["entities"])
+    assert (await river("GET", "/entities", query="local=true")).json == before
+
+
+async def test_a_dry_run_is_asked_for_with_true_or_false(river: Client) -> None:
+    assert (await river("DELETE", "/entities", query="type=Gauge&dryRun=yes")).kind == "BadRequestData"
+    assert await left(river) == "123"
+    assert (await river("DELETE", "/entities", query="type=Gauge&dryRun=false")).status == 204
+    assert await left(river) == ""
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.broker.models import Change, Op, Outcome
+from kumihimo.platform.broker.models import Change, Op, Outcome, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.platform.ngsild.answers import Answer, done, plain
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import request_context
-from kumihimo.platform.ngsild.parameters import READING, SELECTION, expand_names, read_query, split_list
+from kumihimo.platform.ngsild.parameters import READING, SELECTION, expand_names, read_flag, read_query, split_list
 from kumihimo.platform.ngsild.table import Operation
 
 STEP = 500
@@ -22,6 +22,7 @@ async def purge_entities(ask: Ask) -> Answer:
     """Clause 6.4.3.3 (5.6.21): deletes the entities that a query selects; with keep or drop, only their attributes.
 
     204; 207 where some could not be deleted. What is named by `drop` goes, or all but what is named by `keep`.
+    With dryRun=true, which is ours, nothing goes: 200 with how much would.
     """
     grant = ask.decide("write")
     context = await request_context(ask)
@@ -31,6 +32,8 @@ async def purge_entities(ask: Ask) -> Answer:
         raise BadRequestData("keep and drop exclude each other")
     attrs = expand_names(split_list(ask.query.get("attrs", "")), context)
     query = replace(read_query(ask.query, context, grant, attrs), limit=STEP)
+    if read_flag(ask.query, "dryRun"):
+        return await _counted(ask, query, keep, drop)
     refused: list[Outcome] = []
     success: list[str] = []
     while True:
@@ -47,6 +50,23 @@ async def purge_entities(ask: Ask) -> Answer:
     return plain(207, {"success": list(dict.fromkeys(success)), "errors": errors})
 
 
+async def _counted(ask: Ask, query: Query, keep: Sequence[str], drop: Sequence[str]) -> Answer:
+    """How many entities would be touched, and where only attributes would go, how many of these."""
+    entities = attributes = 0
+    while True:
+        found = await ask.face.broker.find(ask.tenant, query)
+        changes = _changes(found.entities, keep, drop)
+        entities += len({one.id for one in changes})
+        attributes += sum(one.op is Op.DELETE_ATTRIBUTE for one in changes)
+        if not found.after:
+            break
+        query = replace(query, after=found.after)
+    body = {"entities": entities} | ({"attributes": attributes} if keep or drop else {})
+    answer = plain(200, body)
+    answer.headers.append((b"ngsild-results-count", str(entities).encode()))
+    return answer
+
+
 def _changes(entities: Sequence[EntityDoc], keep: Sequence[str], drop: Sequence[str]) -> list[Change]:
     """What takes away what is asked for; entities are as the caller may see them."""
     if not keep and not drop:
@@ -59,4 +79,4 @@ def _changes(entities: Sequence[EntityDoc], keep: Sequence[str], drop: Sequence[
     ]
 
 
-PURGE = Operation(purge_entities, SELECTION | READING | {"attrs", "keep", "drop"})
+PURGE = Operation(purge_entities, SELECTION | READING | {"attrs", "keep", "drop", "dryRun"})
