@@ -63,7 +63,7 @@ def try_case(suite: Path, port: int, name: str) -> str:
     if done.returncode == 0:
         return ""
     said = [line for line in (done.stdout + done.stderr).splitlines() if "Error" in line]
-    return (said or ["a failure without a word"])[-1]
+    return re.sub(r" object at 0x[0-9a-f]+", "", (said or ["a failure without a word"])[-1])
 
 
 def outcome(status: str, words: str) -> str:

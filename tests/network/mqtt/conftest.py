@@ -148,15 +148,20 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
     houses: list[House] = []
+    stores: list[Any] = []
 
     async def go(limits: MqttLimits | None = None, clock: Any = None, store: Any = None) -> House:
         gate = Gate()
+        stores.append(store)
         listener = MqttListener(gate, clock or SystemClock(), limits, store)
         house = House(listener, gate, await listener.start("127.0.0.1", 0))
         houses.append(house)
         return house
 
     yield go
+    for one in stores:
+        if one is not None and one.hold is not None:
+            one.hold.set()
     for house in houses:
         if house.gate.hold is not None:
             house.gate.hold.set()

@@ -583,12 +583,30 @@ async def test_nothing_is_acknowledged_before_it_is_durable(start: Any) -> None:
     raw = await reader(house, "a", 1, "c", properties=KEPT)
     writer, _ = await joined(house, "w")
     store.hold = asyncio.Event()
-    writer.send(Publish("a", b"1", 1, packet_id=1), Publish("a", b"2", 1, packet_id=2), Pingreq())
-    assert await writer.receive() == Pingresp()
-    assert await raw.ask(Pingreq()) == Pingresp()
+    writer.send(Publish("a", b"1", 1, packet_id=1), Publish("a", b"2", 1, packet_id=2))
+    await until(lambda: len(house.gate.taken) == 2)
+    for one in (writer, raw, writer):
+        assert await one.ask(Pingreq()) == Pingresp()
     store.hold.set()
     assert [await writer.receive(), await writer.receive()] == [Puback(1), Puback(2)]
     assert [(await raw.receive()).payload for _ in range(2)] == [b"1", b"2"]  # type: ignore[union-attr]
+
+
+async def test_the_second_half_of_qos_2_waits_for_the_store_too(start: Any) -> None:
+    store = Store()
+    house = await start(store=store)
+    raw = await reader(house, "a", 2, "c", properties=KEPT)
+    assert await raw.ask(Publish("a", b"x", 2, packet_id=7)) == Pubrec(7)
+    found = await raw.receive()
+    assert isinstance(found, Publish)
+    store.hold = asyncio.Event()
+    raw.send(Pubrec(found.packet_id), Pubrel(7))
+    for _ in range(3):
+        assert await raw.ask(Pingreq()) == Pingresp()
+    store.hold.set()
+    answers = [await raw.receive(), await raw.receive()]
+    assert Pubrel(found.packet_id) in answers
+    assert Pubcomp(7) in answers
 
 
 async def test_a_session_that_is_kept_is_durable_before_connack(start: Any) -> None:
@@ -622,7 +640,7 @@ async def test_a_store_that_fails_acknowledges_nothing_and_later_gets_what_it_mi
     start: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store()
-    house = await start(store=store)
+    house = await start(MqttLimits(max_queued=1), store=store)
     raw = await reader(house, "a", 1, "c", properties=KEPT)
     writer, _ = await joined(house, "w")
     await publish(writer, "a", b"1")
@@ -645,6 +663,16 @@ async def test_a_store_that_fails_acknowledges_nothing_and_later_gets_what_it_mi
     raw.send(Puback(found.packet_id))
     await until(lambda: store.kinds() == ["Session", "Subscription"])
     assert "could not be written" in caplog.text
+
+
+async def test_a_store_that_hangs_does_not_hold_up_the_end(start: Any, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    house = await start(MqttLimits(drain_timeout=0.1), store=store)
+    await joined(house, properties=KEPT)
+    store.hold = asyncio.Event()
+    async with asyncio.timeout(10):
+        await house.listener.stop()
+    assert "in time" in caplog.text
 
 
 async def test_changes_that_wait_are_committed_together(start: Any) -> None:
@@ -697,6 +725,57 @@ async def test_a_retained_message_that_is_cleared_is_not_there_after_a_start(sta
     assert (await raw.receive()).payload == b"ours"  # type: ignore[union-attr]
     stranger = await reader(after, "shared/#", 1, username="u/x", password=b"right")
     assert await stranger.ask(Pingreq()) == Pingresp()
+
+
+async def test_a_retained_message_that_has_expired_is_forgotten_at_the_next_start(
+    start: Any, fake_clock: FakeClock
+) -> None:
+    store = Store()
+    house = await start(store=store, clock=fake_clock)
+    writer, _ = await joined(house, "w")
+    for topic, seconds in (("short", 10), ("long", 100)):
+        await publish(writer, topic, b"x", retain=True, properties={"message_expiry_interval": seconds})
+    fake_clock.advance(50)
+    after = await start(store=store, clock=fake_clock)
+    assert after.listener.stats()["retained"] == 1
+    await until(lambda: store.kinds() == ["Retained"])
+
+
+async def test_a_tenant_that_cannot_be_read_keeps_nobody_else_out(
+    start: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store()
+    house = await start(store=store)
+    for tenant in ("t", "u"):
+        await joined(house, "c", username=f"{tenant}/d", password=b"right", properties=KEPT)
+    plain = store.load
+
+    async def load(tenant: str) -> list[MqttRow]:
+        if tenant == "t":
+            raise OSError("damaged")
+        return await plain(tenant)
+
+    monkeypatch.setattr(store, "load", load)
+    after = await start(store=store)
+    assert after.listener.stats()["sessions"] == 1
+    _, is_present = await back(after, "c", username="u/d", password=b"right", properties=KEPT)
+    assert is_present
+    assert "could not be read" in caplog.text
+
+
+async def test_a_connection_that_ends_while_its_session_is_written_leaves_no_trace(start: Any) -> None:
+    store = Store()
+    house = await start(store=store)
+    store.hold = asyncio.Event()
+    raw = await house.raw()
+    raw.send(Connect(5, "c", properties=KEPT, will=Will("will", b"gone")))
+    await until(lambda: house.listener.stats()["sessions"] == 1)
+    ends = asyncio.create_task(house.listener.stop())
+    await until(lambda: house.listener.stats()["sessions_away"] == 1)
+    store.hold.set()
+    await ends
+    stats = house.listener.stats()
+    assert (stats["clients"], stats["wills"], stats["sessions_away"]) == (0, 0, 1)
 
 
 async def test_a_revoked_device_loses_its_sessions_also_in_the_store(start: Any) -> None:

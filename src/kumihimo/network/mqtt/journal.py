@@ -56,10 +56,16 @@ class Journal:
         if self._store is not None:
             self._take(tenant, changes, None)
 
-    async def close(self) -> None:
-        """Returns once all that was taken is written, or could not be."""
+    async def close(self, seconds: float) -> None:
+        """Returns once all that was taken is written or could not be; what hangs for so long is given up."""
+        until = asyncio.get_running_loop().time() + seconds
         while tasks := [page.writing for page in self._pages.values() if page.writing is not None]:
-            await asyncio.wait(tasks)
+            left = until - asyncio.get_running_loop().time()
+            if left <= 0:
+                log.error("what MQTT clients count on could not be written in time")
+                for task in tasks:
+                    task.cancel()
+            await asyncio.wait(tasks, timeout=max(left, 0.1))
         for page in self._pages.values():
             if page.timer is not None:
                 page.timer.cancel()

@@ -244,14 +244,27 @@ class Lifetimes:
         if store is None:
             return
         for tenant in await store.tenants():
-            found = await store.load(tenant)
-            for row in rows.of_kind(found, MqttRetainedRow):
-                self._hub.retained.keep(rows.retained_of(row, tenant))
+            try:
+                found = await store.load(tenant)
+            except Exception:
+                # One tenant whose store is damaged must not keep all others' clients out.
+                log.exception("the MQTT sessions of a tenant could not be read", extra={"tenant": tenant})
+                continue
+            self._restore_retained(tenant, rows.of_kind(found, MqttRetainedRow))
             sessions = [self._restore(tenant, row) for row in rows.of_kind(found, MqttSessionRow)]
             self._restore_parts(tenant, found)
             for session in sessions:
                 self._settle(session)
         self.sweep()
+
+    def _restore_retained(self, tenant: str, found: list[MqttRetainedRow]) -> None:
+        now = self._hub.clock.now()
+        for row in found:
+            message = rows.retained_of(row, tenant)
+            if message.is_expired(now):
+                self._hub.journal.note(tenant, *rows.drop(row))
+            else:
+                self._hub.retained.keep(message)
 
     def _restore(self, tenant: str, row: MqttSessionRow) -> Session:
         key = (tenant, row.device, row.client_id)

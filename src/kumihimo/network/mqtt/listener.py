@@ -94,7 +94,7 @@ class MqttListener:
             await door.ended()
         self._doors.clear()
         await self._lifetimes.close()
-        await self._hub.journal.close()
+        await self._hub.journal.close(self._hub.limits.drain_timeout)
 
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None
