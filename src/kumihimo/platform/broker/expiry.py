@@ -79,12 +79,16 @@ class Expiry:
         self._apply_tx = apply_tx
         self._published = published
         self._due: dict[str, int] = {}
+        self._noted: dict[str, int] = {}
 
     def expect(self, tenant: str, changes: Iterable[Change]) -> None:
         """Notes what changes that were written have brought with them."""
         for change in changes:
             at = soonest(change.doc) if change.doc is not None else None
-            if at is not None and tenant in self._due:
+            if at is None:
+                continue
+            self._noted[tenant] = self._noted.get(tenant, 0) + 1
+            if tenant in self._due:
                 self._due[tenant] = min(at, self._due[tenant])
 
     async def settle(self, tenant: str) -> None:
@@ -102,9 +106,14 @@ class Expiry:
 
     async def _step(self, tenant: str, now: int) -> bool:
         """One transaction; whether more is due. Where nothing is, nothing is written."""
+        noted = self._noted.get(tenant, 0)
         following = await self._database.read(tenant, _next_tx, quick=True)
         if following > now:
-            self._due[tenant] = following
+            # What was written meanwhile may not have been read: then nothing is known, and the next one asks again.
+            if self._noted.get(tenant, 0) == noted:
+                self._due[tenant] = following
+            else:
+                self._due.pop(tenant, None)
             return False
         call = Call(tenant, Actor("system", "expiry"), purpose="expire")
 
