@@ -71,8 +71,13 @@ class Form:
     named: bool = False
 
 
+NORMALIZED = Form("normalized", sys_attrs=False, lang="")
+
+
 def read_form(query: Mapping[str, str], *, temporal: bool = False) -> Form:
     """`format` and `options`; format goes before what options say. InvalidRequest for a value that there is not."""
+    if FORM.isdisjoint(query):
+        return NORMALIZED
     forms: dict[str, FormName] = {**_FORMS, **_TEMPORAL_FORMS} if temporal else _FORMS
     name = query.get("format", "")
     if name and name not in forms:
