@@ -38,11 +38,11 @@ class Target:
 
     def ask(self, method: str, path: str, body: object = None) -> load.Result:
         """One request with JSON; Refused where it was."""
-        return self.send([load.request(method, path, b"" if body is None else compact(body))], connections=1)
+        return self.send([request(method, path, b"" if body is None else compact(body))], connections=1)
 
     def read(self, path: str) -> bytes:
         """The body of one answer."""
-        result = load.once(self.port, [load.request("GET", path)], connections=1, host=self.host)
+        result = load.once(self.port, [request("GET", path)], connections=1, host=self.host)
         return right(result).last.partition(b"\r\n\r\n")[2]
 
     def upsert(self, entities: Sequence[object]) -> load.Result:
@@ -50,7 +50,7 @@ class Target:
         path = f"{ROOT}/entityOperations/upsert"
         return self.send(
             [
-                load.request("POST", path, compact(entities[start : start + BATCH]))
+                request("POST", path, compact(entities[start : start + BATCH]))
                 for start in range(0, len(entities), BATCH)
             ]
         )
@@ -112,6 +112,11 @@ class Stage:
     measures: Sequence[Measure]
     prepare: Callable[[Target], object] = field(default=lambda _: None)
     run: str = ""
+
+
+def request(method: str, path: str, body: bytes = b"") -> bytes:
+    """A request as bytes; it says what it accepts, which some brokers need to hear."""
+    return load.request(method, path, body, {"Accept": "application/json"})
 
 
 def closed(requests: Sequence[bytes], connections: int, extent: Extent, *, each: int = 1) -> Callable[[Target], Sample]:

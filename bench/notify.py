@@ -13,7 +13,7 @@ from functools import partial
 
 import load
 import openloop
-from measures import ENTITIES, ROOT, Extent, Measure, Refused, Sample, Stage, Target, compact, quantiles, right
+from measures import ENTITIES, ROOT, Extent, Measure, Refused, Sample, Stage, Target, compact, quantiles, request, right
 from sink import Sink
 
 SUBSCRIPTIONS = f"{ROOT}/subscriptions"
@@ -72,7 +72,7 @@ class Run:
             else [{"type": kind, "id": f"urn:ngsi-ld:{kind}:{number:04d}"} for number in range(subscriptions)]
         )
         bodies = [compact(subscription(f"{kind}-{number}", self.sink.port, one)) for number, one in enumerate(wanted)]
-        target.send([load.request("POST", SUBSCRIPTIONS, body) for body in bodies])
+        target.send([request("POST", SUBSCRIPTIONS, body) for body in bodies])
         time.sleep(1)  # whether a broker tells of what it finds at once, and how often, is its own affair
 
     def latency(self, kind: str, rate: int, target: Target) -> Sample:
@@ -85,7 +85,7 @@ class Run:
 
     def write(self, kind: str, number: int, moment: int) -> bytes:
         path = f"{ENTITIES}/urn:ngsi-ld:{kind}:{number % self.extent.each:04d}/attrs"
-        return load.request("POST", path, compact({"senttime": {"type": "Property", "value": moment}}))
+        return request("POST", path, compact({"senttime": {"type": "Property", "value": moment}}))
 
     def account(self, sent: openloop.Sent, note: str = "") -> Sample:
         """What arrived of what was acknowledged; Refused where a write was, or where something stayed out."""

@@ -10,8 +10,20 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-import load
-from measures import ENTITIES, ROOT, Extent, Measure, Refused, Sample, Stage, Target, closed, compact, quantiles
+from measures import (
+    ENTITIES,
+    ROOT,
+    Extent,
+    Measure,
+    Refused,
+    Sample,
+    Stage,
+    Target,
+    closed,
+    compact,
+    quantiles,
+    request,
+)
 
 SIZE = 1_188
 TYPES = 5
@@ -89,7 +101,7 @@ def stages(extent: Extent, at_full: Sequence[Measure] = ()) -> Iterator[Stage]:
 def conditions() -> list[bytes]:
     """Pages of stations whose level is above a bound and whose quality is good: a quarter of their type."""
     return [
-        load.request("GET", f"{ENTITIES}?type=Station{kind}&q=level%3E{bound};quality==%22good%22&limit={PAGE}")
+        request("GET", f"{ENTITIES}?type=Station{kind}&q=level%3E{bound};quality==%22good%22&limit={PAGE}")
         for bound in range(40, 60)
         for kind in range(TYPES)
     ]
@@ -98,7 +110,7 @@ def conditions() -> list[bytes]:
 def relationships() -> list[bytes]:
     """Pages of stations of one basin: a tenth of their type."""
     return [
-        load.request("GET", f"{ENTITIES}?type=Station{kind}&q=basin==%22urn:ngsi-ld:Basin:{basin}%22&limit={PAGE}")
+        request("GET", f"{ENTITIES}?type=Station{kind}&q=basin==%22urn:ngsi-ld:Basin:{basin}%22&limit={PAGE}")
         for basin in range(BASINS)
         for kind in range(TYPES)
     ]
@@ -137,5 +149,5 @@ def figures(length: int, methods: str, period: str, target: Target) -> Sample:
     found = answer[0] if isinstance(answer, list) else answer
     if len(found["avg"]) != -(-length // minutes):
         raise Refused(f"{len(found['avg'])} periods came, {-(-length // minutes)} are there")
-    latencies = target.send([load.request("GET", path)] * 10, connections=1).latencies
+    latencies = target.send([request("GET", path)] * 10, connections=1).latencies
     return Sample(sorted(latencies)[5] * 1000, quantiles(latencies))

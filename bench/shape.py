@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import load
-from measures import ENTITIES, Extent, Measure, Stage, closed, compact
+from measures import ENTITIES, Extent, Measure, Stage, closed, compact, request
 
 VEHICLES = 100
 PAGE = 20
@@ -31,8 +30,8 @@ def vehicle(number: int) -> dict[str, object]:
 
 def stages(extent: Extent) -> Iterator[Stage]:
     """One stage of three measures."""
-    page = [load.request("GET", f"{ENTITIES}?type=Vehicle&limit={PAGE}")]
-    ids = [load.request("GET", f"{ENTITIES}/urn:ngsi-ld:Vehicle:{number:04d}") for number in range(VEHICLES)]
+    page = [request("GET", f"{ENTITIES}?type=Vehicle&limit={PAGE}")]
+    ids = [request("GET", f"{ENTITIES}/urn:ngsi-ld:Vehicle:{number:04d}") for number in range(VEHICLES)]
     size = len(compact(vehicle(1)))
     yield Stage(
         [

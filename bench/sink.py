@@ -9,7 +9,8 @@ import time
 
 import load
 
-SENT = re.compile(rb'"senttime":\s*([0-9.e+-]+)')
+SENT = re.compile(rb'"senttime":\s*(?:\{[^}]*?"value":\s*)?([0-9.e+-]+)')
+"""Its value, in key-values or as a Property: not every broker takes the format that it was asked for."""
 
 
 class Sink(threading.Thread):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import load
-from measures import BATCH, ENTITIES, ROOT, Extent, Measure, Stage, closed, compact
+from measures import BATCH, ENTITIES, ROOT, Extent, Measure, Stage, closed, compact, request
 
 STORES = 1_000
 AT = "2026-06-24T03:00:00Z"
@@ -31,7 +30,7 @@ def store(number: int, turn: int = 0) -> dict[str, object]:
 def single(number: int, turn: int, name: str) -> bytes:
     """One attribute of one store, as POST …/attrs."""
     body = compact({name: store(number, turn)[name]})
-    return load.request("POST", f"{ENTITIES}/urn:ngsi-ld:Shop:{number:05d}/attrs", body)
+    return request("POST", f"{ENTITIES}/urn:ngsi-ld:Shop:{number:05d}/attrs", body)
 
 
 def stages(extent: Extent) -> Iterator[Stage]:
@@ -41,7 +40,7 @@ def stages(extent: Extent) -> Iterator[Stage]:
         single(number, turn, ("temperature", "humidity")[turn % 2]) for turn in turns for number in range(STORES)
     ]
     batches = [
-        load.request(
+        request(
             "POST",
             f"{ROOT}/entityOperations/update",
             compact([store(number, turn) for number in range(start, start + BATCH)]),
