@@ -197,11 +197,15 @@ class Conditions:
     def _matching(self, term: QTerm, targets: bool) -> str:
         """Any of the values satisfies the comparison; one with texts can do so only where the document names them."""
         found = self._any(term.path, self._leaf(term), numbers=_numeric(term), targets=targets)
-        texts = _texts(term)
+        texts = self._ahead(term)
         if not texts:
             return found
         named = _joined(" OR ", [f"{self._doc} LIKE {self.bind(_held(one))}" for one in texts])
         return f"CASE WHEN {named} THEN {found} ELSE FALSE END"
+
+    def _ahead(self, term: QTerm) -> list[str]:
+        """The texts one of which the row's document must hold."""
+        return _texts(term)
 
     def _any(
         self, path: QPath, condition: str, *, exists: bool = False, numbers: bool = False, targets: bool = True
@@ -320,8 +324,13 @@ def _texts(term: QTerm) -> list[str]:
     """The texts one of which a document must hold as they are, to satisfy an equality; none where that is not so."""
     if term.operator not in {"==", "!="} or term.path.member in TIME_MEMBERS:
         return []
-    texts = [value for value in term.values if isinstance(value, str) and _PLAIN.match(value) and len(value) < _LONG]
+    texts = [value for value in term.values if isinstance(value, str) and _stands_as_it_is(value)]
     return texts if len(texts) == len(term.values) else []
+
+
+def _stands_as_it_is(text: str) -> bool:
+    """Whether what equals the text is written as it is: a moment may be written in several ways."""
+    return len(text) < _LONG and _PLAIN.match(text) is not None and moments.wanted_kind(text) is None
 
 
 def as_double(value: float) -> float:

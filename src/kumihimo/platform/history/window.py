@@ -8,7 +8,7 @@ from typing import Any
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text
 from kumihimo.platform.broker.conditions import FALSE, Conditions
-from kumihimo.platform.broker.models import GeoQuery, Visible
+from kumihimo.platform.broker.models import GeoQuery, QTerm, Visible
 from kumihimo.platform.broker.paths import type_beside
 from kumihimo.platform.history.models import SCOPE, TemporalQuery
 from kumihimo.platform.history.store import COUNTS, INSTANCE, TOMBSTONE
@@ -101,6 +101,9 @@ class PastConditions(Conditions):
             f"EXISTS (SELECT 1 FROM history h WHERE h.entity_id = n.entity_id AND h.attribute = {self.bind(attribute)}"
             f" AND {self._rows}{rest})"
         )
+
+    def _ahead(self, term: QTerm) -> list[str]:  # noqa: ARG002 - the past has no document of an entity
+        return []
 
     def _at(self, steps: Sequence[str], where: str) -> str:
         if steps[0] != "attrs":
