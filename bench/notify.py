@@ -71,8 +71,11 @@ class Run:
             if subscriptions == 1
             else [{"type": kind, "id": f"urn:ngsi-ld:{kind}:{number:04d}"} for number in range(subscriptions)]
         )
-        bodies = [compact(subscription(f"{kind}-{number}", self.sink.port, one)) for number, one in enumerate(wanted)]
-        target.send([request("POST", SUBSCRIPTIONS, body) for body in bodies])
+        made = [subscription(f"{kind}-{number}", self.sink.port, one) for number, one in enumerate(wanted)]
+        if target.platform is None:  # a peer may still have those of an earlier run, with another sink
+            old = [request("DELETE", f"{SUBSCRIPTIONS}/{one['id']}") for one in made]
+            load.once(target.port, old, host=target.host)
+        target.send([request("POST", SUBSCRIPTIONS, compact(one)) for one in made])
         time.sleep(1)  # whether a broker tells of what it finds at once, and how often, is its own affair
 
     def latency(self, kind: str, rate: int, target: Target) -> Sample:
