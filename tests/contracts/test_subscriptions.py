@@ -250,3 +250,19 @@ async def test_a_message_in_json_ld_has_its_context_inside(stand: Stand) -> None
     ((_, _, _, message),) = stand.publish.taken
     assert message["metadata"] == {"Content-Type": "application/ld+json", "NGSILD-Tenant": TENANT}
     assert message["body"]["data"][0]["@context"]
+
+
+async def test_why_it_was_told_or_not_is_explained(stand: Stand) -> None:
+    id_ = await stand.subscribe(q="level>1", throttling=60)
+    for level in (1, 2, 3):
+        await stand.put("urn:x:1", level=level)
+        await stand.put("urn:x:2", level=0)
+    await stand.catch_up()
+    found = await stand.delivery.explain(stand.call, id_, "urn:x:1")
+    assert [(one.outcome, one.first.name if one.first else "") for one in found.changes] == [
+        ("held", "throttling"),
+        ("told", ""),
+        ("not", "q"),
+    ]
+    assert [one.status for one in found.attempts] == [200]
+    assert found.earlier == 0

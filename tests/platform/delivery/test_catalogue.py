@@ -9,7 +9,8 @@ from tests.platform.delivery.stand import subscription
 from kumihimo.base.call import ANONYMOUS
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import EVERYTHING
-from kumihimo.platform.delivery.catalogue import Listing, Ready, selects
+from kumihimo.platform.delivery.catalogue import Listing, Ready
+from kumihimo.platform.delivery.checks import selects
 from kumihimo.platform.delivery.compile import compile_subscription
 from kumihimo.platform.delivery.match import noticed
 from kumihimo.platform.delivery.models import TRIGGERS, StoredSubscription

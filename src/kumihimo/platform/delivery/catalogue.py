@@ -6,19 +6,18 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kumihimo.base import jsontext
 from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem, TooManyResults
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import Access, Grant
-from kumihimo.platform.broker.evaluate import matches_types
 from kumihimo.platform.broker.models import TypeNode, TypeOr
-from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.delivery import store
+from kumihimo.platform.delivery.checks import Check, checks_of, selects
 from kumihimo.platform.delivery.compile import compile_subscription
-from kumihimo.platform.delivery.models import Selector, StoredSubscription, Subscription
+from kumihimo.platform.delivery.models import StoredSubscription, Subscription
 from kumihimo.platform.delivery.projection import Expand
 from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.storage.database import Database, Tx
@@ -30,11 +29,17 @@ _ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A subscription with what its maker may see and the context that it is rendered with."""
+    """A subscription with what its maker may see, the context that it is rendered with, and what a record that its
+    entities fit is checked for.
+    """
 
     subscription: Subscription
     grant: Grant
     context: Context
+    checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checks", checks_of(self.subscription, self.grant))
 
 
 class Listing:
@@ -93,21 +98,6 @@ def _leaves(node: TypeNode) -> set[str]:
     if isinstance(node, TypeOr):
         return {leaf for part in node.parts for leaf in _leaves(part)}
     return _leaves(node.parts[0])
-
-
-def selects(subscription: Subscription, record: LogRecord) -> bool:
-    """Whether the record's entity is one of those that the subscription names."""
-    if not subscription.selectors:
-        return True
-    return any(_fits(selector, record) for selector in subscription.selectors)
-
-
-def _fits(selector: Selector, record: LogRecord) -> bool:
-    if selector.ids and record.entity_id not in selector.ids:
-        return False
-    if selector.types is not None and not matches_types(record.entity["type"], selector.types):
-        return False
-    return not selector.pattern or compiled(selector.pattern).search(record.entity_id) is not None
 
 
 class Catalogue:

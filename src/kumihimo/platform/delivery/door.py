@@ -19,12 +19,14 @@ from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.catalogue import Catalogue
 from kumihimo.platform.delivery.change import changed
 from kumihimo.platform.delivery.compile import clean, compile_subscription
+from kumihimo.platform.delivery.explain import Explanation
 from kumihimo.platform.delivery.match import Matcher
 from kumihimo.platform.delivery.models import Attempt, DeadLetter, State, StoredSubscription, Subscription
 from kumihimo.platform.delivery.run import TOPIC, Runner
 from kumihimo.platform.delivery.send import Sender, SendNumbers
 from kumihimo.platform.delivery.show import shown, under_way
 from kumihimo.platform.delivery.watch import Watch
+from kumihimo.platform.delivery.why import Why
 from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.storage.database import Database, Tx
 
@@ -60,6 +62,7 @@ class Delivery:
         self._contexts = contexts
         self._access = access
         self._catalogue = Catalogue(database, contexts, access)
+        self._why = Why(database, clock, access, self._catalogue, contexts.core)
         self._matcher = Matcher(database, clock, self._catalogue)
         self._sender = Sender(
             database, clock, self._catalogue, carry, lambda tenant: bus.publish(TOPIC + tenant), numbers
@@ -264,6 +267,17 @@ class Delivery:
         owner = await self._database.write(tenant, work)
         self._sender.forget(tenant, owner)
         self._runner.wake(tenant)
+
+    async def explain(
+        self, call: Call, subscription_id: str, entity_id: str, limit: int = 20, *, before: int = 0
+    ) -> Explanation:
+        """Why the subscription was told of the entity's newest changes or not, and what was sent (clause 5.8.6).
+
+        The tenant's last `explain.LOOK_BACK` changes are looked through; before, a log position, goes on from there.
+        BadRequestData where the entity's id is none, ResourceNotFound where there is no such subscription. An entity
+        that there is not is no error: it may have been deleted.
+        """
+        return await self._why.explain(call, subscription_id, entity_id, limit, before)
 
     # --- running -------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -17,17 +17,15 @@ from typing import Any, cast
 from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.events import LogRecord
-from kumihimo.platform.broker.evaluate import admits, matches_geo, matches_q
 from kumihimo.platform.broker.log import head_tx, position_tx, read_log_tx, set_position_tx
-from kumihimo.platform.broker.scopes import matches_scope
 from kumihimo.platform.delivery import outbox, store
 from kumihimo.platform.delivery.catalogue import Catalogue, Listing, Ready, changes_tx
+from kumihimo.platform.delivery.checks import Case, Lookup, comes_to_q
 from kumihimo.platform.delivery.linked import Docs, asked, joined
 from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
 from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored, rendering_of
 from kumihimo.platform.delivery.periodic import next_turn, selected_tx
 from kumihimo.platform.delivery.seen import Pace, Seen, aside
-from kumihimo.platform.delivery.trigger import triggered
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Database, Tx
 
@@ -150,7 +148,7 @@ class Matcher:
         later: list[int] = []
         for subscription_id in holders:
             ready = listing.by_id.get(subscription_id)
-            due = 0 if ready is None else _due(ready.subscription, queued)
+            due = 0 if ready is None else due_of(ready.subscription, queued)
             if due > now:
                 later.append(due)
             elif await self._release_one(tenant, subscription_id, ready, listing.revision, now):
@@ -226,7 +224,7 @@ class Matcher:
         if notice is None:
             return
         if subscription.throttling and (
-            now < _due(subscription, plan.queued) or now < _due(subscription, snapshot.queued)
+            now < due_of(subscription, plan.queued) or now < due_of(subscription, snapshot.queued)
         ):
             plan.held.append((subscription.id, record.entity_id, record.seq, notice.stored()))
             return
@@ -235,13 +233,10 @@ class Matcher:
             plan.queued[subscription.id] = now
 
     async def _asked(self, tenant: str, ready: Ready, seen: Seen, now: int) -> Docs:
-        """The linked entities that the subscription's q asks about, where the record fires it at all."""
-        q = ready.subscription.q
-        if q is None or not ready.subscription.q_links or _fires(ready, seen, now) is None:
+        """The linked entities that the subscription's q asks about, where the record comes so far at all."""
+        if not ready.subscription.q_links or not comes_to_q(ready.checks, _case(ready, seen, now)):
             return {}
-        look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
-        whole = replace(look, pick=(), omit=(), datasets=None, linked=())
-        return await asked(self._database, tenant, q, cast("EntityDoc", seen.record.entity), whole, ready.grant)
+        return await asked_by(self._database, tenant, ready, seen.record)
 
     async def _composed(
         self, tenant: str, ready: Ready, notices: Sequence[Notice], now: int, record: LogRecord | None = None
@@ -293,44 +288,34 @@ def _compose(tenant: str, ready: Ready, notices: Sequence[Notice], now: int, lin
     return compose(tenant, ready.subscription, notices, ready.context, ready.grant.visible, now, linked)
 
 
-def _due(subscription: Subscription, queued: dict[str, int]) -> int:
+def due_of(subscription: Subscription, queued: dict[str, int]) -> int:
     """The moment (microseconds) from which a throttled subscription may be sent to again; 0 for now."""
     last = queued.get(subscription.id, 0)
     return last + round(subscription.throttling * 1_000_000) if last and subscription.throttling else 0
 
 
-def _fires(ready: Ready, seen: Seen, now: int) -> tuple[str, ...] | None:
-    """The attributes that are told as lost where the record is one that the subscription waits for; else None."""
-    subscription, record = ready.subscription, seen.record
-    if subscription.interval or record.seq <= subscription.stored.start_seq or subscription.status(now) != "active":
-        return None
-    told, deleted = triggered(subscription, record, seen.changes, ready.grant.visible)
-    return deleted if told else None
+def _case(ready: Ready, seen: Seen, now: int) -> Case:
+    """The case before anything is known of linked entities."""
+    return Case(ready.subscription, ready.grant, seen, now, lambda _: None)
 
 
-def noticed(ready: Ready, seen: Seen, now: int, lookup: Callable[[str], EntityDoc | None]) -> Notice | None:
+def noticed(ready: Ready, seen: Seen, now: int, lookup: Lookup) -> Notice | None:
     """What the subscription is told of a record that its entities and watched attributes fit; None for nothing.
 
     lookup finds the linked entities that q asks about.
     """
-    subscription, grant, record = ready.subscription, ready.grant, seen.record
-    deleted = _fires(ready, seen, now)
-    if deleted is None:
-        return None
-    if not admits(grant.restriction, cast("EntityDoc", record.entity)):
-        return None
-    entity, view = seen.through(grant.visible)
-    if subscription.q is not None and not (
-        matches_q(entity, subscription.q, lookup) if subscription.q_links else view.satisfies(subscription.q)
-    ):
-        return None
-    if subscription.geo is not None and not matches_geo(entity, subscription.geo):
-        return None
-    if subscription.scopes is not None and not matches_scope(entity.get("scope", []), subscription.scopes):
-        return None
-    lost = (seen.changes.lost[name] for name in deleted)
-    if subscription.datasets is not None and not any(
-        one.get("datasetId", "") in subscription.datasets for many in (*entity["attrs"].values(), *lost) for one in many
-    ):
-        return None
-    return from_record(record, deleted, seen.changes)
+    case = Case(ready.subscription, ready.grant, seen, now, lookup)
+    for check in ready.checks:
+        if not check.holds(case):
+            return None
+    return from_record(seen.record, case.lost, seen.changes)
+
+
+async def asked_by(database: Database, tenant: str, ready: Ready, record: LogRecord) -> Docs:
+    """The linked entities that the subscription's q asks about, if any, as its maker may see them."""
+    q = ready.subscription.q
+    if q is None or not ready.subscription.q_links:
+        return {}
+    look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
+    whole = replace(look, pick=(), omit=(), datasets=None, linked=())
+    return await asked(database, tenant, q, cast("EntityDoc", record.entity), whole, ready.grant)

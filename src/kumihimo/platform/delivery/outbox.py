@@ -104,6 +104,17 @@ async def backlog_tx(tx: Tx) -> tuple[int, int]:
     return (int(waiting[0]) if waiting else 0, int(buried[0]) if buried else 0)
 
 
+async def waiting_of_tx(tx: Tx, subscription: str, lane: str, limit: int) -> list[Outgoing]:
+    """What waits to be sent in a lane of a subscription, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM outbox WHERE subscription = $1 AND entity = $2 ORDER BY seq LIMIT $3",
+        subscription,
+        lane,
+        limit,
+    )
+    return [_outgoing(row) for row in rows]
+
+
 # --- dead letters -----------------------------------------------------------------------------------------
 
 
@@ -113,6 +124,18 @@ async def dead_letters_tx(tx: Tx, subscription: str, limit: int) -> list[DeadLet
         "SELECT id, subscription, entity, at, attempts, buried_at, reason, body FROM dead_letter"
         " WHERE subscription = $1 ORDER BY buried_at DESC, seq DESC LIMIT $2",
         subscription,
+        limit,
+    )
+    return [DeadLetter(*row) for row in rows]
+
+
+async def dead_letters_of_tx(tx: Tx, subscription: str, lane: str, limit: int) -> list[DeadLetter]:
+    """Of a subscription's notifications that were given up those of one lane, newest first."""
+    rows = await tx.fetch(
+        "SELECT id, subscription, entity, at, attempts, buried_at, reason, body FROM dead_letter"
+        " WHERE subscription = $1 AND entity = $2 ORDER BY buried_at DESC, seq DESC LIMIT $3",
+        subscription,
+        lane,
         limit,
     )
     return [DeadLetter(*row) for row in rows]
@@ -180,6 +203,18 @@ async def attempts_tx(tx: Tx, subscription: str, limit: int) -> list[Attempt]:
         "SELECT subscription, notification, entity, at, took, status, detail FROM delivery_attempt"
         " WHERE subscription = $1 ORDER BY number DESC LIMIT $2",
         subscription,
+        limit,
+    )
+    return [Attempt(*row) for row in rows]
+
+
+async def attempts_of_tx(tx: Tx, subscription: str, lane: str, limit: int) -> list[Attempt]:
+    """Of a subscription's attempts those of one lane, newest first."""
+    rows = await tx.fetch(
+        "SELECT subscription, notification, entity, at, took, status, detail FROM delivery_attempt"
+        " WHERE subscription = $1 AND entity = $2 ORDER BY number DESC LIMIT $3",
+        subscription,
+        lane,
         limit,
     )
     return [Attempt(*row) for row in rows]

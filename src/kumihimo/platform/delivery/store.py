@@ -186,6 +186,14 @@ async def held_tx(tx: Tx, subscription: str, limit: int) -> list[tuple[int, dict
     return [(int(row[0]), jsontext.parse(row[1])) for row in rows]
 
 
+async def held_seq_tx(tx: Tx, subscription: str, entity: str) -> int:
+    """Log seq of the state of this entity that is held back for a subscription, 0 where none is."""
+    row = await tx.fetch_one(
+        "SELECT seq FROM subscription_held WHERE subscription = $1 AND entity = $2", subscription, entity
+    )
+    return int(row[0]) if row is not None else 0
+
+
 async def release_tx(tx: Tx, subscription: str, until: int) -> None:
     """Forgets what was held back, up to this log seq."""
     await tx.execute("DELETE FROM subscription_held WHERE subscription = $1 AND seq <= $2", subscription, until)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from kumihimo.base import times
@@ -12,9 +11,10 @@ from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import Access, Grant
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.broker.query import find_tx
-from kumihimo.platform.delivery.catalogue import Ready, selects
-from kumihimo.platform.delivery.linked import Docs, asked, joined
-from kumihimo.platform.delivery.match import noticed
+from kumihimo.platform.delivery.catalogue import Ready
+from kumihimo.platform.delivery.checks import selects
+from kumihimo.platform.delivery.linked import Docs, joined
+from kumihimo.platform.delivery.match import asked_by, noticed
 from kumihimo.platform.delivery.models import Selector, Subscription
 from kumihimo.platform.delivery.notice import Notice, from_entity, render_notice, rendering_of
 from kumihimo.platform.delivery.seen import Seen, aside
@@ -48,7 +48,7 @@ class Watch:
         if not selects(self._subscription, record):
             return None
         ready = Ready(self._subscription, grant, self._context)
-        linked = await self._asked(record, grant)
+        linked = await asked_by(self._database, self._call.tenant, ready, record)
         now = times.micros(self._clock.now())
         notice = await aside(record, lambda: noticed(ready, Seen(record), now, linked.get))
         return await self._rendered(notice, grant) if notice is not None else None
@@ -74,13 +74,6 @@ class Watch:
         now = times.micros(self._clock.now())
         shown = [await self._rendered(from_entity(entity, now), grant) for entity in found.entities]
         return shown, found.after if found.more else ""
-
-    async def _asked(self, record: LogRecord, grant: Grant) -> Docs:
-        q = self._subscription.q
-        if q is None or not self._subscription.q_links:
-            return {}
-        look = replace(self._look(grant), pick=(), omit=(), datasets=None)
-        return await asked(self._database, self._call.tenant, q, record.entity, look, grant)  # type: ignore[arg-type]  # a record holds the stored form
 
     async def _rendered(self, notice: Notice, grant: Grant) -> dict[str, Any]:
         look, level = self._look(grant), self._subscription.join_level
