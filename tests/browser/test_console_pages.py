@@ -16,7 +16,7 @@ PAGES = {
     "webhook": "/t/fukui/webhook",
     "missing": "/t/atlantis/entities",
 }
-BAD_ADDRESS = "the server responded with a status of 404"
+REFUSED = "the server responded with a status of 40"
 
 
 async def settle(watch: Watch) -> None:
@@ -34,14 +34,15 @@ async def test_pages_are_accessible_quiet_and_fit_a_phone(
     name = await town.subscribe()
     await town.rise(0, 3.33, 5)
     await town.doors.delivery.catch_up("fukui")
-    pages = {**PAGES, "subscription": f"/t/fukui/subscriptions/{name}"}
+    one = f"/t/fukui/subscriptions/{name}"
+    pages = {**PAGES, "subscription": one, "why": f"{one}/why?entity={gauge_id(0)}", "why-wrong": f"{one}/why?entity=x"}
     found = {}
     for name, path in pages.items():
         for width in (1280, 360):
             watch = await open_page(served.url + path, lang=lang, width=width)
             await settle(watch)
             await watch.page.screenshot(path=shots / f"{name}-{lang}-{width}.png", full_page=True)
-            problems = [problem for problem in watch.problems if BAD_ADDRESS not in problem]
+            problems = [problem for problem in watch.problems if REFUSED not in problem]
             found[name, width] = (await watch.violations(), problems, await watch.overflow())
             await watch.context.close()
     assert {key: value for key, value in found.items() if value != ([], [], 0)} == {}

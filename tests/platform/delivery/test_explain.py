@@ -96,6 +96,7 @@ def test_the_explanation_agrees_with_the_matcher(
 )
 def test_an_expression_is_told_as_it_can_be_read_again(text: str) -> None:
     node = parse_q(text, CORE.expand, Reading(depth=2))
+    assert q_text(node, CORE.compact) == text
     assert parse_q(q_text(node, CORE.compact), CORE.expand, Reading(depth=2)) == node
 
 

@@ -76,7 +76,8 @@ class Explained:
     """One change of the entity and what the subscription made of it; moments are microseconds, 0 for none.
 
     outcome: told: put into the outbox; held: by throttling, until; merged: held too, but a later state goes in its
-    place; waiting: not matched yet; not: some check failed. is_older tells that the subscription was changed since.
+    place; waiting: not matched yet; not: some check failed. is_older tells that the subscription,
+    which was there, was changed since.
     """
 
     seq: int
@@ -145,8 +146,13 @@ def explained(ready: Ready, seen: Seen, now: int, lookup: Lookup, viewer: Grant,
         verdicts=tuple(verdicts),
         outcome=outcome,
         until=standing.until if outcome in ("held", "merged") else 0,
-        is_older=record.at < ready.subscription.stored.modified_at,
+        is_older=_is_older(ready.subscription, record),
     )
+
+
+def _is_older(subscription: Subscription, record: LogRecord) -> bool:
+    stored = subscription.stored
+    return stored.start_seq < record.seq and record.at < stored.modified_at
 
 
 def unheard(record: LogRecord, seen: Seen, viewer: Visible, compact: Compact) -> Explained:

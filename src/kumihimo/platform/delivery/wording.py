@@ -29,7 +29,10 @@ def q_text(node: QNode, compact: Compact) -> str:
     path = f"{before}{path_text(node.path, compact)}{after}"
     if node.operator in ("exists", "absent"):
         return path if node.operator == "exists" else f"!{path}"
-    return f"{path}{node.operator}{','.join(map(_operand, node.values))}"
+    wanted = ",".join(map(_operand, node.values))
+    # Any character is kept as what it means: all but the end of a line.
+    wanted = wanted.replace("[^\\n]", ".") if node.operator in ("~=", "!~=") else wanted
+    return f"{path}{node.operator}{wanted}"
 
 
 def _inner(node: QNode, compact: Compact) -> str:
