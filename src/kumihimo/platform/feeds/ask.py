@@ -39,7 +39,9 @@ def read_ask(query: Mapping[str, str], last_event: str = "") -> FeedAsk:
     """
     unknown = sorted(query.keys() - TAKES)
     if unknown:
-        raise BadRequestData(f"a feed has no parameter {unknown[0][:64]!r}; it takes context, {', '.join(sorted(TAKES))}")
+        raise BadRequestData(
+            f"a feed has no parameter {unknown[0][:64]!r}; it takes context, {', '.join(sorted(TAKES))}"
+        )
     return FeedAsk(_document(query), _after(query.get("after", ""), last_event), _flag(query, "standing"))
 
 
