@@ -76,3 +76,22 @@ async def test_a_redirect_is_not_followed_with_the_token(answers: Made) -> None:
     with pytest.raises((Refused, Unreachable)):
         await client.entities.types()
     assert len(asked) == 1
+
+
+async def test_a_kept_connection_that_turns_out_dead_is_made_anew_for_what_may_be_repeated(answers: Made) -> None:
+    waiting, asked, client = answers
+
+    class Broken(web.Response):
+        """Cuts the connection instead of answering, as a server does that was killed."""
+
+        async def prepare(self, request: web.BaseRequest) -> None:
+            assert request.transport is not None
+            request.transport.abort()
+
+    waiting += [Broken(), web.json_response({"id": "urn:a:1"})]
+    await client.entities.update("urn:a:1", {"level": 1})
+    assert asked == ["PATCH /ngsi-ld/v1/entities/urn:a:1"] * 2
+    waiting += [Broken(), web.json_response({})]
+    with pytest.raises(Unreachable):
+        await client.entities.create({"id": "urn:a:1", "type": "Gauge"})
+    assert len(asked) == 3

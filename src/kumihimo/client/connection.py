@@ -20,6 +20,8 @@ from kumihimo.client.options import moment_text
 
 LD = "/ngsi-ld/v1"
 _PATIENT = (429, 503)
+_REPEATABLE = ("GET", "PUT", "PATCH")
+"""What has the same effect when it is done twice, and is sent again where a kept connection turns out to be dead."""
 _LONGEST_WAIT = 30.0
 _CONTEXT_REL = "http://www.w3.org/ns/json-ld#context"
 
@@ -70,13 +72,23 @@ class Connection:
         Where the platform says that it is busy (429, 503) it is asked again after as long as it says.
         """
         for left in range(self._retries, -1, -1):
-            answer = await self._once(method, path, params, body, headers)
+            answer = await self._sent(method, path, params, body, headers)
             if answer.status not in _PATIENT or not left:
                 break
             await asyncio.sleep(_wait(answer.headers))
         if not 200 <= answer.status < 300:
             raise refusal(answer.status, answer.body)
         return answer
+
+    async def _sent(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Any, headers: Mapping[str, str] | None
+    ) -> Answer:
+        try:
+            return await self._once(method, path, params, body, headers)
+        except Unreachable as problem:
+            if method not in _REPEATABLE or not isinstance(problem.__cause__, aiohttp.ServerDisconnectedError):
+                raise
+        return await self._once(method, path, params, body, headers)
 
     async def _once(
         self, method: str, path: str, params: Mapping[str, str] | None, body: Any, headers: Mapping[str, str] | None

@@ -120,7 +120,7 @@ def moment_text(moment: datetime) -> str:
     """A moment in UTC as NGSI-LD writes it. ValueError for one without a time zone: nobody could tell which it is."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone; give it one, for example zoneinfo.ZoneInfo('Asia/Tokyo')")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_moment(text: str) -> datetime:
