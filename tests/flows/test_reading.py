@@ -50,6 +50,7 @@ ASKED = {
     "network/bus": "the nudge after the commit",
     "platform/jsonld": "how a notification looks",
     "platform/access": "what the subscriber may see",
+    "platform/signing": "whose word a notification is",
 }
 """Rooms that are asked on the way and hand the reading on to nobody."""
 BESIDE = ("app.py", "solutions/", "service/", "platform/ngsild/")
