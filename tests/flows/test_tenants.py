@@ -21,7 +21,7 @@ import aiomqtt
 import pytest
 from aiohttp import web
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from kumihimo.app import Platform, build_http
 from kumihimo.base.call import Actor, Call
@@ -48,10 +48,13 @@ SHOWS_NO_TENANT = {
     PREFIX + "/{rest:path}": "what there is not",
     "/t/{tenant}/flood/replay": "the demonstration alone",
     "/t/{tenant}/live": "followed by itself, below",
+    "/feeds/v1/{tenant}/entities": "followed by itself, below",
     PREFIX + "/jsonldContexts": "addresses drawn by lot; a must not see that of b, below",
     PREFIX + "/info/sourceIdentity": "a name drawn by lot",
+    "/signing/v1/{tenant}/keys": "public keys drawn by lot",
 }
 """Routes on which b finds no canary either, and why. Every other GET must show it to b."""
+ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")
 OF_EVERY_TOWN = ("/",)
 """The first page has no tenant: it shows of each town what its caller may read, in an open house all of them. That
 who may not read a town sees its name alone is told in tests/solutions/flood/test_attention.py.
@@ -269,6 +272,8 @@ def questions(routes: list[BaseRoute], tenant: str, names: Names) -> Iterator[Qu
         if isinstance(route, Mount):
             yield Question(route.path, "GET", f"{route.path}/{quote(names.ids[0])}")
             continue
+        if isinstance(route, WebSocketRoute) and route.path in ENDLESS:
+            continue
         assert isinstance(route, Route), f"the walk does not know what {route!r} is"
         kinds = route.resource.operations if isinstance(route, LdRoute) else route.methods or {"GET", "POST"}
         for method in sorted(set(kinds) - {"HEAD"}):
@@ -365,7 +370,7 @@ async def walk_as_b(house: House, routes: list[BaseRoute], names: Names) -> dict
     shown: set[str] = set()
     asked: set[str] = set()
     for question in questions(routes, "b", names):
-        if question.method != "GET" or question.route.endswith("/live"):
+        if question.method != "GET" or question.route in ENDLESS:
             continue
         asked.add(question.route)
         reply = await house.ask("b", question)
@@ -382,7 +387,7 @@ async def walk_as_b(house: House, routes: list[BaseRoute], names: Names) -> dict
     assert SECRET in (await house.ask("b", posted)).body
     static = {route for route in asked if route.startswith("/static/")}
     assert asked - shown - static - set(SHOWS_NO_TENANT) == set(), "routes on which b finds nothing"
-    assert set(SHOWS_NO_TENANT) - asked <= {"/t/{tenant}/live"}, "exceptions that there are not"
+    assert set(SHOWS_NO_TENANT) - asked <= set(ENDLESS), "exceptions that there are not"
     return seen
 
 
@@ -391,7 +396,7 @@ async def walk_as_a(house: House, routes: list[BaseRoute], names: Names) -> None
     pairs = list(zip(questions(routes, "a", names), questions(routes, "a", names.twin()), strict=True))
     pairs.sort(key=lambda pair: pair[0].method != "GET")
     for question, twin in pairs:
-        if question.route.endswith("/live") or question.route in OF_EVERY_TOWN:
+        if question.route in ENDLESS or question.route in OF_EVERY_TOWN:
             continue
         # b asks first, so that a cache that forgets the tenant would have b's answer at hand.
         own = await house.ask("b", question) if question.method == "GET" else None
@@ -448,13 +453,13 @@ async def endpoint() -> AsyncIterator[tuple[str, dict[str, list[str]]]]:
 
 
 @asynccontextmanager
-async def live(house: House, tenant: str) -> AsyncIterator[list[str]]:
-    """What the tenant's live stream says."""
+async def live(house: House, tenant: str, path: str = "/t/{}/live") -> AsyncIterator[list[str]]:
+    """What the tenant's live stream, or its feed, says."""
     heard: list[str] = []
 
     async def listen() -> None:
         nonlocal heard
-        async with house.session.get(f"{house.base}/t/{tenant}/live") as stream:
+        async with house.session.get(house.base + path.format(tenant)) as stream:
             async for line in stream.content:
                 heard += [line.decode()]
 
@@ -499,6 +504,7 @@ async def mqtt(house: House, filters: list[str], *login: str) -> AsyncIterator[l
             await asyncio.gather(task, return_exceptions=True)
 
 
+FEED = "/feeds/v1/{}/entities?standing=true"
 EVERYTHING = ["#", "+/+/#", "kumihimo/#", "kumihimo/b/#", "+/b/+/down/#", "$SYS/#", "$share/x/#"]
 
 
@@ -520,6 +526,8 @@ async def check_pushes(house: House, address: str, got: dict[str, list[str]]) ->
     async with (
         live(house, "a") as live_a,
         live(house, "b") as live_b,
+        live(house, "a", FEED) as feed_a,
+        live(house, "b", FEED) as feed_b,
         mqtt(house, EVERYTHING, "a/mine", key) as device_a,
         mqtt(house, EVERYTHING) as stranger,
         mqtt(house, [f"kumihimo/b/{sign}/down/#"], *as_sign) as device_b,
@@ -532,6 +540,7 @@ async def check_pushes(house: House, address: str, got: dict[str, list[str]]) ->
         await house.platform.arbiter(call, Command("b", sign, "show", words, SECRET))
         await until(lambda: found([one for one in device_b if SECRET in one]))
         await until(lambda: found([one for one in live_b if CANARY in one]))
+        await until(lambda: found([one for one in feed_b if SECRET + "!" in one]))
         await until(lambda: found([one for one in got["/b"] if SECRET + "!" in one]))
         # The same pipes carry what is a's own, sent last, so that anything of b's would have come before it.
         await publish(
@@ -546,9 +555,10 @@ async def check_pushes(house: House, address: str, got: dict[str, list[str]]) ->
         )
         await publish(house, "open/topic", "own")
         await until(lambda: found([one for one in live_a if "Mine" in one]))
+        await until(lambda: found([one for one in feed_a if "Mine" in one]))
         await until(lambda: found([one for one in got["/a"] if "own" in one]))
         await until(lambda: found([one for one in stranger if one.startswith("open/topic")]))
-        for heard in (live_a, device_a, stranger, got["/a"]):
+        for heard in (live_a, feed_a, device_a, stranger, got["/a"]):
             assert not [one for one in heard if CANARY in one or SECRET in one]
 
 

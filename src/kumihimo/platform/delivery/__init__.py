@@ -3,5 +3,5 @@
 Owns: subscription, subscription_revision, subscription_state, subscription_held, outbox, dead_letter, delivery_attempt
 Says: delivery.{tenant}: something was matched, sent or changed, look again
 Hears: log.{tenant}, delivery.{tenant}
-Door: door
+Door: door, explain
 """
