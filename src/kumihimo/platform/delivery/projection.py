@@ -12,7 +12,8 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.broker.projections import Named, parse_members
 from kumihimo.platform.delivery.members import as_texts, wrong
 from kumihimo.platform.delivery.models import Projection
-from kumihimo.platform.jsonld.rendering import SYSTEM, Rendering
+from kumihimo.platform.jsonld.present import SYSTEM
+from kumihimo.platform.jsonld.rendering import Rendering
 
 Expand = Callable[[str], str]
 

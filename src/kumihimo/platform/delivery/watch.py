@@ -19,6 +19,7 @@ from kumihimo.platform.delivery.models import Selector, Subscription
 from kumihimo.platform.delivery.notice import Notice, from_entity, render_notice, rendering_of
 from kumihimo.platform.delivery.seen import Seen, aside
 from kumihimo.platform.jsonld.contexts import Context
+from kumihimo.platform.jsonld.rendering import Rendering
 from kumihimo.storage.database import Database
 
 PAGE = 100
@@ -82,5 +83,5 @@ class Watch:
             linked = await joined(self._database, self._call.tenant, [notice.entity], look, level, grant)
         return render_notice(self._subscription, notice, look, linked, geo=False)
 
-    def _look(self, grant: Grant) -> Any:
+    def _look(self, grant: Grant) -> Rendering:
         return rendering_of(self._subscription, self._context, grant.visible)

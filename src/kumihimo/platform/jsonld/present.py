@@ -9,7 +9,8 @@ from kumihimo.platform.jsonld.geojson import looks_like_geometry
 from kumihimo.platform.jsonld.models import VALUE_MEMBER, Instance
 
 _MEMBERS = ("unitCode", "observedAt", "datasetId", "instanceId", "lang", "entityIdSealed")
-_SYSTEM = ("createdAt", "modifiedAt", "deletedAt", "expiresAt")
+SYSTEM = ("createdAt", "modifiedAt", "deletedAt", "expiresAt")
+"""Members of an entity or instance that the platform writes, or that say when it ends."""
 # In the simplified form these keep their member, so that a reader can tell what they are.
 _WRAPPED = frozenset({"LanguageProperty", "VocabProperty", "JsonProperty"})
 
@@ -49,7 +50,7 @@ def _members(instance: Instance, inside: Context, result: dict[str, Any], *, sys
     if "entityTypeSealed" in given:
         result["entityTypeSealed"] = inside.compact(given["entityTypeSealed"])
     if sys_attrs:
-        for name in _SYSTEM:
+        for name in SYSTEM:
             if name in given:
                 result[name] = given[name]
     return result

@@ -9,12 +9,10 @@ from typing import Any, Literal
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.languages import choose_language
 from kumihimo.platform.jsonld.models import NGSI_LD, EntityDoc, Instance
-from kumihimo.platform.jsonld.present import concise, normalized, simplified
+from kumihimo.platform.jsonld.present import SYSTEM, concise, normalized, simplified
 
 Form = Literal["normalized", "concise", "simplified"]
 _SCOPE = NGSI_LD + "scope"
-SYSTEM = ("createdAt", "modifiedAt", "deletedAt", "expiresAt")
-"""Members of an entity that the platform writes, or that say when it ends."""
 
 
 @dataclass(frozen=True)
