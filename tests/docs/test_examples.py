@@ -45,4 +45,5 @@ def test_the_reference_of_the_client_runs(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{served.port}"
         with Client(address, "mytown") as town:
             town.entities.create({"id": "urn:ngsi-ld:Town:1", "type": "Town"})
-        run_page("reference/client.md", address)
+        names = run_page("reference/client.md", address)
+        assert (names["written"].created, len(names["full"]), len(names["table"])) == (1198, 3, 6)
