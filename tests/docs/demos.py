@@ -42,4 +42,5 @@ def demo_of(line: str, folder: Path) -> Running:
 def demo_ends(running: Running) -> None:
     """make itself reports the interrupt; what counts is that the platform said nothing bad and is gone."""
     running.interrupt()
-    assert "Traceback" not in running.log.read_text()
+    said = running.log.read_text()
+    assert "Traceback" not in said, said

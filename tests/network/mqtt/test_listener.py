@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from typing import Any
 
 import pytest
+import uvloop
 from tests.fakes import FakeClock
+from tests.network.mqtt.conftest import Gate
 
+from kumihimo.base.clock import SystemClock
 from kumihimo.network.mqtt import errors
 from kumihimo.network.mqtt.limits import MqttLimits
+from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.packets import (
     Connack,
     Connect,
@@ -470,6 +475,24 @@ async def test_stop_says_goodbye_and_waits_for_what_is_under_way(start: Any) -> 
     house.gate.hold.set()
     await stopping
     assert house.listener.stats()["clients"] == 0
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_who_comes_while_it_stops_is_not_served(turns: int) -> None:
+    """However far the platform's loop has come with the connection: accepted, made, or about to be served."""
+
+    async def stops() -> None:
+        listener = MqttListener(Gate(), SystemClock())
+        port = await listener.start("127.0.0.1", 0)
+        with socket.create_connection(("127.0.0.1", port)):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await listener.stop()
+            for _ in range(8):
+                await asyncio.sleep(0)
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    uvloop.run(stops())
 
 
 async def test_a_device_without_credential_any_more_is_cut(start: Any) -> None:

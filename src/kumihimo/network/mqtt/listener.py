@@ -36,6 +36,7 @@ class MqttListener:
         self._lifetimes = Lifetimes(self._hub, self._routing)
         self._house = House(self._hub, self._routing, self._lifetimes)
         self._is_loaded = False
+        self._is_stopping = False
         self._servers: list[asyncio.Server] = []
         self._doors: list[WebSocketDoor] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
@@ -76,6 +77,7 @@ class MqttListener:
 
     async def stop(self) -> None:
         """Takes no more, says DISCONNECT to all, and waits for publishes under way (drain_timeout at most)."""
+        self._is_stopping = True
         for server in self._servers:
             server.close()
         for door in self._doors:
@@ -154,8 +156,11 @@ class MqttListener:
     def _has_room(self) -> bool:
         """Those that say nothing make room for new ones, so that they keep out nobody who does say CONNECT.
 
-        Connections that are just ending count too, so that the files of this process have a bound.
+        Connections that are just ending count too, so that the files of this process have a bound. One that was
+        accepted, but not yet served, when the listener stopped would be told by nobody that it has: it has no room.
         """
+        if self._is_stopping:
+            return False
         limits = self._hub.limits
         if len(self._hub.half_open) >= limits.max_half_open:
             self._hub.drop_oldest_half_open()
