@@ -57,6 +57,7 @@ from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.network.mqtt.tls import Certificate
 from kumihimo.network.sockets import at
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.collation import collation
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
 from kumihimo.platform.broker.store import SCHEMA as BROKER
@@ -178,6 +179,7 @@ def doors_of(platform: Platform) -> Doors:
 
 def wire(settings: Settings, clock: Clock) -> Platform:
     """Makes every room and binds every port; opens nothing."""
+    _check_collation(settings.order_collation)
     bus = MemoryBus()
     database = database_for(Path(settings.data), settings.database_url or None, SCHEMAS, clock)
     fetch = GuardedFetch(allow_private=settings.outbound_private, allow_hosts=settings.outbound_hosts)
@@ -326,6 +328,13 @@ def read_preload(folder: str) -> dict[str, bytes]:
         ) from problem
 
 
+def _check_collation(tag: str) -> None:
+    try:
+        collation(tag)
+    except Problem as problem:
+        raise SettingsError(f"order_collation is {tag!r}: {problem.detail}") from problem
+
+
 # --- HTTP ------------------------------------------------------------------------------------------------
 
 
@@ -381,6 +390,7 @@ def _face(platform: Platform) -> ngsild.Face:
         open_house=platform.settings.open,
         make_tenant=make_tenant,
         max_body=platform.settings.max_body,
+        collation=platform.settings.order_collation,
     )
 
 

@@ -103,3 +103,11 @@ def test_the_last_ports_are_tried_and_no_more(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsError, match="65534 to 65535"):
         serve.next_free("localhost", 65534)
     assert tried == [65534, 65535]
+
+
+def test_a_collation_that_is_not_known_is_said_before_anything_listens() -> None:
+    found = CliRunner().invoke(app, ["serve", "--data", "here"], env={"KUMIHIMO_ORDER_COLLATION": "xx"})
+    assert found.exit_code == 1
+    assert "order_collation is 'xx'" in found.output
+    assert "listens" not in found.output
+    assert not Path("here").exists()

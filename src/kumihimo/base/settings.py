@@ -104,6 +104,11 @@ class Settings:
     temporal_instances: int = _setting(
         10_000, "Instances of one attribute in an answer about the past; beyond it the answer is a part (206)."
     )
+    order_collation: str = _setting(
+        "und",
+        "Language tag (RFC 6067) of the collation by which texts are ordered where a query names none: und is the "
+        "specification's, ja puts kanji in the order of JIS, und-u-co-direct orders by code points.",
+    )
     map_tiles: str = _setting(
         "",
         "URL template of raster tiles shown under the map, for example 国土地理院's "

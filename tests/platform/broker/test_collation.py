@@ -36,6 +36,7 @@ ORDERS = [
     ("und-u-ka-shifted", ["de luge", "de-luge", "deluge", "deluges"]),
     ("und-x-icu", ["a", "A", "b"]),
     ("root", ["a", "A", "b"]),
+    ("und-u-co-direct", ["A", "b", "á", "か", "川", "福"]),
     ("en-Latn-US", ["a", "A", "b"]),
 ]
 

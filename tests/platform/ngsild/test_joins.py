@@ -129,9 +129,9 @@ async def test_levels_and_loops(town: Client) -> None:
     assert ids[:3] == ["urn:g:1", "urn:g:2", "urn:g:3"]
     assert sorted(ids[3:]) == ["urn:p:1", "urn:p:2", "urn:r:1", "urn:r:2", "urn:s:1"]
     assert ids.index("urn:r:1") < ids.index("urn:r:2") < ids.index("urn:s:1")
-    assert await got(town, "/urn:g:3", "join=flat" + SIMPLE) == [
-        {"id": "urn:g:3", "type": "Gauge", "level": 3, "on": "urn:r:9"}
-    ]
+    alone = {"id": "urn:g:3", "type": "Gauge", "level": 3, "on": "urn:r:9"}
+    assert await got(town, "/urn:g:3", "join=flat" + SIMPLE) == alone
+    assert await got(town, "", "type=Gauge&id=urn:g:3&join=flat" + SIMPLE) == [alone]
     assert (await got(town, "/urn:g:1", "join=@none&joinLevel=3"))["on"] == {
         "type": "Relationship",
         "object": "urn:r:1",

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.platform.ngsild.calls import LD, Client, gauge, place
 
+from kumihimo.platform.ngsild.api import Face
+
 CREATE = "/entityOperations/create"
 QUERY = "/entityOperations/query"
 
@@ -141,3 +143,24 @@ async def test_languages_are_ordered_by_the_one_that_is_shown(any_client: Client
         assert "".join(one["id"][-1] for one in found.json) == numbers, more
     found = await any_client("GET", "/entities", query="type=Gauge&orderBy=name%5Ben%5D")
     assert "".join(one["id"][-1] for one in found.json) == "201"
+
+
+@pytest.mark.parametrize(
+    ("usual", "named", "order"), [("und", "", "321"), ("und-u-co-direct", "", "312"), ("ja", "und-u-co-direct", "312")]
+)
+async def test_the_house_says_which_collation_is_usual(
+    face: Face, client: Client, usual: str, named: str, order: str
+) -> None:
+    face.collation = usual
+    texts = ("b", "á", "A")
+    batch = [{**gauge(number), "name": name} for number, name in enumerate(texts, start=1)]
+    assert (await client("POST", CREATE, batch)).status == 201
+    query = "type=Gauge&orderBy=name&pick=id" + (f"&collation={named}" if named else "")
+    assert _numbers((await client("GET", "/entities", query=query)).json) == order
+    ordering = {"orderBy": ["name"], **({"collation": named} if named else {})}
+    body = {"type": "Query", "entities": [{"type": "Gauge"}], "ordering": ordering}
+    assert _numbers((await client("POST", QUERY, body)).json) == order
+
+
+def _numbers(found: list[dict[str, Any]]) -> str:
+    return "".join(one["id"][-1] for one in found)

@@ -168,8 +168,11 @@ async def test_a_scope_that_was_changed_is_an_instance(any_client: Client, fake_
     fake_clock.advance(10)
     assert (await any_client("DELETE", "/entities/urn:ngsi-ld:Gauge:1")).status == 204
     gone = (await any_client("GET", f"{PAST}/urn:ngsi-ld:Gauge:1", query="timeproperty=deletedAt")).json["scope"]
-    assert [each["value"] for each in gone] == ["urn:ngsi-ld:null"]
+    assert [each["value"] for each in gone] == [[]]
     assert gone[0]["deletedAt"] > series[1]["observedAt"]
+    query = "timeproperty=deletedAt&options=temporalValues"
+    told = (await any_client("GET", f"{PAST}/urn:ngsi-ld:Gauge:1", query=query)).json["scope"]
+    assert told == {"type": "Property", "values": [[[], gone[0]["deletedAt"]]]}
 
 
 async def test_what_was_deleted(any_client: Client, fake_clock: FakeClock) -> None:

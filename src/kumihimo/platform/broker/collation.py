@@ -73,10 +73,13 @@ class Collation:
     numeric: bool = False
     shifted: bool = False
     phone_book: bool = False
+    by_code_points: bool = False
     _known: dict[str, tuple[Element, ...]] = field(default_factory=dict, compare=False, hash=False, repr=False)
 
     def key(self, text: str) -> Key:
         """What orders as the text does."""
+        if self.by_code_points:
+            return (text,)
         elements: list[Element] = []
         for piece in self._pieces(text):
             known = self._known.get(piece)
@@ -163,6 +166,8 @@ def _made(language: str, settings: dict[str, str], *, backwards: bool) -> Collat
         if name in ("kr", "kv", "vt"):
             raise OperationNotSupported(f"the collation's keyword {name!r} is not handled")
     kind = settings.get("co", "standard")
+    if kind == "direct":
+        return Collation(language, by_code_points=True)
     if kind not in ("standard", "search") and not (language == "de" and kind == "phonebk"):
         raise OperationNotSupported(f"the collation has no kind {kind[:40]!r} for {language!r} here")
     return Collation(

@@ -82,11 +82,13 @@ def limits(query: TemporalQuery) -> tuple[int, int]:
 def shown(reigns: Sequence[Reign], query: TemporalQuery) -> list[Instance]:
     """What is given of the scope: what held at some moment of the query's time, the newest last_n of them.
 
-    Of deletions what was deleted in that time, where they are asked for; else they are not given.
+    Of deletions what was deleted in that time, where they are asked for; else they are not given. A scope that was
+    deleted is told as none, [], and not as the NGSI-LD Null of clause 4.18: so has it ETSI's suite (020_19, 020_20).
     """
     begin, end = limits(query)
     if query.timeproperty == "deletedAt":
-        kept = [one for one in reigns if "deletedAt" in one.instance and begin <= one.start < end]
+        told = [one for one in reigns if "deletedAt" in one.instance and begin <= one.start < end]
+        kept = [one._replace(instance={**one.instance, "value": one.scopes}) for one in told]
     else:
         kept = [one for one in reigns if one.scopes and one.start < end and one.stop > begin and one.start < one.stop]
     kept = kept[-query.last_n :] if query.last_n else kept

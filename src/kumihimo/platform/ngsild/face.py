@@ -9,6 +9,7 @@ from datetime import datetime
 from kumihimo.base.clock import Clock
 from kumihimo.base.jsontext import MAX_BODY
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.collation import ROOT
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.history.query import History
@@ -23,7 +24,8 @@ class Face:
     """The rooms that a request is answered from.
 
     open_house lets writes make their tenant (make_tenant); max_body is in bytes; remembered is what was rendered;
-    started is when the platform began to serve.
+    collation is the language tag by whose collation texts are ordered where a query names none; started is when the
+    platform began to serve.
     """
 
     database: Database
@@ -37,6 +39,7 @@ class Face:
     open_house: bool
     make_tenant: Callable[[str], Awaitable[None]]
     max_body: int = MAX_BODY
+    collation: str = ROOT
     remembered: Remembered = field(default_factory=Remembered)
     started: datetime = field(init=False)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.broker.collation import ROOT, collation
+from kumihimo.platform.broker.collation import collation
 from kumihimo.platform.broker.models import Ordering
 from kumihimo.platform.broker.ordering import check_origin
 from kumihimo.platform.broker.parse import parse_geometry, parse_order
@@ -17,11 +17,11 @@ ORDER = frozenset({"orderBy", "collation", "orderFrom", "orderGeometry"})
 MAX_KEYS = 10
 
 
-def read_order(query: Mapping[str, str], context: Context, lang: str) -> Ordering | None:
-    """The order that the parameters ask for; None where they ask for none."""
+def read_order(query: Mapping[str, str], context: Context, lang: str, usual: str) -> Ordering | None:
+    """The order that the parameters ask for, None where there is none; in the usual collation where they name none."""
     return _order(
         split_list(query.get("orderBy", "")),
-        query.get("collation", ROOT),
+        query.get("collation", usual),
         query.get("orderGeometry", "Point"),
         query.get("orderFrom", ""),
         context,
@@ -29,8 +29,8 @@ def read_order(query: Mapping[str, str], context: Context, lang: str) -> Orderin
     )
 
 
-def body_order(given: Any, context: Context, lang: str) -> Ordering | None:
-    """The order that OrderingParams (clause 5.2.43) ask for."""
+def body_order(given: Any, context: Context, lang: str, usual: str) -> Ordering | None:
+    """The order that OrderingParams (clause 5.2.43) ask for, in the usual collation where they name none."""
     if given is None:
         return None
     if not isinstance(given, dict):
@@ -38,7 +38,7 @@ def body_order(given: Any, context: Context, lang: str) -> Ordering | None:
     keys = given.get("orderBy")
     if not isinstance(keys, list) or not keys or not all(isinstance(one, str) for one in keys):
         raise BadRequestData("ordering.orderBy is an array of names, each with a direction behind a ';' or none")
-    tag, kind, origin = given.get("collation", ROOT), given.get("geometry", "Point"), given.get("coordinates", "")
+    tag, kind, origin = given.get("collation", usual), given.get("geometry", "Point"), given.get("coordinates", "")
     if not isinstance(tag, str) or not isinstance(kind, str):
         raise BadRequestData("ordering.collation and ordering.geometry are texts")
     if origin != "" and not isinstance(origin, list):

@@ -62,7 +62,7 @@ async def query_by_body(ask: Ask) -> Answer:
     projection = body_projection(body, context, join.depth)
     shape = make_shape(ask, context, grant, media, form, projection)
     query = body_query(ask, body, context, grant, projection, join.depth)
-    query = replace(query, order=body_order(body.get("ordering"), context, form.lang))
+    query = replace(query, order=body_order(body.get("ordering"), context, form.lang, ask.face.collation))
     return await found_answer(ask, grant, await ask.face.broker.find_texts(ask.tenant, query), shape, join)
 
 

@@ -60,7 +60,7 @@ async def query_temporal(ask: Ask) -> Answer:
     context = await request_context(ask)
     projection = read_projection(ask.query, context)
     span = require_span(_span(ask, ask.query, form, projection, context))
-    span = in_order(span, read_order(ask.query, context, form.lang))
+    span = in_order(span, read_order(ask.query, context, form.lang, ask.face.collation))
     query = read_query(ask.query, context, grant, selecting(projection, context))
     return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
 
@@ -79,7 +79,7 @@ async def query_temporal_by_body(ask: Ask) -> Answer:
     context = await named(ask, context, media)
     projection = body_projection(body, context)
     span = require_span(_span(ask, body_span(body), form, projection, context))
-    span = in_order(span, body_order(body.get("ordering"), context, form.lang))
+    span = in_order(span, body_order(body.get("ordering"), context, form.lang, ask.face.collation))
     query = body_query(ask, body, context, grant, projection)
     return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
 
