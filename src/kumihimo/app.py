@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import tomllib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
@@ -20,14 +21,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, MethodNotAllowed, Problem, ResourceNotFound
+from kumihimo.base.ids import DEFAULT_TENANT
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttLink, MqttServer
+from kumihimo.base.problems import told
 from kumihimo.base.screens import Screen
 from kumihimo.base.settings import LOOPBACK, Settings, SettingsError
 from kumihimo.cli.operations import Doors
@@ -36,7 +39,7 @@ from kumihimo.device import http as device_http
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.models import ArbiterLimits
 from kumihimo.device.actuation.store import SCHEMA as ACTUATION
-from kumihimo.device.gateway import FROM_OUTSIDE, Gateway
+from kumihimo.device.gateway import FROM_OUTSIDE, Gateway, GatewayLimits
 from kumihimo.device.registry.registry import Registry
 from kumihimo.device.registry.store import SCHEMA as REGISTRY
 from kumihimo.device.screens import device_screens
@@ -45,6 +48,7 @@ from kumihimo.device.sessions.store import PLATFORM_SCHEMA as SESSIONS_OF_NOBODY
 from kumihimo.device.sessions.store import SCHEMA as SESSIONS
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.network.http.closed import Closed
+from kumihimo.network.http.fairness import Fairness
 from kumihimo.network.http.fetch import GuardedFetch
 from kumihimo.network.http.limits import Limits
 from kumihimo.network.http.probes import probe_routes
@@ -105,6 +109,10 @@ from kumihimo.storage.opening import database_for
 log = logging.getLogger(__name__)
 
 
+MAX_OF_TENANT = 410
+"""HTTP requests of one tenant that are answered at once: four of five of those of the listener."""
+MAX_TENANT = 64
+_NAMES_TENANT = re.compile(r"/(?:t|webhooks|(?:devices|feeds|signing)/v1)/([^/]+)")
 WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
 SCHEMAS: tuple[Schema, ...] = (
     BROKER,
@@ -199,7 +207,15 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     registry = Registry(database, clock, late.cut)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
-    gateway = Gateway(registry, ingest, clock, settings.open, arbiter.result, closed_topics=settings.mqtt_closed_topics)
+    gateway = Gateway(
+        registry,
+        ingest,
+        clock,
+        settings.open,
+        arbiter.result,
+        GatewayLimits(http_rate=settings.http_device_rate),
+        settings.mqtt_closed_topics,
+    )
     delivery = Delivery(database, clock, bus, contexts, Carrier(late.notify, publish, signing, clock), access)
     platform = Platform(
         settings=settings,
@@ -346,10 +362,25 @@ def build_http(platform: Platform) -> ASGIApp:
     rest = Starlette(routes=routes, exception_handlers=_unknown(console, settings))
     inner: ASGIApp = ngsild.Switch(routes, rest)
     limits = Limits(
-        inner if settings.open else Closed(inner), settings.max_body, (settings.host, *settings.allowed_hosts)
+        inner if settings.open else Closed(inner),
+        settings.max_body,
+        (settings.host, *settings.allowed_hosts),
+        fairness=Fairness(
+            tenant_of, MAX_OF_TENANT, tenant_rate=settings.http_tenant_rate, client_rate=settings.http_client_rate
+        ),
     )
     platform.limits = limits
     return limits
+
+
+def tenant_of(scope: Scope) -> str:
+    """The tenant that an HTTP request names, "" where it names none; there may be no such tenant."""
+    path: str = scope["path"]
+    if path.startswith(ngsild.PREFIX):
+        named = next((value for name, value in scope["headers"] if name == b"ngsild-tenant"), b"")
+        return named[:MAX_TENANT].decode("latin-1") or DEFAULT_TENANT
+    found = _NAMES_TENANT.match(path)
+    return found[1][:MAX_TENANT] if found else ""
 
 
 def http_routes(platform: Platform, console: Console, limits: Callable[[], Limits | None]) -> list[BaseRoute]:
@@ -429,8 +460,8 @@ def _unknown(console: Console, settings: Settings) -> dict[Any, Any]:
         said = kind(f"{request.method} {request.url.path[:200]}")
         if settings.open and "text/html" in request.headers.get("accept", ""):
             return await console.problem(request, said)
-        body = dumps(said.document())
-        return Response(body, said.status, headers=found.headers, media_type="application/problem+json")
+        answer = told(said)
+        return Response(answer.body, answer.status, {**(found.headers or {}), **answer.headers})
 
     return {404: answer, 405: answer}
 

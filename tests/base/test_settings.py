@@ -33,6 +33,9 @@ def test_later_sources_win() -> None:
         ({"given": {"mqtt_ws_port": -2}}, "mqtt_ws_port is -2"),
         ({"given": {"mqtt_max_clients": 0}}, "mqtt_max_clients is 0"),
         ({"given": {"mqtt_keep_alive": 65_536}}, "mqtt_keep_alive is 65536"),
+        ({"given": {"http_device_rate": -1.0}}, "http_device_rate is -1"),
+        ({"given": {"http_tenant_rate": float("nan")}}, "http_tenant_rate is nan"),
+        ({"given": {"http_client_rate": float("inf")}}, "http_client_rate is inf"),
         ({"given": {"mqtt_session_expiry": -1}}, "mqtt_session_expiry is -1"),
     ],
 )

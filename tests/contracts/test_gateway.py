@@ -9,10 +9,10 @@ from tests.fakes import DatabaseFactory, FakeClock
 
 from kumihimo.base import times
 from kumihimo.base.call import Call
-from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Unauthenticated
+from kumihimo.base.errors import BadRequestData, PayloadTooLarge, TooManyRequests, Unauthenticated
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import MqttPeer, MqttRefused, Reading, ReadingOutcome
-from kumihimo.device.gateway import Gateway
+from kumihimo.device.gateway import Gateway, GatewayLimits
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.device.registry.store import SCHEMA
@@ -256,3 +256,21 @@ async def test_lines_of_csv_are_judged_as_json_is(scene: Scene) -> None:
     assert scene.taken[0][1][0].value == 1.5
     with pytest.raises(BadRequestData, match="name the fields"):
         await scene.gateway().take("a", "g1", scene.key, b"", "text/csv")
+
+
+async def test_a_device_that_sends_too_often_is_told_when_to_come_again(scene: Scene) -> None:
+    limits = GatewayLimits(http_rate=0.2)  # ten seconds' worth are two
+    gateway = Gateway(scene.registry, scene.ingest, scene.clock, False, scene.result, limits)
+    body = dumps(scene.body())
+    for _ in range(50):
+        with pytest.raises(Unauthenticated):  # whoever guesses keys takes nothing of the device's
+            await gateway.take("a", "g1", "x" * 40, body)
+    for _ in range(2):
+        await gateway.take("a", "g1", scene.key, body)
+    with pytest.raises(TooManyRequests) as caught:
+        await gateway.take("a", "g1", scene.key, body)
+    assert caught.value.retry_after == 5
+    assert len(scene.taken) == 2, "nothing of it was taken"
+    scene.clock.advance(5)
+    await gateway.take("a", "g1", scene.key, body)
+    assert "too often" in (await scene.counts())[2]

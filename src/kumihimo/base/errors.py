@@ -15,16 +15,24 @@ class Problem(Exception):
     """An error that a caller caused or can mend; each subclass is one problem type.
 
     detail says what happened, where, and what to do. extra holds further members of the problem document.
+    retry_after: seconds after which it is worth trying again; 0 where waiting does not help. patience is what it is
+    where nothing else is said.
     """
 
     type: ClassVar[str] = KUMIHIMO_ERRORS + "Problem"
     title: ClassVar[str] = "Problem"
     status: ClassVar[int] = 400
+    patience: ClassVar[int] = 0
 
-    def __init__(self, detail: str, **extra: Any) -> None:
+    def __init__(self, detail: str, *, retry_after: int | None = None, **extra: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.extra = extra
+        self.retry_after = self.patience if retry_after is None else retry_after
+
+    def headers(self) -> dict[str, str]:
+        """What the status asks an HTTP answer to say beside the document (RFC 9110 section 10.2.3: Retry-After)."""
+        return {"retry-after": str(self.retry_after)} if self.retry_after else {}
 
     def document(self) -> dict[str, Any]:
         """The problem as a JSON object (RFC 7807 section 3.1)."""
@@ -132,11 +140,19 @@ class Forbidden(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The resource exists, the method does not."""
+    """The resource exists, the method does not; allow is the list of those that do, "" where it is not known."""
 
     type = KUMIHIMO_ERRORS + "MethodNotAllowed"
     title = "Method not allowed"
     status = 405
+
+    def __init__(self, detail: str, *, allow: str = "", **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.allow = allow
+
+    def headers(self) -> dict[str, str]:
+        """Which methods there are (RFC 9110 section 15.5.6)."""
+        return {"allow": self.allow} if self.allow else {}
 
 
 class NotAcceptable(Problem):
@@ -163,12 +179,22 @@ class UnsupportedMediaType(Problem):
     status = 415
 
 
+class TooManyRequests(Problem):
+    """The caller asks more often than it may; try again after the seconds in retry_after (RFC 6585 section 4)."""
+
+    type = KUMIHIMO_ERRORS + "TooManyRequests"
+    title = "Too many requests"
+    status = 429
+    patience = 1
+
+
 class Overloaded(Problem):
     """Too much is waiting; try again after the seconds in retry_after."""
 
     type = KUMIHIMO_ERRORS + "Overloaded"
     title = "Overloaded"
     status = 503
+    patience = 1
 
 
 class StorageRefused(Problem):
@@ -177,6 +203,7 @@ class StorageRefused(Problem):
     type = KUMIHIMO_ERRORS + "StorageRefused"
     title = "Storage refused"
     status = 503
+    patience = 5
 
 
 class AddressRefused(Problem):

@@ -32,7 +32,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page to be rendered in the shell: template as "<package>:<file>", e.g. "kumihimo.solutions.flood:kpi.html"."""
+    """A page to be rendered in the shell: template as "<package>:<file>", e.g. "kumihimo.solutions.flood:kpi.html".
+
+    headers: those of a problem that the page tells of (Problem.headers).
+    """
 
     template: str
     title: str
@@ -40,6 +43,7 @@ class Page:
     status: int = 200
     live: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 PREFIX = "KUMIHIMO_"
 FOREIGN_PREFIXES = ("KUMIHIMO_TEST_",)
 MAX_DRAIN = 3600
+MAX_RATE = 1_000_000
 MAX_SESSION_EXPIRY = 366 * 24 * 3600
 DATA = "data"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -98,6 +99,21 @@ class Settings:
         (), "Host header names that are answered beside localhost and `host` (against DNS rebinding)."
     )
     max_body: int = _setting(8 * 1024 * 1024, "Largest HTTP body in bytes.")
+    http_device_rate: float = _setting(
+        100.0,
+        "Messages that one device may send over HTTP each second, on average over ten seconds; what is more is "
+        "answered 429 with Retry-After. 0 sets no limit. (Over MQTT a client is read more slowly instead.)",
+    )
+    http_tenant_rate: float = _setting(
+        0.0,
+        "HTTP requests that may concern one tenant each second, on average over ten seconds; what is more is answered "
+        "429 with Retry-After. 0 sets no limit.",
+    )
+    http_client_rate: float = _setting(
+        0.0,
+        "HTTP requests that may come from one address each second, as `http_tenant_rate`. 0 sets no limit, as it must "
+        "where a proxy stands before the platform: all clients have the proxy's address then.",
+    )
     command_hold: float = _setting(
         600.0, "Seconds for which a graver message on a sign is held against a lesser one, unless override is said."
     )
@@ -137,6 +153,7 @@ class Settings:
         self._check_mqtt_url()
         self._check_certificate()
         self._check_numbers()
+        self._check_rates()
 
     def _check_certificate(self) -> None:
         wanted = [name for name in ("mqtt_tls_port", "mqtt_wss_port") if getattr(self, name) >= 0]
@@ -150,6 +167,11 @@ class Settings:
             raise SettingsError("mqtt_url must begin with mqtt:// or mqtts://")
         if not self.mqtt_client_id:
             raise SettingsError("mqtt_client_id is empty; the outside broker needs a name to keep our session under")
+
+    def _check_rates(self) -> None:
+        for name in ("http_device_rate", "http_tenant_rate", "http_client_rate"):
+            if not 0 <= (rate := getattr(self, name)) <= MAX_RATE:  # false also for what is no number
+                raise SettingsError(f"{name} is {rate:g}; use 0 to {MAX_RATE}")
 
     def _check_numbers(self) -> None:
         ports = (

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from kumihimo.base.errors import InternalError, Problem
 from kumihimo.base.jsontext import dumps, loads
+from kumihimo.base.problems import told
 from kumihimo.cli.operations import Doors, perform
 
 SOCKET = "kumihimo.sock"
@@ -38,7 +39,7 @@ def socket_app(doors: Doors) -> Starlette:
         try:
             answer = await perform(doors, request.path_params["name"], loads(await request.body()))
         except Problem as problem:
-            return Response(dumps(problem.document()), problem.status, media_type="application/problem+json")
+            return Response(*told(problem))
         return Response(dumps(answer), media_type="application/json")
 
     return Starlette(routes=[Route("/{name}", operate, methods=["POST"])])

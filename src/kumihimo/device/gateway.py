@@ -6,6 +6,7 @@ house, and then never to anything below `kumihimo/`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import Any, Final, Protocol
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Problem, Unauthenticated
+from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Problem, TooManyRequests, Unauthenticated
 from kumihimo.base.jsontext import loads
 from kumihimo.base.ports import Ingest, MqttPeer, MqttRefused, Reading, ReadingOutcome
+from kumihimo.base.rates import Rates
 from kumihimo.device.codecs.families import MAX_ITEMS, decode
 from kumihimo.device.codecs.lines import CSV, as_json
 from kumihimo.device.registry.models import Device
@@ -63,11 +65,15 @@ class Devices(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
-    """max_payload in bytes; max_readings per message; ahead: seconds that observedAt may lie in the future."""
+    """max_payload in bytes; max_readings per message; ahead: seconds that observedAt may lie in the future.
+
+    http_rate: messages of one device over HTTP, per second; 0 sets no limit.
+    """
 
     max_payload: int = 64 * 1024
     max_readings: int = MAX_ITEMS
     ahead: float = 3600.0
+    http_rate: float = 0.0
 
 
 class Gateway:
@@ -90,6 +96,7 @@ class Gateway:
         self._results = results
         self._limits = limits or GatewayLimits()
         self._closed_topics = tuple(closed_topics)
+        self._rates = Rates(self._limits.http_rate)
         self._refused_anonymous = 0
 
     def counters(self) -> dict[str, float]:
@@ -215,11 +222,12 @@ class Gateway:
 
         media is the body's type where it is not JSON: text/csv for lines. A body that is too large need not be whole,
         and without a key it may be empty: it is only counted.
-        Unauthenticated, PayloadTooLarge, or BadRequestData where the message as a whole cannot be read.
+        Unauthenticated, TooManyRequests, PayloadTooLarge, or BadRequestData where it cannot be read as a whole.
         """
         device = await self._registry.authenticate(tenant, device_id, key, way="http")
         if device is None:
             raise Unauthenticated("the device's name or its key is wrong; send Authorization: Bearer <key>")
+        self._check_rate(device, tenant)
         try:
             self._check_size(body)
             decoded = self._decode(device, as_json(body, self._limits.max_readings) if media == CSV else body)
@@ -238,6 +246,18 @@ class Gateway:
                 continue
             outcomes.append(next(stored))
         return outcomes
+
+    def _check_rate(self, device: Device, tenant: str) -> None:
+        """A device in a loop leaves room for the others; asked once its key is known, so that no stranger takes it."""
+        seconds = math.ceil(self._rates.take(f"{tenant}/{device.id}", self._clock.now().timestamp()))
+        if not seconds:
+            return
+        words = Words(
+            "送信が多すぎます。間隔をあけるか、まとめて送ってください。",
+            f"the device sends too often; try again in {seconds} s, and send several readings at once.",
+        )
+        self._registry.refuse(tenant, device.id, "http", words)
+        raise TooManyRequests(words.en, retry_after=seconds)
 
     # --- what both do ------------------------------------------------------------------------------------
 

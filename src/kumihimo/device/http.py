@@ -2,7 +2,8 @@
 
 The body is a reading or an array of them in JSON, or lines of CSV (Content-Type: text/csv).
 
-Answers after the commit: 201 all taken, 207 some refused, 400 none taken; problems as RFC 9457.
+Answers after the commit: 201 all taken, 207 some refused, 400 none taken; problems as RFC 9457, with Retry-After
+where the device is to come again (429 it sends too often, 503 the platform is busy): nothing of it was taken then.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from kumihimo.base.errors import BadRequestData, Overloaded, Problem, StorageRefused
+from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import ReadingOutcome
+from kumihimo.base.problems import told
 from kumihimo.device.gateway import Gateway
 
 READINGS: Final = "/devices/v1/{tenant}/{device}/readings"
@@ -28,24 +30,17 @@ def routes(gateway: Gateway) -> list[Route]:
         """Takes a device's readings, with its key as bearer token; 201 all taken, 207 some refused, 400 none taken."""
         try:
             key = _bearer(request.headers.get("authorization", ""))
-            body = await _body(request, gateway.max_payload) if key else b""
+            given = await _body(request, gateway.max_payload) if key else b""
             media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             names = request.path_params
-            outcomes = await gateway.take(names["tenant"], names["device"], key, body, media)
+            outcomes = await gateway.take(names["tenant"], names["device"], key, given, media)
             return _answer(outcomes)
         except Problem as problem:
-            return _refusal(problem)
+            body, status, headers = told(problem)
+            challenge = {"www-authenticate": "Bearer"} if status == 401 else {}  # no other door takes a key
+            return Response(body, status, {**headers, **challenge})
 
     return [Route(READINGS, post_readings, methods=["POST"])]
-
-
-def _refusal(problem: Problem) -> Response:
-    """The problem; a device that is to come back later is told when."""
-    document = problem.document()
-    headers = {"WWW-Authenticate": "Bearer"} if problem.status == 401 else {}
-    if isinstance(problem, Overloaded | StorageRefused):
-        headers["Retry-After"] = str(document.pop("retry_after", 5))
-    return Response(dumps(document), problem.status, headers, "application/problem+json")
 
 
 def _bearer(header: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kumihimo.network.http.fairness import Fairness
 from kumihimo.network.http.limits import LimitNumbers, Limits
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -27,8 +28,9 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 class Caller:
     """One request over bare ASGI."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, client: str | None = None) -> None:
         self.app = app
+        self.client = client
         self.messages: list[Message] = []
         self.received = 0
 
@@ -48,6 +50,7 @@ class Caller:
             "raw_path": path.encode(),
             "query_string": query,
             "headers": list(headers),
+            "client": None if self.client is None else (self.client, 1),
         }
         waiting = list(chunks)
 
@@ -198,6 +201,7 @@ async def test_too_many_at_once_are_told_when_to_come_back() -> None:
         "body_bytes": 0,
         "in_flight": 0,
         "streams": 0,
+        "held_bytes": 0,
     }
 
 
@@ -230,7 +234,60 @@ async def test_a_failing_application_gives_its_place_free() -> None:
     assert limits.in_flight == 0
 
 
-async def converse(app: ASGIApp, host: bytes = b"localhost:8080") -> list[Message]:
+def by_path(scope: Scope) -> str:
+    return str(scope["path"]).strip("/")
+
+
+async def test_one_tenant_takes_not_all_places() -> None:
+    go = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await go.wait()
+        await echo(scope, receive, send)
+
+    limits = Limits(slow, numbers=LimitNumbers(max_requests=4), fairness=Fairness(by_path, 2))
+    callers = [(Caller(limits), path) for path in ("/loud", "/loud", "/loud", "/calm", "/")]
+    tasks = [asyncio.create_task(caller(path=path)) for caller, path in callers]
+    await asyncio.sleep(0)
+    assert limits.in_flight == 4, "those of no tenant are counted in the whole alone"
+    go.set()
+    assert [(await one).status for one in tasks] == [200, 200, 503, 200, 200]
+    assert callers[2][0].headers[b"retry-after"] == b"1"
+    assert (await Caller(limits)(path="/loud")).status == 200, "its places are free again"
+
+
+async def test_a_tenant_that_asks_too_often_is_told_when_to_come_again_and_its_neighbour_is_not() -> None:
+    limits = Limits(echo, fairness=Fairness(by_path, 512, tenant_rate=0.2))  # ten seconds' worth are two
+    loud = [await Caller(limits)(path="/loud") for _ in range(4)]
+    assert [one.status for one in loud] == [200, 200, 429, 429]
+    assert 1 <= int(loud[2].headers[b"retry-after"]) <= 5
+    assert json.loads(loud[2].body)["type"] == "https://kumihimo.dev/errors/TooManyRequests"
+    assert [(await Caller(limits)(path=path)).status for path in ("/calm", "/", "/", "/")] == [200, 200, 200, 200]
+    assert (await Caller(limits)(path="/healthz")).status == 200
+
+
+async def test_a_client_that_asks_too_often_is_told_when_to_come_again() -> None:
+    limits = Limits(echo, fairness=Fairness(by_path, 512, client_rate=0.1))
+    found = [(await Caller(limits, client)(path="/t")).status for client in ("a", "a", "b", None, None)]
+    assert found == [200, 429, 200, 200, 200], "over a Unix socket there is no address"
+
+
+async def test_bodies_under_way_are_bounded_together() -> None:
+    limits = Limits(echo, max_body=50, numbers=LimitNumbers(max_held=100))
+    slow = [asyncio.create_task(Caller(limits)(chunks=(b"x" * 40,), hang=True)) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert limits.counters()["held_bytes"] == 80
+    third = await Caller(limits)(chunks=(b"x" * 40,))
+    assert (third.status, third.headers[b"retry-after"]) == (503, b"1")
+    assert (await Caller(limits)(chunks=(b"x" * 20,))).status == 200, "what fits is taken"
+    for one in slow:
+        one.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+    assert limits.counters()["held_bytes"] == 0
+
+
+async def converse(app: ASGIApp, host: bytes = b"localhost:8080", **more: Any) -> list[Message]:
     """What a WebSocket's handshake is answered with."""
     sent: list[Message] = []
 
@@ -240,9 +297,17 @@ async def converse(app: ASGIApp, host: bytes = b"localhost:8080") -> list[Messag
     async def receive() -> Message:
         return {"type": "websocket.connect"}
 
-    scope = {"type": "websocket", "path": "/x", "query_string": b"", "headers": [(b"host", host)]}
+    scope = {"type": "websocket", "path": "/x", "query_string": b"", "headers": [(b"host", host)], **more}
     await app(scope, receive, send)
     return sent
+
+
+async def test_a_websocket_too_many_is_told_when_to_come_again_where_the_server_can() -> None:
+    limits = Limits(echo, numbers=LimitNumbers(max_streams=0))
+    start, body = await converse(limits, extensions={"websocket.http.response": {}})
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 503)
+    assert dict(start["headers"])[b"retry-after"] == b"10"
+    assert json.loads(body["body"])["status"] == 503
 
 
 async def test_a_websocket_counts_as_a_stream_while_it_lasts() -> None:

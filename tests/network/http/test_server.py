@@ -232,6 +232,61 @@ async def test_nothing_that_is_sent_keeps_an_idle_connection_for_ever(monkeypatc
             writer.close()
 
 
+async def test_a_connection_too_many_is_told_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
+    one = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with served() as (port, _, _):
+        open_now = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for reader, writer in open_now:
+            writer.write(one)
+            assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5)).startswith(b"HTTP/1.1 200")
+        refused = await talk(port, b"")
+        assert refused.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 1\r\n" in refused
+        assert problem_in(refused)["type"] == "https://kumihimo.dev/errors/Overloaded"
+        for _, writer in open_now:
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(5):
+            while not (await talk(port, one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).startswith(
+                b"HTTP/1.1 200"
+            ):
+                pass
+
+
+async def test_who_takes_nothing_of_its_answer_is_cut_off_and_who_is_slow_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "TAKING_SECONDS", 0.2)
+    size, ended = 30_000_000, asyncio.Event()
+
+    async def much(scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(size).encode())]}
+        await send(start)
+        await send({"type": "http.response.body", "body": b"x" * size, "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        ended.set()
+
+    async with served(much) as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with asyncio.timeout(10):
+            await ended.wait()
+        writer.close()
+        ended.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        got = 0
+        async with asyncio.timeout(30):
+            while got < size:
+                chunk = await reader.read(3_000_000)
+                assert chunk, "cut off although it took some all the time"
+                got += len(chunk)
+                await asyncio.sleep(0.001)
+        writer.close()
+
+
 async def test_a_body_that_ends_after_its_answer_leaves_a_connection_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
     async with served() as (port, _, _):

@@ -106,6 +106,16 @@ async def test_streams_are_bounded(town: Town, monkeypatch: pytest.MonkeyPatch) 
             town.live.respond(Call("fukui"))
 
 
+async def test_the_streams_of_one_tenant_leave_room_for_others(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_STREAMS_OF_TENANT", 1)
+    async with aclosing(town.live.events("fukui")) as events:
+        await hello(events)
+        with pytest.raises(Overloaded) as caught:
+            town.live.respond(Call("fukui"))
+        assert caught.value.retry_after == 10
+        assert town.live.respond(Call("sabae")).status_code == 200
+
+
 async def test_stopping_ends_every_stream(town: Town) -> None:
     events = town.live.events("fukui")
     await hello(events)

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kumihimo.base.errors import Unauthenticated
-from kumihimo.base.jsontext import dumps
+from kumihimo.base.problems import told
 
 PROBES = ("/healthz", "/readyz")
 READINGS = re.compile(r"/devices/v1/[^/]+/[^/]+/readings")
@@ -45,7 +45,8 @@ class Closed:
         if b"text/html" in accept:
             return HTMLResponse(PAGE, 401, headers=headers)
         problem = Unauthenticated("log-in is needed; this platform was started without --open")
-        return Response(dumps(problem.document()), 401, headers=headers, media_type="application/problem+json")
+        answer = told(problem)
+        return Response(answer.body, answer.status, {**headers, **answer.headers})
 
 
 def _is_open(method: str, path: str) -> bool:

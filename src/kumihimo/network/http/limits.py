@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kumihimo.base.ids import new_request_id
-from kumihimo.network.http.body import BodyLimit, BodyTooLarge, BodyTooSlow
-from kumihimo.network.http.refuse import Refusal, refuse
+from kumihimo.network.http.body import BodyCrowded, BodyLimit, BodyTooLarge, BodyTooSlow, Held
+from kumihimo.network.http.fairness import Fairness
+from kumihimo.network.http.refuse import Refusal, deny, refuse
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class LimitNumbers:
     """Sizes in bytes, times in seconds.
 
     max_requests counts requests being answered, max_streams open event streams, which no longer count as requests.
+    max_held: bytes of all bodies under way.
     """
 
     max_url: int = 16 * 1024
@@ -43,14 +45,16 @@ class LimitNumbers:
     max_header_bytes: int = 32 * 1024
     body_seconds: float = 30.0
     max_requests: int = 512
-    max_streams: int = 1024
+    max_streams: int = 1536
+    max_held: int = 256 * 1024 * 1024
 
 
 class Limits:
     """ASGI middleware that stands before everything.
 
     hosts are the Host header's names that are answered beside localhost ("*" answers all, for a Unix socket);
-    paths in `always` are answered even when too much is under way (health, metrics).
+    paths in `always` are answered even when too much is under way (health, metrics). fairness says what each tenant and
+    each client may take.
     """
 
     def __init__(
@@ -60,11 +64,14 @@ class Limits:
         hosts: Sequence[str] = (),
         *,
         numbers: LimitNumbers | None = None,
+        fairness: Fairness | None = None,
         always: Sequence[str] = ("/healthz", "/readyz", "/metrics"),
     ) -> None:
         self._app = app
         self._max_body = max_body
         self._numbers = numbers or LimitNumbers()
+        self._fairness = fairness or Fairness(lambda _: "", self._numbers.max_requests)
+        self._held = Held(max(self._numbers.max_held, max_body))
         self._always = frozenset(always)
         self._any_host = "*" in hosts
         self._hosts = frozenset(_bracketed(one.lower()) for one in (*ALWAYS_HOSTS, *hosts))
@@ -73,8 +80,9 @@ class Limits:
         self.streams = 0
 
     def counters(self) -> dict[str, int]:
-        """Numbers for /metrics: answers by class ("2xx"), refusals ("refused_413"), bytes taken, requests under way."""
-        return {**self._counts, "in_flight": self.in_flight, "streams": self.streams}
+        """Numbers for /metrics: answers by class ("2xx"), refusals ("refused_413"), bytes taken, what is under way."""
+        held = self._held.taken
+        return {**self._counts, "in_flight": self.in_flight, "streams": self.streams, "held_bytes": held}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -84,24 +92,36 @@ class Limits:
             await self._converse(scope, receive, send)
             return
         exchange = _Exchange(self, scope, send, _request_id(scope))
-        refusal = self._refusal(scope)
+        exchange.tenant = self._fairness.tenant(scope)
+        refusal = self._refusal(scope, exchange.tenant)
         if refusal is not None:
             await self._refuse(exchange, refusal, receive)
             return
         self.in_flight += 1
+        self._fairness.enter(exchange.tenant)
         try:
             await self._answer(exchange, scope, receive)
         finally:
-            self.in_flight -= 0 if exchange.streaming else 1
-            self.streams -= 1 if exchange.streaming else 0
+            if exchange.streaming:
+                self.streams -= 1
+            else:
+                self._ended(exchange)
+
+    def _ended(self, exchange: _Exchange) -> None:
+        """It is no request under way any more."""
+        self.in_flight -= 1
+        self._fairness.leave(exchange.tenant)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket counts as a stream from its first moment; a refused one is answered before it is one."""
-        refusal = self._refusal(scope)
+        refusal = self._refusal(scope, self._fairness.tenant(scope))
         if refusal is not None:
             self._counts[f"refused_{refusal.status}"] += 1
             log.info("request refused", extra={"status": refusal.status, "request_id": _request_id(scope)})
-            await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
+            if "websocket.http.response" in scope.get("extensions", {}):
+                await deny(refusal, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
             return
         scope.setdefault("state", {})["request_id"] = _request_id(scope)
         self.streams += 1
@@ -111,11 +131,11 @@ class Limits:
             self.streams -= 1
 
     async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
-        body = BodyLimit(receive, self._max_body, self._numbers.body_seconds)
+        body = BodyLimit(receive, self._max_body, self._numbers.body_seconds, self._held)
         exchange.body = body
         try:
             await self._app(scope, body.receive, exchange.send)
-        except (BodyTooLarge, BodyTooSlow):
+        except (BodyTooLarge, BodyTooSlow, BodyCrowded):
             if exchange.started:
                 raise
         except asyncio.CancelledError:
@@ -128,9 +148,9 @@ class Limits:
             return
         finally:
             self._counts["body_bytes"] += body.taken
-        if body.broken is not None and not exchange.started:
-            status = 413 if isinstance(body.broken, BodyTooLarge) else 408
-            await self._refuse(exchange, Refusal(status, str(body.broken)), receive)
+            body.let_go()
+        if (why := body.broken) is not None and not exchange.started:
+            await self._refuse(exchange, Refusal(why.status, why.detail, why.retry_after), receive)
 
     async def _refuse(self, exchange: _Exchange, refusal: Refusal, receive: Receive) -> None:
         self._counts[f"refused_{refusal.status}"] += 1
@@ -138,7 +158,7 @@ class Limits:
         log.info("request refused", extra={"status": refusal.status, "request_id": exchange.request_id})
         await refuse(refusal, exchange.send, receive)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _refusal(self, scope: Scope, tenant: str) -> Refusal | None:
         """Why this request goes no further, as far as its head tells."""
         numbers = self._numbers
         headers: list[tuple[bytes, bytes]] = scope["headers"]
@@ -148,7 +168,7 @@ class Limits:
             return Refusal(431, f"there are more than {numbers.max_headers} header fields")
         if sum(len(name) + len(value) for name, value in headers) > numbers.max_header_bytes:
             return Refusal(431, f"the header fields are larger than {numbers.max_header_bytes} bytes")
-        return self._host_refusal(headers) or self._length_refusal(headers) or self._load_refusal(scope["path"])
+        return self._host_refusal(headers) or self._length_refusal(headers) or self._load_refusal(scope, tenant)
 
     def _host_refusal(self, headers: Sequence[tuple[bytes, bytes]]) -> Refusal | None:
         """Against DNS rebinding: a page of another name that was pointed at this address is not answered."""
@@ -172,14 +192,14 @@ class Limits:
                 return Refusal(413, f"the body has {value[:20].decode()} bytes; at most {self._max_body} are taken")
         return None
 
-    def _load_refusal(self, path: str) -> Refusal | None:
-        if path in self._always:
+    def _load_refusal(self, scope: Scope, tenant: str) -> Refusal | None:
+        if scope["path"] in self._always:
             return None
         if self.in_flight >= self._numbers.max_requests:
             return Refusal(503, "too many requests are under way; try again in a second", retry_after=1)
         if self.streams >= self._numbers.max_streams:
             return Refusal(503, "too many event streams are open; try again later", retry_after=10)
-        return None
+        return self._fairness.refusal(scope, tenant)
 
     def begun(self, exchange: _Exchange, message: Message) -> None:
         """Counts an answer whose head goes out; an event stream stops counting as a request."""
@@ -188,7 +208,7 @@ class Limits:
             b"text/event-stream"
         ):
             exchange.streaming = True
-            self.in_flight -= 1
+            self._ended(exchange)
             self.streams += 1
 
 
@@ -200,6 +220,7 @@ class _Exchange:
         self._send = send
         self.request_id = request_id
         self.body: BodyLimit | None = None
+        self.tenant = ""
         self.started = False
         self.streaming = False
         scope.setdefault("state", {})["request_id"] = request_id

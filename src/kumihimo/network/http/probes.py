@@ -41,7 +41,7 @@ def probe_routes(ready: Callable[[], Awaitable[bool]], parts: Mapping[str, Stats
         """200 while it takes work; 503 while it starts or stops, or the store is away."""
         if await ready():
             return PlainTextResponse("ready\n")
-        return PlainTextResponse("starting, stopping, or the store is away\n", 503)
+        return PlainTextResponse("starting, stopping, or the store is away\n", 503, {"retry-after": "1"})
 
     async def metrics(_: Request) -> Response:
         """Numbers of every part, as Prometheus reads them."""

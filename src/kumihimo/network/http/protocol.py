@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's, with a limit on how long and how large a request's head may be."""
+"""One HTTP connection: uvicorn's, with limits on their number, on a request's head, and on who takes no answer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kumihimo.network.http.refuse import Refusal, message
 
+MAX_CONNECTIONS = 4096
+"""Of one listener, idle ones too; so many have room beside the MQTT clients in the files that a process may open."""
 MAX_HEAD = 64 * 1024
 HEAD_SECONDS = 15.0
+TAKING_SECONDS = 60.0
+"""A peer that takes nothing of its answer for so long is cut off, or its answer would stay in memory."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Ends a connection whose head does not end: too slow (408) or too large (431).
+    """Ends a connection that is one too many (503), whose head does not end, too slow (408) or too large (431), or
+    whose peer takes nothing of what it is sent.
 
     An application sees nothing of these, so its own limits cannot help.
     """
@@ -24,15 +29,21 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_head = True
         self._head_timer: asyncio.TimerHandle | None = None
+        self._taking_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # the loop hands in no other
         """A connection stands; its first head must follow in time."""
         super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.write(message(Refusal(503, "too many connections are open; try again in a second", 1)))
+            transport.close()
+            return
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended."""
         self._stop_timer()
+        self._stop_taking()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -50,6 +61,32 @@ class GuardedProtocol(HttpToolsProtocol):
             self._await_head()
         if self._in_head and self._head_bytes > MAX_HEAD and not self.transport.is_closing():
             self._end(431, f"the head of the request is larger than {MAX_HEAD} bytes")
+
+    def pause_writing(self) -> None:
+        """The peer takes less than it is sent."""
+        super().pause_writing()
+        self._await_taking(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """It has taken most of it."""
+        self._stop_taking()
+        super().resume_writing()
+
+    def _await_taking(self, waiting: int) -> None:
+        self._taking_timer = self.loop.call_later(TAKING_SECONDS, self._takes_nothing, waiting)
+
+    def _takes_nothing(self, before: int) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        if waiting < before:
+            self._await_taking(waiting)
+        else:
+            self._taking_timer = None
+            self.transport.abort()
+
+    def _stop_taking(self) -> None:
+        if self._taking_timer is not None:
+            self._taking_timer.cancel()
+            self._taking_timer = None
 
     def on_message_begin(self) -> None:
         """The first bytes of a head came, perhaps right behind the request before it."""

@@ -11,9 +11,21 @@ from typing import Any
 from starlette.types import Receive, Send
 
 from kumihimo.base import jsontext
-from kumihimo.base.errors import KUMIHIMO_ERRORS, InvalidRequest, Overloaded, PayloadTooLarge, Problem
+from kumihimo.base.errors import (
+    KUMIHIMO_ERRORS,
+    InvalidRequest,
+    Overloaded,
+    PayloadTooLarge,
+    Problem,
+    TooManyRequests,
+)
 
-_KNOWN: dict[int, type[Problem]] = {400: InvalidRequest, 413: PayloadTooLarge, 503: Overloaded}
+_KNOWN: dict[int, type[Problem]] = {
+    400: InvalidRequest,
+    413: PayloadTooLarge,
+    429: TooManyRequests,
+    503: Overloaded,
+}
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 16 * 1024 * 1024
 
@@ -33,6 +45,31 @@ async def refuse(refusal: Refusal, send: Send, receive: Receive | None = None) -
     What the peer is still sending is thrown away for a moment: closing at once would reset the connection
     before the peer has read why (RFC 9112 section 9.6). Without `receive` there is no such moment left.
     """
+    body, headers = _answer(refusal)
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    if receive is not None:
+        await _linger(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def deny(refusal: Refusal, send: Send) -> None:
+    """The same to a WebSocket's handshake (ASGI's WebSocket Denial Response)."""
+    body, headers = _answer(refusal)
+    await send({"type": "websocket.http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def message(refusal: Refusal) -> bytes:
+    """The whole answer as it goes over the wire, for what no application will ever see."""
+    body, headers = _answer(refusal)
+    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}".encode("ascii")]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def _answer(refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Body and headers; the connection ends with it."""
     body = jsontext.dumps(_document(refusal))
     headers = [
         (b"content-type", b"application/problem+json"),
@@ -41,22 +78,7 @@ async def refuse(refusal: Refusal, send: Send, receive: Receive | None = None) -
     ]
     if refusal.retry_after:
         headers.append((b"retry-after", str(refusal.retry_after).encode()))
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-    if receive is not None:
-        await _linger(receive)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def message(refusal: Refusal) -> bytes:
-    """The whole answer as it goes over the wire, for what no application will ever see."""
-    body = jsontext.dumps(_document(refusal))
-    phrase = HTTPStatus(refusal.status).phrase
-    head = (
-        f"HTTP/1.1 {refusal.status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    )
-    return head.encode("ascii") + body
+    return body, headers
 
 
 def _document(refusal: Refusal) -> dict[str, Any]:

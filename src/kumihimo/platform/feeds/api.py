@@ -7,9 +7,9 @@ An event's id is the position in the log: a browser that lost its connection goe
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
@@ -17,13 +17,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kumihimo.base.call import ANONYMOUS, Call
-from kumihimo.base.errors import BadRequestData, Overloaded, Problem
+from kumihimo.base.errors import Problem
 from kumihimo.base.ids import check_tenant
-from kumihimo.base.jsontext import dumps, text
+from kumihimo.base.jsontext import text
+from kumihimo.base.problems import told
 from kumihimo.platform.feeds.ask import read_ask
 from kumihimo.platform.feeds.door import Events, Feeds
 from kumihimo.platform.feeds.models import Event
 from kumihimo.platform.jsonld.contexts import Context, Contexts
+from kumihimo.platform.ngsild.asks import read_query
 from kumihimo.platform.ngsild.bodies import context_of_link
 
 FEED: Final = "/feeds/v1/{tenant}/entities"
@@ -41,7 +43,7 @@ def routes(feeds: Feeds, contexts: Contexts) -> list[BaseRoute]:
         try:
             events = await _opened(feeds, contexts, request)
         except Problem as problem:
-            return _problem(problem)
+            return Response(*told(problem))
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(_lines(events), media_type="text/event-stream", headers=headers)
 
@@ -53,7 +55,7 @@ def routes(feeds: Feeds, contexts: Contexts) -> list[BaseRoute]:
         try:
             events = await _opened(feeds, contexts, socket)
         except Problem as problem:
-            await socket.send_denial_response(_problem(problem))
+            await socket.send_denial_response(Response(*told(problem)))
             return
         await socket.accept()
         await _talk(socket, events)
@@ -64,7 +66,7 @@ def routes(feeds: Feeds, contexts: Contexts) -> list[BaseRoute]:
 async def _opened(feeds: Feeds, contexts: Contexts, connection: HTTPConnection) -> Events:
     tenant = check_tenant(connection.path_params["tenant"])
     actor = connection.scope.get("state", {}).get("actor", ANONYMOUS)
-    query = _parameters(connection.scope["query_string"])
+    query = read_query(connection.scope["query_string"])
     context = await _context(contexts, query.pop(_CONTEXT, ""), connection.headers.get("link", ""), tenant)
     ask = read_ask(query, connection.headers.get("last-event-id", ""))
     call = Call(tenant, actor, "feed", connection.scope.get("state", {}).get("request_id", ""))
@@ -77,29 +79,10 @@ async def _context(contexts: Contexts, given: str, link: str, tenant: str) -> Co
     return await contexts.resolve(address, tenant) if address else contexts.core
 
 
-def _parameters(query_string: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query_string.decode(), errors="strict", max_num_fields=64)
-    except ValueError as problem:
-        raise BadRequestData(f"the query parameters cannot be read: {problem}") from problem
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise BadRequestData("a query parameter is given more than once")
-    return found
-
-
 def _is_own(socket: WebSocket) -> bool:
     """Against pages of other sites: a browser says where the page came from, and asks nobody else whether it may."""
     origin = socket.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
-
-
-def _problem(problem: Problem) -> Response:
-    document = problem.document()
-    headers: Mapping[str, str] = {}
-    if isinstance(problem, Overloaded):
-        headers = {"retry-after": str(document.pop("retry_after", 1))}
-    return Response(dumps(document), problem.status, headers, "application/problem+json")
 
 
 async def _lines(events: Events) -> AsyncGenerator[str, None]:

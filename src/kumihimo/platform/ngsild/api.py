@@ -17,9 +17,9 @@ from kumihimo.platform.ngsild import (
     types,
 )
 from kumihimo.platform.ngsild.face import Face
-from kumihimo.platform.ngsild.table import LdRoute, Resource, Switch, UnknownRoute
+from kumihimo.platform.ngsild.table import PREFIX, LdRoute, Resource, Switch, UnknownRoute
 
-__all__ = ["RESOURCES", "Face", "Switch", "routes"]
+__all__ = ["PREFIX", "RESOURCES", "Face", "Switch", "routes"]
 
 RESOURCES: tuple[Resource, ...] = (
     *entities.RESOURCES,

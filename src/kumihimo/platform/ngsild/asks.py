@@ -53,7 +53,7 @@ class Ask:
         actor = scope.get("state", {}).get("actor", ANONYMOUS)
         tenant = check_tenant(self.tenant_header) if self.tenant_header else DEFAULT_TENANT
         self.call = Call(tenant, actor, request_id=self.call.request_id)
-        self.query = _parameters(scope["query_string"])
+        self.query = read_query(scope["query_string"])
 
     @property
     def tenant(self) -> str:
@@ -85,8 +85,8 @@ def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def _parameters(query_string: bytes) -> dict[str, str]:
-    """The query parameters; empty ones count as not given."""
+def read_query(query_string: bytes) -> dict[str, str]:
+    """The query parameters, each once; empty ones count as not given. InvalidRequest where they cannot be read."""
     if not query_string:
         return {}
     try:

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from kumihimo.base import jsontext
-from kumihimo.base.errors import (
-    InternalError,
-    InvalidRequest,
-    MethodNotAllowed,
-    Overloaded,
-    Problem,
-    ResourceNotFound,
-)
-from kumihimo.platform.ngsild.answers import Answer, Header
+from kumihimo.base.errors import InternalError, InvalidRequest, MethodNotAllowed, Problem, ResourceNotFound
+from kumihimo.base.problems import told
+from kumihimo.platform.ngsild.answers import Answer
 
 log = logging.getLogger(__name__)
 
-PROBLEM_JSON = b"application/problem+json"
-
 
 def problem_answer(problem: Problem) -> Answer:
-    """The problem as an answer; MethodNotAllowed says what is allowed, Overloaded when to come again."""
-    document = problem.document()
-    headers: list[Header] = [(b"content-type", PROBLEM_JSON)]
-    if isinstance(problem, MethodNotAllowed):
-        headers.append((b"allow", str(document.pop("allow", "")).encode()))
-    if isinstance(problem, Overloaded):
-        headers.append((b"retry-after", str(document.pop("retry_after", 1)).encode()))
-    return Answer(problem.status, headers, jsontext.dumps(document))
+    """The problem as an answer of the face."""
+    body, status, headers = told(problem)
+    return Answer(status, [(name.encode(), value.encode()) for name, value in headers.items()], body)
 
 
 def fault_answer(fault: Exception, *, request_id: str, method: str, route: str) -> Answer:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from kumihimo.base.errors import Problem
 from kumihimo.base.ids import check_tenant
 from kumihimo.base.jsontext import dumps
+from kumihimo.base.problems import told
 from kumihimo.platform.signing.door import Signing
 
 KEYS: Final = "/signing/v1/{tenant}/keys"
@@ -24,7 +25,7 @@ def routes(signing: Signing) -> list[Route]:
         try:
             found = await signing.public(check_tenant(request.path_params["tenant"]))
         except Problem as problem:
-            return Response(dumps(problem.document()), problem.status, media_type="application/problem+json")
+            return Response(*told(problem))
         return Response(dumps({"keys": [one.jwk() for one in found]}), media_type="application/jwk-set+json")
 
     return [Route(KEYS, keys)]

@@ -27,6 +27,7 @@ from kumihimo.storage.database import Database, Tx
 log = logging.getLogger(__name__)
 
 MAX_STREAMS = 500
+MAX_STREAMS_OF_TENANT = 400
 MAX_PENDING = 300
 BATCH = 500
 
@@ -90,8 +91,9 @@ class Live:
     def respond(self, call: Call) -> Response:
         """The endless answer to one page; Overloaded over the limit of streams, Unauthenticated when closed."""
         grant = self._access.decide(call, "read")
-        if self.count >= MAX_STREAMS or self._closing.is_set():
-            raise Overloaded(f"{MAX_STREAMS} pages listen already; reload later", retry_after=10)
+        of_tenant = len(self._boxes.get(call.tenant, ()))
+        if self.count >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_TENANT or self._closing.is_set():
+            raise Overloaded(f"{of_tenant} pages of this tenant listen already; reload later", retry_after=10)
         events = self.events(call.tenant, named=grant.restriction.everything)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -136,6 +136,12 @@ class Console:
 
     async def _home(self, request: Request) -> Response:
         """The tenants to choose from."""
+        try:
+            return await self._towns(request)
+        except Problem as problem:
+            return await self.problem(request, problem)
+
+    async def _towns(self, request: Request) -> Response:
         tenants = await self._tenants()
         towns = await self._cards.of(tenants, _request_id(request))
         data = {"entry": self._entry_path(), "towns": towns}
@@ -144,9 +150,10 @@ class Console:
 
     async def _first(self, request: Request) -> Response:
         """Leads to the first page of the navigation."""
-        tenant = str(request.path_params["tenant"])
-        if tenant not in await self._tenants():
-            return await self.problem(request, NonexistentTenant(f"there is no tenant {tenant[:64]!r}"))
+        try:
+            tenant = await self._known_tenant(request)
+        except Problem as problem:
+            return await self.problem(request, problem)
         return self._dress(request, RedirectResponse(f"/t/{quote(tenant)}{self._entry_path()}", status_code=303))
 
     def _entry_path(self) -> str:
@@ -158,7 +165,7 @@ class Console:
             tenant = await self._known_tenant(request)
             return self._live.respond(Call(tenant=tenant, request_id=_request_id(request)))
         except Problem as problem:
-            return Response(problem.detail, problem.status, media_type="text/plain")
+            return Response(problem.detail, problem.status, problem.headers(), "text/plain")
 
     async def missing(self, request: Request, _problem: Exception | None = None) -> Response:
         """The page for an address that there is not; also fit for Starlette's exception_handlers[404]."""
@@ -187,6 +194,7 @@ class Console:
                 "entry": self._entry_path(),
             },
             status=problem.status,
+            headers=problem.headers(),
         )
         return await self._render(request, page, tenant if tenant in tenants else "", tenants=tenants)
 
@@ -220,7 +228,7 @@ class Console:
         )
         values: dict[str, Any] = {**page.data, **frame.values(t)}
         html = self._templates.get_template(page.template).render(values)
-        return self._dress(request, Response(html, page.status, media_type="text/html"))
+        return self._dress(request, Response(html, page.status, page.headers, "text/html"))
 
     def _dress(self, request: Request, response: Response) -> Response:
         response.headers["content-security-policy"] = self._policy

@@ -50,8 +50,8 @@ class _Subscriptions:
             "problem": problem,
             "field": _field(problem) if problem else "",
         }
-        status = problem.status if problem else 200
-        return Page(f"{OWN_PACKAGE}:subscriptions.html", "subscriptions.title", data, status=status)
+        status, headers = (problem.status, problem.headers()) if problem else (200, {})
+        return Page(f"{OWN_PACKAGE}:subscriptions.html", "subscriptions.title", data, status=status, headers=headers)
 
     async def create(self, ask: Ask) -> Answer:
         """Takes the form: type, watched, q, endpoint, description."""

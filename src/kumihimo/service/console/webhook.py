@@ -14,8 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kumihimo.base import times
-from kumihimo.base.errors import NonexistentTenant
+from kumihimo.base.errors import NonexistentTenant, PayloadTooLarge, Problem
 from kumihimo.base.ports import screens_topic
+from kumihimo.base.problems import told
 from kumihimo.base.screens import Ask, Page, Redirect, Screen
 from kumihimo.service.console.doors import Doors
 from kumihimo.service.console.store import (
@@ -40,7 +41,10 @@ def webhook_routes(doors: Doors) -> list[Route]:
 
     async def take(request: Request) -> Response:
         """Keeps a notification for the webhook page; 204, or 404 for a token that is not the tenant's."""
-        return await _take(doors, request)
+        try:
+            return await _take(doors, request)
+        except Problem as problem:
+            return Response(*told(problem))
 
     return [Route("/webhooks/{tenant}/{token}", take, methods=["POST"])]
 
@@ -57,7 +61,7 @@ async def _take(doors: Doors, request: Request) -> Response:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            return Response(f"at most {MAX_BODY} bytes are kept here", 413, media_type="text/plain")
+            raise PayloadTooLarge(f"at most {MAX_BODY} bytes are kept here")
     text = body.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
     headers = _shown_headers(request)
     at = times.micros(doors.clock.now())
