@@ -33,6 +33,7 @@ class Counters:
     publishes: int = 0
     publishes_refused: int = 0
     publishes_failed: int = 0
+    publishes_held: int = 0
     forwarded: int = 0
     dropped: int = 0
     overflowed: int = 0

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from kumihimo.base.errors import Overloaded
 from kumihimo.base.ports import MqttRefused
 from kumihimo.network.mqtt import errors, rows
 from kumihimo.network.mqtt.chain import Chain, Turn
 from kumihimo.network.mqtt.errors import MqttError
 from kumihimo.network.mqtt.hub import Hub
 from kumihimo.network.mqtt.message import from_publish
-from kumihimo.network.mqtt.pace import Pace
 from kumihimo.network.mqtt.packets import V5, Packet, Puback, Pubcomp, Publish, Pubrec, Pubrel
 from kumihimo.network.mqtt.routing import Routing, hand_to_gate
 from kumihimo.network.mqtt.session import Session
@@ -51,10 +52,12 @@ class Intake:
         self._room = asyncio.Semaphore(hub.limits.receive_maximum)
         self._unacked = 0
         self._is_mute = False
-        self._pace = Pace(hub.limits.publish_rate, hub.limits.publish_burst)
+        self._pace = session.tenancy.pace_of(session.peer.device)
 
     async def take(self, packet: Publish) -> None:
-        """Starts the publish; waits, and so stops reading, while the window is full or the rate is exceeded."""
+        """Starts the publish; waits, and so stops reading, while the window or the tenant's room is full or the rate is
+        exceeded.
+        """
         packet = self._checked(packet)
         await self._pace.take()
         await self._session.tenancy.pace.take()
@@ -66,6 +69,7 @@ class Intake:
         if is_again:
             self._chain.add(partial(self._repeat, packet))
             return
+        await self._session.tenancy.room.enter(len(packet.payload))
         self._hub.counters.publishes += 1
         self._unacked += 1 if packet.qos else 0
         arriving: asyncio.Future[int] | None = None
@@ -107,11 +111,14 @@ class Intake:
         code, words = _FAILED, ""
         try:
             code, words = await self._taken(packet, turn)
+        except Overloaded:  # the client went while it waited
+            self._hub.counters.publishes_failed += 1
         except Exception:
             self._hub.counters.publishes_failed += 1
             log.exception("mqtt publish failed", extra={"tenant": self._session.peer.tenant})
             self._fail()
         finally:
+            self._session.tenancy.room.leave(len(packet.payload))
             self._unacked -= 1 if packet.qos else 0
             self._room.release()
             if arriving is not None:
@@ -123,7 +130,7 @@ class Intake:
     async def _taken(self, packet: Publish, turn: Turn) -> tuple[int, str]:
         """The reason code and words for the client, once the message is durable; raises where the platform failed."""
         try:
-            await hand_to_gate(self._hub, self._session.peer, packet)
+            await self._hand(packet)
         except MqttRefused as refusal:
             self._hub.counters.publishes_refused += 1
             return refusal.code, refusal.detail
@@ -144,6 +151,23 @@ class Intake:
         await turn.to_end()
         self._routing.push(plan)
         return errors.NORMAL, ""
+
+    async def _hand(self, packet: Publish) -> None:
+        """Where too much waits in the platform, the message waits too: the client's window fills, and it is not read.
+
+        Nothing is acknowledged meanwhile, so that nothing is lost; cutting all clients off would bring them all back at
+        once. Overloaded where the client has gone.
+        """
+        while True:
+            try:
+                await hand_to_gate(self._hub, self._session.peer, packet)
+            except Overloaded as busy:
+                if self._is_mute:
+                    raise
+                self._hub.counters.publishes_held += 1
+                await asyncio.sleep(busy.retry_after * random.uniform(0.5, 1.0))  # noqa: S311 - spreads those that wait
+            else:
+                return
 
     def _fail(self) -> None:
         """The platform failed: nothing is acknowledged, and the client tries again."""

@@ -36,7 +36,8 @@ class MqttLimits:
         2000.0  # per second, of all but publishes and their answers; each filter counts; more are read later
     )
     packet_burst: int = 2000
-    publish_rate: float = 1000.0  # per second; more are read later
+    max_tenant_taking_bytes: int = 64 * 1024 * 1024  # of a tenant, read and not committed yet; more are read later
+    publish_rate: float = 1000.0  # per second, of a device over all its connections; more are read later
     publish_burst: int = 2000
     tenant_publish_rate: float = 20_000.0  # per second, of all clients of a tenant; more are read later
     tenant_publish_burst: int = 40_000

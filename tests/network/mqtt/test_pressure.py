@@ -1,0 +1,169 @@
+"""Too much at once over MQTT: clients are read later, what was acknowledged is there, and what waits is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from kumihimo.base.errors import Overloaded
+from kumihimo.base.ports import MqttPeer
+from kumihimo.network.mqtt.limits import MqttLimits
+from kumihimo.network.mqtt.packets import Connect, Packet, Pingreq, Pingresp, Puback, Publish, Pubrec
+from kumihimo.network.mqtt.room import Room
+
+pytestmark = pytest.mark.enable_socket
+
+
+async def joined(house: Any, device: str = "", client_id: str = "c", version: int = 5) -> Any:
+    raw = await house.raw(version)
+    given = {"username": device, "password": b"right"} if device else {}
+    await raw.ask(Connect(version, client_id, clean_start=True, **given))
+    return raw
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the gate of the test has no event
+            await asyncio.sleep(0)
+
+
+class Busy:
+    """A platform in which too much waits, as long as it is said to be."""
+
+    def __init__(self) -> None:
+        self.is_busy = True
+        self.asked = 0
+        self.taken: list[bytes] = []
+
+    async def publish(self, peer: MqttPeer, topic: str, payload: bytes, properties: Mapping[str, Any]) -> None:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.is_busy:
+            raise Overloaded("too much waits", retry_after=0)
+        self.taken.append(payload)
+
+
+async def receive(raw: Any, count: int) -> list[Packet]:
+    return [await raw.receive() for _ in range(count)]
+
+
+@pytest.mark.parametrize(("qos", "kind"), [(1, Puback), (2, Pubrec)])
+async def test_where_too_much_waits_nothing_is_acknowledged_and_nobody_is_cut_off(
+    start: Any, qos: int, kind: Any
+) -> None:
+    house, busy = await start(), Busy()
+    house.gate.publish = busy.publish
+    raw = await joined(house)
+    raw.send(*[Publish("a", str(one).encode(), qos, packet_id=one) for one in range(1, 6)])
+    await until(lambda: busy.asked > 20)
+    assert await raw.ask(Pingreq()) == Pingresp(), "the connection stands, and the first that is said is the answer"
+    busy.is_busy = False
+    assert await receive(raw, 5) == [kind(one) for one in range(1, 6)]
+    assert sorted(busy.taken) == [b"1", b"2", b"3", b"4", b"5"]
+    stats = house.listener.stats()
+    assert stats["publishes_held"] > 5
+    assert stats["publishes_failed"] == 0
+
+
+async def test_who_goes_while_it_waits_leaves_nothing_behind(start: Any) -> None:
+    house, busy = await start(), Busy()
+    house.gate.publish = busy.publish
+    raw = await joined(house)
+    raw.send(Publish("a", b"x", 1, packet_id=1))
+    await until(lambda: busy.asked > 3)
+    raw.close()
+    await until(lambda: house.listener.stats()["clients"] == 0)
+    assert busy.taken == []
+    assert house.listener.stats()["publishes_failed"] == 1
+    assert house.listener._hub.tenancy("").room.taken == 0
+
+
+async def test_a_client_is_not_read_while_its_window_is_full(start: Any) -> None:
+    """At QoS 0 there is no receive maximum: what keeps memory bounded is that nothing more is read."""
+    house = await start(MqttLimits(receive_maximum=3))
+    house.gate.hold = asyncio.Event()
+    raw = await joined(house)
+    raw.send(*[Publish("a", b"x" * 100) for _ in range(200)])
+    await until(lambda: house.gate.under_way == 3)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (house.gate.most, len(house.gate.taken)) == (3, 3)
+    house.gate.hold.set()
+    await until(lambda: len(house.gate.taken) == 200)
+    assert house.gate.most == 3
+
+
+async def test_what_is_under_way_of_a_tenant_is_bounded_in_bytes_and_its_neighbour_goes_on(start: Any) -> None:
+    house = await start(MqttLimits(max_tenant_taking_bytes=1000))
+    house.gate.hold = asyncio.Event()
+    loud = [await joined(house, f"t/d{one}", f"c{one}") for one in range(4)]
+    for one, raw in enumerate(loud):
+        raw.send(*[Publish(f"kumihimo/t/d{one}/up", b"x" * 400, 1, packet_id=n) for n in range(1, 4)])
+    await until(lambda: house.gate.under_way == 2)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert house.gate.under_way == 2, "800 bytes of the tenant; 1200 were too many"
+    calm = await joined(house, "u/d", "calm")
+    calm.send(Publish("kumihimo/u/d/up", b"y" * 400, 1, packet_id=1))
+    await until(lambda: house.gate.under_way == 3)
+    house.gate.hold.set()
+    for raw in loud:
+        assert [one.packet_id for one in await receive(raw, 3)] == [1, 2, 3]
+    assert await calm.receive() == Puback(1)
+    assert house.listener._hub.tenancy("t").room.taken == 0
+
+
+async def test_a_device_gains_nothing_by_more_connections(start: Any) -> None:
+    house = await start(MqttLimits(publish_rate=0.001, publish_burst=4))
+    mine = [await joined(house, "t/d", f"c{one}") for one in range(3)]
+    other = await joined(house, "t/e", "other")
+    for raw in mine:
+        raw.send(*[Publish("kumihimo/t/d/up", b"x", 1, packet_id=one) for one in (1, 2, 3)])
+    other.send(*[Publish("kumihimo/t/e/up", b"x", 1, packet_id=one) for one in (1, 2, 3)])
+    assert [one.packet_id for one in await receive(other, 3)] == [1, 2, 3]
+    await until(lambda: len(house.gate.taken) == 7)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(house.gate.taken) == 7, "four of the device, however it comes in, and three of its neighbour"
+
+
+async def test_room_is_given_in_turn_and_comes_back_from_who_gave_up() -> None:
+    room, order = Room(10), []
+
+    async def go(name: str, size: int) -> None:
+        await room.enter(size)
+        order.append(name)
+
+    await room.enter(8)
+    large = asyncio.create_task(go("large", 6))
+    small = asyncio.create_task(go("small", 1))
+    await asyncio.sleep(0)
+    assert order == [], "who is small does not overtake for ever"
+    large.cancel()
+    await asyncio.gather(large, return_exceptions=True)
+    await small
+    assert (order, room.taken) == (["small"], 9)
+    huge = asyncio.create_task(go("huge", 1000))
+    await asyncio.sleep(0)
+    room.leave(8)
+    await asyncio.sleep(0)
+    assert order == ["small"]
+    room.leave(1)
+    await huge
+    assert room.taken == 10
+    room.leave(1000)
+    assert room.taken == 0
+
+
+async def test_room_that_is_given_in_the_moment_of_giving_up_is_given_back() -> None:
+    room = Room(10)
+    await room.enter(10)
+    waiting = asyncio.create_task(room.enter(4))
+    await asyncio.sleep(0)
+    room.leave(10)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert room.taken == 0
