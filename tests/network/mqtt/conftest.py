@@ -160,7 +160,7 @@ async def start() -> AsyncIterator[Start]:
 
     yield go
     for one in stores:
-        if one is not None and one.hold is not None:
+        if getattr(one, "hold", None) is not None:
             one.hold.set()
     for house in houses:
         if house.gate.hold is not None:
