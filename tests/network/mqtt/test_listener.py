@@ -31,6 +31,8 @@ from kumihimo.network.mqtt.packets import (
 )
 
 pytestmark = pytest.mark.enable_socket
+AUTH_FRAME = b"\xf0\x12\x18\x10\x15\x00\x0dSCRAM-SHA-256"
+"""AUTH, continue authentication (0x18), with a method."""
 
 
 async def joined(house: Any, client_id: str = "c", version: int = 5, **named: Any) -> Any:
@@ -84,6 +86,55 @@ async def test_connect_is_refused_by_its_code(start: Any, packet: Connect, code:
     assert answer.code == code
     assert await raw.receive() is None
     assert house.listener.stats()["connections_refused"] == 1
+
+
+async def test_a_method_that_is_not_offered_is_refused_and_no_auth_is_ever_sent(start: Any) -> None:
+    """4.12.0-1: 0x8C, and the connection ends; what the client says next is not read any more."""
+    house = await start()
+    raw = await house.raw()
+    data = {"authentication_method": "SCRAM-SHA-256", "authentication_data": b"n,,n=d,r=1"}
+    raw.send(Connect(5, "c", username="t/d", password=b"right", properties=data))
+    raw.writer.write(AUTH_FRAME)
+    answer = await raw.receive()
+    assert (answer.code, "user name and password" in answer.properties["reason_string"]) == (0x8C, True)
+    assert await raw.receive() is None
+    assert house.listener.stats()["sessions"] == 0
+
+
+@pytest.mark.parametrize("frame", [b"\xf0\x00", AUTH_FRAME, b"\xf0\x02\x19\x00"], ids=["short", "method", "again"])
+async def test_auth_without_a_method_in_connect_is_a_protocol_error(start: Any, frame: bytes) -> None:
+    """4.12.0-7; also where it asks for authentication anew (0x19)."""
+    house = await start()
+    raw = await joined(house)
+    raw.writer.write(frame)
+    answer = await raw.receive()
+    assert isinstance(answer, Disconnect)
+    assert answer.code == errors.PROTOCOL_ERROR
+    assert await raw.receive() is None
+
+
+@pytest.mark.parametrize("version", [4, 5])
+async def test_auth_before_connect_ends_the_connection_without_a_word(start: Any, version: int) -> None:
+    house = await start()
+    raw = await house.raw(version)
+    raw.writer.write(AUTH_FRAME)
+    assert await raw.receive() is None
+
+
+async def test_3_1_1_knows_no_auth(start: Any) -> None:
+    house = await start()
+    raw = await joined(house, version=4)
+    raw.writer.write(AUTH_FRAME)
+    assert await raw.receive() is None
+    assert house.listener.stats()["malformed"] == 1
+
+
+async def test_authentication_data_without_a_method_is_a_protocol_error(start: Any) -> None:
+    """3.1.2.11.10."""
+    house = await start()
+    raw = await house.raw()
+    answer = await raw.ask(Connect(5, "c", properties={"authentication_data": b"x"}))
+    assert answer.code == errors.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize("version", [4, 5])

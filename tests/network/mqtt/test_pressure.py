@@ -11,7 +11,7 @@ import pytest
 from kumihimo.base.errors import Overloaded
 from kumihimo.base.ports import MqttPeer
 from kumihimo.network.mqtt.limits import MqttLimits
-from kumihimo.network.mqtt.packets import Connect, Packet, Pingreq, Pingresp, Puback, Publish, Pubrec
+from kumihimo.network.mqtt.packets import Connect, Pingreq, Pingresp, Puback, Publish, Pubrec
 from kumihimo.network.mqtt.room import Room
 
 pytestmark = pytest.mark.enable_socket
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.enable_socket
 
 async def joined(house: Any, device: str = "", client_id: str = "c", version: int = 5) -> Any:
     raw = await house.raw(version)
-    given = {"username": device, "password": b"right"} if device else {}
+    given: dict[str, Any] = {"username": device, "password": b"right"} if device else {}
     await raw.ask(Connect(version, client_id, clean_start=True, **given))
     return raw
 
@@ -46,7 +46,7 @@ class Busy:
         self.taken.append(payload)
 
 
-async def receive(raw: Any, count: int) -> list[Packet]:
+async def receive(raw: Any, count: int) -> list[Any]:
     return [await raw.receive() for _ in range(count)]
 
 

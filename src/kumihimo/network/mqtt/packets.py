@@ -1,6 +1,6 @@
 """Control packets of MQTT 3.1.1 and 5.0: pure values; `parse` reads them from bytes, `serialise` writes them.
 
-Section numbers are those of MQTT 5.0 (OASIS, 2019). AUTH is not offered and is refused.
+Section numbers are those of MQTT 5.0 (OASIS, 2019). There is no AUTH: no authentication method is offered.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ from kumihimo.network.mqtt.properties import read_properties
 from kumihimo.network.mqtt.topics import check_topic
 from kumihimo.network.mqtt.wire import Reader
 
+AUTH: Final = 15
 _A = TypeVar("_A", Puback, Pubrec, Pubrel, Pubcomp)
 
 
@@ -78,8 +79,10 @@ def parse(head: int, body: bytes, version: int) -> Packet:
     if flags != (2 if kind in (6, 8, 10) else 0):
         raise MqttError(MALFORMED, f"reserved flags of packet type {kind} are {flags}")
     found = _PARSERS.get(kind)
+    if kind == AUTH and version == V5:
+        raise MqttError(PROTOCOL_ERROR, "AUTH, but CONNECT named no authentication method (4.12.0-7)")
     if found is None:
-        raise MqttError(PROTOCOL_ERROR, f"packet type {kind} is not offered")
+        raise MqttError(PROTOCOL_ERROR, f"packet type {kind} is reserved (2.1.2)")
     packet = found(reader, version)
     reader.finish()
     return packet
