@@ -16,6 +16,7 @@ SOURCE = ROOT / "src" / "kumihimo"
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from starlette.routing import Mount, Route
+from tools.limits import limits_page
 from tools.statements import statements_page
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
@@ -196,6 +197,7 @@ PAGES = {
     "docs/reference/routes.md": routes_page,
     "docs/reference/command-line.md": commands_page,
     "docs/reference/ngsi-ld-statements.md": statements_page,
+    "docs/reference/limits.md": limits_page,
 }
 
 

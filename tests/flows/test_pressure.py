@@ -18,6 +18,7 @@ from kumihimo.base.errors import Overloaded
 from kumihimo.base.rates import Rates
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.broker import gather
+from kumihimo.platform.delivery import door as delivery
 from kumihimo.storage.database import Tx
 from kumihimo.storage.engines import share, sqlite_file, sqlite_readers
 
@@ -233,6 +234,14 @@ async def test_a_device_in_a_loop_is_slowed_and_its_neighbour_is_not(house: Hous
     device = await registry.get(TOWN, "g1")
     assert device is not None
     assert "too often" in device.last_refusal
+
+
+async def test_subscriptions_of_a_tenant_are_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MAX_SUBSCRIPTIONS", 1)
+    method, path, headers, body = WRITES["subscription"]
+    replies = [await house.client.send(method, path, {**headers, **sized(body)}, body) for _ in range(2)]
+    assert [one.status for one in replies] == [201, 403]
+    assert json.loads(replies[1].body)["type"].endswith("/TooManyResults")
 
 
 @pytest.mark.parametrize(

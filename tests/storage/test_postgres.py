@@ -15,6 +15,7 @@ from tests.postgres_server import PostgresServer
 
 from kumihimo.base.errors import Overloaded, StorageRefused, TooComplexQuery
 from kumihimo.storage.database import Schema, Tx
+from kumihimo.storage.engines import postgres_writer
 from kumihimo.storage.engines.postgres import PostgresDatabase
 from kumihimo.storage.opening import database_for
 
@@ -62,6 +63,19 @@ async def count_tx(tx: Tx) -> int:
     row = await tx.fetch_one("SELECT count(*) FROM thing")
     assert row is not None
     return int(row[0])
+
+
+async def test_more_writes_than_may_wait_are_refused(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_writer, "MAX_WAITING", 10)
+    works = [database.write("a", numbered(str(number))) for number in range(50)]
+    results = await asyncio.gather(*works, return_exceptions=True)
+    refused = [one for one in results if isinstance(one, Overloaded)]
+    taken = sorted(one for one in results if isinstance(one, int))
+    assert taken == list(range(1, 11)), "those that had room are written, in turn"
+    assert [one.retry_after for one in refused] == [1] * 40
+    assert await database.write("a", numbered("later")) == 11
 
 
 async def test_two_processes_keep_one_order(database: PostgresDatabase, postgres_url: str, schema: Schema) -> None:

@@ -11,7 +11,7 @@ import pytest
 from kumihimo.base.errors import Overloaded
 from kumihimo.base.ports import MqttPeer
 from kumihimo.network.mqtt.limits import MqttLimits
-from kumihimo.network.mqtt.packets import Connect, Pingreq, Pingresp, Puback, Publish, Pubrec
+from kumihimo.network.mqtt.packets import Connect, Pingreq, Pingresp, Puback, Publish, Pubrec, Suback, Subscribe, Wanted
 from kumihimo.network.mqtt.room import Room
 
 pytestmark = pytest.mark.enable_socket
@@ -128,6 +128,19 @@ async def test_a_device_gains_nothing_by_more_connections(start: Any) -> None:
     for _ in range(100):
         await asyncio.sleep(0)
     assert len(house.gate.taken) == 7, "four of the device, however it comes in, and three of its neighbour"
+
+
+async def test_who_takes_nothing_is_cut_off(start: Any) -> None:
+    """Its messages wait in the session up to their bound; what was written to its socket is let go."""
+    house = await start(MqttLimits(write_timeout=0.1))
+    deaf = await joined(house, client_id="deaf")
+    assert await deaf.ask(Subscribe(1, (Wanted("a", 0),))) == Suback(1, (0,))
+    deaf.reader._transport.pause_reading()
+    async with asyncio.timeout(20):
+        while house.listener.stats()["clients"]:
+            await house.listener.publish("a", b"x" * 200_000, qos=0)
+            await asyncio.sleep(0.005)
+    assert house.listener.stats()["queued"] == 0
 
 
 async def test_room_is_given_in_turn_and_comes_back_from_who_gave_up() -> None:
