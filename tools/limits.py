@@ -43,9 +43,9 @@ def limits_page() -> str:
     lines = [
         "# Limits",
         "",
-        "Made from `limits.toml` and the code by `make docs`. Every queue and every door has a bound, so that memory has",
-        "one; at it the client is told, or slowed, and never left with an acknowledgement that does not hold. Each row",
-        "names the tests that assert it.",
+        "Made from `limits.toml` and the code by `make docs`. Every queue and every door has a bound, so that memory",
+        "has one; at it the client is told, or slowed, and never left with an acknowledgement that does not hold. Each",
+        "row names the tests that assert it.",
     ]
     for group in groups():
         lines += ["", f"## {group['name']}", "", group["words"], ""]
