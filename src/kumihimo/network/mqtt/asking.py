@@ -15,6 +15,8 @@ from kumihimo.network.mqtt.topics import check_filter
 class Asking:
     """Grants filters to one session; what a session that is kept asks for is durable before it is answered."""
 
+    __slots__ = ("_hub", "_session", "_version")
+
     def __init__(self, hub: Hub, session: Session, version: int) -> None:
         self._hub = hub
         self._session = session

@@ -31,9 +31,11 @@ class Turn:
 class Chain:
     """Starts steps; `finish` waits for all of them, and cancels none."""
 
+    __slots__ = ("_last", "_tasks")
+
     def __init__(self) -> None:
         self._last: Turn | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # an empty set is three times as large, and most are idle
 
     @property
     def is_idle(self) -> bool:
@@ -44,13 +46,13 @@ class Chain:
         """Starts the step with its turn. It must not raise."""
         turn = self._last = Turn(self._last if self._tasks else None)
         task = asyncio.create_task(self._run(step, turn))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     async def finish(self) -> None:
         """Returns when all steps have ended."""
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(list(self._tasks))
 
     async def _run(self, step: Callable[[Turn], Awaitable[None]], turn: Turn) -> None:
         try:

@@ -32,6 +32,21 @@ _FAILED = -1
 class Intake:
     """answer sends a packet to the client; end cuts the connection."""
 
+    __slots__ = (
+        "_aliases",
+        "_answer",
+        "_chain",
+        "_end",
+        "_hub",
+        "_is_mute",
+        "_pace",
+        "_room",
+        "_routing",
+        "_session",
+        "_unacked",
+        "_version",
+    )
+
     def __init__(
         self,
         hub: Hub,

@@ -48,6 +48,8 @@ class Line(Protocol):
 class StreamLine:
     """A TCP or TLS connection."""
 
+    __slots__ = ("_reader", "_writer")
+
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer

@@ -20,6 +20,21 @@ from kumihimo.network.mqtt.session import Delivery, Session
 class Outlet:
     """Writes to one line. end(code, words) cuts the connection."""
 
+    __slots__ = (
+        "_aliases",
+        "_chain",
+        "_draining",
+        "_end",
+        "_hub",
+        "_line",
+        "_max_packet",
+        "_most_aliases",
+        "_pumping",
+        "_session",
+        "_window",
+        "version",
+    )
+
     def __init__(self, hub: Hub, line: Line, end: Callable[[int, str], None]) -> None:
         self._hub = hub
         self._line = line

@@ -12,6 +12,8 @@ EVERY: Final = 64
 class Pace:
     """rate in tokens per second; burst is how many may be taken at once."""
 
+    __slots__ = ("__weakref__", "_burst", "_filled_at", "_rate", "_since", "_tokens")
+
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
         self._burst = float(burst)

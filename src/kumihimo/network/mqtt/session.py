@@ -94,12 +94,12 @@ class Session:
     received: set[int] = field(default_factory=set)
     arriving: dict[int, asyncio.Future[int]] = field(default_factory=dict)
     dropped: int = 0
-    _queue: deque[Delivery] = field(default_factory=deque)
+    _queue: deque[Delivery] | None = None
     _inflight: dict[int, Delivery] = field(default_factory=dict)
     _released: dict[int, int] = field(default_factory=dict)
     _held: int = 0
     _bytes: int = 0
-    _ids: set[int] = field(default_factory=set)
+    _ids: dict[int, None] = field(default_factory=dict)
     _last_id: int = 0
     _last_number: int = 0
 
@@ -111,7 +111,7 @@ class Session:
     @property
     def waiting(self) -> int:
         """Messages that are queued and not sent yet."""
-        return len(self._queue)
+        return len(self._queue) if self._queue is not None else 0
 
     @property
     def has_room(self) -> bool:
@@ -150,7 +150,7 @@ class Session:
         """Queues what was reserved."""
         if self.has_ended:
             return
-        self._queue.append(delivery)
+        self._line().append(delivery)
         if self.link is not None:
             self.link.wake()
 
@@ -161,11 +161,12 @@ class Session:
 
     def next(self, window: int) -> Delivery | None:
         """The next message that may be sent, in order; None while there is none, or the client's window is full."""
-        if not self._queue:
+        queue = self._queue
+        if not queue or (queue[0].qos and len(self._inflight) + len(self._released) >= window):
             return None
-        if self._queue[0].qos and len(self._inflight) + len(self._released) >= window:
-            return None
-        found = self._queue.popleft()
+        found = queue.popleft()
+        if not queue:
+            self._queue = None
         self._held -= 1
         if found.qos:
             self._inflight[found.packet_id] = found
@@ -179,21 +180,22 @@ class Session:
         for one in again:
             one.was_sent = True
         self._inflight.clear()
-        self._queue.extendleft(reversed(again))
+        if again:
+            self._line().extendleft(reversed(again))
         self._held += len(again)
 
     def restore(self, delivery: Delivery) -> None:
         """Takes back a message that was kept; whether it had been sent is not known, so it may be a repetition."""
         delivery.was_sent = True
-        self._ids.add(delivery.packet_id)
+        self._ids[delivery.packet_id] = None
         self._last_number = max(self._last_number, delivery.number)
         self._held += 1
         self._hold(delivery.message.size)
-        self._queue.append(delivery)
+        self._line().append(delivery)
 
     def restore_released(self, packet_id: int, number: int) -> None:
         """Takes back that the client may forget a message."""
-        self._ids.add(packet_id)
+        self._ids[packet_id] = None
         self._last_number = max(self._last_number, number)
         self._released[packet_id] = number
 
@@ -228,19 +230,25 @@ class Session:
         """PUBCOMP: the number of the message that is done with; None for an identifier that is not under way."""
         number = self._released.pop(packet_id, None)
         if number is not None:
-            self._ids.discard(packet_id)
+            self._ids.pop(packet_id, None)
         return number
 
     def end(self) -> None:
         """Gives back all that it holds."""
         self.has_ended = True
-        self._queue.clear()
+        self._queue = None
         self._inflight.clear()
         self._hold(-self._bytes)
 
+    def _line(self) -> deque[Delivery]:
+        """The queue; while it is empty there is none, as an empty one is larger than all else here."""
+        if self._queue is None:
+            self._queue = deque()
+        return self._queue
+
     def _forget(self, delivery: Delivery) -> None:
         self._hold(-delivery.message.size)
-        self._ids.discard(delivery.packet_id)
+        self._ids.pop(delivery.packet_id, None)
 
     def _hold(self, size: int) -> None:
         size = max(size, -self._bytes)
@@ -251,5 +259,5 @@ class Session:
         while True:
             self._last_id = self._last_id % 0xFFFF + 1
             if self._last_id not in self._ids:
-                self._ids.add(self._last_id)
+                self._ids[self._last_id] = None
                 return self._last_id
