@@ -13,6 +13,7 @@ from kumihimo.base.ports import MqttPeer
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.packets import Connect, Pingreq, Pingresp, Puback, Publish, Pubrec, Suback, Subscribe, Wanted
 from kumihimo.network.mqtt.room import Room
+from kumihimo.network.mqtt.serialise import serialise
 
 pytestmark = pytest.mark.enable_socket
 
@@ -94,6 +95,25 @@ async def test_a_client_is_not_read_while_its_window_is_full(start: Any) -> None
     house.gate.hold.set()
     await until(lambda: len(house.gate.taken) == 200)
     assert house.gate.most == 3
+
+
+async def test_what_is_not_read_stays_with_the_client(start: Any) -> None:
+    house = await start(MqttLimits(receive_maximum=1, max_packet=1 << 20))
+    house.gate.hold = asyncio.Event()
+    raw = await joined(house)
+    packet = serialise(Publish("a", b"x" * 100_000), 5)
+    raw.writer.write(packet * 200)  # 20 MB
+    await until(lambda: house.gate.under_way == 1)
+    (connection,) = house.listener._connections
+    before = -1
+    async with asyncio.timeout(20):
+        while (left := raw.writer.transport.get_write_buffer_size()) != before:  # as long as the sockets take more
+            before = left
+            await asyncio.sleep(0.05)
+    assert left > 5_000_000, "most of it is still the client's"
+    assert len(connection._buffer) + len(connection._line._arrived) < 1_000_000
+    house.gate.hold.set()
+    await until(lambda: len(house.gate.taken) == 200)
 
 
 async def test_what_is_under_way_of_a_tenant_is_bounded_in_bytes_and_its_neighbour_goes_on(start: Any) -> None:

@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Collection
 from datetime import timedelta
+from functools import partial
 
 from kumihimo.base.clock import Clock
 from kumihimo.base.ports import MqttGate, SessionStore
@@ -15,7 +16,7 @@ from kumihimo.network.mqtt.connection import Connection, House
 from kumihimo.network.mqtt.hub import Hub
 from kumihimo.network.mqtt.lifetimes import Lifetimes
 from kumihimo.network.mqtt.limits import MqttLimits
-from kumihimo.network.mqtt.lines import READ, Line, StreamLine
+from kumihimo.network.mqtt.lines import Line, SocketLine
 from kumihimo.network.mqtt.message import Message
 from kumihimo.network.mqtt.routing import Routing
 from kumihimo.network.mqtt.topics import check_topic
@@ -50,10 +51,11 @@ class MqttListener:
         await self._load()
         bound = int(sockets[0].getsockname()[1])
         timeout = None if tls is None else self._hub.limits.connect_timeout
+        loop = asyncio.get_running_loop()
         for one in sockets:
             self._servers.append(
-                await asyncio.start_server(
-                    self._serve, sock=one, limit=READ, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=timeout
+                await loop.create_server(
+                    partial(SocketLine, self._run), sock=one, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=timeout
                 )
             )
         log.info("mqtt listens", extra={"host": host, "port": bound, "tls": tls is not None})
@@ -133,9 +135,6 @@ class MqttListener:
             "retained_refused": hub.retained.refused,
             "store_failures": hub.journal.failed,
         }
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._run(StreamLine(reader, writer))
 
     async def _run(self, line: Line) -> None:
         if not self._has_room():
