@@ -44,8 +44,8 @@ bench: $(VENDOR)/.ready ## measure, each number as a ratio to a ceiling of the s
 judge: $(VENDOR)/.ready ## run an outside suite: make judge NAME=etsi SUITE=/path/to/suite (or NAME=paho) ENGINE=postgresql
 	$(BIN)/python tools/judge.py --name "$(NAME)" --suite "$(SUITE)" --engine "$(or $(ENGINE),sqlite)"
 
-soak: $(VENDOR)/.ready ## the long kill and load runs: make soak MINUTES=30
-	$(BIN)/python tools/soak.py --minutes $(or $(MINUTES),30)
+soak: $(VENDOR)/.ready ## the long kill runs: make soak MINUTES=30 (SOAK_ARGS="--story delivery --engine postgresql")
+	$(BIN)/python tools/soak.py --minutes $(or $(MINUTES),30) $(SOAK_ARGS)
 
 docs: $(VENV)/.ready ## write the generated pages (rooms, settings, routes, commands)
 	$(BIN)/python tools/docs.py

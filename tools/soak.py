@@ -1,4 +1,8 @@
-"""`make soak MINUTES=30`: the kill story with new chances, until the time is over or something broke."""
+"""`make soak MINUTES=30`: the kill stories with new chances, until the time is over or something broke.
+
+`--story writes` or `--story delivery` takes one of them alone; delivery also stands on PostgreSQL (`--engine`), where
+the platform is killed and the server stays.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +11,70 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.flows.test_kill import story
+from tests.flows import test_delivery_kill, test_kill
+from tests.postgres_server import PostgresServer
 
 KILLS = 50
+Environ = dict[str, str]
 
 
 def main() -> int:
     """0 where every round held; a broken round raises with its seed printed."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--minutes", type=float, default=30.0)
-    until = time.monotonic() + options.parse_args().minutes * 60
-    rounds = 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--story", choices=tuple(STORIES), action="append", help="all where none is named")
+    parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="of the delivery story")
+    parser.add_argument("--seed", type=int, help="of the first round, to see again what broke")
+    options = parser.parse_args()
+    until = time.monotonic() + options.minutes * 60
+    rounds, seed = 0, options.seed
     while time.monotonic() < until or rounds == 0:
-        seed = random.SystemRandom().randrange(1 << 32)
-        with tempfile.TemporaryDirectory() as folder:
-            print(f"round {rounds + 1}, seed {seed}", flush=True)
-            acknowledged = story(Path(folder), KILLS, random.Random(seed))
         rounds += 1
-        print(f"  {KILLS} kills, {acknowledged} acknowledged writes, none lost, none doubled", flush=True)
+        for name in options.story or STORIES:
+            seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
+            print(f"round {rounds}, {name}, seed {seed}", flush=True)
+            with tempfile.TemporaryDirectory() as folder, environ(options.engine) as given:
+                print(f"  {KILLS} kills, {STORIES[name](Path(folder), random.Random(seed), given)}", flush=True)
+            seed = None
     return 0
+
+
+def writes(folder: Path, chance: random.Random, _: Environ) -> str:
+    """Writers under load: nothing acknowledged is lost or doubled (SQLite)."""
+    return f"{test_kill.story(folder, KILLS, chance)} acknowledged writes, none lost, none doubled"
+
+
+def delivery(folder: Path, chance: random.Random, given: Environ) -> str:
+    """Subscribers under load: everything acknowledged is told, in order."""
+    account = test_delivery_kill.story(folder, KILLS, chance, given)
+    return (
+        f"{account.acknowledged} acknowledged changes, {account.due} of {account.due} delivered, in order, with "
+        f"{account.notifications} notifications; {account.doubled} came again under their own id"
+    )
+
+
+STORIES = {"writes": writes, "delivery": delivery}
+
+
+@contextmanager
+def environ(engine: str) -> Iterator[Environ]:
+    """What the platform is told of its engine; PostgreSQL is a cluster of its own that ends with the round."""
+    if engine == "sqlite":
+        yield {}
+        return
+    server = PostgresServer()
+    server.start()
+    try:
+        yield {"KUMIHIMO_DATABASE_URL": server.url(server.create_database())}
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":
