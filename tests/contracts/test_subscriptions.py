@@ -126,6 +126,32 @@ async def test_counters_and_headers_outlive_a_restart(stand: Stand) -> None:
     assert (await stand.delivery.get(stand.call, id_))["notification"]["timesSent"] == 2
 
 
+async def test_the_whole_account_outlives_a_restart(stand: Stand) -> None:
+    id_ = await stand.subscribe(throttling=60)
+
+    async def broken(url: str, body: bytes) -> int:
+        del url, body
+        return 503
+
+    await stand.put(level=1)
+    await stand.catch_up()
+    stand.clock.advance(60)
+    stand.endpoint.answer = broken
+    await stand.put(level=2)
+    await stand.catch_up()
+    before = (await stand.delivery.get(stand.call, id_))["notification"]
+    assert (before["timesSent"], before["timesFailed"], before["status"]) == (2, 1, "failed")
+    assert before["lastSuccess"] < before["lastFailure"] == before["lastNotification"]
+    stand.restart()
+    assert (await stand.delivery.get(stand.call, id_))["notification"] == before
+    stand.endpoint.answer = None
+    stand.clock.advance(1)
+    await stand.catch_up()
+    after = (await stand.delivery.get(stand.call, id_))["notification"]
+    assert (after["timesSent"], after["timesFailed"], after["status"]) == (3, 1, "ok")
+    assert after["lastFailure"] == before["lastFailure"] < after["lastSuccess"]
+
+
 async def test_throttling_outlives_a_restart_and_sends_the_latest_state(stand: Stand) -> None:
     await stand.subscribe(throttling=60)
     await stand.put(level=1)
