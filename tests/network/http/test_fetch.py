@@ -133,6 +133,26 @@ async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
         assert (await fetch("GET", str(server.make_url("/")))).status == 302
 
 
+async def test_what_hangs_at_a_host_delays_nothing_else_there() -> None:
+    never, hanging = asyncio.Event(), 0
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal hanging
+        if request.path == "/hang":
+            hanging += 1
+            await never.wait()
+        return web.Response()
+
+    async with endpoint(handler) as server, opened(GuardedFetch(allow_private=True)) as fetch:
+        waiting = [asyncio.create_task(fetch("GET", str(server.make_url("/hang")), timeout=60)) for _ in range(100)]
+        async with asyncio.timeout(30):
+            assert (await fetch("GET", str(server.make_url("/well")), timeout=60)).status == 200
+            while hanging < len(waiting):  # noqa: ASYNC110 - they come by the wire
+                await asyncio.sleep(0.01)
+        never.set()
+        await asyncio.gather(*waiting)
+
+
 async def test_an_endless_answer_is_cut_at_the_limit() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()

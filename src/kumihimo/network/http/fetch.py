@@ -27,7 +27,8 @@ _CHUNK = 1 << 16
 _LARGE = 1 << 19
 """From here on a body is sent piece by piece, so that the loop is not held up."""
 _POOL = 256
-_POOL_PER_HOST = 16
+"""Connections in all. A host has no limit of its own: behind one stand many applications, and a queue here would count
+against the time of those that are well; whoever asks much of a host limits itself, as delivery does by endpoint."""
 _KEEP_ALIVE_SECONDS = 15.0
 
 
@@ -87,7 +88,6 @@ class GuardedFetch:
             # A cache would hand out an address long after it was checked.
             use_dns_cache=False,
             limit=_POOL,
-            limit_per_host=_POOL_PER_HOST,
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
         )
         self._session = aiohttp.ClientSession(
