@@ -43,7 +43,7 @@ async def test_an_hour_of_500_loses_nothing_and_is_not_answered_with_a_storm(sta
             stand.restart()  # what is known of the outage is lost with it; what waits is not
         moments += [second] * len(await stand.catch_up())
         stand.clock.advance(STEP)
-    # Twice (there was a restart) three at once and then some twenty: pauses grow to five minutes, at least half of that.
+    # Twice (there was a restart) three at once and then some twenty: pauses grow to five minutes or half of that.
     assert 15 <= len(moments) <= 60
     late = [one for one in moments if HOUR // 2 - 600 <= one < HOUR // 2]
     assert all(after - before >= 150 for before, after in pairwise(late))
