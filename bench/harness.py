@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,14 +23,17 @@ PAGE = Path(__file__).parent / "README.md"
 class Platform:
     """`kumihimo serve --open` in a process of its own, on a fresh folder; with a core, on that one alone.
 
-    database_url: empty for SQLite in the folder. started: seconds from exec to the first 200.
+    database_url: empty for SQLite in the folder. data: what the folder holds at the start. started: seconds from exec
+    to the first 200.
     """
 
-    def __init__(self, *, database_url: str = "", core: int | None = None) -> None:
-        self.database_url, self.core = database_url, core
+    def __init__(self, *, database_url: str = "", core: int | None = None, data: Path | None = None) -> None:
+        self.database_url, self.core, self.data = database_url, core, data
 
     def __enter__(self) -> Self:
         self.folder = tempfile.TemporaryDirectory()
+        if self.data:
+            shutil.copytree(self.data, self.folder.name, dirs_exist_ok=True)
         self.port = free_port()
         self.start()
         return self
@@ -59,6 +63,10 @@ class Platform:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
 
+    def copy_to(self, folder: Path) -> None:
+        """Copies what it holds; it must have been stopped."""
+        shutil.copytree(self.folder.name, folder)
+
     def answers(self) -> bool:
         try:
             return bool(urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1).status == 200)
@@ -71,7 +79,8 @@ class Platform:
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        if self.process.poll() is None:
+            self.stop()
         self.folder.cleanup()
 
 

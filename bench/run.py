@@ -2,8 +2,9 @@
 
 With --keep it writes bench/results.json and the table of bench/README.md. Ends with 1 where a ratio is above 1 (then
 the measurement is wrong), an answer was not 2xx or refused a part (207), or a notification was lost.
-With --broker the five broker runs are taken instead (see broker.py; `--broker --help` tells their options), with --mqtt
-those of connected devices (see mqtt.py).
+Other runs are taken instead where they are named: --broker the five broker runs (broker.py; `--broker --help` tells
+their options), --mqtt connected devices (mqtt.py), --notify notifications at several rates (delivery.py), --dead what
+dead endpoints cost the others (dead.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import socket
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import broker
 import ceilings
+import dead
+import delivery
 import load
 import mqtt
 from harness import Platform, get, keep, post
@@ -32,6 +36,14 @@ HERE = Path(__file__).parent
 ENTITIES = 1000
 POINTS = 10_000
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
+
+
+OTHERS: dict[str, Callable[[list[str]], int]] = {
+    "--broker": broker.main,
+    "--mqtt": mqtt.main,
+    "--notify": delivery.main,
+    "--dead": dead.main,
+}
 
 
 @dataclass
@@ -280,10 +292,9 @@ def table(numbers: list[Number], fsync: float) -> str:
 
 def main() -> int:
     """0 where every number is below its ceiling."""
-    if "--broker" in sys.argv[1:]:
-        return broker.main([one for one in sys.argv[1:] if one != "--broker"])
-    if "--mqtt" in sys.argv[1:]:
-        return mqtt.main([one for one in sys.argv[1:] if one != "--mqtt"])
+    for name, run in OTHERS.items():
+        if name in sys.argv[1:]:
+            return run([one for one in sys.argv[1:] if one != name])
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
