@@ -30,7 +30,7 @@ class Taker:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def uri(self, path: str = "/", host: int = 0) -> str:
         return f"http://127.0.{host // 250}.{host % 250 + 1}:{self.port}{path}"

@@ -98,7 +98,7 @@ def test_a_table_is_kept_between_its_own_marks(tmp_path: Path) -> None:
 
 
 def test_the_page_has_the_marks_of_all_tables() -> None:
-    for mark in ("table", "broker sqlite", "broker postgresql"):
+    for mark in ("table", "notify", "dead", "broker sqlite", "broker postgresql"):
         assert f"<!-- {mark} -->" in harness.PAGE.read_text()
         assert f"<!-- /{mark} -->" in harness.PAGE.read_text()
 
