@@ -117,6 +117,10 @@ def test_dead_endpoints_delay_no_other(served: Served, receiver: Receiver) -> No
     dead(served, receiver, "Dead", hung=5, closed=5, good=90)
 
 
+def test_many_that_hang_at_once_delay_no_other(served: Served, receiver: Receiver) -> None:
+    dead(served, receiver, "Hung", hung=40, closed=0, good=5)
+
+
 def test_what_hangs_at_a_host_delays_no_other_path_of_it(served: Served, receiver: Receiver) -> None:
     dead(served, receiver, "Path", hung=5, closed=0, good=5, hosts=1)
 
