@@ -73,6 +73,8 @@ from kumihimo.platform.feeds.door import Feeds
 from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
+from kumihimo.platform.imports.door import Imports
+from kumihimo.platform.imports.store import SCHEMA as IMPORTS
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
@@ -117,6 +119,7 @@ WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
 SCHEMAS: tuple[Schema, ...] = (
     BROKER,
     HISTORY,
+    IMPORTS,
     DELIVERY,
     SIGNING,
     SHELF,
@@ -146,6 +149,7 @@ class Platform:
     history: History
     broker: Broker
     ingest: BrokerIngest
+    imports: Imports
     delivery: Delivery
     signing: Signing
     feeds: Feeds
@@ -182,7 +186,15 @@ def doors_of(platform: Platform) -> Doors:
     def metrics() -> dict[str, dict[str, float]]:
         return {part: numbers() for part, numbers in _stats(platform, lambda: platform.limits).items()}
 
-    return Doors(platform.database, platform.registry, platform.broker, platform.contexts, platform.signing, metrics)
+    return Doors(
+        platform.database,
+        platform.registry,
+        platform.broker,
+        platform.contexts,
+        platform.signing,
+        platform.imports,
+        metrics,
+    )
 
 
 def wire(settings: Settings, clock: Clock) -> Platform:
@@ -231,6 +243,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,
+        imports=Imports(database, clock, bus, remember_tx),
         delivery=delivery,
         feeds=Feeds(database, bus, delivery),
         signing=signing,

@@ -56,6 +56,20 @@ async def keys(database: Database, tenant: str = "a") -> list[str]:
     return await database.read(tenant, keys_tx)
 
 
+async def test_many_rows_are_added_at_once_and_all_or_none(database: Database) -> None:
+    async def fill_tx(tx: Tx) -> None:
+        await tx.insert_many("thing", ("n", "id"), [])
+        await tx.insert_many("thing", ("n", "id"), [(place, f"水{place:04d}") for place in range(2000)])
+
+    async def again_tx(tx: Tx) -> None:
+        await tx.insert_many("thing", ("id", "n"), [("new", 1), ("水0007", 1)])
+
+    await database.write("a", fill_tx)
+    with pytest.raises(Exception, match=r"(?i)unique|constraint"):
+        await database.write("a", again_tx)
+    assert await keys(database) == [f"水{place:04d}" for place in range(2000)]
+
+
 async def test_a_write_is_read_and_rows_are_plain_tuples(database: Database) -> None:
     assert await add(database, "水位", 2**62) == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress
@@ -14,7 +13,7 @@ from kumihimo.base.jsontext import text
 from kumihimo.base.settings import Settings
 from kumihimo.cli.reach import Perform, reached
 from kumihimo.cli.say import fail, say, warn
-from kumihimo.cli.tables import Table, read_table
+from kumihimo.platform.imports.tables import Free, Table, read_table
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
 
@@ -29,8 +28,7 @@ def import_file(settings: Settings, file: Path, *, tenant: str, entity_type: str
     except OSError as problem:
         raise BadRequestData(f"{file} cannot be read: {problem.strerror}") from problem
     contexts = Contexts(preload=read_preload(settings.context_preload))
-    free = partial(_is_free, contexts)
-    table = read_table(raw, name=file.name, entity_type=entity_type, id_column=id_column, free=free)
+    table = read_table(raw, name=file.name, entity_type=entity_type, id_column=id_column, free=free_in(contexts))
     unjudged = asyncio.run(_judge(table, contexts))
     _preview(file, table, unjudged)
     if not apply:
@@ -39,13 +37,17 @@ def import_file(settings: Settings, file: Path, *, tenant: str, entity_type: str
     return asyncio.run(_reach_and_write(settings, table, tenant))
 
 
-def _is_free(contexts: Contexts, name: str) -> bool:
-    """Whether the name is an attribute's: core terms such as location, observedAt or createdAt are not."""
-    try:
-        doc = expand_entity({"id": "urn:x:1", "type": "T", name: {"type": "Property", "value": 1}}, contexts.core)
-    except Problem:
-        return False
-    return len(doc["attrs"]) == 1
+def free_in(contexts: Contexts) -> Free:
+    """Whether a name is an attribute's: core terms such as location, observedAt or createdAt are not."""
+
+    def is_free(name: str) -> bool:
+        try:
+            doc = expand_entity({"id": "urn:x:1", "type": "T", name: {"type": "Property", "value": 1}}, contexts.core)
+        except Problem:
+            return False
+        return len(doc["attrs"]) == 1
+
+    return is_free
 
 
 async def _judge(table: Table, contexts: Contexts) -> int:

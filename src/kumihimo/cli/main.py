@@ -11,10 +11,11 @@ import typer
 from kumihimo import __version__
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import SettingsError
-from kumihimo.cli import device, doctor, imports, serve, tenant
+from kumihimo.cli import device, doctor, history, imports, serve, tenant
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
 from kumihimo.cli.reach import ask_running
 from kumihimo.cli.say import Format, fail, say, show
+from kumihimo.platform.imports.observations import Layout
 
 
 class Event(StrEnum):
@@ -121,6 +122,52 @@ def import_command(
                 settings, file, tenant=tenant_name, entity_type=entity_type, id_column=id_column, apply=apply
             )
         )
+    except Problem as problem:
+        raise fail(problem.detail) from problem
+    except SettingsError as problem:
+        raise fail(str(problem), code=2) from problem
+
+
+@app.command("import-history")
+def import_history_command(
+    file: Annotated[Path, typer.Argument(help="CSV of observations, or NGSI-LD temporal JSON (array or lines).")],
+    *,
+    tenant_name: Annotated[str, typer.Option("--tenant", help="Tenant that gets the history; it must be there.")],
+    entity_type: Annotated[str, typer.Option("--type", help="Type of the entities of a CSV.")] = "",
+    entity: Annotated[str, typer.Option(help="The one entity of a CSV without a column of stations.")] = "",
+    id_column: Annotated[str, typer.Option(help="Column that says which entity.")] = "",
+    time_column: Annotated[
+        list[str] | None, typer.Option(help="Column that says when; twice where day and time stand apart.")
+    ] = None,
+    zone: Annotated[str, typer.Option(help="Zone of moments that say none: JST, UTC, +09:00, Asia/Tokyo.")] = "JST",
+    column: Annotated[list[str] | None, typer.Option(help="Column of values; without it all that are left.")] = None,
+    name_column: Annotated[str, typer.Option(help="Long shape: the column that names the attribute.")] = "",
+    value_column: Annotated[str, typer.Option(help="Long shape: the column of its value.")] = "",
+    unit: Annotated[list[str] | None, typer.Option(help="HEADING=CODE, the UN/CEFACT unit of a column.")] = None,
+    existing_only: Annotated[
+        bool, typer.Option("--existing-only", help="Refuse rows of entities that there are not.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Import anew what was imported already.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Write; without it only what would happen is shown.")] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Read observations of the past, however many, into history; goes on where it was stopped."""
+    settings = settings_from(config, data=str(data) if data else None)
+    try:
+        layout = Layout(
+            entity_type=entity_type,
+            entity=entity,
+            id_column=id_column,
+            time_columns=tuple(time_column or ()),
+            zone=zone,
+            name_column=name_column,
+            value_column=value_column,
+            columns=tuple(column or ()),
+            units=history.units_of(unit or ()),
+        )
+        wanted = history.Wanted(tenant_name, layout, may_create=not existing_only, again=again)
+        raise typer.Exit(history.import_history(settings, file, wanted, apply=apply))
     except Problem as problem:
         raise fail(problem.detail) from problem
     except SettingsError as problem:

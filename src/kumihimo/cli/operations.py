@@ -14,6 +14,9 @@ from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Change, Op, Outcome
+from kumihimo.platform.imports.door import Imports
+from kumihimo.platform.imports.models import Batch
+from kumihimo.platform.imports.rows import Expanded, Series, from_columns, from_entities
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.platform.jsonld.names import check_name
@@ -33,6 +36,7 @@ class Doors:
     broker: Broker
     contexts: Contexts
     signing: Signing
+    imports: Imports
     metrics: Callable[[], Mapping[str, Mapping[str, float]]]
     """The numbers of every part, by part and name, as /metrics gives them."""
 
@@ -154,6 +158,44 @@ def _refusal(outcome: Outcome) -> dict[str, str]:
     return {"id": outcome.id, "detail": outcome.problem.detail if outcome.problem else ""}
 
 
+async def history_begin(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Begins the import of a file's history, or says how far it is; the tenant must be there."""
+    tenant = check_tenant(str(given["tenant"]))
+    run, instead = await doors.imports.begin(
+        tenant, str(given["import"]), str(given["title"]), again=bool(given.get("again"))
+    )
+    return {"run": asdict(run), "instead": None if instead is None else asdict(instead)}
+
+
+async def history_take(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Writes a piece of a file into history: columns of readings, or entities over time."""
+    tenant = check_tenant(str(given["tenant"]))
+    try:
+        found = await _expanded(doors, tenant, given)
+        before, after, refused = int(given["before"]), int(given["after"]), int(given["refused"])
+    except (TypeError, ValueError, IndexError) as problem:
+        raise BadRequestData(f"this is no piece of a file: {problem}") from problem
+    may_create = bool(given["create"])
+    batch = Batch(
+        str(given["import"]), before, after, found.rows, found.types, refused + found.refused, may_create=may_create
+    )
+    taken = await doors.imports.take(tenant, batch)
+    return {"run": asdict(taken.run), "reasons": [*found.reasons, *taken.reasons]}
+
+
+async def _expanded(doors: Doors, tenant: str, given: Mapping[str, Any]) -> Expanded:
+    if "entities" in given:
+        return await from_entities(given["entities"], lambda context: doors.contexts.resolve(context, tenant))
+    series = [Series(*map(str, one)) for one in given["series"]]
+    return from_columns(series, given["of"], given["at"], given["values"], doors.contexts.core)
+
+
+async def history_settle(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Holds some of the newest of what was imported against the current state; done once its state says so."""
+    call = Call(check_tenant(str(given["tenant"])), OPERATOR, purpose="import")
+    return asdict(await doors.imports.settle(call, str(given["import"])))
+
+
 OPERATIONS: dict[str, Operation] = {
     "status": status,
     "tenant-add": tenant_add,
@@ -164,6 +206,9 @@ OPERATIONS: dict[str, Operation] = {
     "device-remove": device_remove,
     "device-rotate": device_rotate,
     "import": import_entities,
+    "history-begin": history_begin,
+    "history-take": history_take,
+    "history-settle": history_settle,
     "metrics": metrics,
     "signing-keys": signing_keys,
     "signing-rotate": signing_rotate,

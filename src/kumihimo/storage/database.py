@@ -89,6 +89,10 @@ class Tx(Protocol):
         """Runs one statement for each row of parameters."""
         ...
 
+    async def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Adds rows by the quickest way the engine has; no conflict is settled, a key that is there is an error."""
+        ...
+
     async def fetch(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""
         ...

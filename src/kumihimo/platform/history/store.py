@@ -40,21 +40,22 @@ COUNTS = (
 
 Slot = tuple[str, str, str, int]
 """Entity, attribute, dataset and observed moment: where there is one reading at most."""
-_Standing = tuple[int, int, Instance]
+Standing = tuple[int, int, Instance]
+"""Seq, ordinal and content of the instance in a slot."""
 
 
 async def remember_tx(tx: Tx, rows: Sequence[HistoryRow]) -> set[int]:
     """Keeps the rows; the places of readings that stood there already with the same content."""
     readings = [_slot(row) for row in rows if row.kind == "reading"]
-    standing = await _standing_tx(tx, readings) if readings else {}
-    late = await _next_late_tx(tx) if any(row.seq == 0 for row in rows) else 0
+    standing = await standing_tx(tx, readings) if readings else {}
+    late = await next_late_tx(tx) if any(row.seq == 0 for row in rows) else 0
     doubles: set[int] = set()
     found: list[tuple[Any, ...]] = []
     await _remember_entities_tx(tx, [row for row in rows if row.instance is None])
     for place, row in enumerate(rows):
         if row.instance is None:
             continue
-        target: _Standing | None = None
+        target: Standing | None = None
         if row.kind == "reading":
             target = standing.get(_slot(row))
             if target is not None and same_reading(target[2], row.instance):
@@ -84,7 +85,7 @@ def _slot(row: HistoryRow) -> Slot:
     return row.entity_id, row.attribute, row.dataset, row.observed_at or 0
 
 
-def _values(row: HistoryRow, instance: Instance, seq: int, ordinal: int, target: _Standing | None) -> tuple[Any, ...]:
+def _values(row: HistoryRow, instance: Instance, seq: int, ordinal: int, target: Standing | None) -> tuple[Any, ...]:
     created = instance.get("createdAt")
     value = instance.get("value")
     gone = row.kind == "tombstone"
@@ -132,9 +133,9 @@ def number_of(value: Any) -> float | None:
     return float(value)
 
 
-async def _standing_tx(tx: Tx, slots: Sequence[Slot]) -> dict[Slot, _Standing]:
+async def standing_tx(tx: Tx, slots: Sequence[Slot]) -> dict[Slot, Standing]:
     """The instances that count now in these slots."""
-    found: dict[Slot, _Standing] = {}
+    found: dict[Slot, Standing] = {}
     asked = list(dict.fromkeys(slots))
     size = 1 if len(asked) == 1 else _CHUNK
     for start in range(0, len(asked), size):
@@ -164,7 +165,8 @@ def _slots_sql(size: int) -> str:
 _SLOTS = {size: _slots_sql(size) for size in (1, _CHUNK)}
 
 
-async def _next_late_tx(tx: Tx) -> int:
+async def next_late_tx(tx: Tx) -> int:
+    """The ordinal of the next instance that belongs to no log record."""
     row = await tx.fetch_one("SELECT max(ordinal) FROM history WHERE seq = 0")
     return 0 if row is None or row[0] is None else int(row[0]) + 1
 

@@ -57,6 +57,13 @@ class SqliteTx:
         if rows:
             self._connection.executemany(translate(sql), [tuple(row) for row in rows]).close()
 
+    async def insert_many(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Adds rows with one statement, prepared once."""
+        if rows:
+            places = ", ".join("?" * len(columns))
+            sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})"
+            self._connection.executemany(sql, rows).close()
+
     async def fetch(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""
         if self._check is not None:

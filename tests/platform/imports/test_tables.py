@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.ids import is_uri
-from kumihimo.cli.tables import Table, read_table
+from kumihimo.platform.imports.tables import Table, read_table
 
 SHELTERS = "番号,名称,緯度,経度,収容人数,電話番号\n1,中央小学校,36.06,136.22,300,0776001122\n2,東公民館,,136.2,１２,\n"
 

@@ -9,8 +9,8 @@ from typing import Final
 from kumihimo.base.errors import BadRequestData
 
 UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_ADVICE: Final = "save it as UTF-8 (in Excel: CSV UTF-8)"
-_FOREIGN = re.compile("[\x00\x80\xa0\ue000-\uf8ff]")
+ADVICE: Final = "save it as UTF-8 (in Excel: CSV UTF-8)"
+FOREIGN = re.compile("[\x00\x80\xa0\ue000-\uf8ff]")
 """What CP932 holds only by mistake, or as characters that one machine made for itself (外字)."""
 
 
@@ -29,7 +29,7 @@ def _utf_16(raw: bytes) -> str:
         return raw.decode("utf-16")
     except UnicodeDecodeError as problem:
         raise BadRequestData(
-            f"the file begins as UTF-16, but is none from byte {problem.start} on; {_ADVICE}"
+            f"the file begins as UTF-16, but is none from byte {problem.start} on; {ADVICE}"
         ) from problem
 
 
@@ -37,12 +37,12 @@ def _cp932(raw: bytes) -> str:
     try:
         text = raw.decode("cp932")
     except UnicodeDecodeError as problem:
-        raise BadRequestData(f"the file is neither UTF-8, UTF-16 nor CP932 (Shift_JIS); {_ADVICE}") from problem
-    found = _FOREIGN.search(text)
+        raise BadRequestData(f"the file is neither UTF-8, UTF-16 nor CP932 (Shift_JIS); {ADVICE}") from problem
+    found = FOREIGN.search(text)
     if found is not None:
         line = text.count("\n", 0, found.start()) + 1
         raise BadRequestData(
             f"the file is no UTF-8, and as CP932 (Shift_JIS) line {line} holds the character U+{ord(found[0]):04X}, "
-            f"which says nothing outside the machine that made it (外字), or the file is in another encoding; {_ADVICE}"
+            f"which says nothing outside the machine that made it (外字), or the file is in another encoding; {ADVICE}"
         )
     return text

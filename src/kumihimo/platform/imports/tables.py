@@ -10,14 +10,14 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.ids import is_uri
 from kumihimo.base.jsontext import holds_nul, loads
-from kumihimo.cli.encoding import decode
+from kumihimo.platform.imports.encoding import decode
 
 MAX_FILE = 256 * 1024 * 1024
 LATITUDE = ("緯度", "latitude", "lat")
@@ -90,16 +90,16 @@ def _read_json(text: str, encoding: str) -> Table:
 def _read_csv(text: str, encoding: str, entity_type: str, id_column: str, free: Free) -> Table:
     if not entity_type:
         raise BadRequestData("a CSV file needs --type, the type of its entities")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-    header = [_heading(cell) for cell in next(rows, [])]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text))
+    header = [heading_of(cell) for cell in next(rows, [])]
     if not any(header):
         raise BadRequestData("the file has no header line")
     table = Table(encoding)
-    names = _attribute_names(header, free)
-    identifier = _column(header, (_heading(id_column),) if id_column else IDENTIFIER)
+    names = attribute_names(header, free)
+    identifier = place_of(header, (heading_of(id_column),) if id_column else IDENTIFIER)
     if id_column and identifier is None:
         raise BadRequestData(f"there is no column {id_column!r}; there are {', '.join(header)}")
-    place = (_column(header, LATITUDE), _column(header, LONGITUDE))
+    place = (place_of(header, LATITUDE), place_of(header, LONGITUDE))
     table.columns = {cell: names[index] for index, cell in enumerate(header) if names[index]}
     for number, row in _rows(rows, table):
         table.rows += 1
@@ -110,13 +110,14 @@ def _read_csv(text: str, encoding: str, entity_type: str, id_column: str, free: 
     return table
 
 
-def _delimiter(text: str) -> str:
+def delimiter(text: str) -> str:
     """A tab where the header line has as many of these as commas."""
     header = text[: text.find("\n")] if "\n" in text else text
     return "\t" if header.count("\t") >= max(1, header.count(",")) else ","
 
 
-def _heading(cell: str) -> str:
+def heading_of(cell: str) -> str:
+    """A heading as it is compared: full-width letters as half-width ones, no spaces around it."""
     return unicodedata.normalize("NFKC", cell).strip()
 
 
@@ -135,12 +136,13 @@ def _rows(rows: Iterator[list[str]], table: Table) -> Iterator[tuple[int, list[s
             yield number, row
 
 
-def _column(header: list[str], words: tuple[str, ...]) -> int | None:
+def place_of(header: Sequence[str], words: Sequence[str]) -> int | None:
+    """The place of the first word that is a heading, however its letters are cased."""
     lowered = [cell.lower() for cell in header]
     return next((lowered.index(word.lower()) for word in words if word.lower() in lowered), None)
 
 
-def _attribute_names(header: list[str], free: Free) -> list[str]:
+def attribute_names(header: Sequence[str], free: Free) -> list[str]:
     """A name for each column that NGSI-LD takes: letters of any script, digits and "_"; "" for a blank heading."""
     names: list[str] = []
     for cell in header:
@@ -163,10 +165,10 @@ def _entity(
     table: Table,
 ) -> dict[str, Any]:
     local = row[identifier].strip() if identifier is not None and identifier < len(row) else ""
-    entity: dict[str, Any] = {"id": _urn(entity_type, local or str(number)), "type": entity_type}
+    entity: dict[str, Any] = {"id": urn(entity_type, local or str(number)), "type": entity_type}
     for name, cell in zip(names, row, strict=False):
         if name and cell.strip():
-            entity[name] = {"type": "Property", "value": _value(cell.strip())}
+            entity[name] = {"type": "Property", "value": plain_value(cell.strip())}
     point = _point(row, place)
     if point is not None:
         entity["location"] = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": point}}
@@ -175,12 +177,13 @@ def _entity(
     return entity
 
 
-def _urn(entity_type: str, local: str) -> str:
+def urn(entity_type: str, local: str) -> str:
+    """The id of an entity that a file names by a short word."""
     clean = re.sub(r"[^\w.:-]", "_", unicodedata.normalize("NFKC", local))
     return f"urn:ngsi-ld:{entity_type}:{clean}"
 
 
-def _value(cell: str) -> str | int | float:
+def plain_value(cell: str) -> str | int | float:
     """A number where it is one for certain; codes with leading zeros stay text."""
     if not _NUMBER.match(cell) or len(cell) > 15:
         return cell
