@@ -4,7 +4,7 @@ With --keep it writes bench/results.json and the table of bench/README.md. Ends 
 the measurement is wrong), an answer was not 2xx or refused a part (207), or a notification was lost.
 Other runs are taken instead where they are named: --broker the five broker runs (broker.py; `--broker --help` tells
 their options), --mqtt connected devices (mqtt.py), --notify notifications at several rates (delivery.py), --dead what
-dead endpoints cost the others (dead.py).
+dead endpoints cost the others (dead.py), --history an import of history (past.py).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import dead
 import delivery
 import load
 import mqtt
+import past
 from harness import Platform, get, keep, post
 from sink import Sink
 
@@ -43,6 +44,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--mqtt": mqtt.main,
     "--notify": delivery.main,
     "--dead": dead.main,
+    "--history": past.main,
 }
 
 

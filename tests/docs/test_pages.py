@@ -11,7 +11,7 @@ from kumihimo.cli.main import app
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
-COMMAND = re.compile(r"(?:\.venv/bin/)?kumihimo ([a-z]+)\b")
+COMMAND = re.compile(r"(?:\.venv/bin/)?kumihimo ([a-z]+(?:-[a-z]+)*)\b")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

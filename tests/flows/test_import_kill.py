@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -30,7 +31,11 @@ def command(file: Path, data: Path) -> list[str]:
     return [*KUMIHIMO, "import-history", str(file), "--tenant", "town", "--type", "G", "--apply", "--data", str(data)]
 
 
-def ask(data: Path, sql: str) -> list[tuple[int, ...]]:
+def add_tenant(data: Path) -> None:
+    subprocess.run([*KUMIHIMO, "tenant", "add", "town", "--data", str(data)], check=True, capture_output=True)
+
+
+def ask(data: Path, sql: str) -> list[tuple[Any, ...]]:
     """Rows of the tenant's file, beside whoever writes it."""
     (path,) = (data / "tenants").glob("*.db")
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
@@ -72,7 +77,7 @@ def check(data: Path, said: str) -> None:
 @pytest.mark.slow
 def test_the_import_is_killed_and_ends_whole(tmp_path: Path, file: Path) -> None:
     data = tmp_path / "data"
-    subprocess.run([*KUMIHIMO, "tenant", "add", "town", "--data", str(data)], check=True, capture_output=True)
+    add_tenant(data)
     with importing(file, data, 0) as process:
         process.kill()
         process.wait()
@@ -88,7 +93,7 @@ def test_the_import_is_killed_and_ends_whole(tmp_path: Path, file: Path) -> None
 def test_the_platform_is_killed_and_the_import_goes_on_with_the_next(tmp_path: Path, file: Path) -> None:
     served = Served(tmp_path / "data")
     with served:
-        subprocess.run([*KUMIHIMO, "tenant", "add", "town", "--data", str(served.data)], check=True, capture_output=True)
+        add_tenant(served.data)
         with importing(file, served.data, 0) as process:
             served.kill()
             said, _ = process.communicate(timeout=60)

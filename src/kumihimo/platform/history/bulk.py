@@ -122,7 +122,7 @@ async def add_many_tx(tx: Tx, rows: Sequence[Past], now: datetime) -> Added:
                 None if target is None else target[0],
                 None if target is None else target[1],
                 store.number_of(instance.get("value")),
-                store.expiry_of(instance),
+                store.expiry_of(instance) if "expiresAt" in instance else None,
                 _stored(attribute, instance, stamp),
             )
         )

@@ -49,10 +49,13 @@ class Moments:
 
     def __init__(self, zone: tzinfo = JST) -> None:
         self._zone = zone
-        self._micros = lru_cache(maxsize=4096)(self._find)
+        self._known = lru_cache(maxsize=4096)(self._find)  # many stations tell of the same moment
 
     def __call__(self, text: str) -> int:
         """Microseconds since the epoch. ValueError, with words, for what is no moment."""
+        return self._known(text)
+
+    def _find(self, text: str) -> int:
         found = _MOMENT.match(text) or _MOMENT.match(unicodedata.normalize("NFKC", text).strip())
         if found is None:
             raise ValueError(f"{text[:40]!r} is no date and time")
@@ -67,7 +70,7 @@ class Moments:
         except (ValueError, OverflowError) as problem:
             raise ValueError(f"{text[:40]!r} is no date and time: {problem}") from problem
 
-    def _find(self, year: int, month: int, day: int, zone: str, span: int) -> int:
+    def _micros(self, year: int, month: int, day: int, zone: str, span: int) -> int:
         local = datetime.combine(date(year, month, day), datetime.min.time()) + timedelta(microseconds=span)
         return (local.replace(tzinfo=zone_of(zone) if zone else self._zone) - EPOCH) // timedelta(microseconds=1)
 

@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
@@ -95,6 +96,7 @@ class Observations:
         self._long = self._long_places()
         self._values = self._value_columns([row for _, row in head[1:]])
         self._names: dict[str, str] = {}
+        self._entity = lru_cache(maxsize=65_536)(self._find_entity)
 
     @property
     def columns(self) -> dict[str, str]:
@@ -223,8 +225,8 @@ class Observations:
             return
         row += [""] * (len(self._header) - len(row))
         try:
-            seen = self._moments(" ".join(row[one].strip() for one in self._times))
-            entity = self._entity(row)
+            seen = self._moments(" ".join([row[one].strip() for one in self._times]))
+            entity = self._entity("" if self._station is None else row[self._station])
             found = self._found(row)
         except ValueError as problem:
             piece.refuse(place, str(problem))
@@ -243,10 +245,10 @@ class Observations:
             piece.rows += len(found)
             piece.saw(seen)
 
-    def _entity(self, row: Sequence[str]) -> str:
+    def _find_entity(self, cell: str) -> str:
         if self._station is None:
             return self._layout.entity
-        cell = row[self._station].strip()
+        cell = cell.strip()
         if not cell:
             raise ValueError("it does not say which entity")
         entity = cell if cell.startswith("urn:") and is_uri(cell) else urn(self._layout.entity_type, cell)
@@ -261,9 +263,9 @@ class Observations:
         found = []
         for one in self._values:
             cell = row[one.place].strip()
-            if cell.lower() in MISSING:
-                continue
             value: Any = plain_value(cell) if one.numeric else cell
+            if type(value) is str and cell.lower() in MISSING:
+                continue
             if one.numeric and isinstance(value, str):
                 raise ValueError(f"{one.heading} is {cell[:40]!r}, and the column's others are numbers")
             if "\0" in cell:

@@ -185,7 +185,7 @@ def urn(entity_type: str, local: str) -> str:
 
 def plain_value(cell: str) -> str | int | float:
     """A number where it is one for certain; codes with leading zeros stay text."""
-    if not _NUMBER.match(cell) or len(cell) > 15:
+    if len(cell) > 15 or not _NUMBER.match(cell):
         return cell
     return float(cell) if "." in cell else int(cell)
 
