@@ -95,6 +95,9 @@ from kumihimo.service.console.webhook import is_webhook, webhook_address, webhoo
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.screens import kpi_screens
+from kumihimo.service.sources.door import Sources
+from kumihimo.service.sources.store import SCHEMA as SOURCES
+from kumihimo.service.sources.take import Taker
 from kumihimo.solutions.flood import demo as flood_demo
 from kumihimo.solutions.flood.cards import TownCards
 from kumihimo.solutions.flood.demo import FloodDoors
@@ -129,6 +132,7 @@ SCHEMAS: tuple[Schema, ...] = (
     SESSIONS_OF_NOBODY,
     ALERTS,
     CONSOLE,
+    SOURCES,
 )
 
 
@@ -150,6 +154,7 @@ class Platform:
     broker: Broker
     ingest: BrokerIngest
     imports: Imports
+    sources: Sources
     delivery: Delivery
     signing: Signing
     feeds: Feeds
@@ -193,6 +198,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.contexts,
         platform.signing,
         platform.imports,
+        platform.sources,
         metrics,
     )
 
@@ -219,6 +225,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     registry = Registry(database, clock, late.cut)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
+    imports = Imports(database, clock, bus, remember_tx)
     gateway = Gateway(
         registry,
         ingest,
@@ -243,7 +250,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,
-        imports=Imports(database, clock, bus, remember_tx),
+        imports=imports,
+        sources=Sources(database, clock, Taker(database, clock, broker, imports, contexts, fetch)),
         delivery=delivery,
         feeds=Feeds(database, bus, delivery),
         signing=signing,
@@ -698,6 +706,11 @@ def run_arbiter(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.arbiter.run(), "arbiter", platform)
 
 
+def run_sources(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Looks at folders and addresses outside on their schedule."""
+    return background(platform.sources.run(), "sources", platform)
+
+
 @asynccontextmanager
 async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
     """The MQTT listeners: plain, with TLS, and over WebSocket."""
@@ -792,6 +805,7 @@ START: tuple[Step, ...] = (
     run_broker,
     run_shelf,
     run_delivery,
+    run_sources,
     listen_mqtt,
     run_outside,
     listen_http,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,20 +14,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from kumihimo.app import read_preload
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem
-from kumihimo.base.jsontext import dumps
 from kumihimo.base.settings import Settings
-from kumihimo.cli.imports import free_in
 from kumihimo.cli.reach import Perform, reached
 from kumihimo.cli.say import fail, say, warn
-from kumihimo.platform.imports.evolutions import Evolutions
-from kumihimo.platform.imports.observations import Layout, Observations
+from kumihimo.platform.imports.load import free_in, import_key, reader_of
+from kumihimo.platform.imports.observations import Layout
 from kumihimo.platform.imports.pieces import SHOWN, Piece
 from kumihimo.platform.imports.rows import from_entities
 from kumihimo.platform.imports.scan import Scan, scan
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.contexts import Contexts
 
-JSON = (".json", ".jsonld", ".jsonl", ".ndjson")
 _ENTITIES_COUNTED = 100_000
 
 
@@ -75,11 +71,7 @@ class _Source:
         self.wanted = wanted
         self.contexts = contexts
         self.scan: Scan = scan(opened)
-        self.reader: Observations | Evolutions
-        if name.lower().endswith(JSON):
-            self.reader = Evolutions(opened, self.scan)
-        else:
-            self.reader = Observations(opened, self.scan, wanted.layout, free_in(contexts))
+        self.reader = reader_of(opened, name, self.scan, wanted.layout, free_in(contexts))
 
     def _look(self) -> tuple[int, int]:
         found = os.fstat(self._opened.fileno())
@@ -88,8 +80,7 @@ class _Source:
     @property
     def import_id(self) -> str:
         """The same for the same content read in the same way, wherever the file lies."""
-        how = [1, self.scan.digest, self.scan.size, asdict(self.wanted.layout), self.wanted.may_create]
-        return hashlib.sha256(dumps(how)).hexdigest()
+        return import_key(self.scan, self.wanted.layout, may_create=self.wanted.may_create)
 
     def pieces(self, skip: int = 0) -> Iterator[Piece]:
         """The pieces. BadRequestData where the file changes while it is read."""

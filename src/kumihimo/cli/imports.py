@@ -13,7 +13,8 @@ from kumihimo.base.jsontext import text
 from kumihimo.base.settings import Settings
 from kumihimo.cli.reach import Perform, reached
 from kumihimo.cli.say import fail, say, warn
-from kumihimo.platform.imports.tables import Free, Table, read_table
+from kumihimo.platform.imports.load import free_in
+from kumihimo.platform.imports.tables import Table, read_table
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
 
@@ -35,19 +36,6 @@ def import_file(settings: Settings, file: Path, *, tenant: str, entity_type: str
         say("Nothing was written. Run it again with --apply to write.")
         return 1 if table.problems else 0
     return asyncio.run(_reach_and_write(settings, table, tenant))
-
-
-def free_in(contexts: Contexts) -> Free:
-    """Whether a name is an attribute's: core terms such as location, observedAt or createdAt are not."""
-
-    def is_free(name: str) -> bool:
-        try:
-            doc = expand_entity({"id": "urn:x:1", "type": "T", name: {"type": "Property", "value": 1}}, contexts.core)
-        except Problem:
-            return False
-        return len(doc["attrs"]) == 1
-
-    return is_free
 
 
 async def _judge(table: Table, contexts: Contexts) -> int:

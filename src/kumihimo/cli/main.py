@@ -11,7 +11,7 @@ import typer
 from kumihimo import __version__
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import SettingsError
-from kumihimo.cli import device, doctor, history, imports, serve, tenant
+from kumihimo.cli import device, doctor, history, imports, serve, source, tenant
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
 from kumihimo.cli.reach import ask_running
 from kumihimo.cli.say import Format, fail, say, show
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(device.app, name="device")
 app.add_typer(tenant.app, name="tenant")
+app.add_typer(source.app, name="source")
 
 
 def _say_version(*, asked: bool) -> None:

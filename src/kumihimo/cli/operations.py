@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from kumihimo import __version__
 from kumihimo.base.call import Actor, Call
-from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
+from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import check_device, check_tenant, is_uri
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.broker.door import Broker
-from kumihimo.platform.broker.models import Change, Op, Outcome
 from kumihimo.platform.imports.door import Imports
+from kumihimo.platform.imports.load import expanded, upsert_entities
 from kumihimo.platform.imports.models import Batch
-from kumihimo.platform.imports.rows import Expanded, Series, from_columns, from_entities
+from kumihimo.platform.imports.observations import layout_from
 from kumihimo.platform.jsonld.contexts import Contexts
-from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.platform.jsonld.names import check_name
 from kumihimo.platform.signing.door import Signing
+from kumihimo.service.sources.door import Sources
+from kumihimo.service.sources.models import Reading, Source
 from kumihimo.storage.database import Database
 
 OPERATOR = Actor("person", "operator")
@@ -37,6 +38,7 @@ class Doors:
     contexts: Contexts
     signing: Signing
     imports: Imports
+    sources: Sources
     metrics: Callable[[], Mapping[str, Mapping[str, float]]]
     """The numbers of every part, by part and name, as /metrics gives them."""
 
@@ -136,26 +138,8 @@ async def import_entities(doors: Doors, given: Mapping[str, Any]) -> Any:
     if len(entities) > MAX_ENTITIES:
         raise BadRequestData(f"{len(entities)} entities in one piece; at most {MAX_ENTITIES} are taken")
     await doors.database.add_tenant(tenant)
-    changes: list[Change] = []
-    refused: list[dict[str, str]] = []
-    for entity in entities:
-        try:
-            context = await doors.contexts.resolve(entity.get("@context"), tenant)
-            doc = expand_entity(entity, context)
-            changes.append(Change(Op.UPSERT_UPDATE, doc["id"], doc))
-        except Problem as problem:
-            refused.append({"id": str(entity.get("id", "")), "detail": problem.detail})
-    outcomes = await doors.broker.apply(Call(tenant, OPERATOR, purpose="import"), changes)
-    refused += [_refusal(one) for one in outcomes if one.problem is not None]
-    return {
-        "created": sum(one.status == "created" for one in outcomes),
-        "updated": sum(one.status in ("updated", "unchanged") for one in outcomes),
-        "refused": refused,
-    }
-
-
-def _refusal(outcome: Outcome) -> dict[str, str]:
-    return {"id": outcome.id, "detail": outcome.problem.detail if outcome.problem else ""}
+    done = await upsert_entities(doors.broker, doors.contexts, Call(tenant, OPERATOR, purpose="import"), entities)
+    return {"created": done.created, "updated": done.updated, "refused": done.refused}
 
 
 async def history_begin(doors: Doors, given: Mapping[str, Any]) -> Any:
@@ -171,7 +155,7 @@ async def history_take(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Writes a piece of a file into history: columns of readings, or entities over time."""
     tenant = check_tenant(str(given["tenant"]))
     try:
-        found = await _expanded(doors, tenant, given)
+        found = await expanded(doors.contexts, tenant, given)
         before, after, refused = int(given["before"]), int(given["after"]), int(given["refused"])
     except (TypeError, ValueError, IndexError) as problem:
         raise BadRequestData(f"this is no piece of a file: {problem}") from problem
@@ -183,17 +167,43 @@ async def history_take(doors: Doors, given: Mapping[str, Any]) -> Any:
     return {"run": asdict(taken.run), "reasons": [*found.reasons, *taken.reasons]}
 
 
-async def _expanded(doors: Doors, tenant: str, given: Mapping[str, Any]) -> Expanded:
-    if "entities" in given:
-        return await from_entities(given["entities"], lambda context: doors.contexts.resolve(context, tenant))
-    series = [Series(*map(str, one)) for one in given["series"]]
-    return from_columns(series, given["of"], given["at"], given["values"], doors.contexts.core)
-
-
 async def history_settle(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Holds some of the newest of what was imported against the current state; done once its state says so."""
     call = Call(check_tenant(str(given["tenant"])), OPERATOR, purpose="import")
     return asdict(await doors.imports.settle(call, str(given["import"])))
+
+
+async def source_add(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Adds a folder or an address that is looked at on a schedule."""
+    tenant = check_tenant(str(given["tenant"]))
+    layout = given["history"]
+    reading = Reading(str(given["type"]), str(given["id_column"]), None if layout is None else layout_from(layout))
+    kind: Literal["folder", "url"] = "folder" if given["folder"] else "url"
+    source = Source(str(given["name"]), kind, str(given["folder"] or given["url"]), int(given["every"]), reading)
+    return asdict(await doors.sources.add(tenant, source))
+
+
+async def source_list(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """A tenant's sources, how they fared, and what of each could not be read."""
+    tenant = check_tenant(str(given["tenant"]))
+    found = []
+    for one in await doors.sources.all(tenant):
+        aside = await doors.sources.set_aside(tenant, one.name)
+        found.append({**asdict(one), "aside": [{"name": each.name, "detail": each.detail} for each in aside]})
+    return found
+
+
+async def source_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Removes a source; what it brought stays."""
+    tenant, name = check_tenant(str(given["tenant"])), str(given["name"])
+    if not await doors.sources.remove(tenant, name):
+        raise ResourceNotFound(f"tenant {tenant!r} has no source {name!r}")
+    return {"tenant": tenant, "source": name, "removed": True}
+
+
+async def source_run(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Looks at a source once, now."""
+    return asdict(await doors.sources.run_now(check_tenant(str(given["tenant"])), str(given["name"])))
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -210,6 +220,10 @@ OPERATIONS: dict[str, Operation] = {
     "history-take": history_take,
     "history-settle": history_settle,
     "metrics": metrics,
+    "source-add": source_add,
+    "source-list": source_list,
+    "source-remove": source_remove,
+    "source-run": source_run,
     "signing-keys": signing_keys,
     "signing-rotate": signing_rotate,
 }

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kumihimo.app import doors_of, open_database, wire
+from kumihimo.app import doors_of, open_database, open_outbound, wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError
@@ -29,7 +29,7 @@ async def reached(settings: Settings) -> AsyncIterator[Perform]:
         yield partial(ask, data)
         return
     platform = wire(settings, SystemClock())
-    async with open_database(platform):
+    async with open_database(platform), open_outbound(platform):
         yield partial(perform, doors_of(platform))
 
 

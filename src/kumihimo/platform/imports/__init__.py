@@ -3,5 +3,5 @@
 Owns: import_run, import_newest
 Says: log.{tenant}: after the newest of what was imported became current state
 Hears: nothing
-Door: door, encoding, evolutions, models, moments, observations, pieces, rows, scan, tables
+Door: door, load, models, observations
 """

@@ -67,6 +67,15 @@ class Layout:
     units: Mapping[str, str] = field(default_factory=dict)
 
 
+def layout_from(given: Mapping[str, Any]) -> Layout:
+    """The layout of which `dataclasses.asdict` made JSON. BadRequestData for a member that there is not."""
+    members: Any = {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
+    try:
+        return Layout(**members)
+    except TypeError as problem:
+        raise BadRequestData(f"this says nothing about reading a table: {problem}") from problem
+
+
 @dataclass(frozen=True, slots=True)
 class _Value:
     """A column of values: its place, heading, attribute and unit, and whether it holds numbers alone."""

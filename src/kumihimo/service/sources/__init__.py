@@ -1,0 +1,7 @@
+"""Room: folders and addresses outside that are looked at on a schedule, and what was found there taken in.
+
+Owns: source, source_content
+Says: nothing
+Hears: nothing
+Door: door, models, take
+"""
