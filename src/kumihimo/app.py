@@ -96,6 +96,7 @@ from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.screens import kpi_screens
 from kumihimo.service.sources.door import Sources
+from kumihimo.service.sources.screens import source_screens
 from kumihimo.service.sources.store import SCHEMA as SOURCES
 from kumihimo.service.sources.take import Taker
 from kumihimo.solutions.flood import demo as flood_demo
@@ -512,6 +513,7 @@ def console_of(platform: Platform) -> Console:
             lambda call: platform.access.decide(call, "administer"),
             platform.gateway.counters,
         ),
+        *source_screens(platform.sources, lambda call: platform.access.decide(call, "administer")),
         *console_screens(_console_doors(platform)),
     ]
     words = load_words([OWN_PACKAGE, *(screen.package for screen in screens if screen.package)])

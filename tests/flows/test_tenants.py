@@ -29,6 +29,7 @@ from kumihimo.base.ports import Command
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.platform.ngsild.table import PREFIX, LdRoute
+from kumihimo.service.sources.models import Reading, Source
 
 pytestmark = pytest.mark.enable_socket
 
@@ -211,6 +212,8 @@ async def fill(house: House, endpoint: str) -> Names:
     sign = Device(f"sign-{CANARY}", "sign", SECRET, f"urn:ngsi-ld:Sign:{CANARY}", DEFAULT_VOCAB + "Sign")
     names.key = await house.platform.registry.add("b", river)
     await house.platform.registry.add("b", sign, key=f"a-key-of-the-riverside-sign-{CANARY}")
+    inbox = Source(f"s-{CANARY}", "folder", f"/srv/{SECRET}", 600, Reading("T"))
+    await house.platform.sources.add("b", inbox)
     for hour, level in enumerate((0.5, 1.5, 3.5)):
         await house.reading("b", names.device, names.key, level=level, observedAt=FIRST.format(hour))
 

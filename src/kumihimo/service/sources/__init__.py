@@ -3,5 +3,5 @@
 Owns: source, source_content
 Says: nothing
 Hears: nothing
-Door: door, models, take
+Door: door, models, screens, take
 """
