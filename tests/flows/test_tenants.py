@@ -214,6 +214,11 @@ async def fill(house: House, endpoint: str) -> Names:
     await house.platform.registry.add("b", sign, key=f"a-key-of-the-riverside-sign-{CANARY}")
     inbox = Source(f"s-{CANARY}", "folder", f"/srv/{SECRET}", 600, Reading("T"))
     await house.platform.sources.add("b", inbox)
+
+    async def looked_at() -> bool:
+        return (await house.platform.sources.all("b"))[0].outcome == "failed"  # there is no such folder
+
+    await until(looked_at, 30)
     for hour, level in enumerate((0.5, 1.5, 3.5)):
         await house.reading("b", names.device, names.key, level=level, observedAt=FIRST.format(hour))
 
