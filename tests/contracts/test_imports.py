@@ -261,3 +261,13 @@ def test_columns_that_cannot_be_are_refused(series: Series, of: list[int], value
         from_columns([series], of, [1], [value], CORE)
     with pytest.raises(BadRequestData):
         from_columns([Series(E1, "G", "a")], [0], [10**18], [1], CORE)
+
+
+async def test_an_instance_that_no_entity_could_have_is_refused_alone() -> None:
+    async def resolve(_: Any) -> Any:
+        return CORE
+
+    level = [{"type": "Property", "value": size * "x", "observedAt": "2024-06-23T00:00:00Z"} for size in (1, 2_200_000)]
+    found = await from_entities([{"id": E1, "type": "T", "level": level}], resolve)
+    assert (len(found.rows), found.refused) == (1, 1)
+    assert "split its value" in found.reasons[0]

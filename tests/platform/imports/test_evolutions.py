@@ -71,3 +71,15 @@ def test_what_is_no_entity_is_told_with_its_place(monkeypatch: pytest.MonkeyPatc
 def test_json_is_utf_8() -> None:
     with pytest.raises(BadRequestData, match="JSON is UTF-8"):
         pieces('{"id":"水"}'.encode("cp932"))
+
+
+def test_large_instances_come_in_small_pieces_and_what_cannot_be_cut_is_refused() -> None:
+    large = [{"value": "x" * 300_000, "observedAt": "2024-06-23T00:00:00Z"}] * 20
+    doc = {"id": "urn:a:1", "type": "T", "level": large}
+    raw = json.dumps([doc, {"id": "urn:a:2", "type": "T", "level": {"value": "x" * 5_000_000}}]).encode()
+    found = pieces(raw)
+    assert sum(piece.rows for piece in found) == 20
+    assert max(len(json.dumps(piece.body)) for piece in found) < 4_000_000
+    assert [problem for piece in found for problem in piece.problems] == [
+        "entity 2: a piece of it that cannot be cut has 5000054 bytes; at most 4194304 are taken"
+    ]

@@ -79,6 +79,10 @@ def test_one_entity_its_units_and_another_zone() -> None:
     [
         ("1,2024-06-31 00:00,1", "line 3: '2024-06-31 00:00' is no date and time: day is out of range for month"),
         ("1,2024-06-23 25:00,1", "line 3: 25:00:00 is no time of day"),
+        (
+            "1,0001-01-01 00:00,1",
+            "line 3: '0001-01-01 00:00' is no date and time: it leaves the years 1 to 9999 in UTC",
+        ),
         ("1,yesterday,1", "line 3: 'yesterday' is no date and time"),
         (",2024-06-23 00:00,1", "line 3: it does not say which entity"),
         ("1,2024-06-23 00:00,1,2", "line 3: 4 cells under 3 headings"),
@@ -97,6 +101,7 @@ def test_a_row_that_cannot_be_read_is_told_with_its_line(line: str, why: str) ->
     [
         ("", GAUGE, "no header"),
         ("a,b\n", Layout(), "--type"),
+        ("a,b\n", Layout(entity_type="River Gauge"), "cannot be the type of an entity"),
         ("id,level\n", GAUGE, "--time-column"),
         ("time,level\n", GAUGE, "--id-column"),
         ("id,time\n", GAUGE, "no column holds values"),

@@ -4,7 +4,9 @@ from hypothesis import strategies as st
 
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.ids import is_uri
+from kumihimo.platform.imports.load import free_in
 from kumihimo.platform.imports.tables import Table, read_table
+from kumihimo.platform.jsonld.contexts import Contexts
 
 SHELTERS = "番号,名称,緯度,経度,収容人数,電話番号\n1,中央小学校,36.06,136.22,300,0776001122\n2,東公民館,,136.2,１２,\n"
 
@@ -121,3 +123,10 @@ def test_core_terms_are_no_attributes_names() -> None:
     [entity] = read("location,observedAt,id,緯度,経度\nx,y,1,36.0,136.0\n").entities
     assert (entity["location_"]["value"], entity["observedAt_"]["value"]) == ("x", "y")
     assert entity["location"]["type"] == "GeoProperty"
+
+
+def test_a_heading_longer_than_any_name_is_cut() -> None:
+    table = read_table(
+        f"番号,{'長' * 600},{'長' * 700}\n1,2,3\n".encode(), name="a.csv", entity_type="T", free=free_in(Contexts())
+    )
+    assert [len(name) for name in table.columns.values()] == [3, 200, 201]

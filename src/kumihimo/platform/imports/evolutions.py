@@ -19,6 +19,10 @@ from kumihimo.platform.imports.scan import Scan
 MAX_ENTITY = 64 * 1024 * 1024
 _INSTANCES = 500
 """Instances of one attribute in one record; the position of an import counts records."""
+_PART_BYTES = 1024 * 1024
+MAX_PART = 4 * 1024 * 1024
+"""Of what cannot be cut: an instance has at most 2 MiB, and one message to a running platform 8."""
+_HEAD = ("id", "@id", "type", "@type", "@context")
 _BLOCK = 1 << 18
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]|"', re.DOTALL)
 _SPACE = b" \t\r\n,"
@@ -67,7 +71,10 @@ class Evolutions:
                 yield place, "an entity is a JSON object", 0
                 continue
             for part, length in _parts(entity, len(raw)):
-                yield place, part, length
+                if length > MAX_PART:
+                    yield place, f"a piece of it that cannot be cut has {length} bytes; at most {MAX_PART} are taken", 0
+                else:
+                    yield place, part, length
 
     def _texts(self) -> Iterator[bytes | None]:
         """The JSON text of each object; None for one that is too long."""
@@ -127,20 +134,20 @@ class _Cut:
 
 def _parts(entity: dict[str, Any], length: int) -> Iterator[tuple[dict[str, Any], int]]:
     """The entity itself, or pieces of it with some instances of one attribute each."""
-    many: dict[str, list[Any]] = {
-        name: value for name, value in entity.items() if isinstance(value, list) and len(value) > _INSTANCES
-    }
-    many = {name: value for name, value in many.items() if all(isinstance(one, dict) for one in value)}
+    least = 1 if length > _PART_BYTES else _INSTANCES
+    lists = {name: value for name, value in entity.items() if isinstance(value, list) and len(value) > least}
+    many = {name: value for name, value in lists.items() if all(isinstance(one, dict) for one in value)}
     if not many:
         yield entity, length
         return
-    head: dict[str, Any] = {name: entity[name] for name in ("id", "@id", "type", "@type", "@context") if name in entity}
+    head: dict[str, Any] = {name: entity[name] for name in _HEAD if name in entity}
     rest = {name: value for name, value in entity.items() if name not in many}
     if len(rest) > len(head):
         yield rest, len(dumps(rest))
     for name, value in many.items():
-        for start in range(0, len(value), _INSTANCES):
-            part = {**head, name: value[start : start + _INSTANCES]}
+        step = max(1, min(_INSTANCES, len(value) * _PART_BYTES // (len(dumps(value)) + 1)))
+        for start in range(0, len(value), step):
+            part = {**head, name: value[start : start + step]}
             yield part, len(dumps(part))
 
 
@@ -148,7 +155,7 @@ def _look(entity: dict[str, Any], piece: Piece) -> int:
     """Notes the moments of the entity's instances; how many there are."""
     count = 0
     for name, value in entity.items():
-        if name in ("id", "@id", "type", "@type", "@context"):
+        if name in _HEAD:
             continue
         for one in value if isinstance(value, list) else [value]:
             count += 1

@@ -16,6 +16,8 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.base.times import EPOCH
 
 JST: Final = timezone(timedelta(hours=9), "JST")
+FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999, in microseconds."""
 _DAY = 86_400_000_000
 _DATE = r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))"
 _TIME = (
@@ -72,7 +74,10 @@ class Moments:
 
     def _micros(self, year: int, month: int, day: int, zone: str, span: int) -> int:
         local = datetime.combine(date(year, month, day), datetime.min.time()) + timedelta(microseconds=span)
-        return (local.replace(tzinfo=zone_of(zone) if zone else self._zone) - EPOCH) // timedelta(microseconds=1)
+        found = (local.replace(tzinfo=zone_of(zone) if zone else self._zone) - EPOCH) // timedelta(microseconds=1)
+        if not FIRST <= found <= LAST:
+            raise ValueError("it leaves the years 1 to 9999 in UTC")
+        return found
 
 
 def _of_day(hour: str, minute: str, second: str, fraction: str) -> int:

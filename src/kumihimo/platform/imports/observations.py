@@ -29,6 +29,7 @@ from kumihimo.platform.imports.tables import (
     plain_value,
     urn,
 )
+from kumihimo.platform.jsonld.names import check_name
 
 STATION = (
     "entity", "entityid", "entity_id", "id", "identifier", "識別子", "station", "station_id", "stationid",
@@ -94,6 +95,7 @@ class Observations:
         """BadRequestData where a column that is needed is not there, or was named and is not."""
         if not layout.entity_type:
             raise BadRequestData("a CSV file needs --type, the type of its entities")
+        check_name(layout.entity_type, "the type of an entity")
         self._file, self._scan, self._layout, self._free = file, scan, layout, free
         self._moments = Moments(zone_of(layout.zone))
         head = list(islice(self._rows(), 1 + _HEAD_ROWS))

@@ -7,17 +7,19 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from kumihimo.base import times
-from kumihimo.base.errors import BadRequestData, Problem
+from kumihimo.base.errors import BadRequestData, PayloadTooLarge, Problem
 from kumihimo.base.ids import is_uri
-from kumihimo.platform.broker.instances import dataset_of, moment
+from kumihimo.base.jsontext import dumps
+from kumihimo.platform.broker.instances import MAX_BYTES, dataset_of, moment
 from kumihimo.platform.history.bulk import Past
+from kumihimo.platform.imports.moments import FIRST, LAST
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.expand import expand_temporal
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.platform.jsonld.names import check_name
 
-_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The years 1 to 9999, in microseconds."""
+_LARGEST = MAX_BYTES - 1024
+"""Bytes of an instance, with room for when it was written."""
 
 
 class Expanded(NamedTuple):
@@ -71,7 +73,7 @@ def _attribute(series: Series, context: Context) -> str:
 
 
 def _moment(seen: int) -> str:
-    if not _FIRST <= seen <= _LAST:
+    if not FIRST <= seen <= LAST:
         raise BadRequestData("a moment lies outside the years 1 to 9999")
     return times.text(times.from_micros(seen))
 
@@ -118,6 +120,8 @@ def _expanded(entity: Mapping[str, Any], context: Context) -> EntityDoc:
     for name, many in doc["attrs"].items():
         if any("observedAt" not in one for one in many):
             raise BadRequestData(f"an instance of {name} has no observedAt, without which it is nowhere in the past")
+        if any(len(dumps(one)) > _LARGEST for one in many):
+            raise PayloadTooLarge(f"an instance of {name} has more than {_LARGEST} bytes; split its value")
     return doc
 
 

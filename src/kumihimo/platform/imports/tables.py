@@ -24,6 +24,7 @@ LATITUDE = ("緯度", "latitude", "lat")
 LONGITUDE = ("経度", "longitude", "lon", "lng")
 IDENTIFIER = ("id", "identifier", "識別子", "no", "no.", "番号", "全国地方公共団体コード_id")
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?\Z", re.ASCII)
+_LONGEST_NAME = 200
 _BAD_NAME = re.compile(r"[^\w]", re.UNICODE)
 
 
@@ -146,7 +147,7 @@ def attribute_names(header: Sequence[str], free: Free) -> list[str]:
     """A name for each column that NGSI-LD takes: letters of any script, digits and "_"; "" for a blank heading."""
     names: list[str] = []
     for cell in header:
-        name = _BAD_NAME.sub("_", cell).strip("_")
+        name = _BAD_NAME.sub("_", cell).strip("_")[:_LONGEST_NAME]
         if name and not name[0].isalpha():
             name = "c_" + name
         while name and (name in names or not free(name)):
