@@ -129,4 +129,4 @@ def test_a_heading_longer_than_any_name_is_cut() -> None:
     table = read_table(
         f"番号,{'長' * 600},{'長' * 700}\n1,2,3\n".encode(), name="a.csv", entity_type="T", free=free_in(Contexts())
     )
-    assert [len(name) for name in table.columns.values()] == [3, 200, 201]
+    assert [len(name) for name in table.columns.values()] == [2, 200, 201]
