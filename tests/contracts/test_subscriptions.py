@@ -196,7 +196,7 @@ async def test_a_dead_letter_is_replayed_under_its_own_id(stand: Stand) -> None:
 
 
 async def test_a_full_queue_gives_up_its_oldest(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kumihimo.platform.delivery.match.MAX_QUEUE", 3)
+    monkeypatch.setattr("kumihimo.platform.delivery.room.MAX_QUEUE", 3)
     id_ = await stand.subscribe()
 
     async def broken(url: str, body: bytes) -> int:

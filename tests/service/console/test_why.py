@@ -15,6 +15,7 @@ from kumihimo.base.events import ChangeKind
 from kumihimo.platform.delivery import why
 from kumihimo.platform.delivery.checks import CheckName
 from kumihimo.platform.delivery.explain import How, Outcome, Result
+from kumihimo.platform.delivery.models import Rest
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.storage.database import Tx
 
@@ -128,7 +129,7 @@ async def test_throttling_says_when_it_goes_out(client: Client, town: Town) -> N
     page = await client.get(address(name), EN)
     assert "Held back" in page.text
     assert re.search(r"Goes out at \(JST\): <time", page.text)
-    assert "Some of these may be of others alone" in page.text
+    assert "Some of these told of several" not in page.text
 
 
 def test_every_reason_check_and_result_has_words() -> None:
@@ -139,3 +140,18 @@ def test_every_reason_check_and_result_has_words() -> None:
     wanted |= {f"why.reason.entities.{miss}" for miss in ("id", "type", "idPattern")}
     wanted |= {f"why.reason.{name}" for name in get_args(CheckName) if name not in ("status", "trigger", "throttling")}
     assert wanted - words.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("until", "said"), [(1 << 52, "Left alone until (JST): <time"), (1, "One notification is tried now")]
+)
+async def test_an_endpoint_that_is_dead_is_told_of(
+    client: Client, town: Town, monkeypatch: pytest.MonkeyPatch, until: int, said: str
+) -> None:
+    name = await subscribe(town)
+    assert "attempts in a row" not in (await client.get(address(name), EN)).text
+    circuits = town.doors.delivery._sender._circuits
+    monkeypatch.setattr(circuits, "rest", {("fukui", "http://receiver.example/"): Rest(until, failed=7)}.get)
+    text = (await client.get(address(name), EN)).text
+    assert said in text
+    assert "7 attempts in a row" in text

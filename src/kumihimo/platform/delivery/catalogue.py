@@ -30,25 +30,28 @@ _ANY = "*"
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A subscription with what its maker may see, the context that it is rendered with, and what a record that its
-    entities fit is checked for.
+    entities fit is checked for. endpoint is its endpoint's key.
     """
 
     subscription: Subscription
     grant: Grant
     context: Context
     checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
+    endpoint: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "endpoint", self.subscription.endpoint.key)
         object.__setattr__(self, "checks", checks_of(self.subscription, self.grant))
 
 
 class Listing:
-    """All subscriptions of a tenant as of one revision."""
+    """All subscriptions of a tenant as of one revision. is_paced: the clock says when some of them are told."""
 
     def __init__(self, revision: int, ready: Sequence[Ready]) -> None:
         self.revision = revision
         self.by_id = {one.subscription.id: one for one in ready}
         self.periodic = [one for one in ready if one.subscription.interval]
+        self.is_paced = any(one.subscription.interval or one.subscription.throttling for one in ready)
         self._buckets: dict[str, dict[str, list[Ready]]] = defaultdict(lambda: defaultdict(list))
         for one in ready:
             if one.subscription.interval:
@@ -119,6 +122,15 @@ class Catalogue:
         """The revision of the listing that is kept, None where there is none."""
         kept = self._listings.get(tenant)
         return kept.revision if kept is not None else None
+
+    def kept(self, tenant: str) -> Listing | None:
+        """The listing that is kept, which is of the last look; None where there was none."""
+        return self._listings.get(tenant)
+
+    def is_paced(self, tenant: str) -> bool:
+        """Whether the clock says when some of the subscriptions in the listing that is kept are told."""
+        kept = self._listings.get(tenant)
+        return kept is not None and kept.is_paced
 
     def is_heard(self, tenant: str) -> bool:
         """Whether the listing that is kept has any subscription."""

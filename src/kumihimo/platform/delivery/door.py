@@ -62,11 +62,11 @@ class Delivery:
         self._contexts = contexts
         self._access = access
         self._catalogue = Catalogue(database, contexts, access)
-        self._why = Why(database, clock, access, self._catalogue, contexts.core)
-        self._matcher = Matcher(database, clock, self._catalogue)
         self._sender = Sender(
             database, clock, self._catalogue, carry, lambda tenant: bus.publish(TOPIC + tenant), numbers
         )
+        self._matcher = Matcher(database, clock, self._catalogue, self._sender.take)
+        self._why = Why(database, clock, access, self._catalogue, contexts.core, self._sender.rest)
         self._runner = Runner(database, clock, bus, self._matcher, self._sender)
 
     # --- subscriptions -----------------------------------------------------------------------------------
@@ -296,6 +296,7 @@ class Delivery:
             "failed": self._sender.failed,
             "given_up": self._sender.buried + self._matcher.overflowed,
             "under_way": self._sender.under_way,
+            "resting_endpoints": self._sender.resting,
         }
 
     async def backlog(self, tenant: str) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from kumihimo.platform.broker.models import Visible
 from kumihimo.platform.delivery.catalogue import Ready
 from kumihimo.platform.delivery.changes import Changes
 from kumihimo.platform.delivery.checks import CHECKS, ENTITIES, Case, Check, CheckName, Lookup, missed
-from kumihimo.platform.delivery.models import Attempt, DeadLetter, Outgoing, Subscription
+from kumihimo.platform.delivery.models import Attempt, DeadLetter, Outgoing, Rest, Subscription
 from kumihimo.platform.delivery.seen import Seen
 from kumihimo.platform.delivery.wording import (
     Compact,
@@ -100,9 +100,9 @@ class Explanation:
     """Changes newest first, and what is known of the notifications that they led to.
 
     is_there: the entity stands in the broker and may be seen; is_aside: the subscription is heard no more, as its maker
-    lost the right or a rule became stricter, so that no check is made. several: its notifications tell of several
-    entities at once, so that those listed need not be of this one. earlier: the position to ask from for what lies
-    before, 0 where nothing does.
+    lost the right or a rule became stricter, so that no check is made. several: some of the notifications tell of
+    several entities at once. rest: how long its endpoint is left alone, as it did not answer. earlier: the position to
+    ask from for what lies before, 0 where nothing does.
     """
 
     entity: str
@@ -114,6 +114,7 @@ class Explanation:
     is_aside: bool
     several: bool
     earlier: int
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True)

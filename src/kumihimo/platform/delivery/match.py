@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -25,6 +26,7 @@ from kumihimo.platform.delivery.linked import Docs, asked, joined
 from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
 from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored, rendering_of
 from kumihimo.platform.delivery.periodic import next_turn, selected_tx
+from kumihimo.platform.delivery.room import Room
 from kumihimo.platform.delivery.seen import Pace, Seen, aside
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Database, Tx
@@ -35,8 +37,6 @@ READER = "delivery"
 _SETTLE_STEPS = 100
 BATCH = 200
 HELD_PER_NOTIFICATION = 500
-MAX_QUEUE = 10_000
-"""How many notifications may wait for one endpoint; the oldest beyond are given up."""
 MAX_DEAD = 10_000
 _SAVE_EVERY = 500
 """How far the position in memory may run ahead of the stored one while nothing matches."""
@@ -51,6 +51,19 @@ class _Snapshot:
     rows: list[StoredSubscription] | None
     queued: dict[str, int]
     records: list[LogRecord] = field(default_factory=list)
+
+
+Hand = Callable[[str, Sequence[Outgoing], frozenset[str]], None]
+"""Hears of what was put into a tenant's outbox, and of endpoints of which the oldest were given up for want of room."""
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a plan put into the outbox, the endpoints at which others had to make room for it, and how many had to."""
+
+    rows: Sequence[Outgoing] = ()
+    capped: frozenset[str] = frozenset()
+    buried: int = 0
 
 
 @dataclass(slots=True)
@@ -69,10 +82,13 @@ class _Plan:
 class Matcher:
     """Moves tenants' positions; one process at a time wins each step, the others try again."""
 
-    def __init__(self, database: Database, clock: Clock, catalogue: Catalogue) -> None:
+    def __init__(self, database: Database, clock: Clock, catalogue: Catalogue, hand: Hand) -> None:
         self._database = database
         self._clock = clock
         self._catalogue = catalogue
+        self._hand = hand
+        self._room = Room()
+        self._calm: dict[str, int] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self.overflowed = 0
         self.released = 0
@@ -103,7 +119,9 @@ class Matcher:
             revision, rows = await changes_tx(tx, known)
             stored = await position_tx(tx, READER)
             after = max(stored, seen) if seen_revision == revision else stored
-            found = _Snapshot(stored, after, await head_tx(tx), revision, rows, await store.queued_tx(tx))
+            # The moments are asked for where some subscription goes by them; of a new listing nobody knows yet.
+            queued = await store.queued_tx(tx) if rows is not None or self._catalogue.is_paced(tenant) else {}
+            found = _Snapshot(stored, after, await head_tx(tx), revision, rows, queued)
             if rows if rows is not None else self._catalogue.is_heard(tenant):
                 found.records = await read_log_tx(tx, after, BATCH, tenant)
             return found
@@ -113,17 +131,28 @@ class Matcher:
     async def _save(self, tenant: str, snapshot: _Snapshot, plan: _Plan, target: int) -> bool:
         now = times.micros(self._clock.now())
 
-        async def work(tx: Tx) -> int | None:
-            if await position_tx(tx, READER) != snapshot.position or await store.revision_tx(tx) != snapshot.revision:
+        async def work(tx: Tx) -> _Written | None:
+            if await position_tx(tx, READER) != snapshot.position:
                 return None
-            await set_position_tx(tx, READER, target)
-            return await _write_plan_tx(tx, plan, now)
+            written = await self._write_at_tx(tx, tenant, plan, snapshot.revision, now)
+            if written is not None:
+                await set_position_tx(tx, READER, target)
+            return written
 
-        buried = await self._database.write(tenant, work)
-        self.overflowed += buried or 0
-        if buried is not None:
+        saved = await self._write(tenant, work)
+        if saved:
             self._seen[tenant] = (snapshot.revision, target)
-        return buried is not None
+        return saved
+
+    async def _write(self, tenant: str, work: Callable[[Tx], Awaitable[_Written | None]]) -> bool:
+        """Writes, and tells the sender of what was put into the outbox; False where nothing was written."""
+        written = await self._database.write(tenant, work)
+        if written is None:
+            return False
+        self.overflowed += written.buried
+        if written.rows:
+            self._hand(tenant, written.rows, written.capped)
+        return True
 
     async def settle(self, tenant: str) -> None:
         """Matches what is there and stores the position, so that a changed subscription hears nothing of before."""
@@ -142,8 +171,14 @@ class Matcher:
     async def release(self, tenant: str) -> int | None:
         """Sends what throttling held back and is due; the next moment (microseconds) at which something is."""
         known = self._catalogue.revision(tenant)
+        if known is not None and self._calm.get(tenant) == known:
+            return None
         revision, rows, holders, queued = await self._database.read(tenant, lambda tx: _holders_tx(tx, known))
         listing = await self._catalogue.take(tenant, revision, rows)
+        if not holders and not listing.is_paced:
+            # Nothing is held back, and as long as these are the subscriptions nothing will be.
+            self._calm[tenant] = listing.revision
+            return None
         now = times.micros(self._clock.now())
         later: list[int] = []
         for subscription_id in holders:
@@ -168,10 +203,10 @@ class Matcher:
             if found:
                 notices = [from_entity(one, now) for one in found]
                 plan.outgoing.append(await self._composed(tenant, ready, notices, now))
-        plan_written = await self._database.write(tenant, lambda tx: _write_at_tx(tx, plan, revision, now))
-        if plan_written is not None and plan.outgoing:
+        written = await self._write(tenant, lambda tx: self._write_at_tx(tx, tenant, plan, revision, now))
+        if written and plan.outgoing:
             self.released += 1
-        return plan_written is not None
+        return written
 
     async def _release_one(
         self, tenant: str, subscription_id: str, ready: Ready | None, revision: int, now: int
@@ -188,16 +223,28 @@ class Matcher:
                 plan.queued[subscription_id] = now
             except Exception:
                 log.exception("held back notification dropped", extra={"subscription": subscription_id})
-
-        async def work(tx: Tx) -> int | None:
-            if await store.revision_tx(tx) != revision:
-                return None
-            return await _write_plan_tx(tx, plan, now)
-
-        if await self._database.write(tenant, work) is None:
+        if not await self._write(tenant, lambda tx: self._write_at_tx(tx, tenant, plan, revision, now)):
             return True
         self.released += 1
         return False
+
+    async def _write_at_tx(self, tx: Tx, tenant: str, plan: _Plan, revision: int, now: int) -> _Written | None:
+        """Writes a plan; None, and nothing written, where the subscriptions are of another revision by now."""
+        if await store.revision_tx(tx) != revision:
+            return None
+        if plan.held:
+            await store.hold_tx(tx, plan.held)
+        for subscription, until in plan.released:
+            await store.release_tx(tx, subscription, until)
+        if plan.queued:
+            await store.set_queued_tx(tx, [(moment, id_) for id_, moment in plan.queued.items()])
+        if not plan.outgoing:
+            return _Written()
+        rows = await outbox.append_tx(tx, plan.outgoing)
+        capped = await self._room.made_tx(tx, tenant, Counter(one.endpoint for one in rows), now)
+        if capped:
+            await outbox.trim_dead_letters_tx(tx, MAX_DEAD)
+        return _Written(rows, frozenset(capped), sum(capped.values()))
 
     async def _planned(self, tenant: str, listing: Listing, snapshot: _Snapshot, now: int) -> _Plan:
         plan, pace = _Plan(), Pace()
@@ -256,32 +303,6 @@ async def _holders_tx(
     tx: Tx, known: int | None
 ) -> tuple[int, list[StoredSubscription] | None, list[str], dict[str, int]]:
     return *await changes_tx(tx, known), await store.holders_tx(tx), await store.queued_tx(tx)
-
-
-async def _write_at_tx(tx: Tx, plan: _Plan, revision: int, now: int) -> int | None:
-    """As `_write_plan_tx`; None, and nothing written, where the subscriptions are of another revision by now."""
-    if await store.revision_tx(tx) != revision:
-        return None
-    return await _write_plan_tx(tx, plan, now)
-
-
-async def _write_plan_tx(tx: Tx, plan: _Plan, now: int) -> int:
-    """Writes a plan; the number of notifications that were given up for want of room."""
-    if plan.held:
-        await store.hold_tx(tx, plan.held)
-    for subscription, until in plan.released:
-        await store.release_tx(tx, subscription, until)
-    if plan.queued:
-        await store.set_queued_tx(tx, [(moment, id_) for id_, moment in plan.queued.items()])
-    if not plan.outgoing:
-        return 0
-    await outbox.append_tx(tx, plan.outgoing)
-    buried = 0
-    for endpoint in {one.endpoint for one in plan.outgoing}:
-        buried += await outbox.cap_tx(tx, endpoint, MAX_QUEUE, now)
-    if buried:
-        await outbox.trim_dead_letters_tx(tx, MAX_DEAD)
-    return buried
 
 
 def _compose(tenant: str, ready: Ready, notices: Sequence[Notice], now: int, linked: Docs) -> Outgoing:

@@ -165,11 +165,23 @@ class State:
     last_queued: int = 0
 
 
+@dataclass(slots=True)
+class Tally:
+    """What was tried for a subscription since: attempts, those that failed, the newest of each in microseconds."""
+
+    id: str
+    sent: int = 0
+    failed: int = 0
+    success: int = 0
+    failure: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One notification that waits to be sent. entity names its lane: order is kept within subscription and entity.
+    """One notification that waits to be sent. Order is kept within subscription and entity.
 
     headers are those that belong to the body (Content-Type, Link, tenant); the receiver's own are added when sent.
+    entities are those it tells of where it may tell of several; entity is "" then. seq is its place in the outbox.
     """
 
     id: str
@@ -181,6 +193,12 @@ class Outgoing:
     headers: Mapping[str, str]
     attempts: int = 0
     seq: int = 0
+    entities: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The lanes in which it stands."""
+        return self.entities or (self.entity,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +215,20 @@ class Attempt:
     took: int
     status: int
     detail: str
+    entities: tuple[str, ...] = ()
 
     @property
     def taken(self) -> bool:
         """Whether the endpoint took the notification."""
         return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """An endpoint that is left alone until then (microseconds), after so many failures in a row."""
+
+    until: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)

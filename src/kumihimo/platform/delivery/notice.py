@@ -90,6 +90,8 @@ def compose(
         parts += _behind(subscription, notices, rendering, linked, geo=geo)
     if accept == "application/ld+json":
         parts = [{**part, "@context": context.source} for part in parts]
+    ids = [notice.entity["id"] for notice in notices]
+    several = len(ids) > 1
     notification_id = new_id("Notification")
     body: dict[str, Any] = {
         "id": notification_id,
@@ -110,17 +112,13 @@ def compose(
     return Outgoing(
         id=notification_id,
         subscription=subscription.id,
-        entity=lane(subscription, notices[0].entity["id"]),
+        entity="" if several else ids[0],
+        entities=tuple(ids) if several else (),
         endpoint=subscription.endpoint.key,
         at=now,
         body=jsontext.text(body),
         headers=headers,
     )
-
-
-def lane(subscription: Subscription, entity: str) -> str:
-    """Within what order is kept: the entity; all of them where throttling puts several into one notification."""
-    return "" if subscription.throttling or subscription.interval else entity
 
 
 def rendering_of(subscription: Subscription, context: Context, visible: Visible) -> Rendering:

@@ -52,7 +52,8 @@ class Runner:
         try:
             while True:
                 if loop.time() >= turn:
-                    await self._look_at(await self._in_turn())
+                    for found in await self._in_turn():
+                        await self.advance(found, look=True)
                     turn = loop.time() + _ROUND_SECONDS
                 tenant = await self._next(heard, turn - loop.time())
                 await self._look_at([tenant] if tenant else [])
@@ -99,15 +100,16 @@ class Runner:
         now = times.micros(self._clock.now())
         return [tenant for tenant, due in self._due.items() if due <= now]
 
-    async def advance(self, tenant: str) -> None:
-        """Matches, releases and starts sending what is due for one tenant."""
+    async def advance(self, tenant: str, *, look: bool = False) -> None:
+        """Matches, releases and starts sending what is due for one tenant; look: and what another process left."""
         self._due.pop(tenant, None)
         try:
             await self._match(tenant)
-            await self._sender.pump(tenant)
+            await self._sender.pump(tenant, look=look)
             if await self._release(tenant):
                 await self._sender.pump(tenant)
         except NonexistentTenant:
+            self._sender.drop(tenant)
             return
         except Problem as problem:
             # Its store is set aside, full or damaged: the others go on, and it is looked at again.

@@ -70,3 +70,14 @@ CREATE TABLE delivery_attempt (
   detail TEXT NOT NULL
 );
 CREATE INDEX delivery_attempt_subscription ON delivery_attempt (subscription, number);
+-- version 2
+-- entities: which ones a notification tells of, as a JSON array, where it may tell of several; '' where it is of one.
+ALTER TABLE outbox ADD COLUMN entities TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead_letter ADD COLUMN entities TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery_attempt ADD COLUMN entities TEXT NOT NULL DEFAULT '';
+-- A place in the outbox is given once, so that a reader can go on behind the last that it saw.
+INSERT INTO subscription_revision (name, revision) SELECT 'outbox', coalesce(max(seq), 0) FROM outbox;
+DROP INDEX outbox_lane;
+DROP INDEX outbox_waiting;
+CREATE INDEX outbox_subscription ON outbox (subscription, seq);
+CREATE INDEX subscription_state_queued ON subscription_state (last_queued) WHERE last_queued > 0;

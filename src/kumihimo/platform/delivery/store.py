@@ -7,7 +7,7 @@ from typing import Any
 
 from kumihimo.base import jsontext
 from kumihimo.base.call import Actor
-from kumihimo.platform.delivery.models import State, StoredSubscription
+from kumihimo.platform.delivery.models import State, StoredSubscription, Tally
 from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("delivery", __package__)
@@ -131,21 +131,17 @@ async def states_tx(tx: Tx, ids: Sequence[str]) -> dict[str, State]:
     return {row[0]: State(*(int(one) for one in row[1:])) for row in rows}
 
 
-async def count_attempt_tx(tx: Tx, id_: str, at: int, taken: bool) -> None:
-    """Counts one attempt to send, at this moment in microseconds."""
-    if taken:
-        await tx.execute(
-            "UPDATE subscription_state SET times_sent = times_sent + 1, last_notification = $1, last_success = $1"
-            " WHERE id = $2",
-            at,
-            id_,
-        )
-        return
-    await tx.execute(
-        "UPDATE subscription_state SET times_sent = times_sent + 1, times_failed = times_failed + 1,"
-        " last_notification = $1, last_failure = $1 WHERE id = $2",
-        at,
-        id_,
+async def count_attempts_tx(tx: Tx, tallies: Sequence[Tally]) -> None:
+    """Adds what was tried since; a moment never moves back."""
+
+    def later(column: str, parameter: str) -> str:
+        return f"{column} = CASE WHEN {column} < {parameter} THEN {parameter} ELSE {column} END"
+
+    await tx.execute_many(
+        "UPDATE subscription_state SET times_sent = times_sent + $1, times_failed = times_failed + $2,"
+        f" {later('last_notification', '$3')}, {later('last_success', '$4')}, {later('last_failure', '$5')}"
+        " WHERE id = $6",
+        [(one.sent, one.failed, max(one.success, one.failure), one.success, one.failure, one.id) for one in tallies],
     )
 
 

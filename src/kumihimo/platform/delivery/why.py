@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -28,8 +29,7 @@ from kumihimo.platform.delivery.explain import (
     unheard,
 )
 from kumihimo.platform.delivery.match import READER, asked_by, due_of
-from kumihimo.platform.delivery.models import Attempt, DeadLetter, Outgoing, StoredSubscription
-from kumihimo.platform.delivery.notice import lane
+from kumihimo.platform.delivery.models import Attempt, DeadLetter, Outgoing, Rest, StoredSubscription
 from kumihimo.platform.delivery.seen import Seen, aside
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.platform.jsonld.models import EntityDoc
@@ -53,13 +53,17 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Answers why a subscription was told of an entity's changes or not; core names what has no other context."""
+    """Answers why a subscription was told of an entity's changes or not; core names what has no other context.
+
+    rest tells how long a tenant's endpoint, by its key, is left alone.
+    """
 
     database: Database
     clock: Clock
     access: Access
     catalogue: Catalogue
     core: Context
+    rest: Callable[[str, str], Rest | None]
 
     async def explain(self, call: Call, subscription_id: str, entity_id: str, limit: int, before: int) -> Explanation:
         """See `Delivery.explain`."""
@@ -73,8 +77,7 @@ class Why:
         if stored is None:
             raise ResourceNotFound(f"there is no subscription {subscription_id[:200]}")
         ready = (await self.catalogue.listing(call.tenant)).by_id.get(subscription_id)
-        rows = "" if ready is None or lane(ready.subscription, entity_id) == "" else entity_id
-        look = partial(_look_tx, call.tenant, stored, entity_id, rows, viewer, limit, before)
+        look = partial(_look_tx, call.tenant, stored, entity_id, viewer, limit, before)
         found = await self.database.read(call.tenant, look)
         shown = [one for one in found.records if admits(viewer.restriction, cast("EntityDoc", one.entity))]
         return Explanation(
@@ -85,7 +88,8 @@ class Why:
             dead=tuple(found.dead),
             is_there=found.is_there,
             is_aside=ready is None,
-            several=rows == "",
+            several="" in {one.entity for many in (found.attempts, found.waiting, found.dead) for one in many},
+            rest=self.rest(call.tenant, ready.endpoint) if ready is not None else None,
             earlier=found.earlier,
         )
 
@@ -106,13 +110,12 @@ async def _look_tx(
     tenant: str,
     stored: StoredSubscription,
     entity_id: str,
-    rows: str,
     viewer: Grant,
     limit: int,
     before: int,
     tx: Tx,
 ) -> _Found:
-    """All of one moment; rows is the lane in which the entity's notifications go."""
+    """All of one moment."""
     top = min(before or (1 << 62), await head_tx(tx) + 1)
     floor = max(top - 1 - LOOK_BACK, 0)
     records = await newest_of_tx(tx, entity_id, floor, top, limit, tenant)
@@ -124,7 +127,7 @@ async def _look_tx(
         held=await store.held_seq_tx(tx, stored.id, entity_id),
         queued=await store.queued_tx(tx),
         is_there=await get_tx(tx, entity_id, viewer.restriction, viewer.visible) is not None,
-        attempts=await outbox.attempts_of_tx(tx, stored.id, rows, _ROWS),
-        waiting=await outbox.waiting_of_tx(tx, stored.id, rows, _ROWS),
-        dead=await outbox.dead_letters_of_tx(tx, stored.id, rows, _ROWS),
+        attempts=await outbox.attempts_of_tx(tx, stored.id, entity_id, _ROWS),
+        waiting=await outbox.waiting_of_tx(tx, stored.id, entity_id, _ROWS),
+        dead=await outbox.dead_letters_of_tx(tx, stored.id, entity_id, _ROWS),
     )

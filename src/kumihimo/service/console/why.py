@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.screens import Ask, Page, Redirect, Screen
 from kumihimo.platform.delivery.explain import LOOK_BACK, Explanation
@@ -39,6 +40,7 @@ class _Why:
             "rows": [],
             "further": "",
             "look_back": f"{LOOK_BACK:,}",
+            "now": times.micros(self._doors.clock.now()),
             "is_further": "before" in ask.query,
         }
         status = 200
