@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import defaultdict
 
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.platform.delivery.stand import SCHEMAS, TENANT, Stand
 
+from kumihimo.base import jsontext
 from kumihimo.base.call import Call
 from kumihimo.base.errors import AlreadyExists, NonexistentTenant, ResourceNotFound
 from kumihimo.base.ports import MqttServer
+from kumihimo.platform.delivery.send import SendNumbers
 
 
 @pytest.fixture
@@ -292,3 +296,56 @@ async def test_why_it_was_told_or_not_is_explained(stand: Stand) -> None:
     ]
     assert [one.status for one in found.attempts] == [200]
     assert found.earlier == 0
+
+
+def answering_at_random(stand: Stand, chance: random.Random) -> dict[tuple[str, str], list[int]]:
+    """An endpoint of moods; the levels that it took, by subscription and entity."""
+    taken: dict[tuple[str, str], list[int]] = defaultdict(list)
+
+    async def answer(url: str, body: bytes) -> int:
+        await asyncio.sleep(0)
+        told = jsontext.parse(body)
+        status = chance.choice((200, 200, 200, 500, 400))
+        for one in told["data"] if status == 200 else ():
+            taken[told["subscriptionId"], one["id"]].append(one["level"]["value"])
+        return status
+
+    stand.endpoint.answer = answer
+    return taken
+
+
+async def until_nothing_waits(stand: Stand) -> None:
+    for _ in range(200):
+        await stand.catch_up()
+        stand.clock.advance(400)
+        if await stand.delivery.backlog(TENANT) == (0, 0):
+            return
+    raise AssertionError(await stand.delivery.backlog(TENANT))
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_fails_each_entity_is_told_of_in_order_and_to_the_end(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """With little room in memory, restarts, a subscription that is changed, and endpoints that fail at random."""
+    monkeypatch.setattr("kumihimo.platform.delivery.queues.WINDOW", 2)
+    monkeypatch.setattr("kumihimo.platform.delivery.send._MAX_SIZE", 2000)
+    chance = random.Random(seed)
+    stand.numbers = SendNumbers(per_endpoint=3, total=5)
+    stand.restart()
+    taken = answering_at_random(stand, chance)
+    subscriptions = [await stand.subscribe(uri=f"http://e.example/{number % 2}") for number in range(3)]
+    for level in range(1, 11):
+        await stand.batch(*(f"urn:x:{number}" for number in range(3)), level=level)
+        if level % 3 == 0:
+            await stand.catch_up()
+            stand.clock.advance(chance.choice((0, 1, 400)))
+        if level % 5 == 0:
+            stand.restart()
+        if level == 7:
+            change = {"notification": {"endpoint": {"uri": "http://e.example/1"}}}
+            await stand.delivery.update(stand.call, subscriptions[0], change, stand.contexts.core)
+    await until_nothing_waits(stand)
+    assert taken == {(one, f"urn:x:{number}"): list(range(1, 11)) for one in subscriptions for number in range(3)}
+    for one in subscriptions:
+        assert len(await stand.delivery.attempts(TENANT, one, limit=1000)) <= 2 * stand.numbers.kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.fakes import FakeClock
@@ -121,6 +121,7 @@ class Stand:
         self.call = Call(TENANT)
         self.broker = Broker(database, clock, self.bus, remember_nothing)
         self.numbers = SendNumbers(attempts=3)
+        self._requests = 0
         self.delivery = self.restart()
 
     def restart(self) -> Delivery:
@@ -159,6 +160,16 @@ class Stand:
 
     async def remove(self, id_: str) -> Outcome:
         return await self._apply(Change(Op.DELETE, id_))
+
+    async def batch(self, *ids: str, request: str = "", **attrs: Any) -> None:
+        """Creates or appends to all of them with one request, as a batch operation does."""
+        docs = [
+            expand_entity({"id": id_, "type": "Gauge", **attrs}, self.contexts.core, simplified=True) for id_ in ids
+        ]
+        self._requests += 1
+        call = replace(self.call, request_id=request or f"r{self._requests}")
+        outcomes = await self.broker.apply(call, [Change(Op.UPSERT_UPDATE, doc["id"], doc) for doc in docs])
+        assert all(one.problem is None for one in outcomes)
 
     async def _apply(self, change: Change) -> Outcome:
         (outcome,) = await self.broker.apply(self.call, [change])

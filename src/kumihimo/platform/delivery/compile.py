@@ -136,6 +136,7 @@ def compile_subscription(stored: StoredSubscription, expand: Expand) -> Subscrip
         join=join,
         join_level=level,
         q_links=q is not None and asks_of_links(q),
+        splits=bool(document.get("splitEntities", False)),
     )
 
 

@@ -22,12 +22,13 @@ from kumihimo.platform.broker.log import head_tx, position_tx, read_log_tx, set_
 from kumihimo.platform.delivery import outbox, store
 from kumihimo.platform.delivery.catalogue import Catalogue, Listing, Ready, changes_tx
 from kumihimo.platform.delivery.checks import Case, Lookup, comes_to_q
+from kumihimo.platform.delivery.group import Group, Groups
 from kumihimo.platform.delivery.linked import Docs, asked, joined
 from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
 from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored, rendering_of
 from kumihimo.platform.delivery.periodic import next_turn, selected_tx
 from kumihimo.platform.delivery.room import Room
-from kumihimo.platform.delivery.seen import Pace, Seen, aside
+from kumihimo.platform.delivery.seen import LARGE, Pace, Seen, aside
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Database, Tx
 
@@ -247,7 +248,7 @@ class Matcher:
         return _Written(rows, frozenset(capped), sum(capped.values()))
 
     async def _planned(self, tenant: str, listing: Listing, snapshot: _Snapshot, now: int) -> _Plan:
-        plan, pace = _Plan(), Pace()
+        plan, pace, groups = _Plan(), Pace(), Groups()
         for record in snapshot.records:
             candidates = listing.candidates(record)
             if not candidates:
@@ -256,14 +257,28 @@ class Matcher:
             for ready in candidates:
                 await pace.rest()
                 try:
-                    await self._plan_one(tenant, ready, seen, snapshot, plan, now)
+                    await self._plan_one(tenant, ready, seen, snapshot, plan, groups, now)
                 except Exception:
                     # One subscription that cannot be served must not keep the log from the others.
                     log.exception("record not told", extra={"subscription": ready.subscription.id, "seq": record.seq})
+        for group in groups.all:
+            await pace.rest()
+            plan.outgoing += await self._told(tenant, group, now)
         return plan
 
+    async def _told(self, tenant: str, group: Group, now: int) -> list[Outgoing]:
+        """The group's notification; where it cannot be made, one of each of its entities that can."""
+        try:
+            return [await self._composed(tenant, group.ready, group.notices, now, group.size)]
+        except Exception:
+            extra = {"subscription": group.ready.subscription.id, "entities": len(group.notices)}
+            log.exception("notification not made", extra=extra)
+        if len(group.notices) == 1:
+            return []
+        return [one for part in group.each() for one in await self._told(tenant, part, now)]
+
     async def _plan_one(
-        self, tenant: str, ready: Ready, seen: Seen, snapshot: _Snapshot, plan: _Plan, now: int
+        self, tenant: str, ready: Ready, seen: Seen, snapshot: _Snapshot, plan: _Plan, groups: Groups, now: int
     ) -> None:
         subscription, record = ready.subscription, seen.record
         linked = await self._asked(tenant, ready, seen, now)
@@ -275,7 +290,7 @@ class Matcher:
         ):
             plan.held.append((subscription.id, record.entity_id, record.seq, notice.stored()))
             return
-        plan.outgoing.append(await self._composed(tenant, ready, [notice], now, record))
+        groups.add(ready, notice, record)
         if subscription.throttling:
             plan.queued[subscription.id] = now
 
@@ -286,9 +301,9 @@ class Matcher:
         return await asked_by(self._database, tenant, ready, seen.record)
 
     async def _composed(
-        self, tenant: str, ready: Ready, notices: Sequence[Notice], now: int, record: LogRecord | None = None
+        self, tenant: str, ready: Ready, notices: Sequence[Notice], now: int, size: int = LARGE + 1
     ) -> Outgoing:
-        """The notification; without the one record that it tells of, it is of many entities and made in a thread."""
+        """The notification; one of so many characters that the loop would stand still for it is made in a thread."""
         linked: Docs = {}
         if ready.subscription.join_level:
             look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
@@ -296,7 +311,7 @@ class Matcher:
             level = ready.subscription.join_level
             linked = await joined(self._database, tenant, docs, look, level, ready.grant) if docs else {}
         work = partial(_compose, tenant, ready, notices, now, linked)
-        return await (asyncio.to_thread(work) if record is None else aside(record, work))
+        return await asyncio.to_thread(work) if size > LARGE else work()
 
 
 async def _holders_tx(

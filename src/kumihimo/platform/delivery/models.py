@@ -111,7 +111,8 @@ class Subscription:
     projection chooses what is shown; expires_at is in microseconds, 0 for never; throttling in
     seconds, 0 for none; interval in seconds, 0 where changes are told. datasets are the instances that are shown, ""
     for the default instance and None for all. join_level is how many links deep linked entities are told of, 0 for not
-    at all; q_links whether q asks about them. version is what notifications conform to, None for ours.
+    at all; q_links whether q asks about them. splits
+    says that a notification is of one entity. version is what notifications conform to, None for ours.
     """
 
     stored: StoredSubscription
@@ -137,6 +138,7 @@ class Subscription:
     join: Join = "@none"
     join_level: int = 0
     q_links: bool = False
+    splits: bool = False
 
     @property
     def id(self) -> str:
