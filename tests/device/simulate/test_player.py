@@ -55,10 +55,12 @@ class Web:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
         self.status = 201
+        self.then: int | None = None
 
     async def fetch(self, method: str, url: str, *, headers: Any = None, body: bytes = b"", **_: Any) -> HttpAnswer:
         self.asked.append((method, url, dict(headers), body))
-        return HttpAnswer(self.status, {}, b"")
+        status, self.status = self.status, self.then or self.status
+        return HttpAnswer(status, {}, b"")
 
 
 STEPS = [
@@ -143,3 +145,12 @@ async def test_an_http_refusal_is_counted(player: Player, web: Web) -> None:
     player.seek(MINUTE)
     assert await player.step() == 1
     assert (player.state().sent, player.state().failed, len(web.asked)) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_came_too_often_or_to_a_busy_platform_is_sent_again(player: Player, web: Web, status: int) -> None:
+    web.status = status
+    web.then = 201
+    player.seek(MINUTE)
+    assert await player.step() == 1
+    assert (player.state().sent, player.state().failed, len(web.asked)) == (1, 0, 2)

@@ -256,7 +256,7 @@ class Player:
         url = f"{self._base_url()}/devices/v1/{account.tenant}/{account.device}/readings"
         headers = {"content-type": "application/json", "authorization": f"Bearer {account.key}"}
         answer = await self._fetch("POST", url, headers=headers, body=step.body)
-        if 400 <= answer.status < 500:
+        if 400 <= answer.status < 500 and answer.status != 429:  # too often is no refusal of what was sent
             raise OSError(f"{url} refused it with {answer.status}")
         if answer.status >= 300:
             raise OSError(f"{url} answered {answer.status}")
