@@ -68,6 +68,13 @@ def test_what_is_no_entity_is_told_with_its_place(monkeypatch: pytest.MonkeyPatc
     assert "more than 200 bytes" in piece.problems[1]
 
 
+@pytest.mark.parametrize(
+    "text", ["id,time\n1,2\n", '"id"', 'x{"id":"urn:a:1"}', '{"id":"urn:a:1"} 5', '[{"id":"urn:a:1"']
+)
+def test_what_stands_beside_the_entities_is_told(text: str) -> None:
+    assert sum(piece.refused for piece in pieces(text.encode())) == 1
+
+
 def test_json_is_utf_8() -> None:
     with pytest.raises(BadRequestData, match="JSON is UTF-8"):
         pieces('{"id":"水"}'.encode("cp932"))

@@ -24,7 +24,9 @@ MAX_PART = 4 * 1024 * 1024
 """Of what cannot be cut: an instance has at most 2 MiB, and one message to a running platform 8."""
 _HEAD = ("id", "@id", "type", "@type", "@context")
 _BLOCK = 1 << 18
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]|"', re.DOTALL)
+_TOKEN = re.compile(rb'["{}\[\]]')
+_INSIDE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_QUOTE, _BRACE = b'"{'
 _SPACE = b" \t\r\n,"
 
 
@@ -84,43 +86,59 @@ class Evolutions:
         cut = _Cut()
         while block := self._file.read(_BLOCK):
             yield from cut.feed(block)
-        if cut.rest().strip(_SPACE + b"[]"):
+        if cut.rest():
             yield cut.rest()
 
 
 class _Cut:
-    """Finds where the objects of an array, or of lines, begin and end."""
+    """Finds where the objects of an array, or of lines, begin and end; reads each byte once."""
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._at = 0
         self._depth = 0
         self._start = -1
+        self._in_text = False
         self._too_long = False
+        self._stray = b""
 
     def rest(self) -> bytes:
-        """What stands behind the last whole object."""
-        return bytes(self._held[self._start if self._start >= 0 else self._at :])
+        """What is no whole object: the one that the file ends in, else the first that stands beside them."""
+        return bytes(self._held[self._start :]) if self._start >= 0 else self._stray
 
     def feed(self, block: bytes) -> Iterator[bytes | None]:
-        """The objects that end in what was fed so far."""
+        """The objects that end in what was fed so far; None for one that is too long."""
         self._held += block
-        for found in _TOKEN.finditer(self._held, self._at):
-            token = found.group()
-            if token == b'"':  # a text that goes on in the next block
-                break
-            self._at = found.end()
-            if token in (b"{", b"["):
-                if token == b"{" and self._depth == 0:
-                    self._start = found.start()
-                if token == b"{" or self._start >= 0:
-                    self._depth += 1
-            elif token in (b"}", b"]") and self._start >= 0:
+        while self._next():
+            token = self._held[self._at - 1]
+            if token == _QUOTE:
+                self._in_text = True
+            elif token in b"{[":
+                if self._start < 0 and token == _BRACE:
+                    self._start = self._at - 1
+                self._depth += self._start >= 0
+            elif self._start >= 0:
                 self._depth -= 1
                 if self._depth == 0:
                     yield None if self._too_long else bytes(self._held[self._start : self._at])
                     self._start, self._too_long = -1, False
         self._shrink()
+
+    def _next(self) -> bool:
+        """Goes behind the next token outside of texts; False where the block holds no more."""
+        if self._in_text:
+            inside = _INSIDE.match(self._held, self._at)
+            self._at = self._at if inside is None else inside.end()
+            if self._at >= len(self._held) or self._held[self._at] != _QUOTE:
+                return False
+            self._at += 1
+            self._in_text = False
+        found = _TOKEN.search(self._held, self._at)
+        end = len(self._held) if found is None else found.start()
+        if self._start < 0 and not self._stray:
+            self._stray = bytes(self._held[self._at : end + (found is not None and found[0] == b'"')]).strip(_SPACE)
+        self._at = end if found is None else found.end()
+        return found is not None
 
     def _shrink(self) -> None:
         """Lets go of what was read; of an object that is too long all but where it ends."""
