@@ -1,6 +1,6 @@
 """`make soak MINUTES=30`: the kill stories with new chances, until the time is over or something broke.
 
-`--story writes` or `--story delivery` takes one of them alone; delivery also stands on PostgreSQL (`--engine`), where
+`--story writes`, `--story delivery` or `--story history` takes one of them alone; delivery also stands on PostgreSQL (`--engine`), where
 the platform is killed and the server stays.
 """
 
@@ -18,10 +18,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.flows import test_delivery_kill, test_kill
+from tests.flows import test_delivery_kill, test_import_kill, test_kill
 from tests.postgres_server import PostgresServer
 
 KILLS = 50
+IMPORT_ROWS, IMPORT_KILLS = 400_000, 10
 Environ = dict[str, str]
 
 
@@ -41,26 +42,32 @@ def main() -> int:
             seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
             print(f"round {rounds}, {name}, seed {seed}", flush=True)
             with tempfile.TemporaryDirectory() as folder, environ(options.engine) as given:
-                print(f"  {KILLS} kills, {STORIES[name](Path(folder), random.Random(seed), given)}", flush=True)
+                print(f"  {STORIES[name](Path(folder), random.Random(seed), given)}", flush=True)
             seed = None
     return 0
 
 
 def writes(folder: Path, chance: random.Random, _: Environ) -> str:
     """Writers under load: nothing acknowledged is lost or doubled (SQLite)."""
-    return f"{test_kill.story(folder, KILLS, chance)} acknowledged writes, none lost, none doubled"
+    return f"{KILLS} kills, {test_kill.story(folder, KILLS, chance)} acknowledged writes, none lost, none doubled"
 
 
 def delivery(folder: Path, chance: random.Random, given: Environ) -> str:
     """Subscribers under load: everything acknowledged is told, in order."""
     account = test_delivery_kill.story(folder, KILLS, chance, given)
     return (
-        f"{account.acknowledged} acknowledged changes, {account.due} of {account.due} delivered, in order, with "
+        f"{KILLS} kills, {account.acknowledged} acknowledged changes, {account.due} of {account.due} delivered, in order, with "
         f"{account.notifications} notifications; {account.doubled} came again under their own id"
     )
 
 
-STORIES = {"writes": writes, "delivery": delivery}
+def history(folder: Path, _: random.Random, __: Environ) -> str:
+    """An import of history: it goes on where it was committed (SQLite)."""
+    test_import_kill.story(folder, IMPORT_ROWS, IMPORT_KILLS)
+    return f"{IMPORT_KILLS} kills of an import of {IMPORT_ROWS} rows, none lost, none doubled"
+
+
+STORIES = {"writes": writes, "delivery": delivery, "history": history}
 
 
 @contextmanager

@@ -324,6 +324,12 @@ async def test_one_look_at_a_time(town: Town) -> None:
     assert len(town.site.asked) == 1
 
 
+async def test_of_two_processes_that_find_it_due_one_looks(town: Town) -> None:
+    await town.add(kind="url")
+    both = [one._claim("town", "s", due=True) for one in (town.sources, town.made())]
+    assert sorted(one is None for one in await asyncio.gather(*both)) == [False, True]
+
+
 async def test_a_look_that_a_kill_ended_is_begun_again(town: Town) -> None:
     town.put("a.csv")
     await town.add()

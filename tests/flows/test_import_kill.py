@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,11 @@ from tests.processes import KUMIHIMO, Served
 ROWS = 30_000
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A month of two gauges, a row for each moment of each."""
-    found = tmp_path / "levels.csv"
-    rows = (
-        f"{n % 2},2024-06-{1 + n // 2 // 1440 % 28:02} {n // 2 // 60 % 24:02}:{n // 2 % 60:02},{n}" for n in range(ROWS)
-    )
-    found.write_text("id,time,level\n" + "\n".join(rows) + "\n")
+def levels(folder: Path, rows: int) -> Path:
+    """Two gauges, a row for each minute of each."""
+    found, first = folder / "levels.csv", datetime(2020, 1, 1, tzinfo=UTC)
+    lines = (f"{n % 2},{first + timedelta(minutes=n // 2):%Y-%m-%d %H:%M},{n}" for n in range(rows))
+    found.write_text("id,time,level\n" + "\n".join(lines) + "\n")
     return found
 
 
@@ -67,31 +65,37 @@ def importing(file: Path, data: Path, beyond: int) -> Iterator[subprocess.Popen[
         process.communicate()
 
 
-def check(data: Path, said: str) -> None:
-    assert f"{ROWS} stored, 0 there already, 0 corrected, 0 refused; 2 became the current value" in said
-    assert ask(data, "SELECT count(*), count(DISTINCT observed_at || entity_id) FROM history") == [(ROWS, ROWS)]
-    assert ask(data, "SELECT sum(number) FROM history") == [(ROWS * (ROWS - 1) / 2,)]
+def check(data: Path, said: str, rows: int) -> None:
+    assert f"{rows} stored, 0 there already, 0 corrected, 0 refused; 2 became the current value" in said
+    assert ask(data, "SELECT count(*), count(DISTINCT observed_at || entity_id) FROM history") == [(rows, rows)]
+    assert ask(data, "SELECT sum(number) FROM history") == [(rows * (rows - 1) / 2,)]
     assert len(ask(data, "SELECT seq FROM log")) == 2
 
 
-@pytest.mark.slow
-def test_the_import_is_killed_and_ends_whole(tmp_path: Path, file: Path) -> None:
-    data = tmp_path / "data"
+def story(folder: Path, rows: int, kills: int) -> None:
+    """Kills the import so many times, each time after it has committed more, and lets it end."""
+    data, file, reached = folder / "data", levels(folder, rows), 0
     add_tenant(data)
-    with importing(file, data, 0) as process:
-        process.kill()
-        process.wait()
-    reached = committed(data)
-    assert 0 < reached < ROWS
+    for _ in range(kills):
+        with importing(file, data, reached) as process:
+            process.kill()
+            process.wait()
+        reached = committed(data)
+    assert 0 < reached < rows
     ended = subprocess.run(command(file, data), check=True, capture_output=True, text=True)
     assert f"Goes on behind record {reached}," in ended.stdout
-    check(data, ended.stdout)
+    check(data, ended.stdout, rows)
+
+
+@pytest.mark.slow
+def test_the_import_is_killed_and_ends_whole(tmp_path: Path) -> None:
+    story(tmp_path, ROWS, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.enable_socket
-def test_the_platform_is_killed_and_the_import_goes_on_with_the_next(tmp_path: Path, file: Path) -> None:
-    served = Served(tmp_path / "data")
+def test_the_platform_is_killed_and_the_import_goes_on_with_the_next(tmp_path: Path) -> None:
+    served, file = Served(tmp_path / "data"), levels(tmp_path, ROWS)
     with served:
         add_tenant(served.data)
         with importing(file, served.data, 0) as process:
@@ -105,4 +109,4 @@ def test_the_platform_is_killed_and_the_import_goes_on_with_the_next(tmp_path: P
         served.start()
         ended = subprocess.run(command(file, served.data), check=True, capture_output=True, text=True)
         assert served.stop() == 0
-    check(served.data, ended.stdout)
+    check(served.data, ended.stdout, ROWS)
