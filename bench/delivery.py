@@ -61,8 +61,11 @@ def subscription(number: int, uri: str) -> dict[str, object]:
 
 
 def send(platform: Platform, requests: Sequence[bytes]) -> None:
-    """Each once; ends the run where one was refused."""
-    if (result := load.once(platform.port, requests, connections=16)).wrong:
+    """Each once; ends the run where one was refused.
+
+    Over many connections: a platform reads all subscriptions again after some were made, and that is soon most of it.
+    """
+    if (result := load.once(platform.port, requests, connections=200)).wrong:
         raise SystemExit(f"preparing: {result.refusal[:300]!r}")
 
 
