@@ -125,11 +125,12 @@ def cell(folder: Path, core: int | None, taker: Taker, subscriptions: int, rate:
     make = (single if size == 1 else batch)(subscriptions)
     with Platform(core=core, data=folder) as platform:
         warm(platform, taker)
+        before = platform.processor()
         written = paced.run(platform.port, make, rate=rate / size, seconds=extent.seconds)
         due = len(written.acknowledged) * size
         taker.wait(due, extent.patience)
         waited = time.perf_counter() - max(written.acknowledged.values())
-        found = taker.arrivals()
+        found, spent = taker.arrivals(), platform.processor() - before
     values = range(due)
     took = sorted(found[one] - written.sent[one // size] for one in values if one in found)
     behind = sorted(found[one] - written.acknowledged[one // size] for one in values if one in found)
@@ -138,7 +139,7 @@ def cell(folder: Path, core: int | None, taker: Taker, subscriptions: int, rate:
     how = "single" if size == 1 else f"batches of {size}"
     return (
         f"| {subscriptions:,} | {rate:,} | {how} | {written.rate * size:,.0f} | {said(acknowledged)} | {said(took)} "
-        f"| {said(behind)} | {delivered} |"
+        f"| {said(behind)} | {delivered} | {spent / max(len(took), 1) * 1000:.2f} |"
     )
 
 
@@ -151,7 +152,7 @@ def said(times: Sequence[float]) -> str:
 
 HEAD = (
     "| subscriptions | writes/s | how | reached | acknowledged, ms | told, ms | after the acknowledgement, ms "
-    "| delivered/due |\n|---|---|---|---|---|---|---|---|"
+    "| delivered/due | processor, ms for each that was told |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
