@@ -116,6 +116,28 @@ async def test_a_hanging_endpoint_delays_no_other(stand: Stand) -> None:
         never.set()
 
 
+async def test_paths_that_hang_hold_up_no_other_of_their_host(stand: Stand) -> None:
+    never = asyncio.Event()
+
+    async def hang(request: web.Request) -> web.Response:
+        await never.wait()
+        return web.Response()
+
+    async with running(stand) as post:
+        for number in range(20):
+            post.handlers[f"/hang/{number}"] = hang
+            await subscribe(stand, post, f"/hang/{number}")
+        await stand.put(level=1)
+        async with asyncio.timeout(10):
+            while len(post.arrived) < 20:
+                post.news.clear()
+                await post.news.wait()
+        await subscribe(stand, post, "/good")
+        await stand.put(level=2)
+        await post.until("/good", [2])
+        never.set()
+
+
 async def test_two_subscriptions_to_one_endpoint_do_not_starve_each_other(stand: Stand) -> None:
     never = asyncio.Event()
 

@@ -26,9 +26,10 @@ Lookup = Callable[[str, int], Awaitable[list[str]]]
 _CHUNK = 1 << 16
 _LARGE = 1 << 19
 """From here on a body is sent piece by piece, so that the loop is not held up."""
-_POOL = 256
-"""Connections in all. A host has no limit of its own: behind one stand many applications, and a queue here would count
-against the time of those that are well; whoever asks much of a host limits itself, as delivery does by endpoint."""
+_POOL = 512
+"""Connections at once, also to one host: callers bound what they ask of whom, and here a path that hangs would hold up
+those beside it that answer, until their time is over too.
+"""
 _KEEP_ALIVE_SECONDS = 15.0
 
 

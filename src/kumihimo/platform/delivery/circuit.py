@@ -149,11 +149,6 @@ class Circuits:
         circuit.until = now + round(self._seconds(circuit.pauses) * 1_000_000)
         return True
 
-    def next_due(self, tenant: str, now: int) -> int | None:
-        """The next moment (microseconds) at which an endpoint that is left alone is tried."""
-        moments = (one.until for place, one in self._circuits.items() if place[0] == tenant and one.until > now)
-        return min(moments, default=None)
-
     def hasten(self, place: Place, now: int) -> None:
         """Tries the endpoint again at once, where it is left alone."""
         if (circuit := self._circuits.get(place)) is not None and circuit.until:

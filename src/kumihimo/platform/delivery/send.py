@@ -22,6 +22,7 @@ from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.catalogue import Catalogue, Listing, changes_tx
 from kumihimo.platform.delivery.circuit import Circuits, Place, Slots, is_endpoints
 from kumihimo.platform.delivery.models import Attempt, Endpoint, Outgoing, Rest, StoredSubscription
+from kumihimo.platform.delivery.pauses import Owner, Pauses
 from kumihimo.platform.delivery.queues import Asked, Queues
 from kumihimo.platform.delivery.settle import Settler
 from kumihimo.storage.database import Database, Tx
@@ -37,8 +38,6 @@ _ASKED = 50
 """Of how many subscriptions the outbox is asked in one transaction."""
 Flight = tuple[str, int]
 """A notification's id and the moment (microseconds) at which this attempt began."""
-Owner = tuple[str, str]
-"""A tenant and a subscription's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +57,6 @@ class SendNumbers:
     longest_pause: float = 300.0
     kept: int = 50
     opens_after: int = 5
-
-
-@dataclass(slots=True)
-class _Pause:
-    """How often in a row it failed, and until when (microseconds) the subscription is left alone.
-
-    endpoint is where it failed, "" where the failure does not tell of the endpoint. cooled is until when its own
-    cooldown goes on, whatever others get through.
-    """
-
-    failures: int
-    until: int
-    cooled: int
-    endpoint: str
 
 
 class Sender:
@@ -101,7 +86,7 @@ class Sender:
         self._stale: dict[str, set[str]] = defaultdict(set)
         self._tasks: dict[asyncio.Task[None], Owner] = {}
         self._busy_subscriptions: Counter[Owner] = Counter()
-        self._pauses: dict[Owner, _Pause] = {}
+        self._pauses = Pauses(self._seconds)
         self._crowded_out: dict[str, None] = {}
         self._soon: dict[str, None] = {}
         self._flying: dict[Owner, set[Flight]] = defaultdict(set)
@@ -251,16 +236,14 @@ class Sender:
         ready, lanes = listing.by_id.get(id_), queues.lanes.get(id_)
         if ready is None or lanes is None or not ready.subscription.is_active or id_ in self._stale[tenant]:
             return None
-        most, pause = self._numbers.per_subscription, self._pauses.get((tenant, id_))
-        if pause is not None:
-            is_open = pause.endpoint and self._circuits.rest((tenant, ready.endpoint)) is not None
-            until = pause.cooled if is_open else pause.until
-            if until > now:
-                queues.park(id_, until)
-                return None
-            most = 1
-        busy = self._busy_subscriptions[tenant, id_]
-        if busy >= most or (busy and not self._circuits.admits_more((tenant, ready.endpoint))):
+        owner, place = (tenant, id_), (tenant, ready.endpoint)
+        until = self._pauses.until(owner, is_resting=self._circuits.rest(place) is not None)
+        if until > now:
+            queues.park(id_, until)
+            return None
+        most = 1 if owner in self._pauses else self._numbers.per_subscription
+        busy = self._busy_subscriptions[owner]
+        if busy >= most or (busy and not self._circuits.admits_more(place)):
             return None
         one = lanes.take()
         if not lanes.is_ready and lanes.more:
@@ -281,7 +264,7 @@ class Sender:
             return
         if done.exception() is not None:
             # A fault of ours: without a pause it would be met again at once, for ever.
-            self._pause_for(tenant, one.subscription, 0.0, "")
+            self._pauses.begin((tenant, one.subscription), self._now())
             queues.shed(one.subscription)
             log.error("sending failed", extra={"subscription": one.subscription}, exc_info=done.exception())
         queues.finish(one)
@@ -316,38 +299,29 @@ class Sender:
 
     def _judge(self, tenant: str, place: Place, attempt: Attempt, endpoint: Endpoint) -> None:
         """What the attempt means for those that come after it; the slot is free for one of them."""
-        owner = (tenant, attempt.subscription)
+        owner, now = (tenant, attempt.subscription), self._now()
         if attempt.taken:
-            self._pauses.pop(owner, None)
+            self._pauses.end(owner)
         else:
-            self._pause_for(*owner, endpoint.cooldown, place[1] if is_endpoints(attempt) else "")
-        pause = self._pauses.get(owner)
-        changed = self._circuits.note(place, attempt, pause.failures if pause is not None else 0, self._now())
+            where = place[1] if is_endpoints(attempt) else ""
+            self._pauses.begin(owner, now, cooldown=endpoint.cooldown, endpoint=where)
+        changed = self._circuits.note(place, attempt, self._pauses.failures(owner), now)
         if (queues := self._queues.get(tenant)) is None:
             return
         if changed and not self._circuits.is_failing(place):
-            self._well_again(place, queues)
+            # Who waited for the endpoint waits no more.
+            self._pauses.well_again(*place, now)
+            for id_ in [one for one in queues.parked if self._endpoint_of(tenant, one) == place[1]]:
+                queues.release(id_)
         queues.mark(attempt.subscription)
         self._launch_soon(tenant)
-
-    def _well_again(self, place: Place, queues: Queues) -> None:
-        """Who waited for the endpoint waits no more, but for what cooldown it asked for itself."""
-        tenant, endpoint = place
-        for owner, pause in list(self._pauses.items()):
-            if owner[0] == tenant and pause.endpoint == endpoint:
-                if pause.cooled > self._now():
-                    pause.until = pause.cooled
-                else:
-                    del self._pauses[owner]
-        for id_ in [one for one in queues.parked if self._endpoint_of(tenant, one) == endpoint]:
-            queues.release(id_)
 
     async def _settle(self, tenant: str, attempt: Attempt) -> None:
         try:
             buried = await self._settler.settle(tenant, attempt)
         except Problem as problem:
             # The endpoint may get it once more; the tenant's store is what must be mended.
-            self._pause_for(tenant, attempt.subscription, 0.0, "")
+            self._pauses.begin((tenant, attempt.subscription), self._now())
             log.warning("outcome not written", extra={"tenant": tenant, "why": problem.title})
             self._look_again(tenant, attempt)
             return
@@ -365,18 +339,7 @@ class Sender:
             queues.shed(attempt.subscription)
             self._wake(tenant)  # there is a new moment to wait for
 
-    # --- pauses ----------------------------------------------------------------------------------------------
-
-    def _pause_for(self, tenant: str, subscription: str, at_least: float, endpoint: str) -> None:
-        key, now = (tenant, subscription), self._now()
-        known = self._pauses.get(key)
-        if known is not None and known.until > now:
-            # One of several that were under way together: the endpoint failed once, not many times.
-            return
-        failures = known.failures + 1 if known is not None else 1
-        seconds = max(at_least, self._seconds(failures))
-        cooled = now + round(at_least * 1_000_000)
-        self._pauses[key] = _Pause(failures, now + round(seconds * 1_000_000), cooled, endpoint)
+    # --- what is left alone ----------------------------------------------------------------------------------
 
     def _seconds(self, failures: int) -> float:
         """The length of a pause: it doubles each time, and no two are alike."""
@@ -391,7 +354,7 @@ class Sender:
 
     def forget(self, tenant: str, subscription: str) -> None:
         """Tries this subscription again at once: it was changed, deleted, or somebody asked for a replay."""
-        self._pauses.pop((tenant, subscription), None)
+        self._pauses.end((tenant, subscription))
         self._circuits.hasten((tenant, self._endpoint_of(tenant, subscription)), self._now())
         self._stale[tenant].add(subscription)
         if (queues := self._queues.get(tenant)) is not None:
@@ -433,7 +396,7 @@ class Sender:
         self._queues.pop(tenant, None)
         self._revisions.pop(tenant, None)
         self._stale.pop(tenant, None)
-        self._pauses = {owner: pause for owner, pause in self._pauses.items() if owner[0] != tenant}
+        self._pauses.drop(tenant)
         self._circuits.keep(tenant, ())
 
     def _now(self) -> int:
