@@ -118,14 +118,16 @@ class Circuits:
         self._busy[place[1]] += 1
         self._begun.setdefault(place, {})[notification] = asyncio.get_running_loop().time()
 
-    def end(self, place: Place, notification: str) -> None:
-        """Gives the slot back."""
+    def end(self, place: Place, notification: str) -> bool:
+        """Gives the slot back; False where that was done."""
+        begun = self._begun.get(place, {})
+        if begun.pop(notification, None) is None:
+            return False
         self.used -= 1
         self._busy -= Counter([place[1]])
-        begun = self._begun[place]
-        del begun[notification]
         if not begun:
             del self._begun[place]
+        return True
 
     def note(self, place: Place, attempt: Attempt, pauses: int, now: int) -> bool:
         """What came of an attempt; True where the endpoint was failing and is well again, or has just failed.

@@ -47,7 +47,7 @@ class Queues:
         for one in subscriptions:
             if one not in self.lanes:
                 self.lanes[one] = Lanes(more=True)
-                self.mark(one)
+            self.mark(one)
 
     def hand(self, rows: Sequence[Outgoing], room: int) -> None:
         """Takes what was just put into the outbox; what does not fit here is read from there later.

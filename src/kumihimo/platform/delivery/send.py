@@ -162,7 +162,11 @@ class Sender:
                 asked.append(one)
         if not asked:
             return
-        found = await self._database.read(tenant, lambda tx: _behind_tx(tx, asked))
+        try:
+            found = await self._database.read(tenant, lambda tx: _behind_tx(tx, asked))
+        except BaseException:
+            queues.hungry.update(dict.fromkeys(one.subscription for one in asked))  # it is asked again next time
+            raise
         for one, rows in zip(asked, found, strict=True):
             queues.answer(one, rows)
 
@@ -255,10 +259,16 @@ class Sender:
         self._busy_subscriptions[tenant, one.subscription] += 1
         task = asyncio.create_task(self._deliver(tenant, one, place, target))
         self._tasks[task] = (tenant, one.subscription)
-        task.add_done_callback(lambda done: self._ended(done, tenant, one))
+        task.add_done_callback(lambda done: self._ended(done, place, one))
 
-    def _ended(self, done: asyncio.Task[None], tenant: str, one: Outgoing) -> None:
+    def _free(self, place: Place, one: Outgoing) -> None:
+        if self._circuits.end(place, one.id):
+            self._busy_subscriptions -= Counter([(place[0], one.subscription)])
+
+    def _ended(self, done: asyncio.Task[None], place: Place, one: Outgoing) -> None:
         del self._tasks[done]
+        self._free(place, one)  # one that was broken off before it began has not done so itself
+        tenant = place[0]
         queues = self._queues.get(tenant)
         if queues is None or done.cancelled():
             return
@@ -281,8 +291,7 @@ class Sender:
             try:
                 attempt = await self._attempt(tenant, one, endpoint, flight[1])
             finally:
-                self._circuits.end(place, one.id)
-                self._busy_subscriptions -= Counter([owner])
+                self._free(place, one)
             self._judge(tenant, place, attempt, endpoint)
             await self._settle(tenant, attempt)
         finally:
