@@ -24,7 +24,8 @@ from typing import Self
 from ceilings import fsync_p50
 from harness import free_port
 
-from kumihimo.app import open_database, wire
+from kumihimo.app.start import open_database
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
 from kumihimo.device.registry.models import Device

@@ -21,7 +21,8 @@ from tools.statements import statements_page
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
-from kumihimo.app import console_of, http_routes, wire
+from kumihimo.app.http import console_of, http_routes
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings, reference
 from kumihimo.cli.main import app

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kumihimo.app import _socket, wire
+from kumihimo.app.start import socket_of
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
 from kumihimo.cli.doctor import examine
@@ -42,8 +43,8 @@ def test_a_socket_path_is_measured_in_bytes(tmp_path: Path, capsys: pytest.Captu
     assert (
         f"MEND socket path of {LONGEST_PATH + 2 * room} bytes: use a --data path shorter by {2 * room} bytes" in shown
     )
-    assert _socket(wire(settings(tmp_path, data=str(long_)), SystemClock())) is None
-    assert _socket(wire(settings(tmp_path, data=str(short)), SystemClock())) == socket_path(short)
+    assert socket_of(wire(settings(tmp_path, data=str(long_)), SystemClock())) is None
+    assert socket_of(wire(settings(tmp_path, data=str(short)), SystemClock())) == socket_path(short)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from tests.flows.trace import Trace, traced
 
-from kumihimo.app import Platform, run, wire
+from kumihimo.app.platform import Platform
+from kumihimo.app.start import run
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
 

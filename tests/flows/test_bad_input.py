@@ -17,7 +17,9 @@ from urllib.parse import quote, urlencode
 import pytest
 from tests.processes import Served, free_port
 
-from kumihimo.app import Late, open_outbound, wire
+from kumihimo.app.late import Late
+from kumihimo.app.start import open_outbound
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import AddressRefused
 from kumihimo.base.settings import Settings

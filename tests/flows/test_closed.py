@@ -11,7 +11,9 @@ import pytest
 from starlette.routing import Mount
 from tests.flows.test_tenants import route_table
 
-from kumihimo.app import build_http, open_database, wire
+from kumihimo.app.http import build_http
+from kumihimo.app.start import open_database
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
 from kumihimo.device.registry.models import Device

@@ -4,7 +4,7 @@ import aiohttp
 import aiomqtt
 import pytest
 
-from kumihimo.app import Platform
+from kumihimo.app.platform import Platform
 
 pytestmark = pytest.mark.enable_socket
 

@@ -13,7 +13,7 @@ import pytest
 from tests.flows.test_process import CLOSED
 from tests.processes import Served
 
-from kumihimo.app import Platform
+from kumihimo.app.platform import Platform
 from kumihimo.network.http import protocol
 
 pytestmark = pytest.mark.enable_socket

@@ -13,7 +13,8 @@ import pytest
 from starlette.routing import Route
 from tests.service.console.asgi_client import Client, Reply
 
-from kumihimo.app import Platform, console_of, http_routes, tenant_of
+from kumihimo.app.http import console_of, http_routes, tenant_of
+from kumihimo.app.platform import Platform
 from kumihimo.base.errors import Overloaded
 from kumihimo.base.rates import Rates
 from kumihimo.device.registry.models import Device

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 from tests.flows.trace import ROOT, Trace
 
-from kumihimo.app import Platform
+from kumihimo.app.platform import Platform
 from kumihimo.base.events import LogRecord
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.broker.log import head_tx, read_log_tx

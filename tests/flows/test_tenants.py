@@ -23,7 +23,8 @@ from aiohttp import web
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from kumihimo.app import Platform, build_http
+from kumihimo.app.http import build_http
+from kumihimo.app.platform import Platform
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.ports import Command
 from kumihimo.device.registry.models import Device

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from tests.fakes import FakeClock
 
-from kumihimo.app import run_flood, wire
+from kumihimo.app.flood import run_flood
+from kumihimo.app.wire import wire
 from kumihimo.base.call import Call
 from kumihimo.base.errors import StorageRefused
 from kumihimo.base.ports import log_topic

@@ -1,4 +1,4 @@
-"""The doors by which the floors meet without naming each other; bound in `app.py`."""
+"""The doors by which the floors meet without naming each other; bound in `app`."""
 
 from __future__ import annotations
 

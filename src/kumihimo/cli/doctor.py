@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from kumihimo.app import open_database, read_preload, wire
+from kumihimo.app.start import open_database
+from kumihimo.app.wire import read_preload, wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from kumihimo.app import read_preload
+from kumihimo.app.wire import read_preload
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem
 from kumihimo.base.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from kumihimo.app import read_preload
+from kumihimo.app.wire import read_preload
 from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem
 from kumihimo.base.jsontext import text
 from kumihimo.base.settings import Settings

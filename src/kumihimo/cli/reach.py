@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kumihimo.app import doors_of, open_database, open_outbound, wire
+from kumihimo.app.http import doors_of
+from kumihimo.app.start import open_database, open_outbound
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError

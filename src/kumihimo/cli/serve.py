@@ -10,7 +10,10 @@ from dataclasses import replace
 
 import uvloop
 
-from kumihimo.app import DEMO_START, START, Platform, Step, run, run_demo, wire
+from kumihimo.app.flood import run_demo
+from kumihimo.app.platform import Platform, Step
+from kumihimo.app.start import DEMO_START, START, run
+from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError

@@ -1,4 +1,4 @@
-"""The platform's doors that the console's own pages go through; bound in `app.py`."""
+"""The platform's doors that the console's own pages go through; bound in `app`."""
 
 from __future__ import annotations
 

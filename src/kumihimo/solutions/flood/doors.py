@@ -1,4 +1,4 @@
-"""The doors that the wing goes through; bound in `app.py`."""
+"""The doors that the wing goes through; bound in `app`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,107 @@
+"""The flood wing: its doors, its watch, and the demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+from kumihimo.app.late import MqttLate
+from kumihimo.app.platform import Platform, Step, background
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import Problem, ResourceNotFound
+from kumihimo.base.ports import CommandOutcome
+from kumihimo.service.console.webhook import webhook_address
+from kumihimo.service.console.words import load_words
+from kumihimo.solutions.flood import demo as flood_demo
+from kumihimo.solutions.flood.demo import FloodDoors
+from kumihimo.solutions.flood.entities import LEVEL
+from kumihimo.solutions.flood.recording import EventName
+from kumihimo.solutions.flood.tenants import TENANTS
+
+WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
+
+
+def flood_doors(platform: Platform) -> FloodDoors:
+    """The doors that the wing goes through."""
+
+    async def commands(tenant: str) -> list[CommandOutcome]:
+        return [record.outcome() for record in await platform.arbiter.list(tenant)]
+
+    def may_read(call: Call) -> bool:
+        try:
+            platform.access.decide(call, "read")
+        except Problem:
+            return False
+        return True
+
+    return FloodDoors(
+        database=platform.database,
+        clock=platform.clock,
+        bus=platform.bus,
+        broker=platform.broker,
+        history=platform.history,
+        registry=platform.registry,
+        ingest=platform.ingest,
+        act=platform.arbiter,
+        alerts=platform.alerts,
+        connect=MqttLate(platform),
+        fetch=platform.inward,
+        base_url=lambda: platform.address,
+        commands=commands,
+        may_read=may_read,
+    )
+
+
+def run_flood(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Watches the rivers of every tenant that there is or comes to be."""
+    return background(flood_demo.watch_all(flood_doors(platform)), "flood", platform)
+
+
+def run_demo(event: EventName, speed: float, say: Callable[[str], None]) -> Step:
+    """The step that prepares and plays the demonstration; `say` gets the lines to print."""
+
+    @asynccontextmanager
+    async def step(platform: Platform) -> AsyncIterator[None]:
+        doors = flood_doors(platform)
+        platform.credit.update(load_words([flood_demo.PACKAGE])["flood.credit"])
+        prepared = await flood_demo.prepare(doors, event, speed)
+        platform.stage.prepared = prepared
+        flood_demo.look_again(doors)  # a page that was opened before this has no replay panel yet
+
+        async def subscribe() -> None:
+            for tenant in TENANTS:
+                await _subscribe_webhook(platform, tenant)
+
+        await subscribe()
+        prepared.after_reset.append(subscribe)
+        for line in flood_demo.instructions(prepared, platform.settings.host, platform.mqtt_port):
+            say(line)
+        async with background(flood_demo.run(doors, prepared), "demo", platform):
+            yield
+
+    return step
+
+
+async def _subscribe_webhook(platform: Platform, tenant: str) -> None:
+    """A subscription to the tenant's webhook page, so that a developer sees notifications arrive at once.
+
+    At most one a minute (clause 5.2.12, throttling), or the page would only rush by; made anew at each start, because
+    the port may be another.
+    """
+    call = Call(tenant, Actor("system", "demo"), "demo")
+    webhook = await webhook_address(platform.database, tenant, platform.address)
+    body = {
+        "id": WEBHOOK_SUBSCRIPTION,
+        "type": "Subscription",
+        "subscriptionName": "水位の通知 / water levels (demo)",
+        "entities": [{"type": "RiverGauge"}],
+        "watchedAttributes": [platform.contexts.core.compact(LEVEL)],
+        "throttling": 60,
+        "notification": {
+            "format": "concise",
+            "endpoint": {"uri": webhook, "accept": "application/json"},
+        },
+    }
+    with suppress(ResourceNotFound):
+        await platform.delivery.delete(call, WEBHOOK_SUBSCRIPTION)
+    await platform.delivery.create(call, body, platform.contexts.core)

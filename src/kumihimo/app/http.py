@@ -1,0 +1,230 @@
+"""What the HTTP listener answers: the faces, the console, the probes; and what the command line reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Scope
+
+from kumihimo import __version__
+from kumihimo.app.flood import flood_doors
+from kumihimo.app.platform import Platform
+from kumihimo.base.errors import MethodNotAllowed, ResourceNotFound
+from kumihimo.base.ids import DEFAULT_TENANT
+from kumihimo.base.jsontext import dumps
+from kumihimo.base.problems import told
+from kumihimo.base.screens import Screen
+from kumihimo.base.settings import Settings
+from kumihimo.cli.operations import Doors
+from kumihimo.device import http as device_http
+from kumihimo.device.screens import device_screens
+from kumihimo.network.http.closed import Closed
+from kumihimo.network.http.fairness import Fairness
+from kumihimo.network.http.limits import Limits
+from kumihimo.network.http.probes import probe_routes
+from kumihimo.platform.feeds import api as feeds_http
+from kumihimo.platform.ngsild import api as ngsild
+from kumihimo.platform.ngsild.openapi import document
+from kumihimo.platform.signing import api as signing_http
+from kumihimo.service.console.doors import Doors as ConsoleDoors
+from kumihimo.service.console.frame import Setup
+from kumihimo.service.console.screens import console_screens
+from kumihimo.service.console.shell import Console
+from kumihimo.service.console.webhook import webhook_routes
+from kumihimo.service.console.words import OWN_PACKAGE, load_words
+from kumihimo.service.kpi.screens import kpi_screens
+from kumihimo.service.sources.screens import source_screens
+from kumihimo.solutions.flood.cards import TownCards
+from kumihimo.solutions.flood.screens import flood_screens
+from kumihimo.solutions.flood.tenants import TENANT_NAMES
+from kumihimo.storage.health import Health
+
+MAX_OF_TENANT = 410
+"""HTTP requests of one tenant that are answered at once: four of five of those of the listener."""
+
+
+MAX_TENANT = 64
+
+
+_NAMES_TENANT = re.compile(r"/(?:t|webhooks|(?:devices|feeds|signing)/v1)/([^/]+)")
+
+
+def build_http(platform: Platform) -> ASGIApp:
+    """Everything that the HTTP listener answers, closed unless the settings say otherwise."""
+    settings = platform.settings
+    console = console_of(platform)
+    routes = http_routes(platform, console, lambda: limits)
+    rest = Starlette(routes=routes, exception_handlers=_unknown(console, settings))
+    inner: ASGIApp = ngsild.Switch(routes, rest)
+    limits = Limits(
+        inner if settings.open else Closed(inner),
+        settings.max_body,
+        (settings.host, *settings.allowed_hosts),
+        fairness=Fairness(
+            tenant_of, MAX_OF_TENANT, tenant_rate=settings.http_tenant_rate, client_rate=settings.http_client_rate
+        ),
+    )
+    platform.limits = limits
+    return limits
+
+
+def tenant_of(scope: Scope) -> str:
+    """The tenant that an HTTP request names, "" where it names none; there may be no such tenant."""
+    path: str = scope["path"]
+    if path.startswith(ngsild.PREFIX):
+        named = next((value for name, value in scope["headers"] if name == b"ngsild-tenant"), b"")
+        return named[:MAX_TENANT].decode("latin-1") or DEFAULT_TENANT
+    found = _NAMES_TENANT.match(path)
+    return found[1][:MAX_TENANT] if found else ""
+
+
+def http_routes(platform: Platform, console: Console, limits: Callable[[], Limits | None]) -> list[BaseRoute]:
+    """Every address of the HTTP listener; the reference page is made from the same list."""
+    health = Health(platform.database)
+
+    async def ready() -> bool:
+        return platform.ready and await health()
+
+    api = [
+        *ngsild.routes(_face(platform)),
+        *device_http.routes(platform.gateway),
+        *signing_http.routes(platform.signing),
+    ]
+    return [
+        *probe_routes(ready, _stats(platform, limits)),
+        _openapi_route(api),
+        *api,
+        *feeds_http.routes(platform.feeds, platform.contexts),
+        *webhook_routes(_console_doors(platform)),
+        *console.routes(),
+    ]
+
+
+def _face(platform: Platform) -> ngsild.Face:
+    async def make_tenant(name: str) -> None:
+        await platform.database.add_tenant(name)
+
+    return ngsild.Face(
+        database=platform.database,
+        clock=platform.clock,
+        broker=platform.broker,
+        history=platform.history,
+        delivery=platform.delivery,
+        contexts=platform.contexts,
+        shelf=platform.shelf,
+        access=platform.access,
+        open_house=platform.settings.open,
+        make_tenant=make_tenant,
+        max_body=platform.settings.max_body,
+        collation=platform.settings.order_collation,
+    )
+
+
+def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str, Callable[[], dict[str, float]]]:
+    return {
+        "database": lambda: dict(platform.database.stats()),
+        "mqtt": lambda: dict(platform.mqtt.stats()),
+        **({} if platform.outside is None else {"mqtt_outside": platform.outside.stats}),
+        "delivery": lambda: dict(platform.delivery.counters()),
+        "devices": platform.gateway.counters,
+        "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
+        "console": lambda: {"live_pages": platform.live.count},
+        "feeds": lambda: {"open": platform.feeds.count},
+    }
+
+
+def doors_of(platform: Platform) -> Doors:
+    """The rooms that the command line's operations need."""
+
+    def metrics() -> dict[str, dict[str, float]]:
+        return {part: numbers() for part, numbers in _stats(platform, lambda: platform.limits).items()}
+
+    return Doors(
+        platform.database,
+        platform.registry,
+        platform.broker,
+        platform.contexts,
+        platform.signing,
+        platform.imports,
+        platform.sources,
+        metrics,
+    )
+
+
+def _openapi_route(routes: Sequence[Route]) -> Route:
+    body = dumps(document(routes, __version__))
+
+    async def openapi(_: Request) -> Response:
+        """The OpenAPI 3.1 document of the routes for programs."""
+        return Response(body, media_type="application/json")
+
+    return Route("/openapi.json", openapi)
+
+
+def _unknown(console: Console, settings: Settings) -> dict[Any, Any]:
+    """What answers where no route does: a page for browsers, a problem document for programs.
+
+    The page shows the tenants, so that a closed platform has none.
+    """
+
+    async def answer(request: Request, problem: Exception) -> Response:
+        found = problem if isinstance(problem, HTTPException) else HTTPException(404)
+        kind = MethodNotAllowed if found.status_code == 405 else ResourceNotFound
+        said = kind(f"{request.method} {request.url.path[:200]}")
+        if settings.open and "text/html" in request.headers.get("accept", ""):
+            return await console.problem(request, said)
+        answer = told(said)
+        return Response(answer.body, answer.status, {**(found.headers or {}), **answer.headers})
+
+    return {404: answer, 405: answer}
+
+
+def _console_doors(platform: Platform) -> ConsoleDoors:
+    return ConsoleDoors(
+        database=platform.database,
+        clock=platform.clock,
+        bus=platform.bus,
+        access=platform.access,
+        broker=platform.broker,
+        history=platform.history,
+        delivery=platform.delivery,
+        context=platform.contexts.core,
+    )
+
+
+def console_of(platform: Platform) -> Console:
+    """The shell with every room's screens in it."""
+    settings = platform.settings
+    screens: list[Screen] = [
+        *flood_screens(flood_doors(platform), platform.stage),
+        *kpi_screens(platform.kpi),
+        *device_screens(
+            platform.registry,
+            platform.arbiter,
+            lambda call: platform.access.decide(call, "administer"),
+            platform.gateway.counters,
+        ),
+        *source_screens(platform.sources, lambda call: platform.access.decide(call, "administer")),
+        *console_screens(_console_doors(platform)),
+    ]
+    words = load_words([OWN_PACKAGE, *(screen.package for screen in screens if screen.package)])
+    setup = Setup(
+        names=TENANT_NAMES, tile_url=settings.map_tiles, tile_credit=settings.map_credit, credit=platform.credit
+    )
+    cards = TownCards(flood_doors(platform), platform.stage)
+    return Console(
+        screens,
+        words,
+        tenants=platform.database.tenants,
+        live=platform.live,
+        setup=setup,
+        card=cards.card,
+        clock=platform.clock,
+    )

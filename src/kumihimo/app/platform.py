@@ -1,0 +1,112 @@
+"""All rooms of one process, and a task that runs as long as it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from kumihimo.base.clock import Clock
+from kumihimo.base.settings import Settings
+from kumihimo.device.actuation.arbiter import Arbiter
+from kumihimo.device.gateway import Gateway
+from kumihimo.device.registry.registry import Registry
+from kumihimo.network.bus.memory import MemoryBus
+from kumihimo.network.http.fetch import GuardedFetch
+from kumihimo.network.http.limits import Limits
+from kumihimo.network.mqtt.listener import MqttListener
+from kumihimo.network.mqtt.outside import OutsideBroker
+from kumihimo.network.mqtt.publisher import GuardedPublish
+from kumihimo.network.sockets import at
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.ingest import BrokerIngest
+from kumihimo.platform.delivery.door import Delivery
+from kumihimo.platform.feeds.door import Feeds
+from kumihimo.platform.history.query import History
+from kumihimo.platform.imports.door import Imports
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.shelf.door import TenantShelf
+from kumihimo.platform.signing.door import Signing
+from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.console.live import Live
+from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.sources.door import Sources
+from kumihimo.solutions.flood.stage import Stage
+from kumihimo.storage.database import Database
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Platform:
+    """All rooms of one process, wired; nothing is open until its step of START ran."""
+
+    settings: Settings
+    clock: Clock
+    bus: MemoryBus
+    database: Database
+    fetch: GuardedFetch
+    inward: GuardedFetch
+    shelf: TenantShelf
+    publish: GuardedPublish
+    contexts: Contexts
+    access: Access
+    history: History
+    broker: Broker
+    ingest: BrokerIngest
+    imports: Imports
+    sources: Sources
+    delivery: Delivery
+    signing: Signing
+    feeds: Feeds
+    registry: Registry
+    arbiter: Arbiter
+    gateway: Gateway
+    mqtt: MqttListener
+    outside: OutsideBroker | None
+    alerts: Alerts
+    live: Live
+    kpi: Kpi
+    stage: Stage
+    credit: dict[str, str] = field(default_factory=dict)
+    """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""
+    limits: Limits | None = None
+    """What stands before the HTTP listener, once it is built."""
+    http_port: int = 0
+    mqtt_port: int = 0
+    mqtt_ports: dict[str, int] = field(default_factory=dict)
+    """The other ways to MQTT by their scheme: mqtts, ws, wss."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    ready: bool = False
+    failed: bool = False
+
+    @property
+    def address(self) -> str:
+        """Where the HTTP listener is reached from this machine; the port is known once it listens."""
+        return f"http://{at(self.settings.host, self.http_port)}"
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None], name: str, platform: Platform) -> AsyncIterator[None]:
+    """A task that runs as long as the platform; its failure stops the platform, loudly."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a part of the platform failed; stopping", extra={"part": name}, exc_info=task.exception())
+            platform.failed = True
+            platform.stop.set()
+
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+Step = Callable[[Platform], AbstractAsyncContextManager[None]]

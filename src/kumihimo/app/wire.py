@@ -1,0 +1,212 @@
+"""Makes every room and binds every port; opens nothing."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from kumihimo.app.late import Late
+from kumihimo.app.platform import Platform
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import AddressRefused, Problem
+from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
+from kumihimo.base.settings import Settings, SettingsError
+from kumihimo.device.actuation.arbiter import Arbiter
+from kumihimo.device.actuation.models import ArbiterLimits
+from kumihimo.device.actuation.store import SCHEMA as ACTUATION
+from kumihimo.device.gateway import FROM_OUTSIDE, Gateway, GatewayLimits
+from kumihimo.device.registry.registry import Registry
+from kumihimo.device.registry.store import SCHEMA as REGISTRY
+from kumihimo.device.sessions.door import MqttSessions
+from kumihimo.device.sessions.store import PLATFORM_SCHEMA as SESSIONS_OF_NOBODY
+from kumihimo.device.sessions.store import SCHEMA as SESSIONS
+from kumihimo.network.bus.memory import MemoryBus
+from kumihimo.network.http.fetch import GuardedFetch
+from kumihimo.network.mqtt.limits import MqttLimits
+from kumihimo.network.mqtt.listener import MqttListener
+from kumihimo.network.mqtt.outside import OutsideBroker
+from kumihimo.network.mqtt.publisher import GuardedPublish
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.broker.collation import collation
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.ingest import BrokerIngest
+from kumihimo.platform.broker.store import SCHEMA as BROKER
+from kumihimo.platform.delivery.carry import Carrier
+from kumihimo.platform.delivery.door import Delivery
+from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
+from kumihimo.platform.feeds.door import Feeds
+from kumihimo.platform.history.query import History
+from kumihimo.platform.history.store import SCHEMA as HISTORY
+from kumihimo.platform.history.store import remember_tx
+from kumihimo.platform.imports.door import Imports
+from kumihimo.platform.imports.store import SCHEMA as IMPORTS
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.shelf.door import TenantShelf
+from kumihimo.platform.shelf.store import SCHEMA as SHELF
+from kumihimo.platform.signing.door import Signing
+from kumihimo.platform.signing.store import SCHEMA as SIGNING
+from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.alerts.store import SCHEMA as ALERTS
+from kumihimo.service.console.live import Live
+from kumihimo.service.console.store import SCHEMA as CONSOLE
+from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.sources.door import Sources
+from kumihimo.service.sources.store import SCHEMA as SOURCES
+from kumihimo.service.sources.take import Taker
+from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
+from kumihimo.solutions.flood.stage import Stage
+from kumihimo.storage.database import Schema
+from kumihimo.storage.opening import database_for
+
+SCHEMAS: tuple[Schema, ...] = (
+    BROKER,
+    HISTORY,
+    IMPORTS,
+    DELIVERY,
+    SIGNING,
+    SHELF,
+    REGISTRY,
+    ACTUATION,
+    SESSIONS,
+    SESSIONS_OF_NOBODY,
+    ALERTS,
+    CONSOLE,
+    SOURCES,
+)
+
+
+def wire(settings: Settings, clock: Clock) -> Platform:
+    """Makes every room and binds every port; opens nothing."""
+    _check_collation(settings.order_collation)
+    bus = MemoryBus()
+    database = database_for(Path(settings.data), settings.database_url or None, SCHEMAS, clock)
+    fetch = GuardedFetch(allow_private=settings.outbound_private, allow_hosts=settings.outbound_hosts)
+    publish = GuardedPublish(fetch.addresses)
+    late = Late(fetch)
+    shelf = TenantShelf(database, clock)
+    contexts = Contexts(
+        _context_fetch(settings, fetch),
+        preload=read_preload(settings.context_preload),
+        shelf=shelf,
+        clock=clock,
+        address=late.address,
+    )
+    access = Access(open_house=settings.open)
+    signing = Signing(database, clock)
+    broker = Broker(database, clock, bus, remember_tx)
+    registry = Registry(database, clock, late.cut)
+    arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
+    ingest = BrokerIngest(broker)
+    imports = Imports(database, clock, bus, remember_tx)
+    gateway = Gateway(
+        registry,
+        ingest,
+        clock,
+        settings.open,
+        arbiter.result,
+        GatewayLimits(http_rate=settings.http_device_rate),
+        settings.mqtt_closed_topics,
+    )
+    delivery = Delivery(database, clock, bus, contexts, Carrier(late.notify, publish, signing, clock), access)
+    platform = Platform(
+        settings=settings,
+        clock=clock,
+        bus=bus,
+        database=database,
+        fetch=fetch,
+        inward=GuardedFetch(allow_private=True),
+        shelf=shelf,
+        publish=publish,
+        contexts=contexts,
+        access=access,
+        history=History(database, settings.temporal_instances),
+        broker=broker,
+        ingest=ingest,
+        imports=imports,
+        sources=Sources(database, clock, Taker(database, clock, broker, imports, contexts, fetch)),
+        delivery=delivery,
+        feeds=Feeds(database, bus, delivery),
+        signing=signing,
+        registry=registry,
+        arbiter=arbiter,
+        gateway=gateway,
+        mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),
+        outside=outside_broker(settings, gateway),
+        alerts=Alerts(database, clock, bus, arbiter, broker.apply),
+        live=Live(database, bus, access, contexts.core.compact),
+        kpi=Kpi(),
+        stage=Stage(),
+    )
+    late.platform = platform
+    platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
+    return platform
+
+
+def mqtt_limits(settings: Settings) -> MqttLimits:
+    """What an MQTT client may cost; a tenant may have four clients of five."""
+    most = settings.mqtt_max_clients
+    return MqttLimits(
+        max_clients=most,
+        max_tenant_clients=max(1, most * 4 // 5),
+        max_keep_alive=settings.mqtt_keep_alive,
+        max_session_expiry=settings.mqtt_session_expiry,
+    )
+
+
+def outside_broker(settings: Settings, gateway: Gateway) -> OutsideBroker | None:
+    """The outside broker that was named, if one was. SettingsError for an address that is none."""
+    if not settings.mqtt_url:
+        return None
+    try:
+        url = urlsplit(settings.mqtt_url)
+        is_secure, port = url.scheme == "mqtts", url.port
+    except ValueError as problem:
+        raise SettingsError(f"mqtt_url is no address: {problem}") from problem
+    if not url.hostname or url.path.strip("/") or url.query:
+        raise SettingsError("mqtt_url is mqtt://user:password@host:port, with nothing after the port")
+    server = MqttServer(
+        url.hostname,
+        port or (8883 if is_secure else 1883),
+        is_secure,
+        username=None if url.username is None else unquote(url.username),
+        password=None if url.password is None else unquote(url.password),
+    )
+    return OutsideBroker(server, settings.mqtt_client_id, FROM_OUTSIDE, gateway.take_from_outside)
+
+
+def _context_fetch(settings: Settings, fetch: GuardedFetch) -> HttpFetch | None:
+    """Remote contexts come only from hosts that were named (decision 18)."""
+    if not settings.context_hosts:
+        return None
+    allowed = frozenset(settings.context_hosts)
+
+    async def fetch_allowed(method: str, url: str, **options: Any) -> HttpAnswer:
+        host = urlsplit(url).hostname or ""
+        if host not in allowed:
+            raise AddressRefused(f"no @context is fetched from {host!r}; add it to context_hosts or preload the file")
+        return await fetch(method, url, **options)
+
+    return fetch_allowed
+
+
+def read_preload(folder: str) -> dict[str, bytes]:
+    """Preloaded @context files by URL, from a folder with an index.toml of lines `"URL" = "file name"`."""
+    if not folder:
+        return {}
+    base = Path(folder)
+    try:
+        index = tomllib.loads((base / "index.toml").read_text())
+        return {url: (base / name).read_bytes() for url, name in index.items()}
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise SettingsError(
+            f"context_preload: {base / 'index.toml'} or a file it names cannot be read: {problem}"
+        ) from problem
+
+
+def _check_collation(tag: str) -> None:
+    try:
+        collation(tag)
+    except Problem as problem:
+        raise SettingsError(f"order_collation is {tag!r}: {problem.detail}") from problem
