@@ -1,7 +1,7 @@
 """`make soak MINUTES=30`: the kill stories with new chances, until the time is over or something broke.
 
-`--story writes`, `--story delivery` or `--story history` takes one of them alone; delivery also stands on PostgreSQL (`--engine`), where
-the platform is killed and the server stays.
+`--story writes`, `--story delivery` or `--story history` takes one of them alone; delivery also stands on PostgreSQL
+(`--engine`), where the platform is killed and the server stays.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def delivery(folder: Path, chance: random.Random, given: Environ) -> str:
     """Subscribers under load: everything acknowledged is told, in order."""
     account = test_delivery_kill.story(folder, KILLS, chance, given)
     return (
-        f"{KILLS} kills, {account.acknowledged} acknowledged changes, {account.due} of {account.due} delivered, in order, with "
-        f"{account.notifications} notifications; {account.doubled} came again under their own id"
+        f"{KILLS} kills, {account.acknowledged} acknowledged changes, {account.due} of {account.due} delivered, in order, "
+        f"with {account.notifications} notifications; {account.doubled} came again under their own id"
     )
 
 
