@@ -56,8 +56,8 @@ def delivery(folder: Path, chance: random.Random, given: Environ) -> str:
     """Subscribers under load: everything acknowledged is told, in order."""
     account = test_delivery_kill.story(folder, KILLS, chance, given)
     return (
-        f"{KILLS} kills, {account.acknowledged} acknowledged changes, {account.due} of {account.due} delivered, in order, "
-        f"with {account.notifications} notifications; {account.doubled} came again under their own id"
+        f"{KILLS} kills, {account.acknowledged} acknowledged changes, {account.due} of {account.due} delivered, "
+        f"in order, with {account.notifications} notifications; {account.doubled} came again under their own id"
     )
 
 
