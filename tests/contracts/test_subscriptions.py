@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
@@ -14,6 +15,9 @@ from kumihimo.base import jsontext
 from kumihimo.base.call import Call
 from kumihimo.base.errors import AlreadyExists, NonexistentTenant, ResourceNotFound
 from kumihimo.base.ports import MqttServer
+from kumihimo.platform.delivery import catalogue
+from kumihimo.platform.delivery.compile import compile_subscription
+from kumihimo.platform.delivery.models import StoredSubscription, Subscription
 from kumihimo.platform.delivery.send import SendNumbers
 
 
@@ -349,3 +353,37 @@ async def test_whatever_fails_each_entity_is_told_of_in_order_and_to_the_end(
     assert taken == {(one, f"urn:x:{number}"): list(range(1, 11)) for one in subscriptions for number in range(3)}
     for one in subscriptions:
         assert len(await stand.delivery.attempts(TENANT, one, limit=1000)) <= 2 * stand.numbers.kept
+
+
+async def test_of_many_subscriptions_only_what_changed_is_made_ready_again(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def compiled(row: StoredSubscription, *rest: Any) -> Subscription:
+        made.append(row.id)
+        return compile_subscription(row, *rest)
+
+    monkeypatch.setattr(catalogue, "compile_subscription", compiled)
+    for number in range(4):
+        await stand.subscribe(id=f"urn:s:{number}", watchedAttributes=["level"])
+        await stand.catch_up()
+    assert made == [f"urn:s:{number}" for number in range(4)]
+    await stand.delivery.delete(stand.call, "urn:s:0")
+    await stand.delivery.update(stand.call, "urn:s:1", {"watchedAttributes": ["rain"]}, stand.contexts.core)
+    await stand.put(level=1)
+    told = {one.body["subscriptionId"] for one in await stand.catch_up()}
+    assert told == {"urn:s:2", "urn:s:3"}
+    assert made[4:] == ["urn:s:1"]
+
+
+async def test_subscriptions_of_a_tenant_that_was_made_anew_are_its_own(stand: Stand) -> None:
+    await stand.subscribe(id="urn:s:old")
+    await stand.put(level=1)
+    assert len(await stand.catch_up()) == 1
+    await stand.database.remove_tenant(TENANT)
+    stand.clock.advance(1)
+    await stand.database.add_tenant(TENANT)
+    await stand.subscribe(id="urn:s:new")
+    await stand.put(level=2)
+    assert [one.body["subscriptionId"] for one in await stand.catch_up()] == ["urn:s:new"]

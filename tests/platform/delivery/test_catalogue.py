@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,3 +83,32 @@ def test_the_dictionaries_find_what_looking_at_all_would_find(given_: list[dict[
         if selects(one.subscription, record) and noticed(one, Seen(record), 1, nobody)
     }
     assert found == wanted
+
+
+class Changed(NamedTuple):
+    """A change of some of the subscriptions 0 to 4: a document for what it is now, None for one that is deleted."""
+
+    by_number: dict[int, dict[str, Any] | None]
+
+
+changes = st.builds(Changed, st.dictionaries(st.integers(0, 4), st.none() | documents, max_size=3))
+
+
+@given(st.lists(changes, max_size=5), st.lists(records(), min_size=1, max_size=3))
+def test_a_listing_that_changed_finds_what_a_new_one_would(steps: list[Changed], found: list[LogRecord]) -> None:
+    there: dict[int, dict[str, Any]] = {}
+    listings = [Listing(0)]
+    for revision, step in enumerate(steps, start=1):
+        made = {number: document for number, document in step.by_number.items() if document is not None}
+        gone = [f"urn:s:{number}" for number, document in step.by_number.items() if document is None]
+        before = told(listings[-1], found)
+        listings.append(listings[-1].changed(revision, [ready(*one) for one in made.items()], gone))
+        assert told(listings[-2], found) == before, "the earlier one stays as it was"
+        there = {number: one for number, one in {**there, **made}.items() if f"urn:s:{number}" not in gone}
+        fresh = Listing(revision, [ready(*one) for one in there.items()])
+        assert told(listings[-1], found) == told(fresh, found)
+        assert listings[-1].by_id.keys() == fresh.by_id.keys()
+
+
+def told(listing: Listing, found: list[LogRecord]) -> list[set[str]]:
+    return [{one.subscription.id for one in listing.candidates(record)} for record in found]

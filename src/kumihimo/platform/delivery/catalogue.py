@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
 
 from kumihimo.base import jsontext
-from kumihimo.base.call import Call
+from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem, TooManyResults
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import Access, Grant
@@ -25,17 +27,20 @@ from kumihimo.storage.database import Database, Tx
 log = logging.getLogger(__name__)
 
 _ANY = "*"
+_AT_ONCE = 100
+"""Subscriptions that are made ready before others have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A subscription with what its maker may see, the context that it is rendered with, and what a record that its
-    entities fit is checked for. endpoint is its endpoint's key.
+    entities fit is checked for. endpoint is its endpoint's key; is_settled: the context is that which was asked for.
     """
 
     subscription: Subscription
     grant: Grant
     context: Context
+    is_settled: bool = True
     checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
     endpoint: str = field(init=False, repr=False, compare=False)
 
@@ -44,22 +49,73 @@ class Ready:
         object.__setattr__(self, "checks", checks_of(self.subscription, self.grant))
 
 
+Buckets = dict[str, dict[str, dict[str, Ready]]]
+"""Subscriptions by id, below the watched attribute ("" for all), below the type or id of entities that they are for."""
+
+
 class Listing:
-    """All subscriptions of a tenant as of one revision. is_paced: the clock says when some of them are told."""
+    """All subscriptions of a tenant as of one revision. It stays as it is: a change makes another, see `changed`."""
 
-    def __init__(self, revision: int, ready: Sequence[Ready]) -> None:
+    def __init__(self, revision: int, ready: Sequence[Ready] = ()) -> None:
         self.revision = revision
-        self.by_id = {one.subscription.id: one for one in ready}
-        self.periodic = [one for one in ready if one.subscription.interval]
-        self.is_paced = any(one.subscription.interval or one.subscription.throttling for one in ready)
-        self._buckets: dict[str, dict[str, list[Ready]]] = defaultdict(lambda: defaultdict(list))
-        for one in ready:
-            if one.subscription.interval:
-                continue
-            for key in _keys(one.subscription):
-                for attribute in one.subscription.watched or ("",):
-                    self._buckets[key][attribute].append(one)
+        self.by_id: dict[str, Ready] = {}
+        self._paced: dict[str, Ready] = {}
+        self._buckets: Buckets = {}
+        self._put(ready, {})
 
+    def changed(self, revision: int, ready: Sequence[Ready], gone: Collection[str]) -> Listing:
+        """The listing of a later revision: these are new, or instead of what had their id; gone are no more.
+
+        What did not change is shared and not made again, so that one more of ten thousand costs little.
+        """
+        after = Listing(revision)
+        after.by_id, after._paced, after._buckets = dict(self.by_id), dict(self._paced), dict(self._buckets)
+        own: Buckets = {}
+        for id_ in {*gone, *(one.subscription.id for one in ready)}:
+            after._take(id_, own)
+        after._put(ready, own)
+        return after
+
+    def _put(self, ready: Sequence[Ready], own: Buckets) -> None:
+        for one in ready:
+            id_ = one.subscription.id
+            self.by_id[id_] = one
+            if one.subscription.interval or one.subscription.throttling:
+                self._paced[id_] = one
+            for key, attribute in _places(one.subscription):
+                self._bucket(key, own).setdefault(attribute, {})[id_] = one
+
+    def _take(self, id_: str, own: Buckets) -> None:
+        one = self.by_id.pop(id_, None)
+        if one is None:
+            return
+        self._paced.pop(id_, None)
+        for key, attribute in _places(one.subscription):
+            bucket = self._bucket(key, own)
+            bucket[attribute].pop(id_, None)
+            if not bucket[attribute]:
+                del bucket[attribute]
+            if not bucket:
+                del self._buckets[key], own[key]
+
+    def _bucket(self, key: str, own: Buckets) -> dict[str, dict[str, Ready]]:
+        """The bucket of this listing alone; own are those that it shares with none any more."""
+        if key not in own:
+            shared = self._buckets.get(key, {})
+            own[key] = self._buckets[key] = {attribute: dict(those) for attribute, those in shared.items()}
+        return own[key]
+
+    @property
+    def periodic(self) -> list[Ready]:
+        """Those that are told at their times."""
+        return [one for one in self._paced.values() if one.subscription.interval]
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether the clock says when some of them are told."""
+        return bool(self._paced)
+
+    @cached_property
     def first_start(self) -> int | None:
         """The log position behind which the oldest of them hears; None where there is none."""
         return min((one.subscription.stored.start_seq for one in self.by_id.values()), default=None)
@@ -73,14 +129,19 @@ class Listing:
             if bucket is None:
                 continue
             for attribute in ("", *touched):
-                for one in bucket.get(attribute, ()):
-                    found[one.subscription.id] = one
+                found.update(bucket.get(attribute, {}))
         return [one for one in found.values() if selects(one.subscription, record)]
 
 
 def _id_key(entity_id: str) -> str:
     # A blank stands in no type name, so ids and types do not meet.
     return f"id {entity_id}"
+
+
+def _places(subscription: Subscription) -> Iterator[tuple[str, str]]:
+    """Under which keys and attributes a subscription is found; a periodic one is found by its times alone."""
+    if not subscription.interval:
+        yield from product(_keys(subscription), subscription.watched or ("",))
 
 
 def _keys(subscription: Subscription) -> set[str]:
@@ -103,14 +164,31 @@ def _leaves(node: TypeNode) -> set[str]:
     return _leaves(node.parts[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed behind a revision, None for all there is; ids are those that there are, where some were deleted."""
+
+    since: int | None
+    rows: Sequence[StoredSubscription]
+    ids: frozenset[str] | None = None
+
+    def is_in(self, kept: Listing, revision: int) -> bool:
+        """Whether a listing has this change, up to the revision, already. All that there is may be of a tenant that was
+        made anew, whose revisions are lower until it has subscriptions.
+        """
+        return kept.revision == revision or (self.since is not None and kept.revision > revision)
+
+
 class Catalogue:
-    """Keeps each tenant's listing until its subscriptions change."""
+    """Keeps each tenant's listing, and takes into it what changes."""
 
     def __init__(self, database: Database, contexts: Contexts, access: Access) -> None:
         self._database = database
         self._contexts = contexts
         self._access = access
         self._listings: dict[str, Listing] = {}
+        self._unsettled: dict[str, dict[str, StoredSubscription]] = defaultdict(dict)
+        self._taking: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def listing(self, tenant: str) -> Listing:
         """The tenant's subscriptions as they are now."""
@@ -137,14 +215,57 @@ class Catalogue:
         kept = self._listings.get(tenant)
         return kept is not None and bool(kept.by_id)
 
-    async def take(self, tenant: str, revision: int, rows: Sequence[StoredSubscription] | None) -> Listing:
-        """The listing of this revision; rows as `changes_tx` gave them, None for no change."""
-        if rows is None:
+    async def take(self, tenant: str, revision: int, delta: Delta | None) -> Listing:
+        """The listing of this revision, or of a later one; delta as `changes_tx` gave it, None for no change."""
+        if delta is None:
             return self._listings[tenant]
-        await self._fetched(tenant, rows)
-        ready = [one for one in [await self._ready(tenant, row) for row in rows] if one is not None]
-        self._listings[tenant] = Listing(revision, ready)
-        return self._listings[tenant]
+        async with self._taking[tenant]:
+            kept = self._listings.get(tenant)
+            if kept is not None and delta.is_in(kept, revision):
+                return kept
+            base = Listing(revision) if delta.since is None else kept
+            if base is not None and base.revision >= (delta.since or 0):
+                self._listings[tenant] = listing = await self._changed(tenant, revision, delta, base)
+                return listing
+        return await self.listing(tenant)  # what it is a change of is kept no more
+
+    async def _changed(self, tenant: str, revision: int, delta: Delta, kept: Listing) -> Listing:
+        unsettled = self._unsettled[tenant] if delta.since is not None else {}
+        gone = (kept.by_id.keys() | unsettled.keys()) - delta.ids if delta.ids is not None else set()
+        # Those that could not be made ready, or not with their own @context, are tried again with every change.
+        rows = {**unsettled, **self._judged_anew(tenant, kept), **{row.id: row for row in delta.rows}}
+        rows = {id_: row for id_, row in rows.items() if id_ not in gone}
+        await self._fetched(tenant, list(rows.values()))
+        ready: list[Ready] = []
+        left: dict[str, StoredSubscription] = {}
+        for number, row in enumerate(rows.values(), start=1):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            one = await self._ready(tenant, row)
+            if one is not None:
+                ready.append(one)
+            if one is None or not one.is_settled:
+                left[row.id] = row
+        self._unsettled[tenant] = left
+        return kept.changed(revision, ready, gone | left.keys())
+
+    def _judged_anew(self, tenant: str, kept: Listing) -> dict[str, StoredSubscription]:
+        """Those whose makers may see something else by now, each maker being asked for once."""
+        grants: dict[Actor, Grant | None] = {}
+        found = {}
+        for id_, one in kept.by_id.items():
+            stored = one.subscription.stored
+            if stored.actor not in grants:
+                grants[stored.actor] = self._granted(tenant, stored.actor)
+            if grants[stored.actor] != one.grant:
+                found[id_] = stored
+        return found
+
+    def _granted(self, tenant: str, actor: Actor) -> Grant | None:
+        try:
+            return self._access.decide(Call(tenant, actor, purpose="notify"), "subscribe")
+        except Problem:
+            return None
 
     async def _fetched(self, tenant: str, rows: Sequence[StoredSubscription]) -> None:
         """Has all @contexts brought at once: hosts that hang are waited for together and not one after the other."""
@@ -162,20 +283,23 @@ class Catalogue:
                 "subscription set aside", extra={"tenant": tenant, "subscription": row.id, "why": problem.title}
             )
             return None
-        return Ready(subscription, grant, await self._context(tenant, subscription))
+        return Ready(subscription, grant, *await self._context(tenant, subscription))
 
-    async def _context(self, tenant: str, subscription: Subscription) -> Context:
-        """What it is rendered with; with an address, so that a notification in JSON can name it (clause 6.3.8)."""
+    async def _context(self, tenant: str, subscription: Subscription) -> tuple[Context, bool]:
+        """What it is rendered with; with an address, so that a notification in JSON can name it (clause 6.3.8).
+
+        False where it is another than was asked for.
+        """
         try:
             given = subscription.json_ld_context or subscription.stored.context
             context = await self._contexts.resolve(given, tenant)
-            return await self._contexts.addressed(context, tenant, lasting=True)
+            return await self._contexts.addressed(context, tenant, lasting=True), True
         except TooManyResults:
-            return context
+            return context, False
         except (LdContextNotAvailable, BadRequestData):
             # Its host is away, or gives what is none any more. Full names are right too; losing notifications is not.
             log.warning("context not available, sending full names", extra={"subscription": subscription.id})
-            return self._contexts.core
+            return self._contexts.core, False
 
 
 def meanings(terms: Mapping[str, str]) -> Expand:
@@ -183,9 +307,13 @@ def meanings(terms: Mapping[str, str]) -> Expand:
     return lambda term: terms.get(term, term)
 
 
-async def changes_tx(tx: Tx, known: int | None) -> tuple[int, list[StoredSubscription] | None]:
-    """The present revision, and all subscriptions where it is not the one known."""
-    revision = await store.revision_tx(tx)
-    if revision == known:
-        return revision, None
-    return revision, await store.all_tx(tx)
+async def changes_tx(tx: Tx, known: int | None) -> tuple[int, Delta | None]:
+    """The present revision, and what changed where it is not the one known."""
+    now = await store.revisions_tx(tx)
+    if now.last == known:
+        return now.last, None
+    # A tenant that was removed and made anew begins behind what was known of the old one.
+    if known is None or now.last < known or now.first > known:
+        return now.last, Delta(None, await store.all_tx(tx))
+    ids = await store.ids_tx(tx) if now.gone > known else None
+    return now.last, Delta(known, await store.changed_tx(tx, known), ids)

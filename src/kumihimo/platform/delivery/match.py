@@ -20,11 +20,11 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.broker.log import head_tx, position_tx, read_log_tx, set_position_tx
 from kumihimo.platform.delivery import outbox, store
-from kumihimo.platform.delivery.catalogue import Catalogue, Listing, Ready, changes_tx
+from kumihimo.platform.delivery.catalogue import Catalogue, Delta, Listing, Ready, changes_tx
 from kumihimo.platform.delivery.checks import Case, Lookup, comes_to_q
 from kumihimo.platform.delivery.group import Group, Groups
 from kumihimo.platform.delivery.linked import Docs, asked, joined
-from kumihimo.platform.delivery.models import Outgoing, StoredSubscription, Subscription
+from kumihimo.platform.delivery.models import Outgoing, Subscription
 from kumihimo.platform.delivery.notice import Notice, compose, from_entity, from_record, from_stored, rendering_of
 from kumihimo.platform.delivery.periodic import next_turn, selected_tx
 from kumihimo.platform.delivery.room import Room
@@ -49,7 +49,7 @@ class _Snapshot:
     after: int
     head: int
     revision: int
-    rows: list[StoredSubscription] | None
+    delta: Delta | None
     queued: dict[str, int]
     records: list[LogRecord] = field(default_factory=list)
 
@@ -97,8 +97,8 @@ class Matcher:
     async def step(self, tenant: str) -> bool:
         """Matches one batch of records; True where more may wait."""
         snapshot = await self._snapshot(tenant)
-        listing = await self._catalogue.take(tenant, snapshot.revision, snapshot.rows)
-        start = listing.first_start()
+        listing = await self._catalogue.take(tenant, snapshot.revision, snapshot.delta)
+        start = listing.first_start
         target = snapshot.records[-1].seq if snapshot.records else snapshot.after
         if start is None:
             target = snapshot.head
@@ -117,13 +117,13 @@ class Matcher:
         seen_revision, seen = self._seen.get(tenant, (None, 0))
 
         async def work(tx: Tx) -> _Snapshot:
-            revision, rows = await changes_tx(tx, known)
+            revision, delta = await changes_tx(tx, known)
             stored = await position_tx(tx, READER)
             after = max(stored, seen) if seen_revision == revision else stored
             # The moments are asked for where some subscription goes by them; of a new listing nobody knows yet.
-            queued = await store.queued_tx(tx) if rows is not None or self._catalogue.is_paced(tenant) else {}
-            found = _Snapshot(stored, after, await head_tx(tx), revision, rows, queued)
-            if rows if rows is not None else self._catalogue.is_heard(tenant):
+            queued = await store.queued_tx(tx) if delta is not None or self._catalogue.is_paced(tenant) else {}
+            found = _Snapshot(stored, after, await head_tx(tx), revision, delta, queued)
+            if (delta is not None and delta.rows) or self._catalogue.is_heard(tenant):
                 found.records = await read_log_tx(tx, after, BATCH, tenant)
             return found
 
@@ -174,8 +174,8 @@ class Matcher:
         known = self._catalogue.revision(tenant)
         if known is not None and self._calm.get(tenant) == known:
             return None
-        revision, rows, holders, queued = await self._database.read(tenant, lambda tx: _holders_tx(tx, known))
-        listing = await self._catalogue.take(tenant, revision, rows)
+        revision, delta, holders, queued = await self._database.read(tenant, lambda tx: _holders_tx(tx, known))
+        listing = await self._catalogue.take(tenant, revision, delta)
         if not holders and not listing.is_paced:
             # Nothing is held back, and as long as these are the subscriptions nothing will be.
             self._calm[tenant] = listing.revision
@@ -314,9 +314,7 @@ class Matcher:
         return await asyncio.to_thread(work) if size > LARGE else work()
 
 
-async def _holders_tx(
-    tx: Tx, known: int | None
-) -> tuple[int, list[StoredSubscription] | None, list[str], dict[str, int]]:
+async def _holders_tx(tx: Tx, known: int | None) -> tuple[int, Delta | None, list[str], dict[str, int]]:
     return *await changes_tx(tx, known), await store.holders_tx(tx), await store.queued_tx(tx)
 
 

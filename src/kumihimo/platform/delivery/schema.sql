@@ -81,3 +81,6 @@ DROP INDEX outbox_lane;
 DROP INDEX outbox_waiting;
 CREATE INDEX outbox_subscription ON outbox (subscription, seq);
 CREATE INDEX subscription_state_queued ON subscription_state (last_queued) WHERE last_queued > 0;
+-- revision: of all subscriptions, when this one was last changed, so that the others need not be read again.
+ALTER TABLE subscription ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX subscription_changed ON subscription (revision);

@@ -19,9 +19,9 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.errors import Problem
 from kumihimo.platform.delivery import outbox
 from kumihimo.platform.delivery.carry import Carrier
-from kumihimo.platform.delivery.catalogue import Catalogue, Listing, changes_tx
+from kumihimo.platform.delivery.catalogue import Catalogue, Delta, Listing, changes_tx
 from kumihimo.platform.delivery.circuit import Circuits, Place, Slots, is_endpoints
-from kumihimo.platform.delivery.models import Attempt, Endpoint, Outgoing, Rest, StoredSubscription
+from kumihimo.platform.delivery.models import Attempt, Endpoint, Outgoing, Rest
 from kumihimo.platform.delivery.pauses import Owner, Pauses
 from kumihimo.platform.delivery.queues import Asked, Queues
 from kumihimo.platform.delivery.settle import Settler
@@ -142,8 +142,8 @@ class Sender:
         known = self._catalogue.revision(tenant)
         if not (look or stale or not queues.looked or known is None or self._revisions.get(tenant) != known):
             return
-        waiting, revision, rows = await self._database.read(tenant, lambda tx: _waiting_tx(tx, known))
-        listing = await self._catalogue.take(tenant, revision, rows)
+        waiting, revision, delta = await self._database.read(tenant, lambda tx: _waiting_tx(tx, known))
+        listing = await self._catalogue.take(tenant, revision, delta)
         queues.found(waiting)
         self._stale[tenant] -= stale
         if self._revisions.get(tenant) != listing.revision or stale:
@@ -412,7 +412,7 @@ class Sender:
         return times.micros(self._clock.now())
 
 
-async def _waiting_tx(tx: Tx, known: int | None) -> tuple[list[str], int, list[StoredSubscription] | None]:
+async def _waiting_tx(tx: Tx, known: int | None) -> tuple[list[str], int, Delta | None]:
     return await outbox.waiting_tx(tx), *await changes_tx(tx, known)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kumihimo.base import jsontext
 from kumihimo.base.call import Actor
@@ -11,6 +11,15 @@ from kumihimo.platform.delivery.models import State, StoredSubscription, Tally
 from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("delivery", __package__)
+
+
+class Revisions(NamedTuple):
+    """Of the last change of any subscription, of the first ever, of the last that was deleted; 0 for none."""
+
+    last: int
+    first: int
+    gone: int
+
 
 _COLUMNS = "id, document, context, terms, actor_kind, actor_id, start_seq, created_at, modified_at"
 
@@ -30,8 +39,9 @@ def _subscription(row: Row) -> StoredSubscription:
 
 async def insert_tx(tx: Tx, one: StoredSubscription) -> None:
     """Adds a subscription and its counters."""
+    revision = await _bump_tx(tx, one.created_at)
     await tx.execute(
-        f"INSERT INTO subscription ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        f"INSERT INTO subscription ({_COLUMNS}, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         one.id,
         jsontext.text(one.document),
         jsontext.text(one.context),
@@ -41,27 +51,29 @@ async def insert_tx(tx: Tx, one: StoredSubscription) -> None:
         one.start_seq,
         one.created_at,
         one.modified_at,
+        revision,
     )
     await tx.execute(
         "INSERT INTO subscription_state (id, times_sent, times_failed, last_notification, last_success, last_failure,"
         " last_queued) VALUES ($1, 0, 0, 0, 0, 0, 0)",
         one.id,
     )
-    await _bump_tx(tx, one.created_at)
 
 
 async def replace_tx(tx: Tx, one: StoredSubscription, endpoint: str) -> None:
     """Stores the changed document; what waits for it goes to the endpoint (its key) that it names now."""
+    revision = await _bump_tx(tx, one.modified_at)
     await tx.execute(
-        "UPDATE subscription SET document = $1, context = $2, terms = $3, modified_at = $4 WHERE id = $5",
+        "UPDATE subscription SET document = $1, context = $2, terms = $3, modified_at = $4, revision = $5"
+        " WHERE id = $6",
         jsontext.text(one.document),
         jsontext.text(one.context),
         jsontext.text(dict(one.terms)),
         one.modified_at,
+        revision,
         one.id,
     )
     await tx.execute("UPDATE outbox SET endpoint = $1 WHERE subscription = $2", endpoint, one.id)
-    await _bump_tx(tx, one.modified_at)
 
 
 async def delete_tx(tx: Tx, id_: str, now: int) -> bool:
@@ -73,16 +85,29 @@ async def delete_tx(tx: Tx, id_: str, now: int) -> bool:
     await tx.execute("DELETE FROM outbox WHERE subscription = $1", id_)
     await tx.execute("DELETE FROM dead_letter WHERE subscription = $1", id_)
     await tx.execute("DELETE FROM delivery_attempt WHERE subscription = $1", id_)
-    await _bump_tx(tx, now)
+    await _mark_tx(tx, "gone", await _bump_tx(tx, now))
     return True
 
 
-async def _bump_tx(tx: Tx, now: int) -> None:
+async def _bump_tx(tx: Tx, now: int) -> int:
     # It starts at the moment, so that a tenant that was removed and made anew never repeats a number.
-    await tx.execute(
+    row = await tx.fetch_one(
         "INSERT INTO subscription_revision (name, revision) VALUES ('all', $1)"
-        " ON CONFLICT (name) DO UPDATE SET revision = subscription_revision.revision + 1",
+        " ON CONFLICT (name) DO UPDATE SET revision = subscription_revision.revision + 1 RETURNING revision",
         now,
+    )
+    revision = int(row[0]) if row is not None else now
+    if revision == now:
+        await _mark_tx(tx, "first", revision)
+    return revision
+
+
+async def _mark_tx(tx: Tx, name: str, revision: int) -> None:
+    await tx.execute(
+        "INSERT INTO subscription_revision (name, revision) VALUES ($1, $2)"
+        " ON CONFLICT (name) DO UPDATE SET revision = excluded.revision",
+        name,
+        revision,
     )
 
 
@@ -90,6 +115,24 @@ async def revision_tx(tx: Tx) -> int:
     """A number that grows with every change of any subscription; 0 where there was none yet."""
     row = await tx.fetch_one("SELECT revision FROM subscription_revision WHERE name = 'all'")
     return int(row[0]) if row is not None else 0
+
+
+async def revisions_tx(tx: Tx) -> Revisions:
+    """What of the subscriptions changed when."""
+    rows = await tx.fetch("SELECT name, revision FROM subscription_revision WHERE name IN ('all', 'first', 'gone')")
+    found = {row[0]: int(row[1]) for row in rows}
+    return Revisions(found.get("all", 0), found.get("first", 0), found.get("gone", 0))
+
+
+async def changed_tx(tx: Tx, since: int) -> list[StoredSubscription]:
+    """The subscriptions that were made or changed after this revision."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM subscription WHERE revision > $1 ORDER BY created_at, id", since)
+    return [_subscription(row) for row in rows]
+
+
+async def ids_tx(tx: Tx) -> frozenset[str]:
+    """The ids of all subscriptions."""
+    return frozenset(row[0] for row in await tx.fetch("SELECT id FROM subscription"))
 
 
 async def all_tx(tx: Tx) -> list[StoredSubscription]:
