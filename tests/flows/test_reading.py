@@ -53,7 +53,7 @@ ASKED = {
     "platform/signing": "whose word a notification is",
 }
 """Rooms that are asked on the way and hand the reading on to nobody."""
-BESIDE = ("app.py", "solutions/", "service/", "platform/ngsild/")
+BESIDE = ("app/", "solutions/", "service/", "platform/ngsild/")
 """They follow the same log, or answer this test's own questions."""
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "how-a-reading-travels.md"

@@ -66,7 +66,7 @@ async def ask(data: Path, name: str, given: dict[str, Any]) -> Any:
             body = await answer.read()
     except aiohttp.ClientConnectorError as problem:
         raise ConnectionError(f"no platform is running on {data}") from problem
-    except aiohttp.ClientConnectionError as problem:
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as problem:
         raise ConnectionError("the platform went away before it answered") from problem
     if answer.status >= 500 and not body:
         raise InternalError("the platform failed; see its log")
