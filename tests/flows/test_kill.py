@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from tests.processes import Served
 
-KILLS = 50
+KILLS = 12  # `make soak` has fifty, again and again
 WRITERS = 4
 WRITER = Path(__file__).parents[1] / "writer.py"
 
