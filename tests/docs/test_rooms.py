@@ -9,14 +9,14 @@ from tools.docs import FIELDS, card, cards, topics
 
 CARDS = cards()
 FLOORS = ("device", "network", "platform", "service", "solutions")
-WHOLE = ("base", "cli", "storage")
+WHOLE = ("app", "base", "cli", "storage")
 """Rooms that are a floor of their own."""
 TREES = {".".join(path.relative_to(SOURCE).with_suffix("").parts): ast.parse(path.read_text()) for path in FILES}
 ROOMS = sorted({*WHOLE, *(f"{path.parts[-3]}.{path.parts[-2]}" for f in FLOORS for path in SOURCE.glob(f"{f}/*/*.py"))})
 
 
 def room_of(module: str) -> str:
-    """ "platform.broker" for its modules; "" for what stands in no room: the wiring room, a floor itself."""
+    """ "platform.broker" for its modules; "" for what stands in no room: a floor itself."""
     return next((room for room in ROOMS if module.startswith(f"{room}.")), "")
 
 
