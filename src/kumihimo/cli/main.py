@@ -9,12 +9,10 @@ from typing import Annotated
 import typer
 
 from kumihimo import __version__
-from kumihimo.base.errors import Problem
-from kumihimo.base.settings import SettingsError
 from kumihimo.cli import device, doctor, history, imports, serve, source, tenant
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
 from kumihimo.cli.reach import ask_running
-from kumihimo.cli.say import Format, fail, say, show
+from kumihimo.cli.say import Format, refusals, say, show
 from kumihimo.platform.imports.observations import Layout
 
 
@@ -93,7 +91,7 @@ def demo_command(
 @app.command("doctor")
 def doctor_command(*, data: Data = None, config: Config = None) -> None:
     """Check this machine and this data folder, and say what to mend."""
-    raise typer.Exit(doctor.examine(settings_from(config, data=str(data) if data else None)))
+    raise typer.Exit(doctor.examine(settings_of(config, data)))
 
 
 @app.command("metrics")
@@ -116,17 +114,13 @@ def import_command(
     config: Config = None,
 ) -> None:
     """Read a town's file into entities; shows what it would do until --apply is given."""
-    settings = settings_from(config, data=str(data) if data else None)
-    try:
+    settings = settings_of(config, data)
+    with refusals():
         raise typer.Exit(
             imports.import_file(
                 settings, file, tenant=tenant_name, entity_type=entity_type, id_column=id_column, apply=apply
             )
         )
-    except Problem as problem:
-        raise fail(problem.detail) from problem
-    except SettingsError as problem:
-        raise fail(str(problem), code=2) from problem
 
 
 @app.command("import-history")
@@ -154,8 +148,8 @@ def import_history_command(
     config: Config = None,
 ) -> None:
     """Read observations of the past, however many, into history; goes on where it was stopped."""
-    settings = settings_from(config, data=str(data) if data else None)
-    try:
+    settings = settings_of(config, data)
+    with refusals():
         layout = Layout(
             entity_type=entity_type,
             entity=entity,
@@ -169,7 +163,3 @@ def import_history_command(
         )
         wanted = history.Wanted(tenant_name, layout, may_create=not existing_only, again=again)
         raise typer.Exit(history.import_history(settings, file, wanted, apply=apply))
-    except Problem as problem:
-        raise fail(problem.detail) from problem
-    except SettingsError as problem:
-        raise fail(str(problem), code=2) from problem

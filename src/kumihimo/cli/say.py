@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kumihimo.base.errors import Problem
 from kumihimo.base.jsontext import text
+from kumihimo.base.settings import SettingsError
 
 _out = Console(highlight=False, emoji=False)
 _err = Console(stderr=True, highlight=False, emoji=False)
@@ -62,3 +65,14 @@ def show(rows: Sequence[dict[str, Any]], *, form: Format) -> None:
         # As texts, so that nothing in them is taken for markup.
         table.add_row(*(Text("" if value is None else _plain(str(value))) for value in row.values()))
     _out.print(table)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What is refused inside ends the command with its words: exit code 1, and 2 for a wrong setting."""
+    try:
+        yield
+    except Problem as problem:
+        raise fail(problem.detail) from problem
+    except SettingsError as problem:
+        raise fail(str(problem), code=2) from problem

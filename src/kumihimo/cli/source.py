@@ -11,11 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from kumihimo.base import times
-from kumihimo.base.errors import Problem
 from kumihimo.cli.history import units_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
-from kumihimo.cli.say import Format, fail, say, show
+from kumihimo.cli.say import Format, fail, refusals, say, show
 from kumihimo.platform.imports.observations import Layout
 
 app = typer.Typer(help="Folders and addresses that are looked at on a schedule.", no_args_is_help=True)
@@ -51,7 +50,7 @@ def add(
     """Add a folder or an address; a running platform looks at it at once, and then on its schedule."""
     if (folder is None) == (not url):
         raise fail("say either --folder or --url", code=2)
-    try:
+    with refusals():
         layout = Layout(
             entity_type=entity_type,
             entity=entity,
@@ -63,8 +62,6 @@ def add(
             columns=tuple(column or ()),
             units=units_of(unit or ()),
         )
-    except Problem as problem:
-        raise fail(problem.detail) from problem
     if not history and layout != Layout(entity_type=entity_type, id_column=id_column):
         raise fail("how observations are read is said with --history only", code=2)
     given = {

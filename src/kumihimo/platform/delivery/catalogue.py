@@ -256,16 +256,16 @@ class Catalogue:
         for id_, one in kept.by_id.items():
             stored = one.subscription.stored
             if stored.actor not in grants:
-                grants[stored.actor] = self._granted(tenant, stored.actor)
+                try:
+                    grants[stored.actor] = self._grant(tenant, stored.actor)
+                except Problem:
+                    grants[stored.actor] = None
             if grants[stored.actor] != one.grant:
                 found[id_] = stored
         return found
 
-    def _granted(self, tenant: str, actor: Actor) -> Grant | None:
-        try:
-            return self._access.decide(Call(tenant, actor, purpose="notify"), "subscribe")
-        except Problem:
-            return None
+    def _grant(self, tenant: str, actor: Actor) -> Grant:
+        return self._access.decide(Call(tenant, actor, purpose="notify"), "subscribe")
 
     async def _fetched(self, tenant: str, rows: Sequence[StoredSubscription]) -> None:
         """Has all @contexts brought at once: hosts that hang are waited for together and not one after the other."""
@@ -276,7 +276,7 @@ class Catalogue:
     async def _ready(self, tenant: str, row: StoredSubscription) -> Ready | None:
         try:
             subscription = compile_subscription(row, meanings(row.terms))
-            grant = self._access.decide(Call(tenant, row.actor, purpose="notify"), "subscribe")
+            grant = self._grant(tenant, row.actor)
         except Problem as problem:
             # A right that was taken away, or a rule that became stricter: nothing is sent.
             log.warning(
