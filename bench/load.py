@@ -42,14 +42,32 @@ def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] |
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-class _Connection(asyncio.Protocol):
-    def __init__(self, requests: Iterator[bytes], result: Result, until: float) -> None:
-        self.requests, self.result, self.until = requests, result, until
-        self.buffer, self.over = b"", False
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+class Exchange(asyncio.Protocol):
+    """A connection with one request under way; `answered` hears of each answer, whole."""
+
+    buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while (length := whole(self.buffer)) > 0:
+            answer, self.buffer = self.buffer[:length], self.buffer[length:]
+            self.answered(answer)
+
+    def answered(self, answer: bytes) -> None:
+        raise NotImplementedError
+
+
+class _Connection(Exchange):
+    def __init__(self, requests: Iterator[bytes], result: Result, until: float) -> None:
+        self.requests, self.result, self.until = requests, result, until
+        self.over = False
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
         self._send()
 
     def _send(self) -> None:
@@ -61,17 +79,14 @@ class _Connection(asyncio.Protocol):
         else:
             self.transport.write(following)
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (length := whole(self.buffer)) > 0:
-            if not is_right(self.buffer):
-                self.result.wrong += 1
-                self.result.refusal = self.result.refusal or self.buffer[:length]
-            self.result.last = self.buffer[:length]
-            self.buffer = self.buffer[length:]
-            self.result.requests += 1
-            self.result.latencies.append(time.perf_counter() - self.sent)
-            self._send()
+    def answered(self, answer: bytes) -> None:
+        if not is_right(answer):
+            self.result.wrong += 1
+            self.result.refusal = self.result.refusal or answer
+        self.result.last = answer
+        self.result.requests += 1
+        self.result.latencies.append(time.perf_counter() - self.sent)
+        self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.over:  # the server left, and a request of ours with it

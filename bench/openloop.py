@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 import load
 import uvloop
@@ -23,29 +22,22 @@ class Sent:
     refusal: bytes = b""
 
 
-class _Line(asyncio.Protocol):
+class _Line(load.Exchange):
     """One connection, one write in flight."""
 
     def __init__(self, sent: Sent, free: asyncio.Queue[_Line]) -> None:
-        self.sent, self.free, self.due, self.buffer, self.open = sent, free, 0, b"", True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
+        self.sent, self.free, self.due, self.open = sent, free, 0, True
 
     def write(self, due: int, request: bytes) -> None:
         self.due = due
         self.transport.write(request)
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        length = load.whole(self.buffer)
-        if not length:
-            return
-        if load.is_right(self.buffer):
+    def answered(self, answer: bytes) -> None:
+        if load.is_right(answer):
             self.sent.acknowledged[self.due] = time.perf_counter() - self.due / 1e6
         else:
-            self.sent.refusal = self.sent.refusal or self.buffer[:length]
-        self.buffer, self.due = self.buffer[length:], 0
+            self.sent.refusal = self.sent.refusal or answer
+        self.due = 0
         self.free.put_nowait(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

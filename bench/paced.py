@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
 
 import load
 import uvloop
@@ -34,12 +33,12 @@ class Written:
         return len(self.acknowledged) / self.seconds if self.seconds else 0.0
 
 
-class _Line(asyncio.Protocol):
+class _Line(load.Exchange):
     def __init__(self, written: Written, free: list[_Line], news: asyncio.Event) -> None:
-        self.written, self.free, self.news, self.buffer, self.number = written, free, news, b"", 0
+        self.written, self.free, self.news, self.number = written, free, news, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
+        super().connection_made(transport)
         self.free.append(self)
 
     def send(self, number: int, request: bytes) -> None:
@@ -47,16 +46,11 @@ class _Line(asyncio.Protocol):
         self.written.sent[number] = time.perf_counter()
         self.transport.write(request)
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        length = load.whole(self.buffer)
-        if not length:
-            return
-        if load.is_right(self.buffer):
+    def answered(self, answer: bytes) -> None:
+        if load.is_right(answer):
             self.written.acknowledged[self.number] = time.perf_counter()
         else:
-            self.written.refusal = self.written.refusal or self.buffer[:length]
-        self.buffer = self.buffer[length:]
+            self.written.refusal = self.written.refusal or answer
         self.free.append(self)
         self.news.set()
 
