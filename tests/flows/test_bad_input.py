@@ -241,6 +241,7 @@ def test_noise_on_the_mqtt_port_is_cut_off(served: Served, noise: bytes) -> None
         with suppress(ConnectionError):
             while line.recv(4096):
                 pass
+    assert served.ready()
 
 
 @pytest.mark.parametrize(

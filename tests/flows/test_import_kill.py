@@ -72,8 +72,8 @@ def check(data: Path, said: str, rows: int) -> None:
     assert len(ask(data, "SELECT seq FROM log")) == 2
 
 
-def story(folder: Path, rows: int, kills: int) -> None:
-    """Kills the import so many times, each time after it has committed more, and lets it end."""
+def story(folder: Path, rows: int, kills: int) -> int:
+    """Kills the import so many times, each time after it has committed more, and lets it end; what the kills left."""
     data, file, reached = folder / "data", levels(folder, rows), 0
     add_tenant(data)
     for _ in range(kills):
@@ -85,11 +85,12 @@ def story(folder: Path, rows: int, kills: int) -> None:
     ended = subprocess.run(command(file, data), check=True, capture_output=True, text=True)
     assert f"Goes on behind record {reached}," in ended.stdout
     check(data, ended.stdout, rows)
+    return reached
 
 
 @pytest.mark.slow
 def test_the_import_is_killed_and_ends_whole(tmp_path: Path) -> None:
-    story(tmp_path, ROWS, 1)
+    assert 0 < story(tmp_path, ROWS, 1) < ROWS
 
 
 @pytest.mark.slow

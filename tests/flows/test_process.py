@@ -172,16 +172,15 @@ def test_a_second_process_on_the_same_data_is_refused(served: Served) -> None:
     assert served.ready()
 
 
-def test_open_is_refused_on_any_address_but_loopback(tmp_path: Path) -> None:
-    refused = kumihimo("serve", "--open", "--host", "0.0.0.0", data=tmp_path / "data")
-    _is_refused_for_its_address(refused, tmp_path)
-
-
-def test_the_demo_is_refused_on_any_address_but_loopback(tmp_path: Path) -> None:
-    _is_refused_for_its_address(kumihimo("demo", data=tmp_path / "data", KUMIHIMO_HOST="0.0.0.0"), tmp_path)
-
-
-def _is_refused_for_its_address(refused: subprocess.CompletedProcess[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "environ"),
+    [(("serve", "--open", "--host", "0.0.0.0"), {}), (("demo",), {"KUMIHIMO_HOST": "0.0.0.0"})],
+    ids=["serve", "demo"],
+)
+def test_open_is_refused_on_any_address_but_loopback(
+    tmp_path: Path, words: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    refused = kumihimo(*words, data=tmp_path / "data", **environ)
     assert refused.returncode == 2
     assert "--open" in refused.stderr
     assert "0.0.0.0" in refused.stderr

@@ -563,6 +563,7 @@ async def test_localhost_has_one_port_on_all_its_addresses(start: Any) -> None:
     listener = MqttListener(house.gate, SystemClock())
     port = await listener.start("localhost", 0)
     _, writer = await asyncio.open_connection("localhost", port)
+    assert writer.get_extra_info("peername")[1] == port
     writer.close()
     await writer.wait_closed()
     await listener.stop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -189,3 +190,14 @@ def subscription(**members: Any) -> dict[str, Any]:
     notification = {"endpoint": {"uri": uri, **members.pop("endpoint", {})}, **members.pop("notification", {})}
     whole = {"type": "Subscription", "entities": [{"type": "Gauge"}], "notification": notification, **members}
     return {name: value for name, value in whole.items() if value is not None}
+
+
+@asynccontextmanager
+async def running(stand: Stand) -> AsyncIterator[None]:
+    """Its delivery runs, until it is left."""
+    task = asyncio.create_task(stand.delivery.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

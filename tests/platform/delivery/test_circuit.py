@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from tests.platform.delivery.stand import TENANT, Stand
+from tests.platform.delivery.stand import TENANT, Stand, running
 
 from kumihimo.platform.delivery.send import SendNumbers
 
@@ -105,16 +103,6 @@ async def test_a_change_of_the_subscription_tries_the_endpoint_at_once(stand: St
     notification = {"endpoint": {"uri": DEAD, "timeout": 5000}}
     await stand.delivery.update(stand.call, id_, {"notification": notification}, stand.contexts.core)
     assert len(await stand.catch_up()) == 6
-
-
-@asynccontextmanager
-async def running(stand: Stand) -> AsyncIterator[None]:
-    task = asyncio.create_task(stand.delivery.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_endpoints_that_hang_leave_most_senders_to_the_others(stand: Stand) -> None:

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from tests.fakes import DatabaseFactory
-from tests.platform.delivery.stand import SCHEMAS, TENANT, Stand, subscription
+from tests.platform.delivery.stand import SCHEMAS, TENANT, Stand, running, subscription
 
 from kumihimo.base.call import Call
 from kumihimo.base.clock import SystemClock
@@ -81,16 +79,6 @@ async def test_a_database_server_that_is_away_ends_no_notifications(
         await stand.subscribe()
         await stand.put(level=1)
         await stand.endpoint.until(1)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-@asynccontextmanager
-async def running(stand: Stand) -> AsyncIterator[None]:
-    task = asyncio.create_task(stand.delivery.run())
-    try:
-        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -135,6 +135,7 @@ async def test_paths_that_hang_hold_up_no_other_of_their_host(stand: Stand) -> N
         await subscribe(stand, post, "/good")
         await stand.put(level=2)
         await post.until("/good", [2])
+        assert {path for path, _ in post.arrived if path != "/good"} == {f"/hang/{number}" for number in range(20)}
         never.set()
 
 
@@ -157,6 +158,7 @@ async def test_two_subscriptions_to_one_endpoint_do_not_starve_each_other(stand:
             while 7 not in post.at("/one"):
                 post.news.clear()
                 await post.news.wait()
+        assert post.at("/one").count(7) == 1
         never.set()
 
 
