@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,10 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - the gate of the test has no event
             await asyncio.sleep(0)
+
+
+def holds(house: Any, size: int) -> bool:
+    return bool(house.listener.stats()["partial_bytes"] == size)
 
 
 class Busy:
@@ -200,3 +205,38 @@ async def test_room_that_is_given_in_the_moment_of_giving_up_is_given_back() -> 
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert room.taken == 0
+
+
+async def test_packets_that_never_end_make_room_and_cost_no_neighbour_anything(start: Any) -> None:
+    house = await start(MqttLimits(max_partial_bytes=100_000))
+    quiet = await joined(house, "b/slow", "slow")
+    packet = serialise(Publish("kumihimo/b/slow/up", b"x" * 20_000, 1, packet_id=1), 5)
+    quiet.writer.write(packet[:10_000])
+    await until(lambda: house.listener.stats()["partial_bytes"] == 10_000)
+    greedy = []
+    for number in range(6):
+        raw = await joined(house, f"a/{number}", f"g{number}")
+        raw.writer.write(serialise(Publish("kumihimo/a/up", b"x" * 50_000), 5)[:20_000])
+        greedy.append(raw)
+        await until(partial(holds, house, 10_000 + 20_000 * min(number + 1, 4)))
+    await until(lambda: house.listener.stats()["partial_dropped"] == 2)
+    assert [(await raw.receive()).code for raw in greedy[:2]] == [0x89, 0x89], (
+        "the oldest of the tenant that holds most"
+    )
+    quiet.writer.write(packet[10_000:])
+    assert await quiet.receive() == Puback(1)
+    for raw in greedy:
+        raw.close()
+    await until(lambda: house.listener.stats()["partial_bytes"] == 0)
+
+
+async def test_a_connect_that_never_ends_goes_for_others(start: Any) -> None:
+    house = await start(MqttLimits(max_partial_bytes=30_000))
+    begun = serialise(Connect(5, "c", username="a/d", password=b"x" * 50_000), 5)[:20_000]
+    first, second = await house.raw(), await house.raw()
+    first.writer.write(begun)
+    await until(lambda: house.listener.stats()["partial_bytes"] == 20_000)
+    second.writer.write(begun)
+    assert await first.receive() is None
+    assert house.listener.stats()["partial_dropped"] == 1
+    assert house.listener.stats()["partial_bytes"] == 20_000

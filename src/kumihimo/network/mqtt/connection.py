@@ -134,6 +134,14 @@ class Connection:
         self._line.abort()
         self.end(errors.SERVER_BUSY, "others wait")
 
+    def crowded_out(self) -> None:
+        """Its packet began long ago, is not whole, and others need the room."""
+        self._hub.counters.partial_dropped += 1
+        if self._session is None:
+            self.drop()
+        else:
+            self.end(errors.SERVER_BUSY, "this packet did not become whole, and others need its room")
+
     # --- the life of a connection ------------------------------------------------------------------------
 
     async def _talk(self) -> None:
@@ -270,15 +278,27 @@ class Connection:
         frame = split_frame(self._buffer, self._limits.max_packet)
         if frame is None:
             async with asyncio.timeout(self._patience):
-                while frame is None:
-                    chunk = await self._line.read()
-                    if not chunk:
-                        return None
-                    self._buffer += chunk
-                    if self._session is None and self._buffer[0] != 0x10:
-                        raise MqttError(errors.PROTOCOL_ERROR, "the first packet must be CONNECT")
-                    frame = split_frame(self._buffer, self._limits.max_packet)
-        return parse(*frame, self._version)
+                frame = await self._rest_of_packet()
+        return None if frame is None else parse(*frame, self._version)
+
+    async def _rest_of_packet(self) -> tuple[int, bytes] | None:
+        """Reads until the packet is whole; what of it is there counts among all clients' half packets meanwhile."""
+        tenant = "" if self._session is None else self._session.peer.tenant
+        held = False
+        try:
+            while chunk := await self._line.read():
+                self._buffer += chunk
+                if self._session is None and self._buffer[0] != 0x10:
+                    raise MqttError(errors.PROTOCOL_ERROR, "the first packet must be CONNECT")
+                frame = split_frame(self._buffer, self._limits.max_packet)
+                if frame is not None:
+                    return frame
+                held = True
+                self._hub.partials.hold(self, tenant, len(self._buffer))
+            return None
+        finally:
+            if held:
+                self._hub.partials.let_go(self, tenant)
 
     def _filters(self, packet: Packet) -> Sequence[object]:
         """The topic filters of the packet, none in most; a packet that is only to keep us busy is refused."""

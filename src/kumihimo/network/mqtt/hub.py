@@ -10,6 +10,7 @@ from kumihimo.base.ports import MqttGate, MqttPeer, SessionStore
 from kumihimo.network.mqtt.journal import Journal
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.message import Message
+from kumihimo.network.mqtt.partial import Partials
 from kumihimo.network.mqtt.retained import Retained
 from kumihimo.network.mqtt.session import Key, Session, Subscription
 from kumihimo.network.mqtt.shared import Group, share_of
@@ -27,6 +28,7 @@ class Counters:
     connections: int = 0
     connections_refused: int = 0
     half_open_dropped: int = 0
+    partial_dropped: int = 0
     taken_over: int = 0
     resumed: int = 0
     sessions_expired: int = 0
@@ -59,6 +61,7 @@ class Hub:
     trie: FilterTrie[Asked] = field(default_factory=FilterTrie)
     retained: Retained = field(init=False)
     journal: Journal = field(init=False)
+    partials: Partials = field(init=False)
     connected: int = 0
     half_open: dict[object, Callable[[], None]] = field(default_factory=dict)
     """Connections that have not said CONNECT yet, oldest first, and what drops them."""
@@ -66,7 +69,7 @@ class Hub:
     _asking: list[set[tuple[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Retained messages under the limits given, and the journal of the store."""
+        """Retained messages and half packets under the limits given, and the journal of the store."""
         limits = self.limits
         self.retained = Retained(
             limits.max_retained,
@@ -75,6 +78,7 @@ class Hub:
             limits.max_tenant_retained_bytes,
         )
         self.journal = Journal(self.store)
+        self.partials = Partials(limits.max_partial_bytes)
 
     def tenancy(self, tenant: str) -> Tenancy:
         """What all clients of the tenant share; "" are those without a credential."""

@@ -13,6 +13,7 @@ class MqttLimits:
     """Limits of the listener; sizes in bytes, times in seconds, counts per connection unless said otherwise."""
 
     max_packet: int = 256 * 1024
+    max_partial_bytes: int = 64 * 1024 * 1024  # of the listener, of packets that are not whole
     max_clients: int = 10_000  # of the listener, that were let in
     max_tenant_clients: int = 8000  # of a tenant, so that none takes all
     max_half_open: int = 500  # of the listener, that have not said CONNECT yet; the oldest goes for a new one

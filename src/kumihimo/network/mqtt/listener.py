@@ -127,6 +127,7 @@ class MqttListener:
             **hub.counters.as_dict(),
             "clients": len(self._connections),
             "half_open": len(hub.half_open),
+            "partial_bytes": hub.partials.total,
             "sessions": len(hub.sessions),
             "sessions_away": len(hub.sessions) - hub.connected,
             "subscriptions": sum(len(one.subscriptions) for one in hub.sessions.values()),
