@@ -138,7 +138,7 @@ async def test_values_that_are_names_are_read_as_such(stand: Stand) -> None:
 class NarrowAccess(Access):
     """Hides the river's length, and the basin."""
 
-    def decide(self, call: Call, action: Action) -> Grant:
+    async def decide(self, call: Call, action: Action) -> Grant:
         names = [f"https://uri.etsi.org/ngsi-ld/default-context/{one}" for one in ("at", "level", "within")]
         allowed = Restriction(everything=False, ids=("urn:x:1", "urn:x:2", "urn:river"))
         return Grant(allowed, Visible(frozenset(names)))

@@ -59,7 +59,7 @@ async def page(database_factory: DatabaseFactory, fake_clock: FakeClock) -> Page
     ) -> int:
         return 0
 
-    def allow(call: Call) -> None:
+    async def allow(call: Call) -> None:
         if call.tenant != "a":
             raise Forbidden("no")
 

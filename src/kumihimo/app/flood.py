@@ -27,9 +27,9 @@ def flood_doors(platform: Platform) -> FloodDoors:
     async def commands(tenant: str) -> list[CommandOutcome]:
         return [record.outcome() for record in await platform.arbiter.list(tenant)]
 
-    def may_read(call: Call) -> bool:
+    async def may_read(call: Call) -> bool:
         try:
-            platform.access.decide(call, "read")
+            await platform.access.decide(call, "read")
         except Problem:
             return False
         return True

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-ActorKind = Literal["anonymous", "device", "person", "system"]
+ActorKind = Literal["anonymous", "device", "person", "application", "system"]
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a device by its id, a person by a name, a part of the platform, or nobody known."""
+    """Who acts: a device by its id, a person or an application by an id of ours, a part of the platform, or nobody."""
 
     kind: ActorKind
     id: str = ""
@@ -23,11 +24,30 @@ ANONYMOUS = Actor("anonymous")
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request comes from, as its credentials showed.
+
+    scopes: what its token was limited to, None for no limit (a person at a screen). login: the log-in or token by
+    which the caller came, so that it can be ended and a form can be told from another's; "" for none. name: how a
+    screen calls the person. tenant: the only tenant that the credential is good for, "" for any.
+    """
+
+    actor: Actor = ANONYMOUS
+    scopes: frozenset[str] | None = None
+    login: str = ""
+    name: str = ""
+    tenant: str = ""
+
+
+NOBODY = Caller()
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call: the tenant it concerns, who makes it, why, and what caused it.
 
     purpose is a short word ("operate", "device-reading", "demo-replay"); cause names what led to it, for
-    example "log:fukui:1042" for a change that a rule made on reading that record.
+    example "log:fukui:1042" for a change that a rule made on reading that record. scopes are those of the Caller.
     """
 
     tenant: str
@@ -35,3 +55,10 @@ class Call:
     purpose: str = "operate"
     request_id: str = ""
     cause: str = ""
+    scopes: frozenset[str] | None = None
+
+
+def call_of(state: Mapping[str, Any], tenant: str, purpose: str = "operate") -> Call:
+    """The call of an HTTP request: its caller and its id stand in the state that the listener gave it (ASGI)."""
+    caller: Caller = state.get("caller", NOBODY)
+    return Call(tenant, caller.actor, purpose, str(state.get("request_id", "")), scopes=caller.scopes)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from kumihimo.base.call import Call
+from kumihimo.base.call import Call, Caller
 
 # --- device -> platform -------------------------------------------------------------------------------
 
@@ -183,6 +183,34 @@ class SessionStore(Protocol):
     async def load(self, tenant: str) -> list[MqttRow]:
         """All rows: sessions first, messages in the order of their numbers."""
         ...
+
+
+# --- who calls over HTTP ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request shows of who sends it. authorization and cookie are the header fields as they came, "" for none.
+
+    certificate: the client's certificate (DER) where TLS asked for one and it was good; b"" for none. address: where
+    the request came from, behind a named proxy what the proxy says.
+    """
+
+    method: str
+    path: str
+    authorization: str = field(default="", repr=False)
+    cookie: str = field(default="", repr=False)
+    certificate: bytes = field(default=b"", repr=False)
+    address: str = ""
+
+
+class Authenticate(Protocol):
+    """Who a request comes from; None where it shows no credential of the kind that this one knows.
+
+    Raises Unauthenticated for a credential that is of its kind and not good: expired, revoked, forged.
+    """
+
+    async def __call__(self, credentials: Credentials) -> Caller | None: ...
 
 
 # --- outbound HTTP -------------------------------------------------------------------------------------

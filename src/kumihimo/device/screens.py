@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from kumihimo.base.call import Call
@@ -19,7 +19,10 @@ SHOWN_COMMANDS: Final = 20
 
 
 def device_screens(
-    registry: Registry, arbiter: Arbiter, allow: Callable[[Call], object], counters: Callable[[], Mapping[str, float]]
+    registry: Registry,
+    arbiter: Arbiter,
+    allow: Callable[[Call], Awaitable[object]],
+    counters: Callable[[], Mapping[str, float]],
 ) -> list[Screen]:
     """The page at /devices. allow(call) raises a Problem where the caller may not administer the tenant's devices;
     counters are the gateway's, of refusals that belong to no tenant.
@@ -27,7 +30,7 @@ def device_screens(
 
     async def show(ask: Ask) -> Page:
         """The devices: how they fare, what was refused, what they were told."""
-        allow(ask.call)
+        await allow(ask.call)
         devices = await registry.list(ask.tenant)
         refusals = await registry.refusals(ask.tenant, SHOWN_REFUSALS)
         commands = await arbiter.list(ask.tenant, limit=SHOWN_COMMANDS)

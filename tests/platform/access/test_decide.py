@@ -13,23 +13,23 @@ SYSTEM, DEVICE, PERSON = Actor("system", "flood"), Actor("device", "g1"), Actor(
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_an_open_house_lets_everybody_do_everything(action: Action) -> None:
+async def test_an_open_house_lets_everybody_do_everything(action: Action) -> None:
     for actor in (ANONYMOUS, SYSTEM, DEVICE, PERSON):
-        assert Access(True).decide(Call("town", actor), action) == EVERYTHING
+        assert await Access(True).decide(Call("town", actor), action) == EVERYTHING
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_closed_house_is_closed_by_default(action: Action) -> None:
+async def test_a_closed_house_is_closed_by_default(action: Action) -> None:
     access = Access(False)
     with pytest.raises(Unauthenticated):
-        access.decide(Call("town", ANONYMOUS), action)
+        await access.decide(Call("town", ANONYMOUS), action)
     with pytest.raises(Forbidden):
-        access.decide(Call("town", PERSON), action)
-    assert access.decide(Call("town", SYSTEM), action) == EVERYTHING
+        await access.decide(Call("town", PERSON), action)
+    assert await access.decide(Call("town", SYSTEM), action) == EVERYTHING
 
 
-def test_a_device_does_not_administer() -> None:
+async def test_a_device_does_not_administer() -> None:
     access = Access(False)
-    assert access.decide(Call("town", DEVICE), "write") == EVERYTHING
+    assert await access.decide(Call("town", DEVICE), "write") == EVERYTHING
     with pytest.raises(Forbidden):
-        access.decide(Call("town", DEVICE), "administer")
+        await access.decide(Call("town", DEVICE), "administer")

@@ -281,7 +281,7 @@ class Rights(Access):
         super().__init__(open_house=False)
         self.grants = grants
 
-    def decide(self, call: Call, action: Action) -> Grant:
+    async def decide(self, call: Call, action: Action) -> Grant:
         if call.actor.id not in self.grants:
             raise Forbidden(f"{call.actor} holds no right to {action} here")
         return self.grants[call.actor.id]

@@ -349,7 +349,7 @@ async def test_one_subscription_that_cannot_be_served_holds_up_no_other(
 class NarrowAccess(Access):
     """Shows one attribute, and entities of one id."""
 
-    def decide(self, call: Call, action: Action) -> Grant:
+    async def decide(self, call: Call, action: Action) -> Grant:
         level = "https://uri.etsi.org/ngsi-ld/default-context/level"
         return Grant(Restriction(everything=False, ids=("urn:x:1",)), Visible(frozenset([level])))
 

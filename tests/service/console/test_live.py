@@ -103,7 +103,7 @@ async def test_streams_are_bounded(town: Town, monkeypatch: pytest.MonkeyPatch) 
     async with aclosing(town.live.events("fukui")) as events:
         await hello(events)
         with pytest.raises(Overloaded):
-            town.live.respond(Call("fukui"))
+            await town.live.respond(Call("fukui"))
 
 
 async def test_the_streams_of_one_tenant_leave_room_for_others(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,9 +111,9 @@ async def test_the_streams_of_one_tenant_leave_room_for_others(town: Town, monke
     async with aclosing(town.live.events("fukui")) as events:
         await hello(events)
         with pytest.raises(Overloaded) as caught:
-            town.live.respond(Call("fukui"))
+            await town.live.respond(Call("fukui"))
         assert caught.value.retry_after == 10
-        assert town.live.respond(Call("sabae")).status_code == 200
+        assert (await town.live.respond(Call("sabae"))).status_code == 200
 
 
 async def test_stopping_ends_every_stream(town: Town) -> None:
@@ -125,7 +125,7 @@ async def test_stopping_ends_every_stream(town: Town) -> None:
     async with asyncio.timeout(1):
         assert await waiting == "ended"
     with pytest.raises(Overloaded):
-        town.live.respond(Call("fukui"))
+        await town.live.respond(Call("fukui"))
 
 
 names = st.text("abc", min_size=1, max_size=1)

@@ -35,7 +35,7 @@ async def sources(database_factory: DatabaseFactory, fake_clock: FakeClock) -> S
 
 @pytest.fixture
 def get(sources: Sources) -> Get:
-    def allow(call: Call) -> None:
+    async def allow(call: Call) -> None:
         if call.tenant != "a":
             raise Forbidden("no")
 

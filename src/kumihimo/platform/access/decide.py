@@ -33,7 +33,7 @@ class Access:
     def __init__(self, open_house: bool) -> None:
         self._open_house = open_house
 
-    def decide(self, call: Call, action: Action) -> Grant:
+    async def decide(self, call: Call, action: Action) -> Grant:
         """What the call may see. Raises Unauthenticated or Forbidden where it may not act at all."""
         kind = call.actor.kind
         if self._open_house or kind == "system":

@@ -119,6 +119,97 @@ class Visible:
         return self.attributes is None or attribute in self.attributes
 
 
+# --- rights: which rows, and which attributes of them ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RowTypes:
+    """Entities that have one of these types (expanded names)."""
+
+    types: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowIds:
+    """These entities."""
+
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RowScope:
+    """Entities with a scope that satisfies a scope query (clause 4.19), such as "/fukui/#"."""
+
+    scope_q: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowQ:
+    """Entities for which the expression holds, whatever of them the caller may see."""
+
+    q: QNode
+
+
+@dataclass(frozen=True, slots=True)
+class RowAnd:
+    """All of them; of none: every entity."""
+
+    parts: tuple[RowNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowOr:
+    """Any of them; of none: no entity."""
+
+    parts: tuple[RowNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowNot:
+    """All entities but these."""
+
+    part: RowNode
+
+
+RowNode = RowTypes | RowIds | RowScope | RowQ | RowAnd | RowOr | RowNot
+EVERY_ROW = RowAnd()
+NO_ROW = RowOr()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A set of attribute names (expanded): these, or with others all but these."""
+
+    names: frozenset[str] = frozenset()
+    others: bool = False
+
+    def __contains__(self, name: str) -> bool:
+        return (name in self.names) is not self.others
+
+
+ALL_NAMES = Names(others=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Of the entities that `rows` says, these attributes."""
+
+    rows: RowNode
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What policies say for one caller and one action: an attribute of an entity is granted where a clause of `shown`
+    has it and none of `hidden` has. An entity is granted where any attribute, named or not, would be.
+    """
+
+    shown: tuple[Clause, ...] = ()
+    hidden: tuple[Clause, ...] = ()
+
+
+ALL_RIGHTS = Rights((Clause(EVERY_ROW, ALL_NAMES),))
+
 ALL_ROWS = Restriction(everything=True)
 NO_ROWS = Restriction(everything=False, ids=())
 ALL_ATTRIBUTES = Visible(None)

@@ -233,7 +233,7 @@ class Catalogue:
         unsettled = self._unsettled[tenant] if delta.since is not None else {}
         gone = (kept.by_id.keys() | unsettled.keys()) - delta.ids if delta.ids is not None else set()
         # Those that could not be made ready, or not with their own @context, are tried again with every change.
-        rows = {**unsettled, **self._judged_anew(tenant, kept), **{row.id: row for row in delta.rows}}
+        rows = {**unsettled, **await self._judged_anew(tenant, kept), **{row.id: row for row in delta.rows}}
         rows = {id_: row for id_, row in rows.items() if id_ not in gone}
         await self._fetched(tenant, list(rows.values()))
         ready: list[Ready] = []
@@ -249,7 +249,7 @@ class Catalogue:
         self._unsettled[tenant] = left
         return kept.changed(revision, ready, gone | left.keys())
 
-    def _judged_anew(self, tenant: str, kept: Listing) -> dict[str, StoredSubscription]:
+    async def _judged_anew(self, tenant: str, kept: Listing) -> dict[str, StoredSubscription]:
         """Those whose makers may see something else by now, each maker being asked for once."""
         grants: dict[Actor, Grant | None] = {}
         found = {}
@@ -257,15 +257,15 @@ class Catalogue:
             stored = one.subscription.stored
             if stored.actor not in grants:
                 try:
-                    grants[stored.actor] = self._grant(tenant, stored.actor)
+                    grants[stored.actor] = await self._grant(tenant, stored.actor)
                 except Problem:
                     grants[stored.actor] = None
             if grants[stored.actor] != one.grant:
                 found[id_] = stored
         return found
 
-    def _grant(self, tenant: str, actor: Actor) -> Grant:
-        return self._access.decide(Call(tenant, actor, purpose="notify"), "subscribe")
+    async def _grant(self, tenant: str, actor: Actor) -> Grant:
+        return await self._access.decide(Call(tenant, actor, purpose="notify"), "subscribe")
 
     async def _fetched(self, tenant: str, rows: Sequence[StoredSubscription]) -> None:
         """Has all @contexts brought at once: hosts that hang are waited for together and not one after the other."""
@@ -276,7 +276,7 @@ class Catalogue:
     async def _ready(self, tenant: str, row: StoredSubscription) -> Ready | None:
         try:
             subscription = compile_subscription(row, meanings(row.terms))
-            grant = self._grant(tenant, row.actor)
+            grant = await self._grant(tenant, row.actor)
         except Problem as problem:
             # A right that was taken away, or a rule that became stricter: nothing is sent.
             log.warning(

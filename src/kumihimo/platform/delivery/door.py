@@ -76,7 +76,7 @@ class Delivery:
 
         BadRequestData and OperationNotSupported name the member; AlreadyExists where the id is taken.
         """
-        self._access.decide(call, "subscribe")
+        await self._access.decide(call, "subscribe")
         document = clean(body)
         now = self._now()
         draft = StoredSubscription(
@@ -108,7 +108,7 @@ class Delivery:
         self, call: Call, id_: str, context: Context | None = None, *, sys_attrs: bool = False
     ) -> dict[str, Any]:
         """The subscription with status and counters (clause 5.8.3); with a context, under its names."""
-        self._access.decide(call, "subscribe")
+        await self._access.decide(call, "subscribe")
         # An endpoint that answers and then asks how its subscription fares shall hear of this answer.
         await self._sender.landing(call.tenant, id_, _LANDING_SECONDS)
         stored, states = await self._read(call.tenant, lambda tx: _one_tx(tx, id_))
@@ -126,7 +126,7 @@ class Delivery:
         sys_attrs: bool = False,
     ) -> tuple[list[dict[str, Any]], int]:
         """A page of subscriptions, oldest first, and how many there are (clause 5.8.4)."""
-        self._access.decide(call, "subscribe")
+        await self._access.decide(call, "subscribe")
         if not 0 <= limit <= MAX_PAGE or offset < 0:
             raise BadRequestData(f"limit goes from 0 to {MAX_PAGE}, offset from 0")
         page, states = await self._read(call.tenant, lambda tx: store.page_tx(tx, limit, offset))
@@ -159,7 +159,7 @@ class Delivery:
 
     async def update(self, call: Call, id_: str, fragment: Mapping[str, Any], context: Context) -> None:
         """Changes members (clause 5.8.2): each is replaced whole; null or urn:ngsi-ld:null takes it away."""
-        self._access.decide(call, "subscribe")
+        await self._access.decide(call, "subscribe")
         if not isinstance(fragment, dict) or fragment.keys() <= {"@context"}:
             raise BadRequestData("the fragment holds no member to change")
         if fragment.get("id", id_) != id_:
@@ -201,7 +201,7 @@ class Delivery:
 
     async def delete(self, call: Call, id_: str) -> None:
         """Takes the subscription away with all that waits for it (clause 5.8.5)."""
-        self._access.decide(call, "subscribe")
+        await self._access.decide(call, "subscribe")
         now = self._now()
         if not await self._database.write(call.tenant, lambda tx: store.delete_tx(tx, id_, now)):
             raise _unknown(id_)
@@ -233,7 +233,7 @@ class Delivery:
 
         The document has one entity selector at most, and no endpoint. BadRequestData names the member.
         """
-        self._access.decide(call, "read")
+        await self._access.decide(call, "read")
         notification = {**document.get("notification", {}), "endpoint": {"uri": CONNECTED}}
         whole = {"type": "Subscription", **document, "notification": notification}
         draft = StoredSubscription(new_id("Subscription"), whole, context.source, {}, call.actor, 0, 0, 0)
@@ -252,7 +252,7 @@ class Delivery:
 
     async def replay(self, call: Call, subscription_id: str, notification_id: str) -> None:
         """Sends a dead letter of the subscription again, under its own id; ResourceNotFound where there is none."""
-        self._access.decide(call, "subscribe")
+        await self._access.decide(call, "subscribe")
         tenant = call.tenant
 
         async def work(tx: Tx) -> str:

@@ -40,9 +40,9 @@ class Watch:
         self._subscription = subscription
         self._context = context
 
-    def decide(self) -> Grant:
+    async def decide(self) -> Grant:
         """What the caller may see now; Unauthenticated or Forbidden where it may not read any more."""
-        return self._access.decide(self._call, "read")
+        return await self._access.decide(self._call, "read")
 
     async def told(self, record: LogRecord, grant: Grant) -> dict[str, Any] | None:
         """The record's entity as the watch shows it; None where the watch does not tell of it."""

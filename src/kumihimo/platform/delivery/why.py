@@ -67,8 +67,8 @@ class Why:
 
     async def explain(self, call: Call, subscription_id: str, entity_id: str, limit: int, before: int) -> Explanation:
         """See `Delivery.explain`."""
-        self.access.decide(call, "subscribe")
-        viewer = self.access.decide(call, "read")
+        await self.access.decide(call, "subscribe")
+        viewer = await self.access.decide(call, "read")
         if not is_uri(entity_id):
             raise BadRequestData("entity: an entity's id is a URI, e.g. urn:ngsi-ld:RiverGauge:1", member="entity")
         if not 1 <= limit <= MAX_CHANGES or before < 0:

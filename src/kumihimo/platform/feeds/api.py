@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from kumihimo.base.call import ANONYMOUS, Call
+from kumihimo.base.call import call_of
 from kumihimo.base.errors import Problem
 from kumihimo.base.ids import check_tenant
 from kumihimo.base.jsontext import text
@@ -65,11 +65,10 @@ def routes(feeds: Feeds, contexts: Contexts) -> list[BaseRoute]:
 
 async def _opened(feeds: Feeds, contexts: Contexts, connection: HTTPConnection) -> Events:
     tenant = check_tenant(connection.path_params["tenant"])
-    actor = connection.scope.get("state", {}).get("actor", ANONYMOUS)
     query = read_query(connection.scope["query_string"])
     context = await _context(contexts, query.pop(_CONTEXT, ""), connection.headers.get("link", ""), tenant)
     ask = read_ask(query, connection.headers.get("last-event-id", ""))
-    call = Call(tenant, actor, "feed", connection.scope.get("state", {}).get("request_id", ""))
+    call = call_of(connection.scope.get("state", {}), tenant, "feed")
     return await feeds.open(call, ask.document, context, after=ask.after, standing=ask.standing)
 
 

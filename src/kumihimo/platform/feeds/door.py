@@ -84,7 +84,7 @@ class Feeds:
                 if tail.restarts != restarts:
                     restarts, position = tail.restarts, 0
                     yield Event("reset", position)
-                grant = watch.decide()
+                grant = await watch.decide()
                 for record in await tail.after(position):
                     entity = await watch.told(record, grant)
                     position = record.seq
@@ -113,7 +113,7 @@ async def _standing(watch: Watch, position: int) -> Events:
     """The entities as they are now, page by page; what changes meanwhile is told again behind them."""
     cursor = ""
     while True:
-        page, cursor = await watch.standing(cursor, watch.decide())
+        page, cursor = await watch.standing(cursor, await watch.decide())
         for entity in page:
             yield Event("current", position, entity=entity)
         if not cursor:

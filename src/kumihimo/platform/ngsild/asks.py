@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
-from kumihimo.base.call import ANONYMOUS, Call
+from kumihimo.base.call import ANONYMOUS, Call, call_of
 from kumihimo.base.errors import BadRequestData, InvalidRequest
 from kumihimo.base.ids import DEFAULT_TENANT, check_tenant, is_uri, new_request_id
 from kumihimo.platform.access.decide import Action, Grant
@@ -50,9 +51,8 @@ class Ask:
 
     def read_head(self, scope: Scope) -> None:
         """Tenant (clause 6.3.14) and parameters. BadRequestData or InvalidRequest where they cannot be."""
-        actor = scope.get("state", {}).get("actor", ANONYMOUS)
         tenant = check_tenant(self.tenant_header) if self.tenant_header else DEFAULT_TENANT
-        self.call = Call(tenant, actor, request_id=self.call.request_id)
+        self.call = replace(call_of(scope.get("state", {}), tenant), request_id=self.call.request_id)
         self.query = read_query(scope["query_string"])
 
     @property
@@ -60,9 +60,9 @@ class Ask:
         """The tenant that the request concerns."""
         return self.call.tenant
 
-    def decide(self, action: Action) -> Grant:
+    async def decide(self, action: Action) -> Grant:
         """What the caller may see; Unauthenticated or Forbidden where the action is not allowed."""
-        return self.face.access.decide(self.call, action)
+        return await self.face.access.decide(self.call, action)
 
     def uri(self, place: int, what: str) -> str:
         """The path's variable part as a URI; BadRequestData where it is none."""

@@ -35,7 +35,7 @@ async def update_attributes(ask: Ask) -> Answer:
 
 
 async def _write(ask: Ask, op: Op) -> Answer:
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     body, context = await read_object(ask)
     doc = expand_fragment(body, context, nulls=op is Op.UPDATE)
@@ -51,7 +51,7 @@ async def partial_update(ask: Ask) -> Answer:
 
     204; 404 where there is no such entity or instance.
     """
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
     body, context = await read_object(ask)
     if not body:
@@ -70,7 +70,7 @@ async def replace_attribute(ask: Ask) -> Answer:
 
     204; 404 where there is no such entity or instance.
     """
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
     body, context = await read_object(ask)
     iri = context.expand(name)
@@ -86,7 +86,7 @@ async def delete_attribute(ask: Ask) -> Answer:
     204; 404 where there is no such entity or instance. The scope of an entity is deleted in the same way. An entity
     that was written into the past alone is not unknown: there its attribute ends, and the past tells when.
     """
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     entity_id, name = ask.uri(0, "the entity id"), ask.names[1]
     context = await request_context(ask)
     every, dataset = read_which(ask.query)

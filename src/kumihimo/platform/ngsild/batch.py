@@ -96,7 +96,7 @@ async def batch_delete(ask: Ask) -> Answer:
 
     204; 207 where one was not there.
     """
-    ask.decide("write")
+    await ask.decide("write")
     body = await read_body(ask)
     tally = Tally()
     changes: list[Change] = []
@@ -113,7 +113,7 @@ async def batch_delete(ask: Ask) -> Answer:
 
 async def _batch(ask: Ask, op: Op, merging: Merging = PLAIN) -> Answer:
     """Reads every item with its own @context, applies those that can be read, in order, in one transaction."""
-    ask.decide("write")
+    await ask.decide("write")
     body = await read_body(ask)
     items = _items(body)
     if not all(isinstance(item, dict) for item in items):

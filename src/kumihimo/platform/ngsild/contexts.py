@@ -20,7 +20,7 @@ async def add_context(ask: Ask) -> Answer:
 
     201 with its address. What it refers to need not be at hand; what is wrong in itself is refused.
     """
-    ask.decide("write")
+    await ask.decide("write")
     body = as_object((await read_body(ask)).value)
     if "@context" not in body:
         raise InvalidRequest('the body needs the member "@context"')
@@ -36,7 +36,7 @@ async def list_contexts(ask: Ask) -> Answer:
 
     200 with an array of addresses, or of objects.
     """
-    ask.decide("read")
+    await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
     kind = _read_kind(ask.query.get("kind", ""))
@@ -53,7 +53,7 @@ async def serve_context(ask: Ask) -> Answer:
     200 with the @context; 404 where it is not kept; 422 for a copy of what another serves, without details. With
     core=1.8 (TS 104 175 clause 13.4) an @context of two addresses: its own, and that of the core of this version.
     """
-    ask.decide("read")
+    await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
     core = _read_core(ask)
@@ -76,7 +76,7 @@ async def delete_context(ask: Ask) -> Answer:
 
     204; 404 where it is not kept; 504 where a copy cannot be fetched, which stays as it was then.
     """
-    ask.decide("write")
+    await ask.decide("write")
     reload = read_flag(ask.query, "reload")
     kept = await _find(ask, counted=False)
     if reload:

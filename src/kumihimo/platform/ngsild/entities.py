@@ -45,7 +45,7 @@ async def create_entity(ask: Ask) -> Answer:
 
     201 with its address; 409 where it exists.
     """
-    ask.decide("write")
+    await ask.decide("write")
     body, context = await read_object(ask)
     doc = expand_entity(body, context)
     await apply_one(ask, Change(Op.CREATE, doc["id"], doc))
@@ -58,7 +58,7 @@ async def query_entities(ask: Ask) -> Answer:
     200 with a page of them in the order asked for, with those that they link to where join says so; links to the pages
     beside it, and the count where it was asked for.
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""), ENTITIES)
     form = read_form(ask.query)
     join = read_join(ask.query)
@@ -75,7 +75,7 @@ async def retrieve_entity(ask: Ask) -> Answer:
 
     404 where there is none, or where it has none of the members that were asked for.
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""), ENTITIES)
     form = read_form(ask.query)
     join = read_join(ask.query)
@@ -122,7 +122,7 @@ async def replace_entity(ask: Ask) -> Answer:
 
     204; 404 where there is none. The id may be left out of the body; the type may too, and stays then.
     """
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     doc, context = await _read_fragment(ask, entity_id, read_form(ask.query))
     await check_type(ask, entity_id, context, grant)
@@ -139,7 +139,7 @@ async def merge_entity(ask: Ask) -> Answer:
     204; 404 where there is no such entity. In the simplified form attributes keep the type that they have; observedAt
     is the moment of those that have one and are given none, lang the language of texts for LanguageProperties.
     """
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     form = read_form(ask.query)
     merging = read_merging(ask.query, form)
@@ -154,7 +154,7 @@ async def delete_entity(ask: Ask) -> Answer:
 
     204; 404 where there is none.
     """
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     context = await request_context(ask)
     await check_type(ask, entity_id, context, grant)

@@ -19,7 +19,7 @@ async def retrieve_identity(ask: Ask) -> Answer:
     200 with a ContextSourceIdentity (clause 5.2.40); its alias names the tenant too, so that no tenant is taken for
     another one of the same platform.
     """
-    ask.decide("read")
+    await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     context = await request_context(ask)
     face = ask.face

@@ -24,7 +24,7 @@ async def upsert_temporal(ask: Ask) -> Answer:
 
     201 with its address, 204 where it was there.
     """
-    ask.decide("write")
+    await ask.decide("write")
     body, context = await read_object(ask)
     doc = expand_temporal(body, context)
     if "id" not in doc:
@@ -39,7 +39,7 @@ async def delete_temporal(ask: Ask) -> Answer:
 
     204; 404 where there is none.
     """
-    ask.decide("write")
+    await ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     await ask.face.database.write(ask.tenant, lambda tx: change.erase_tx(tx, entity_id))
     return done()
@@ -50,7 +50,7 @@ async def append_temporal(ask: Ask) -> Answer:
 
     Types that are new are added too. 204; 404 where there is none.
     """
-    ask.decide("write")
+    await ask.decide("write")
     entity_id = ask.uri(0, "the entity id")
     body, context = await read_object(ask)
     doc = expand_temporal(body, context)
@@ -67,7 +67,7 @@ async def delete_temporal_attribute(ask: Ask) -> Answer:
 
     204; 404 where there is no such entity or it never had them.
     """
-    ask.decide("write")
+    await ask.decide("write")
     entity_id, name = ask.uri(0, "the entity id"), _name(ask)
     context = await request_context(ask)
     every, dataset = read_which(ask.query)
@@ -84,7 +84,7 @@ async def modify_instance(ask: Ask) -> Answer:
     The body is the instance, or a fragment of the entity with it alone. 204; 404 where there is no such instance;
     405 where the path lacks the attribute's name: then it is an attribute's, which has no PATCH.
     """
-    ask.decide("write")
+    await ask.decide("write")
     if not ask.names[1]:
         raise not_allowed("PATCH", "DELETE", "a name is missing between two slashes")
     entity_id, name, instance_id = _instance(ask)
@@ -102,7 +102,7 @@ async def delete_instance(ask: Ask) -> Answer:
 
     204; 404 where there is no such instance.
     """
-    ask.decide("write")
+    await ask.decide("write")
     entity_id, name, instance_id = _instance(ask)
     context = await request_context(ask)
     iri, now = context.expand(name), ask.face.clock.now()

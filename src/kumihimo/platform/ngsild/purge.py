@@ -24,7 +24,7 @@ async def purge_entities(ask: Ask) -> Answer:
     204; 207 where some could not be deleted. What is named by `drop` goes, or all but what is named by `keep`.
     With dryRun=true, which is ours, nothing goes: 200 with how much would.
     """
-    grant = ask.decide("write")
+    grant = await ask.decide("write")
     context = await request_context(ask)
     keep = expand_names(split_list(ask.query.get("keep", "")), context)
     drop = expand_names(split_list(ask.query.get("drop", "")), context)

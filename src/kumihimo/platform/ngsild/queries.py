@@ -52,7 +52,7 @@ async def query_by_body(ask: Ask) -> Answer:
 
     200 with a page of them, links to the pages beside it, and the count where it was asked for.
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""), ENTITIES)
     body, context = await read_object(ask)
     check_query(body)

@@ -21,7 +21,7 @@ async def create_subscription(ask: Ask) -> Answer:
 
     201 with its address; 409 where the id is taken.
     """
-    ask.decide("subscribe")
+    await ask.decide("subscribe")
     body, context = await read_object(ask)
     _check_whole(body, ask.face.clock.now())
     identifier = await ask.face.delivery.create(ask.call, body, context)
@@ -33,7 +33,7 @@ async def list_subscriptions(ask: Ask) -> Answer:
 
     200, with the count where it was asked for.
     """
-    ask.decide("subscribe")
+    await ask.decide("subscribe")
     media = choose_media(ask.headers.get("accept", ""))
     context = await request_context(ask)
     page = read_page(ask.query)
@@ -51,7 +51,7 @@ async def retrieve_subscription(ask: Ask) -> Answer:
 
     404 where there is none.
     """
-    ask.decide("subscribe")
+    await ask.decide("subscribe")
     media = choose_media(ask.headers.get("accept", ""))
     identifier = ask.uri(0, "the subscription id")
     context = await request_context(ask)
@@ -65,7 +65,7 @@ async def update_subscription(ask: Ask) -> Answer:
 
     204; 404 where there is none.
     """
-    ask.decide("subscribe")
+    await ask.decide("subscribe")
     identifier = ask.uri(0, "the subscription id")
     body, context = await read_object(ask)
     if not body:
@@ -82,7 +82,7 @@ async def delete_subscription(ask: Ask) -> Answer:
 
     204; 404 where there is none.
     """
-    ask.decide("subscribe")
+    await ask.decide("subscribe")
     await ask.face.delivery.delete(ask.call, ask.uri(0, "the subscription id"))
     return done()
 

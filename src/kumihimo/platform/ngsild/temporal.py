@@ -54,7 +54,7 @@ async def query_temporal(ask: Ask) -> Answer:
     200 with a page of them, links to the pages beside it, and the count where it was asked for; 206 with
     Content-Range where there are more instances than an answer holds (clause 6.3.10).
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     form = read_form(ask.query, temporal=True)
     context = await request_context(ask)
@@ -70,7 +70,7 @@ async def query_temporal_by_body(ask: Ask) -> Answer:
 
     200 with a page of them, links to the pages beside it, and the count where it was asked for; 206 as for GET.
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     form = read_form(ask.query, temporal=True)
     body, context = await read_object(ask)
@@ -105,7 +105,7 @@ async def retrieve_temporal(ask: Ask) -> Answer:
     404 where there is none, or where it never had the attributes asked for; 206 with Content-Range where there are
     more instances than an answer holds (clause 6.3.10).
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     form = read_form(ask.query, temporal=True)
     entity_id = ask.uri(0, "the entity id")

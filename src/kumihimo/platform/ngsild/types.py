@@ -21,7 +21,7 @@ async def list_types(ask: Ask) -> Answer:
 
     200 with an EntityTypeList (clause 5.2.24) or an array of EntityType (5.2.25).
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
     check_local(ask.query)
@@ -48,7 +48,7 @@ async def retrieve_type(ask: Ask) -> Answer:
 
     200 with an EntityTypeInfo (clause 5.2.26); 404 where there is no entity of this type, 400 for what can name none.
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     check_local(ask.query)
     context = await request_context(ask)
@@ -76,7 +76,7 @@ async def list_attributes(ask: Ask) -> Answer:
 
     200 with an AttributeList (clause 5.2.27) or an array of Attribute (5.2.28).
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     details = read_flag(ask.query, "details")
     check_local(ask.query)
@@ -94,7 +94,7 @@ async def retrieve_attribute(ask: Ask) -> Answer:
 
     200 with an Attribute (clause 5.2.28); 404 where no entity has it, 400 for what can name none.
     """
-    grant = ask.decide("read")
+    grant = await ask.decide("read")
     media = choose_media(ask.headers.get("accept", ""))
     check_local(ask.query)
     context = await request_context(ask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kumihimo.base.call import Call
 from kumihimo.base.errors import Problem
@@ -30,9 +30,9 @@ class Cards:
     def __init__(self, card: CardOf | None) -> None:
         self._card = card
 
-    async def of(self, tenants: Sequence[str], request_id: str) -> list[TownCard]:
-        """The towns by rank, then as they came."""
-        cards = await asyncio.gather(*(self._of(Call(name, request_id=request_id)) for name in tenants[:FILLED]))
+    async def of(self, tenants: Sequence[str], call: Call) -> list[TownCard]:
+        """The towns by rank, then as they came; call is the page's, whatever its tenant."""
+        cards = await asyncio.gather(*(self._of(replace(call, tenant=name)) for name in tenants[:FILLED]))
         towns = [TownCard(name, card) for name, card in zip(tenants[:FILLED], cards, strict=True)]
         towns += [TownCard(name, None) for name in tenants[FILLED:]]
         return sorted(towns, key=lambda town: Card("").rank if town.card is None else town.card.rank)

@@ -63,7 +63,7 @@ class _Entities:
 
     async def map(self, ask: Ask) -> Document:
         """The points of the rows of a page of the list, as GeoJSON (RFC 7946); those without a point are left out."""
-        grant = self._doors.access.decide(ask.call, "read")
+        grant = await self._doors.access.decide(ask.call, "read")
         found = await self._doors.broker.find(ask.tenant, self._query(ask, grant))
         features = [self._feature(ask, doc) for doc in found.entities if _point(doc)]
         return Document(dumps({"type": "FeatureCollection", "features": features}), "application/geo+json")
@@ -82,7 +82,7 @@ class _Entities:
 
     async def list(self, ask: Ask) -> Page:
         """Entities of a type or with a text in their id."""
-        grant = self._doors.access.decide(ask.call, "read")
+        grant = await self._doors.access.decide(ask.call, "read")
         context = self._doors.context
         chosen, search = ask.query.get("type", ""), _search(ask)
         found = await self._doors.broker.find(ask.tenant, self._query(ask, grant))
@@ -116,7 +116,7 @@ class _Entities:
 
     async def one(self, ask: Ask) -> Page:
         """One entity: its values, the history of one of them, its JSON-LD and the command that fetches it."""
-        grant = self._doors.access.decide(ask.call, "read")
+        grant = await self._doors.access.decide(ask.call, "read")
         doc = await self._get(ask, ask.path["id"], grant)
         context = self._doors.context
         lines = lines_of(doc, context.compact)
@@ -147,7 +147,7 @@ class _Entities:
 
     async def points(self, ask: Ask) -> Document:
         """The chart's JSON."""
-        grant = self._doors.access.decide(ask.call, "read")
+        grant = await self._doors.access.decide(ask.call, "read")
         doc = await self._get(ask, ask.query.get("id", ""), grant)
         name = ask.query.get("attribute", "")
         lines = lines_of(doc, self._doors.context.compact)

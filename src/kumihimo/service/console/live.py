@@ -88,9 +88,9 @@ class Live:
         """How many pages listen now."""
         return sum(len(boxes) for boxes in self._boxes.values())
 
-    def respond(self, call: Call) -> Response:
+    async def respond(self, call: Call) -> Response:
         """The endless answer to one page; Overloaded over the limit of streams, Unauthenticated when closed."""
-        grant = self._access.decide(call, "read")
+        grant = await self._access.decide(call, "read")
         of_tenant = len(self._boxes.get(call.tenant, ()))
         if self.count >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_TENANT or self._closing.is_set():
             raise Overloaded(f"{of_tenant} pages of this tenant listen already; reload later", retry_after=10)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from kumihimo.base.call import Call
+from kumihimo.base.call import Call, call_of
 from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import InternalError, MethodNotAllowed, NonexistentTenant, Problem, ResourceNotFound
 from kumihimo.base.screens import Ask, CardOf, Document, Page, Redirect, Screen
@@ -111,7 +111,7 @@ class Console:
             check_same_origin(request)
         form = await read_form(request) if posting else {}
         ask = Ask(
-            call=Call(tenant=tenant, request_id=_request_id(request)),
+            call=_call(request, tenant),
             lang=self._language(request),
             path={name: str(value) for name, value in request.path_params.items() if name != "tenant"},
             query=dict(request.query_params),
@@ -143,7 +143,7 @@ class Console:
 
     async def _towns(self, request: Request) -> Response:
         tenants = await self._tenants()
-        towns = await self._cards.of(tenants, _request_id(request))
+        towns = await self._cards.of(tenants, _call(request, ""))
         data = {"entry": self._entry_path(), "towns": towns}
         page = Page("kumihimo.service.console:home.html", "home.title", data)
         return await self._render(request, page, "", tenants=tenants)
@@ -163,7 +163,7 @@ class Console:
         """The stream (text/event-stream) by which an open page hears what changed."""
         try:
             tenant = await self._known_tenant(request)
-            return self._live.respond(Call(tenant=tenant, request_id=_request_id(request)))
+            return await self._live.respond(_call(request, tenant))
         except Problem as problem:
             return Response(problem.detail, problem.status, problem.headers(), "text/plain")
 
@@ -245,6 +245,10 @@ class Console:
 def _with_language(request: Request, code: str) -> str:
     query: Mapping[str, str] = {**request.query_params, "lang": code}
     return f"{quote(request.url.path)}?{urlencode(query)}"
+
+
+def _call(request: Request, tenant: str) -> Call:
+    return call_of(request.scope.get("state", {}), tenant)
 
 
 def _request_id(request: Request) -> str:

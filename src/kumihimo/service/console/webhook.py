@@ -102,7 +102,7 @@ def webhook_screens(doors: Doors) -> list[Screen]:
 
     async def show(ask: Ask) -> Page:
         """The notifications that arrived at the tenant's own address for trying."""
-        doors.access.decide(ask.call, "subscribe")
+        await doors.access.decide(ask.call, "subscribe")
         address = await webhook_url(doors, ask)
 
         async def newest(tx: Tx) -> list[dict[str, object]]:
@@ -116,7 +116,7 @@ def webhook_screens(doors: Doors) -> list[Screen]:
 
     async def clear(ask: Ask) -> Redirect:
         """Takes the form (no fields): forgets what arrived."""
-        doors.access.decide(ask.call, "administer")
+        await doors.access.decide(ask.call, "administer")
         await doors.database.write(ask.tenant, clear_messages_tx)
         doors.bus.publish(screens_topic(ask.tenant))
         return Redirect("/webhook")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from kumihimo.base.call import Call
@@ -14,12 +14,12 @@ PACKAGE: Final = "kumihimo.service.sources"
 SHOWN_ASIDE: Final = 20
 
 
-def source_screens(sources: Sources, allow: Callable[[Call], object]) -> list[Screen]:
+def source_screens(sources: Sources, allow: Callable[[Call], Awaitable[object]]) -> list[Screen]:
     """The page at /sources. allow(call) raises a Problem where the caller may not administer the tenant."""
 
     async def show(ask: Ask) -> Page:
         """The folders and addresses that are looked at, and how they fared."""
-        allow(ask.call)
+        await allow(ask.call)
         found = [await _shown(sources, ask.tenant, one) for one in await sources.all(ask.tenant)]
         command = f"kumihimo source add inbox --tenant {ask.tenant} --folder /srv/inbox --every 10m --type Shelter"
         return Page(f"{PACKAGE}:sources.html", "sources.title", {"sources": found, "add_command": command})

@@ -56,7 +56,7 @@ async def attention(doors: FloodDoors, call: Call, rows: Sequence[GaugeRow]) -> 
 
 async def _seen(doors: FloodDoors, call: Call, tenant: str) -> dict[str, Alert]:
     """Another tenant's open alerts by gauge, none where this caller may not read there or the tenant is away."""
-    if doors.may_read is None or not doors.may_read(replace(call, tenant=tenant)):
+    if doors.may_read is None or not await doors.may_read(replace(call, tenant=tenant)):
         return {}
     try:
         return {alert.subject: alert for alert in await doors.alerts.list(tenant, state="open")}

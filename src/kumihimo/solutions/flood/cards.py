@@ -23,7 +23,7 @@ class TownCards:
 
     async def card(self, call: Call) -> Card | None:
         """As base.screens.CardOf; None also of a town that the caller may not read."""
-        if self._doors.may_read is None or not self._doors.may_read(call):
+        if self._doors.may_read is None or not await self._doors.may_read(call):
             return None
         rows = views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE))
         if not rows:

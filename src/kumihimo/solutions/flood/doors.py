@@ -36,4 +36,4 @@ class FloodDoors:
     fetch: HttpFetch
     base_url: Callable[[], str]
     commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]] | None = None
-    may_read: Callable[[Call], bool] | None = None
+    may_read: Callable[[Call], Awaitable[bool]] | None = None
