@@ -22,6 +22,7 @@ from kumihimo.network.mqtt.outside import OutsideBroker
 from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.network.sockets import at
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
 from kumihimo.platform.delivery.door import Delivery
@@ -55,6 +56,7 @@ class Platform:
     publish: GuardedPublish
     contexts: Contexts
     access: Access
+    rules: StoredRules
     history: History
     broker: Broker
     ingest: BrokerIngest

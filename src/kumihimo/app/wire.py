@@ -29,6 +29,9 @@ from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.outside import OutsideBroker
 from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.store import PLATFORM_SCHEMA as ACCESS_OF_PLATFORM
+from kumihimo.platform.access.store import SCHEMA as ACCESS
 from kumihimo.platform.broker.collation import collation
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
@@ -65,6 +68,8 @@ SCHEMAS: tuple[Schema, ...] = (
     HISTORY,
     IMPORTS,
     DELIVERY,
+    ACCESS,
+    ACCESS_OF_PLATFORM,
     SIGNING,
     SHELF,
     REGISTRY,
@@ -93,7 +98,9 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         clock=clock,
         address=late.address,
     )
-    access = Access(open_house=settings.open)
+    rules = StoredRules(database, clock, bus)
+    access = Access(settings.open, rules, clock)
+    rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
     broker = Broker(database, clock, bus, remember_tx)
     registry = Registry(database, clock, late.cut)
@@ -121,6 +128,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         publish=publish,
         contexts=contexts,
         access=access,
+        rules=rules,
         history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,

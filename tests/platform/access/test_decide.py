@@ -1,35 +1,246 @@
+"""Decisions: closed by default, roles and scopes, and that nothing is taken from memory after a change."""
+
 from __future__ import annotations
 
 from typing import get_args
 
 import pytest
+from tests.fakes import DatabaseFactory, FakeClock
 
+from kumihimo.base import times
 from kumihimo.base.call import ANONYMOUS, Actor, Call
-from kumihimo.base.errors import Forbidden, Unauthenticated
+from kumihimo.base.errors import Forbidden, NonexistentTenant, Unauthenticated
 from kumihimo.platform.access.decide import EVERYTHING, Access, Action
+from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.models import ALL_RIGHTS, ALL_ROWS, Names, Visible
+from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
+from kumihimo.storage.database import Database
 
 ACTIONS = get_args(Action)
-SYSTEM, DEVICE, PERSON = Actor("system", "flood"), Actor("device", "g1"), Actor("person", "sato")
+SYSTEM, DEVICE, PERSON = Actor("system", "flood"), Actor("device", "g1"), Actor("person", "p-1")
+SATO, PROGRAM = Actor("person", "p-2"), Actor("application", "a-1")
+LEVEL = "https://example.org/level"
+HIDDEN = f'forbid (principal, action == Action::"read", resource) when {{ context.attribute == "{LEVEL}" }};'
+
+
+@pytest.fixture
+async def database(database_factory: DatabaseFactory) -> Database:
+    database = await database_factory([SCHEMA, PLATFORM_SCHEMA])
+    for tenant in ("town", "sabae"):
+        await database.add_tenant(tenant)
+    return database
+
+
+@pytest.fixture
+def rules(database: Database, fake_clock: FakeClock) -> StoredRules:
+    return StoredRules(database, fake_clock)
+
+
+@pytest.fixture
+def access(rules: StoredRules, fake_clock: FakeClock) -> Access:
+    access = Access(False, rules, fake_clock)
+    rules.changes.told.append(access.forget)
+    return access
+
+
+async def may(access: Access, actor: Actor, action: Action, tenant: str = "town") -> bool:
+    try:
+        await access.decide(Call(tenant, actor), action)
+    except (Forbidden, Unauthenticated):
+        return False
+    return True
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_an_open_house_lets_everybody_do_everything(action: Action) -> None:
     for actor in (ANONYMOUS, SYSTEM, DEVICE, PERSON):
         assert await Access(True).decide(Call("town", actor), action) == EVERYTHING
+        assert await Access(True).rights(Call("town", actor), action) == ALL_RIGHTS
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_a_closed_house_is_closed_by_default(action: Action) -> None:
     access = Access(False)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(Unauthenticated, match=f"to {action} here, log in"):
         await access.decide(Call("town", ANONYMOUS), action)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden, match=r"roles held are none; a member with the role .*operator"):
         await access.decide(Call("town", PERSON), action)
     assert await access.decide(Call("town", SYSTEM), action) == EVERYTHING
 
 
-async def test_a_device_does_not_administer() -> None:
-    access = Access(False)
-    assert await access.decide(Call("town", DEVICE), "write") == EVERYTHING
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_a_device_writes_and_nothing_else(action: Action) -> None:
+    if action == "write":
+        assert await Access(False).decide(Call("town", DEVICE), "write") == EVERYTHING
+        return
     with pytest.raises(Forbidden):
-        await access.decide(Call("town", DEVICE), "administer")
+        await Access(False).decide(Call("town", DEVICE), action)
+
+
+async def test_a_role_gives_what_its_policies_say_in_its_tenant(access: Access) -> None:
+    await access.add_member("town", PERSON, "officer", "person:p-0")
+    assert await access.decide(Call("town", PERSON), "read") == EVERYTHING
+    assert not await may(access, PERSON, "write")
+    assert not await may(access, PERSON, "read", "sabae")
+    assert not await may(access, PERSON, "read", "")
+    assert await access.roles("town", PERSON) == {"officer"}
+    with pytest.raises(Forbidden, match="roles held are officer; a member with the role disaster-officer or"):
+        await access.decide(Call("town", PERSON), "write")
+
+
+async def test_an_operator_of_the_platform_is_one_everywhere_and_no_other_role_is(access: Access) -> None:
+    await access.add_member("", PERSON, "operator", "person:p-0")
+    await access.add_member("", SATO, "officer", "person:p-0")
+    for tenant in ("", "town", "sabae"):
+        for action in ACTIONS:
+            assert await may(access, PERSON, action, tenant), (tenant, action)
+    assert await may(access, SATO, "read", "")
+    assert not await may(access, SATO, "read", "town")
+
+
+async def test_only_the_platforms_own_people_are_told_which_tenants_there_are(access: Access) -> None:
+    await access.add_member("", PERSON, "operator", "person:p-0")
+    with pytest.raises(Unauthenticated):
+        await access.decide(Call("nowhere", ANONYMOUS), "read")
+    with pytest.raises(Forbidden):
+        await access.decide(Call("nowhere", SATO), "read")
+    with pytest.raises(NonexistentTenant):
+        await access.decide(Call("nowhere", PERSON), "read")
+
+
+@pytest.mark.parametrize(
+    ("action", "scope"),
+    [
+        ("read", "ngsi-ld:read"),
+        ("read", "feeds:read"),
+        ("write", "ngsi-ld:write"),
+        ("delete", "ngsi-ld:write"),
+        ("subscribe", "ngsi-ld:subscribe"),
+        ("members", ""),
+        ("administer", ""),
+    ],
+)
+async def test_a_token_does_what_its_scopes_cover(access: Access, action: Action, scope: str) -> None:
+    await access.add_member("town", PROGRAM, "operator", "person:p-0")
+    every = frozenset({"ngsi-ld:read", "ngsi-ld:write", "ngsi-ld:subscribe", "feeds:read", "openid", "devices:write"})
+    too_few = every - {scope, "ngsi-ld:read", "feeds:read"}
+    with pytest.raises(Forbidden, match=f"the token may not {action}: "):
+        await access.decide(Call("town", PROGRAM, scopes=too_few), action)
+    with pytest.raises(Forbidden, match=f"the token may not {action}: "):
+        await access.rights(Call("town", PROGRAM, scopes=too_few), action)
+    assert await access.decide(Call("town", PROGRAM, scopes=None), action) == EVERYTHING
+    if scope:
+        assert await access.decide(Call("town", PROGRAM, scopes=frozenset({scope})), action) == EVERYTHING
+
+
+async def test_the_purpose_is_asked_of_and_kept_apart(access: Access, rules: StoredRules) -> None:
+    text = 'permit (principal is Person, action == Action::"read", resource) when { context.purpose == "research" };'
+    await rules.documents.put("town", "research", text, "person:p-0", "a study")
+    assert await access.decide(Call("town", PERSON, "research"), "read") == EVERYTHING
+    assert not await may(access, PERSON, "read")
+
+
+async def test_anonymous_gets_what_a_policy_says_and_nothing_else(access: Access, rules: StoredRules) -> None:
+    text = f'permit (principal is Anonymous, action == Action::"read", resource is Entity in EntityType::"{LEVEL}");'
+    await rules.documents.put("town", "open-data", text, "person:p-0", "open data")
+    grant = await access.decide(Call("town", ANONYMOUS), "read")
+    assert not grant.restriction.everything
+    assert not await may(access, ANONYMOUS, "write")
+
+
+async def test_what_a_grant_cannot_say_is_refused_and_never_widened(access: Access, rules: StoredRules) -> None:
+    await access.add_member("town", PERSON, "officer", "person:p-0")
+    await rules.documents.put("town", "hidden", HIDDEN, "person:p-0", "secret")
+    with pytest.raises(Forbidden, match="cannot be asked for"):
+        await access.decide(Call("town", PERSON), "read")
+    (clause,) = (await access.rights(Call("town", PERSON), "read")).shown
+    assert clause.names == Names(frozenset({LEVEL}), others=True)
+
+
+async def test_every_change_is_seen_at_once(access: Access, rules: StoredRules) -> None:
+    assert not await may(access, PERSON, "read")
+    member = await rules.members.add("town", PERSON, "officer", "person:p-0")
+    assert await may(access, PERSON, "read")
+    only = f'permit (principal in Role::"officer", action, resource) when {{ context.attribute == "{LEVEL}" }};'
+    await rules.documents.put("town", "officer", only, "person:p-0", "less")
+    grant = await access.decide(Call("town", PERSON), "read")
+    assert (grant.restriction, grant.visible) == (ALL_ROWS, Visible(frozenset({LEVEL})))
+    await rules.documents.roll_back("town", "officer", 0, "person:p-0", "back")
+    assert await access.decide(Call("town", PERSON), "read") == EVERYTHING
+    await rules.members.end("town", member.id, "person:p-0", "moved")
+    assert not await may(access, PERSON, "read")
+
+
+async def test_what_another_process_changed_is_seen_within_a_second(
+    database: Database, access: Access, fake_clock: FakeClock
+) -> None:
+    elsewhere = StoredRules(database, fake_clock)
+    told: list[str] = []
+    access.tell(told.append)
+    member = await elsewhere.members.add("town", PERSON, "officer", "person:p-0")
+    assert await may(access, PERSON, "read")
+    await elsewhere.members.end("town", member.id, "person:p-0", "moved")
+    fake_clock.advance(0.5)
+    assert await may(access, PERSON, "read"), "it is looked at once a second at most"
+    fake_clock.advance(0.5)
+    assert not await may(access, PERSON, "read")
+    fake_clock.advance(1)
+    assert not await may(access, PERSON, "read")
+    await elsewhere.members.add("", PERSON, "operator", "person:p-0")
+    fake_clock.advance(1)
+    assert await may(access, PERSON, "read")
+    assert set(told) <= {"town", ""}
+
+
+async def test_a_decision_is_taken_from_memory_while_nothing_changed(
+    access: Access, rules: StoredRules, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await access.add_member("town", PERSON, "officer", "person:p-0")
+    first = await access.decide(Call("town", PERSON), "read")
+
+    async def nothing(*_: object) -> object:
+        raise AssertionError("looked at the store")
+
+    monkeypatch.setattr(rules, "look", nothing)
+    assert await access.decide(Call("town", PERSON), "read") is first
+    fake_clock.advance(5)
+    assert await access.decide(Call("town", PERSON), "read") is first, "only the revision was looked at"
+    monkeypatch.setattr(rules, "revision", nothing)
+    assert await access.decide(Call("town", PERSON), "read") is first
+    fake_clock.advance(-3600)
+    with pytest.raises(AssertionError):
+        await access.decide(Call("town", PERSON), "read")
+
+
+async def test_a_role_ends_by_itself(access: Access, fake_clock: FakeClock) -> None:
+    now = times.micros(fake_clock.now())
+    await access.add_member("town", PERSON, "officer", "person:p-0", now + 300_000)
+    assert await may(access, PERSON, "read")
+    fake_clock.advance(0.3)
+    assert not await may(access, PERSON, "read")
+
+
+async def test_a_change_while_a_decision_is_made_is_not_lost(
+    access: Access, rules: StoredRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await rules.members.add("town", PERSON, "officer", "person:p-0")
+    look, calls = rules.look, 0
+
+    async def ended_meanwhile(scope: str, actor: Actor, now: int) -> object:
+        nonlocal calls
+        found = await look(scope, actor, now)
+        calls += 1
+        if calls == 1:
+            await rules.members.end("town", member.id, "person:p-0", "moved")
+        return found
+
+    monkeypatch.setattr(rules, "look", ended_meanwhile)
+    assert not await may(access, PERSON, "read")
+    assert calls > 1
+
+
+async def test_memory_is_bounded(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kumihimo.platform.access.decide._KEPT", 3)
+    for number in range(10):
+        await may(access, Actor("person", f"p-{number}"), "read")
+        assert len(access._known) <= 3

@@ -1,7 +1,7 @@
-"""Room: decides who may do what, and which rows and attributes they may see.
+"""Room: decides who may do what, and which rows and attributes they may see; keeps the policies, roles and agreements.
 
-Owns: nothing
-Says: nothing
+Owns: access_revision, access_member, access_policy, access_agreement, access_emergency
+Says: screens.{tenant}: members, policies, agreements or an emergency changed, look again
 Hears: nothing
-Door: decide, models
+Door: decide, door, grant, models, records, words
 """

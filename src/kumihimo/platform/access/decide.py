@@ -1,51 +1,226 @@
-"""The access decision: who may do what, as a row restriction and a mask of attributes (decisions 5, 8 and 13).
+"""The access decision: who may do what, of which entities and attributes (decisions 5, 8 and 13).
 
-Closed by default. Until log-in exists there are three kinds of callers: parts of the platform, devices (whose
-credential the gateway has checked), and nobody known, who is let in only where the house is open.
+Closed by default: what no policy permits is refused. Parts of the platform may do everything, and under --open
+everybody on this machine. A decision is kept until a policy, a role, a member, an agreement or an emergency changes;
+that another process changed one is seen within a second.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final
 
-from kumihimo.base.call import Call
-from kumihimo.base.errors import Forbidden, Unauthenticated
-from kumihimo.platform.access.models import ALL_ATTRIBUTES, ALL_ROWS, Restriction, Visible
+from kumihimo.base import times
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.clock import Clock, SystemClock
+from kumihimo.base.errors import Forbidden, NonexistentTenant, Problem, Unauthenticated
+from kumihimo.platform.access.compile import rights_of
+from kumihimo.platform.access.conditions import Facts
+from kumihimo.platform.access.grant import EVERYTHING, Grant, grant_of
+from kumihimo.platform.access.models import ALL_RIGHTS, Rights
+from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
+from kumihimo.platform.access.words import ACTIONS, START_ROLES, Action
 
-Action = Literal["read", "write", "subscribe", "administer"]
+__all__ = ["ACTIONS", "EVERYTHING", "Access", "Action", "Grant"]
+
+PLATFORM: Final = ""
+_LOOK_AGAIN: Final = timedelta(seconds=1)
+_KEPT: Final = 20_000
+_PATIENCE: Final = 3
+_SCOPES: Final[dict[str, frozenset[str]]] = {
+    "read": frozenset({"ngsi-ld:read", "feeds:read"}),
+    "write": frozenset({"ngsi-ld:write"}),
+    "delete": frozenset({"ngsi-ld:write"}),
+    "subscribe": frozenset({"ngsi-ld:subscribe"}),
+}
+"""Any of which a token needs for an action; all other actions need one that is not limited."""
+
+_Key = tuple[str, str, str, str, str, frozenset[str] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What the caller may see: rows and attributes. Having one means that the action itself is allowed."""
+@dataclass(slots=True)
+class _Known:
+    """A decision, and from when to when it is taken without a look at the store."""
 
-    restriction: Restriction
-    visible: Visible
-
-
-EVERYTHING = Grant(ALL_ROWS, ALL_ATTRIBUTES)
+    rights: Rights
+    grant: Grant | None
+    problem: Problem | None
+    holding: Holding
+    since: datetime
+    until: datetime
 
 
 class Access:
     """Decides; `open_house` is the platform under `--open`, where everybody on this machine may do everything."""
 
-    def __init__(self, open_house: bool) -> None:
+    def __init__(self, open_house: bool, rules: Rules | None = None, clock: Clock | None = None) -> None:
         self._open_house = open_house
+        self._rules = NoRules() if rules is None else rules
+        self._clock = SystemClock() if clock is None else clock
+        self._known: dict[_Key, _Known] = {}
+        self._looked: dict[str, tuple[datetime, int]] = {}
+        self._changes = 0
+        self._told: list[Callable[[str], None]] = []
 
     async def decide(self, call: Call, action: Action) -> Grant:
         """What the call may see. Raises Unauthenticated or Forbidden where it may not act at all."""
-        kind = call.actor.kind
-        if self._open_house or kind == "system":
+        actor = call.actor
+        if self._open_house or actor.kind == "system":
             return EVERYTHING
-        if kind == "device":
-            return _device(action)
-        if kind == "anonymous":
-            raise Unauthenticated(f"to {action} here, log in; only a platform started with --open serves without")
-        raise Forbidden(f"{call.actor} holds no right to {action} here")
+        key = (call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes)
+        known = self._known.get(key)
+        if known is None or not known.since <= self._clock.now() < known.until:
+            known = await self._look(call, action, key)
+        if known.grant is None:
+            raise _again(known.problem)
+        return known.grant
+
+    async def rights(self, call: Call, action: Action) -> Rights:
+        """As `decide`, the rights themselves."""
+        actor = call.actor
+        if self._open_house or actor.kind == "system":
+            return ALL_RIGHTS
+        key = (call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes)
+        known = self._known.get(key)
+        if known is None or not known.since <= self._clock.now() < known.until:
+            known = await self._look(call, action, key)
+        if not known.rights.shown:
+            raise _again(known.problem)
+        return known.rights
+
+    async def roles(self, tenant: str, actor: Actor) -> frozenset[str]:
+        """The roles that somebody holds in a tenant now, those by an agreement or an emergency among them."""
+        found = await holding(self._rules, Call(tenant, actor), times.micros(self._clock.now()))
+        return found.roles
+
+    async def add_member(self, tenant: str, actor: Actor, role: str, by: str, until: int | None = None) -> None:
+        """Gives somebody a role, until a moment in microseconds where one is said. BadRequestData for a wrong role."""
+        await self._rules.add_member(tenant, actor, role, by, until)
+
+    def forget(self, tenant: str) -> None:
+        """Told of every change in this process: nothing that was decided before is taken again."""
+        self._changes += 1
+        self._known.clear()
+        self._looked.clear()
+        for tell in self._told:
+            tell(tenant)
+
+    def tell(self, of_change: Callable[[str], None]) -> None:
+        """From now on the function is called with the tenant ("" for all) after each change that was seen here."""
+        self._told.append(of_change)
+
+    # --- what is not known yet ----------------------------------------------------------------------------
+
+    async def _look(self, call: Call, action: Action, key: _Key) -> _Known:
+        for _ in range(_PATIENCE):
+            changes, now = self._changes, self._clock.now()
+            known = self._known.get(key)
+            if known is not None and await self._stands(known, now):
+                return known
+            made = await self._decided(call, action, now)
+            if changes == self._changes:
+                break
+        else:
+            # Something changes all the time: this is good for now and not kept.
+            return made
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[key] = made
+        return made
+
+    async def _stands(self, known: _Known, now: datetime) -> bool:
+        """Whether nothing changed since; then it is good for another second."""
+        ends = known.holding.ends
+        if now < known.since or (ends is not None and times.micros(now) >= ends):
+            return False
+        for scope, revision in known.holding.revisions.items():
+            if await self._revision(scope, now) != revision:
+                return False
+        known.since, known.until = now, _until(now, ends)
+        return True
+
+    async def _revision(self, scope: str, now: datetime) -> int:
+        looked = self._looked.get(scope)
+        if looked is not None and looked[0] <= now < looked[0] + _LOOK_AGAIN:
+            return looked[1]
+        found = await self._rules.revision(scope)
+        if looked is not None and looked[1] != found:
+            self.forget(scope)
+        self._looked[scope] = (now, found)
+        return found
+
+    async def _decided(self, call: Call, action: Action, now: datetime) -> _Known:
+        try:
+            found = await holding(self._rules, call, times.micros(now))
+        except NonexistentTenant as said:
+            return await self._in_no_tenant(call, action, now, said)
+        rights = rights_of(found.policies, facts_of(call, action, found.roles))
+        problem, grant = _refusal(call, action, found, rights), None
+        if problem is None:
+            try:
+                grant = grant_of(rights)
+            except Forbidden as beyond:
+                problem = beyond
+        shown = rights if not _lacks_scope(call, action) else Rights()
+        return _Known(shown, grant, problem, found, now, _until(now, found.ends))
+
+    async def _in_no_tenant(self, call: Call, action: Action, now: datetime, said: NonexistentTenant) -> _Known:
+        """Only the platform's own people are told that there is no such tenant."""
+        above = Holding(frozenset(), (), {}, None)
+        if call.actor.kind == "anonymous":
+            problem: Problem = _log_in(action)
+        elif (await self._rules.look(PLATFORM, call.actor, times.micros(now))).held:
+            problem = said
+        else:
+            problem = _not_here(call, action, above)
+        return _Known(Rights(), None, problem, above, now, now)
 
 
-def _device(action: Action) -> Grant:
-    if action == "administer":
-        raise Forbidden("a device's credential does not administer the platform")
-    return EVERYTHING
+def _until(now: datetime, ends: int | None) -> datetime:
+    soon = now + _LOOK_AGAIN
+    return soon if ends is None else min(soon, times.from_micros(ends))
+
+
+def _again(problem: Problem | None) -> Problem:
+    """The problem, new: one that is raised twice would hold on to both callers."""
+    if problem is None:
+        return Forbidden("you hold no right to this")
+    return type(problem)(problem.detail, retry_after=problem.retry_after, **problem.extra)
+
+
+def _lacks_scope(call: Call, action: Action) -> bool:
+    return call.scopes is not None and call.scopes.isdisjoint(_SCOPES.get(action, frozenset()))
+
+
+def _refusal(call: Call, action: Action, found: Holding, rights: Rights) -> Problem | None:
+    if not rights.shown:
+        return _log_in(action) if call.actor.kind == "anonymous" else _not_here(call, action, found)
+    if _lacks_scope(call, action):
+        needed = " or ".join(sorted(_SCOPES.get(action, ())))
+        what = f"it needs the scope {needed}" if needed else "this needs one that is not limited to scopes"
+        return Forbidden(f"the token may not {action}: {what}")
+    return None
+
+
+def _log_in(action: Action) -> Unauthenticated:
+    return Unauthenticated(f"to {action} here, log in; only a platform started with --open serves without")
+
+
+def _not_here(call: Call, action: Action, found: Holding) -> Forbidden:
+    facts = facts_of(call, action, found.roles)
+    held = ", ".join(sorted(found.roles)) or "none"
+    could = [role for role in START_ROLES if role not in found.roles and _would(found, facts, role)]
+    way = (
+        f"a member with the role {' or '.join(could)} may"
+        if could
+        else "no role may; the policies would have to change"
+    )
+    where = f"in {call.tenant}" if call.tenant else "on the whole platform"
+    return Forbidden(f"{call.actor.kind} may not {action} {where}: roles held are {held}; {way}")
+
+
+def _would(found: Holding, facts: Facts, role: str) -> bool:
+    more = Facts(facts.kind, facts.id, facts.roles | {role}, facts.action, facts.purpose, facts.tenant)
+    return bool(rights_of(found.policies, more).shown)

@@ -1,0 +1,126 @@
+"""Agreements by which a tenant lets the people of another see something of its data, for a time and a purpose."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
+from kumihimo.base.ids import check_tenant, new_token
+from kumihimo.platform.access import store
+from kumihimo.platform.access.changes import Changes, check_words
+from kumihimo.platform.access.compile import policies_of
+from kumihimo.platform.access.conditions import AllOf, Does, Roles
+from kumihimo.platform.access.records import Agreement
+from kumihimo.platform.access.standing import PLATFORM
+from kumihimo.platform.access.words import ENTITY_ACTIONS, PolicyRefused, check_role
+from kumihimo.storage.database import Tx
+
+MAX_RUNNING: Final = 100
+"""Agreements and offers of one giver that have not ended."""
+MAX_READ: Final = 10_000
+MAX_DAYS: Final = 1830
+"""The longest time that an agreement runs: five years; then it is made anew."""
+_DAY: Final = 86_400_000_000
+
+
+class Agreements:
+    """The agreements between all tenants: the giver offers, the taker accepts, either side ends."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+
+    async def offer(
+        self,
+        giver: str,
+        taker: str,
+        role: str,
+        *,
+        purpose: str,
+        text: str,
+        starts_at: int,
+        ends_at: int,
+        by: str,
+    ) -> Agreement:
+        """Makes an offer; text holds permits for Role::"<taker>/<role>". BadRequestData or PolicyRefused."""
+        now = self._changes.now()
+        if check_tenant(taker) == giver or taker not in await self._changes.database.tenants():
+            raise BadRequestData(f"taker: {taker!r} is no other tenant of this platform")
+        if not (now < ends_at and starts_at < ends_at <= starts_at + MAX_DAYS * _DAY):
+            raise BadRequestData(f"an agreement ends in the future, after its start and at most {MAX_DAYS} days later")
+        made = Agreement(
+            new_token(8),
+            giver,
+            taker,
+            check_role(role),
+            check_words(purpose, "purpose"),
+            text,
+            starts_at,
+            ends_at,
+            now,
+            by,
+        )
+        _check_text(made)
+
+        async def work(tx: Tx) -> None:
+            if await store.open_agreements_tx(tx, giver, now) >= MAX_RUNNING:
+                raise BadRequestData(f"{giver} has {MAX_RUNNING} agreements; end one first")
+            await store.add_agreement_tx(tx, made)
+
+        await self._changes.write(PLATFORM, work)
+        return made
+
+    async def accept(self, taker: str, id_: str, by: str) -> Agreement:
+        """The taker accepts, and it runs from its start. ResourceNotFound, or Forbidden where it cannot be."""
+        now = self._changes.now()
+
+        async def work(tx: Tx) -> Agreement:
+            found = await _found_tx(tx, taker, id_)
+            if found.taker != taker:
+                raise Forbidden("the other side accepts what was offered to it")
+            if not await store.accept_agreement_tx(tx, id_, now, by):
+                raise Forbidden("this offer was accepted or has ended already")
+            return found
+
+        return await self._changes.write(PLATFORM, work)
+
+    async def end(self, tenant: str, id_: str, by: str, why: str) -> Agreement:
+        """Either side ends an agreement or an offer, at once. ResourceNotFound, or Forbidden where it has ended."""
+        now, reason = self._changes.now(), check_words(why, "why")
+
+        async def work(tx: Tx) -> Agreement:
+            found = await _found_tx(tx, tenant, id_)
+            if not await store.end_agreement_tx(tx, id_, now, by, reason):
+                raise Forbidden("this agreement has ended already")
+            return found
+
+        return await self._changes.write(PLATFORM, work)
+
+    async def list(self, tenant: str) -> list[Agreement]:
+        """Those of which the tenant is a side, those that nobody ended first."""
+        found = await self._changes.database.read(PLATFORM, lambda tx: store.agreements_tx(tx, MAX_READ))
+        return [one for one in found if tenant in {one.giver, one.taker}]
+
+
+async def _found_tx(tx: Tx, tenant: str, id_: str) -> Agreement:
+    found = await store.agreement_tx(tx, id_)
+    if found is None or tenant not in {found.giver, found.taker}:
+        raise ResourceNotFound(f"{tenant} has no agreement {id_[:40]!r}")
+    return found
+
+
+def _check_text(made: Agreement) -> None:
+    """Refuses all but permits that give entities to the taker's role."""
+    role = Roles(frozenset({made.role_here}))
+    policies = policies_of(made.text)
+    if not policies:
+        raise PolicyRefused(f'what is shared is said by permits for Role::"{made.role_here}"')
+    for one in policies:
+        parts = one.head.condition.parts if isinstance(one.head.condition, AllOf) else ()
+        does = parts[1] if len(parts) == 2 else None  # the action; the caller is before it
+        if one.effect != "permit" or not parts or parts[0] != role:
+            raise PolicyRefused(
+                f'line {one.line}: an agreement holds permits with `principal in Role::"{made.role_here}"`'
+            )
+        if not isinstance(does, Does) or not does.any_of <= ENTITY_ACTIONS:
+            names = ", ".join(sorted(ENTITY_ACTIONS))
+            raise PolicyRefused(f"line {one.line}: an agreement says which of the actions {names} it is about")

@@ -1,0 +1,158 @@
+"""Cedar's text to policies that can be pushed into queries, and such policies to the rights of a caller."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+from cedarpy import policies_to_json_str
+
+from kumihimo.platform.access.conditions import ALWAYS, AllOf, Asked, Facts, rows_where
+from kumihimo.platform.access.models import NO_ROW, Clause, Names, Rights, RowNode
+from kumihimo.platform.access.narrow import narrowed
+from kumihimo.platform.access.read import Unfit, condition_of, scope_of
+from kumihimo.platform.access.words import (
+    MAX_ATTRIBUTES,
+    MAX_BRACKETS,
+    MAX_BYTES,
+    MAX_OPERATORS,
+    MAX_POLICIES,
+    PolicyRefused,
+)
+
+# A comment ends where Cedar's lexer ends it, so that no bracket is hidden from the count.
+_TOKEN = re.compile(r'//[^\n\r]*|"(?:\\.|[^"\\])*"|[()\[\]{};]|&&|\|\||[!<>=.*+-]|\b(?:if|has|like|in|is)\b', re.DOTALL)
+
+
+class Statement(NamedTuple):
+    """The text of one policy, and the line of its document where it begins."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy, ready to be asked. line is that of its document where it begins."""
+
+    effect: Literal["permit", "forbid"]
+    head: Asked
+    body: Asked
+    text: str
+    line: int
+    _clauses: list[tuple[Clause, ...]] = field(default_factory=list, compare=False, repr=False)
+
+    def clauses(self, facts: Facts) -> tuple[Clause, ...]:
+        """What the policy says for this caller, of entities or of the tenant that facts name."""
+        if rows_where(self.head.condition, facts, None) == NO_ROW:
+            return ()
+        if self.body.asks_of_the_call or facts.tenant is not None:
+            return _clauses(self.body, facts)
+        if not self._clauses:
+            self._clauses.append(_clauses(self.body, facts))
+        return self._clauses[0]
+
+
+def _clauses(body: Asked, facts: Facts) -> tuple[Clause, ...]:
+    """Names that see the same rows stand together; all that no condition names are alike."""
+    other = rows_where(body.condition, facts, None)
+    found: dict[RowNode, set[str]] = {}
+    for name in sorted(body.names):
+        rows = rows_where(body.condition, facts, name)
+        if rows != other:
+            found.setdefault(rows, set()).add(name)
+    apart = frozenset().union(*found.values()) if found else frozenset()
+    told = {rows: Names(frozenset(names)) for rows, names in found.items()}
+    return tuple(
+        Clause(rows, names) for rows, names in {other: Names(apart, others=True), **told}.items() if rows != NO_ROW
+    )
+
+
+def rights_of(policies: Iterable[Policy], facts: Facts) -> Rights:
+    """What the policies say for this caller and action; without any clause in `shown` nothing is granted."""
+    shown: list[Clause] = []
+    hidden: list[Clause] = []
+    for policy in policies:
+        (shown if policy.effect == "permit" else hidden).extend(policy.clauses(facts))
+    return narrowed(shown, hidden)
+
+
+@lru_cache(maxsize=2048)
+def policies_of(text: str) -> tuple[Policy, ...]:
+    """The policies of a document. PolicyRefused where one cannot be kept, with the line and the reason."""
+    if len(text.encode()) > MAX_BYTES:
+        raise PolicyRefused(f"the policies have more than {MAX_BYTES} bytes; cut them into several documents")
+    found = tuple(_policy(one) for one in statements(text))
+    if len(found) > MAX_POLICIES:
+        raise PolicyRefused(f"{len(found)} policies in one document; a tenant may have {MAX_POLICIES}")
+    return found
+
+
+def statements(text: str) -> Iterator[Statement]:
+    """The policies of a text, cut at their semicolons. PolicyRefused for one that is too deep or too long."""
+    begin = depth = operators = 0
+    for token in _TOKEN.finditer(text):
+        what = token.group()
+        if what in "([{":
+            depth += 1
+        elif what in ")]}":
+            depth -= 1
+        elif what == ";":
+            yield _statement(text, begin, token.end())
+            begin, depth, operators = token.end(), 0, 0
+        elif what[0] not in '"/':
+            operators += 1
+        if depth > MAX_BRACKETS or operators > MAX_OPERATORS:
+            limits = f"{MAX_BRACKETS} brackets in each other and {MAX_OPERATORS} operators"
+            raise PolicyRefused(f"line {_line(text, token.start())}: a policy may have {limits}; cut it into several")
+    if _bare(text[begin:]):
+        yield _statement(text, begin, len(text))
+
+
+def _statement(text: str, begin: int, end: int) -> Statement:
+    piece = text[begin:end]
+    bare = re.match(r"(?:\s|//[^\n\r]*)*", piece)
+    skipped = bare.end() if bare else 0
+    return Statement(piece.strip(), _line(text, begin + skipped))
+
+
+def _bare(piece: str) -> str:
+    return re.sub(r"//[^\n\r]*", "", piece).strip()
+
+
+def _line(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
+
+
+def _policy(one: Statement) -> Policy:
+    try:
+        whole = json.loads(policies_to_json_str(one.text))
+    except (ValueError, RecursionError) as problem:
+        raise PolicyRefused(f"line {one.line}: this is no Cedar policy: {problem}", line=one.line) from problem
+    try:
+        return _fit(whole, one)
+    except Unfit as problem:
+        raise PolicyRefused(f"line {one.line}: {problem}", line=one.line) from problem
+
+
+def _fit(whole: Any, one: Statement) -> Policy:
+    """The policy of Cedar's JSON; Unfit where it is none, or none that is kept."""
+    if whole["templates"]:
+        raise Unfit("a template (?principal, ?resource) is not taken; write the policy out")
+    if len(whole["staticPolicies"]) != 1:
+        raise Unfit("one policy stands before each semicolon")
+    (policy,) = whole["staticPolicies"].values()
+    principal, action, resource = scope_of(policy)
+    if policy["effect"] == "permit" and principal == ALWAYS:
+        raise Unfit(
+            "a permit says for whom: `principal in Role::…`, `principal is Person`; for everybody it is a permit"
+            " for each kind, `principal is Anonymous` among them"
+        )
+    body = Asked(AllOf((resource, condition_of(policy))))
+    if len(body.names) > MAX_ATTRIBUTES:
+        raise Unfit(f"a policy may name {MAX_ATTRIBUTES} attributes")
+    return Policy(policy["effect"], Asked(AllOf((principal, action))), body, one.text, one.line)

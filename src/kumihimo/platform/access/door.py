@@ -1,0 +1,63 @@
+"""The rules of all tenants as they are kept: what decisions are made of, and by what they are changed."""
+
+from __future__ import annotations
+
+from kumihimo.base.call import Actor
+from kumihimo.base.clock import Clock
+from kumihimo.base.ports import Bus, screens_topic
+from kumihimo.platform.access import store
+from kumihimo.platform.access.agreements import MAX_READ, Agreements
+from kumihimo.platform.access.changes import Changes
+from kumihimo.platform.access.documents import Documents, documents_tx
+from kumihimo.platform.access.emergencies import SHOWN, Emergencies
+from kumihimo.platform.access.members import Members
+from kumihimo.platform.access.records import Member, Standing
+from kumihimo.platform.access.standing import PLATFORM, Looked
+from kumihimo.storage.database import Database, Tx
+
+
+class StoredRules:
+    """Implements Rules. changes.told is where those are put who must hear of a change; open pages hear by the bus."""
+
+    def __init__(self, database: Database, clock: Clock, bus: Bus | None = None) -> None:
+        self.changes = Changes(database, clock)
+        if bus is not None:
+            self.changes.told.append(lambda tenant: bus.publish(screens_topic(tenant)))
+        self.members = Members(self.changes)
+        self.documents = Documents(self.changes)
+        self.agreements = Agreements(self.changes)
+        self.emergencies = Emergencies(self.changes)
+        self._database = database
+        self._standing: dict[str, Standing] = {}
+
+    async def revision(self, scope: str) -> int:
+        """How many changes there were."""
+        return await self._database.read(scope, store.revision_tx, quick=True)
+
+    async def look(self, scope: str, actor: Actor, now: int) -> Looked:
+        """What stands in the scope, and what somebody holds there."""
+
+        async def work(tx: Tx) -> tuple[int, list[Member]]:
+            return await store.revision_tx(tx), await store.held_tx(tx, actor, now) if actor.id else []
+
+        revision, held = await self._database.read(scope, work, quick=True)
+        standing = self._standing.get(scope)
+        if standing is None or standing.revision != revision:
+            standing = await self._database.read(scope, lambda tx: _standing_tx(tx, scope))
+            self._standing[scope] = standing
+        return Looked(revision, standing, held)
+
+    async def add_member(self, scope: str, actor: Actor, role: str, by: str, until: int | None) -> None:
+        """Gives somebody a role."""
+        await self.members.add(scope, actor, role, by, until)
+
+
+async def _standing_tx(tx: Tx, scope: str) -> Standing:
+    agreements = await store.agreements_tx(tx, MAX_READ) if scope == PLATFORM else []
+    return Standing(
+        scope,
+        await store.revision_tx(tx),
+        tuple(await documents_tx(tx)),
+        tuple(await store.emergencies_tx(tx, SHOWN)),
+        tuple(one for one in agreements if one.accepted_at is not None and one.ended_at is None),
+    )
