@@ -10,10 +10,11 @@ import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.model import slow_figures
 from tests.model.house import CALL, E1, House, entity
+from tests.rights import only
 
 from kumihimo.base.errors import InvalidRequest, TooManyResults
 from kumihimo.base.ports import Reading
-from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Op, Visible
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Op
 from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.platform.history import aggregate, periods
 from kumihimo.platform.history.models import METHODS, Aggregation, Figures, TemporalQuery
@@ -140,7 +141,7 @@ async def test_relationships_and_datasets(house: House) -> None:
 async def test_what_may_not_be_seen_has_no_figures(house: House) -> None:
     await house.one(Op.CREATE, entity(a=1, b=2))
     query = TemporalQuery("", aggregation=Aggregation(("sum",), parse_duration("PT0S")))
-    found = await History(house.database).entity("town", E1, query, ALL_ROWS, Visible(frozenset({"b"})))
+    found = await History(house.database).entity("town", E1, query, ALL_ROWS, only("b"))
     assert found is not None
     assert list(found.figures or {}) == ["b"]
 

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.model.house import CALL, E1, E2, House, entity, fragment
 from tests.model.slow_readings import SlowReadings
+from tests.rights import only, rows
 
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData
@@ -24,8 +25,6 @@ from kumihimo.platform.broker.models import (
     QPath,
     QTerm,
     Query,
-    Restriction,
-    Visible,
 )
 from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.platform.history.models import PAGE_INSTANCES, FoundPast, TemporalQuery
@@ -154,12 +153,12 @@ async def test_restriction_and_mask_hold_for_what_was(house: House) -> None:
     await house.one(Op.CREATE, entity(a=1, b=2))
     history = History(house.database)
     assert await history.entity("town", E1, ALWAYS, NO_ROWS, ALL_ATTRIBUTES) is None
-    masked = await history.entity("town", E1, ALWAYS, ALL_ROWS, Visible(frozenset({"b"})))
+    masked = await history.entity("town", E1, ALWAYS, ALL_ROWS, only("b"))
     assert masked is not None
     assert list(masked.doc["attrs"]) == ["b"]
-    by_q = Restriction(False, q=QTerm(QPath(("a",)), "==", (1,)))
-    assert await history.entity("town", E1, ALWAYS, by_q, Visible(frozenset({"b"}))) is not None
-    by_type = Restriction(False, types="T")
+    by_q = rows(q=QTerm(QPath(("a",)), "==", (1,)))
+    assert await history.entity("town", E1, ALWAYS, by_q, only("b")) is not None
+    by_type = rows(types="T")
     await house.one(Op.DELETE)
     assert await history.entity("town", E1, ALWAYS, by_q, ALL_ATTRIBUTES) is None
     assert await history.entity("town", E1, ALWAYS, by_type, ALL_ATTRIBUTES) is not None
@@ -173,7 +172,7 @@ async def test_what_may_not_be_seen_selects_nothing(house: House) -> None:
     await house.one(Op.CREATE, entity(a=1, b=2))
     await house.one(Op.CREATE, entity(E2, a=5), E2)
     history, span = History(house.database), TemporalQuery("after", 0, timeproperty="modifiedAt")
-    hidden = Visible(frozenset({"b"}))
+    hidden = only("b")
 
     async def ids(query: Query) -> list[str]:
         return found_ids(await history.find("town", query, span))
@@ -183,16 +182,16 @@ async def test_what_may_not_be_seen_selects_nothing(house: House) -> None:
     assert await ids(replace(one, visible=ALL_ATTRIBUTES)) == [E1]
     assert await ids(replace(one, q=QTerm(QPath(("a",)), "absent"))) == [E1]
     assert await ids(replace(one, q=None)) == [E1]
-    by_q = Restriction(False, q=QTerm(QPath(("a",)), "==", (5,)))
+    by_q = rows(q=QTerm(QPath(("a",)), "==", (5,)))
     assert await ids(Query(by_q, ALL_ATTRIBUTES, types="T")) == [E2]
     assert await ids(Query(NO_ROWS, ALL_ATTRIBUTES, types="T")) == []
     await house.one(Op.DELETE, entity_id=E2)
     assert await ids(Query(by_q, ALL_ATTRIBUTES, types="T")) == []
-    without = Restriction(False, q=QTerm(QPath(("c",)), "absent"))
+    without = rows(q=QTerm(QPath(("c",)), "absent"))
     assert await ids(Query(without, ALL_ATTRIBUTES, types="T")) == [E1]
-    by_type = Restriction(False, types="T")
+    by_type = rows(types="T")
     assert await ids(Query(by_type, ALL_ATTRIBUTES, types="T")) == [E1, E2]
-    assert await ids(Query(Restriction(False, types="U"), ALL_ATTRIBUTES, types="T")) == []
+    assert await ids(Query(rows(types="U"), ALL_ATTRIBUTES, types="T")) == []
 
 
 async def test_what_was_not_to_be_kept_is_taken_out_of_the_store(house: House) -> None:

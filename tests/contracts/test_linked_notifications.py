@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.platform.delivery.stand import SCHEMAS, TENANT, Stand
+from tests.rights import only, rows
 
 from kumihimo.base.call import Call
 from kumihimo.platform.access.decide import Access, Action, Grant
-from kumihimo.platform.broker.models import Restriction, Visible
 
 NULL = "urn:ngsi-ld:null"
 
@@ -140,8 +140,8 @@ class NarrowAccess(Access):
 
     async def decide(self, call: Call, action: Action) -> Grant:
         names = [f"https://uri.etsi.org/ngsi-ld/default-context/{one}" for one in ("at", "level", "within")]
-        allowed = Restriction(everything=False, ids=("urn:x:1", "urn:x:2", "urn:river"))
-        return Grant(allowed, Visible(frozenset(names)))
+        allowed = rows(ids=("urn:x:1", "urn:x:2", "urn:river"))
+        return Grant(allowed, only(*names))
 
 
 async def test_linked_entities_are_seen_as_the_maker_may_see_them(stand: Stand) -> None:

@@ -10,6 +10,7 @@ from tests.fakes import DatabaseFactory, FakeClock
 from tests.model import generate, slow_order, slow_query
 from tests.model.house import filled
 from tests.model.translate import typed, typed_types
+from tests.rights import only, rows
 
 from kumihimo.platform.broker import evaluate
 from kumihimo.platform.broker.models import (
@@ -20,7 +21,6 @@ from kumihimo.platform.broker.models import (
     OrderKey,
     QPath,
     Query,
-    Restriction,
     Visible,
 )
 
@@ -51,7 +51,7 @@ async def test_all_four_answer_alike(any_database_factory: DatabaseFactory, fake
         found = await broker.find("town", query)
         assert [doc["id"] for doc in found.entities] == chosen, (plain, selection)
         assert found.total == len(chosen)
-        limited = Query(Restriction(False, types=types, q=q), ALL_ATTRIBUTES, limit=ENTITIES)
+        limited = Query(rows(types=types, q=q), ALL_ATTRIBUTES, limit=ENTITIES)
         assert [doc["id"] for doc in (await broker.find("town", limited)).entities] == chosen, plain
         hits += 0 < len(chosen) < len(docs)
     assert hits > QUERIES / 4
@@ -64,13 +64,13 @@ async def test_linked_entities_are_asked_alike(
     random = Random(seed)
     docs = [generate.entity(random, number) for number in range(ENTITIES)]
     broker = await filled(any_database_factory, fake_clock, docs)
-    seen = Visible(frozenset(generate.NAMES[:3]))
-    rows = Restriction(False, types=generate.TYPES[0])
+    seen = only(*generate.NAMES[:3])
+    allowed_rows = rows(types=generate.TYPES[0])
     allowed = [masked(doc, seen) for doc in docs if generate.TYPES[0] in doc["type"]]
     hits = 0
     for _ in range(FEW):
         plain = generate.linked_query(random)
-        for town, visible, restriction in ((docs, ALL_ATTRIBUTES, ALL_ROWS), (allowed, seen, rows)):
+        for town, visible, restriction in ((docs, ALL_ATTRIBUTES, ALL_ROWS), (allowed, seen, allowed_rows)):
             by_id = {doc["id"]: doc for doc in town}
             chosen = [doc["id"] for doc in town if slow_query.answers(doc, plain, town)]
             in_memory = [doc["id"] for doc in town if evaluate.matches_q(doc, typed(plain), by_id.get)]
@@ -86,7 +86,7 @@ async def test_orders_are_alike(any_database_factory: DatabaseFactory, fake_cloc
     random = Random(seed)
     docs = [generate.entity(random, number) for number in range(ENTITIES)]
     broker = await filled(any_database_factory, fake_clock, docs)
-    seen = Visible(frozenset(generate.NAMES[:2]))
+    seen = only(*generate.NAMES[:2])
     for _ in range(FEW):
         keys = generate.order(random)
         order = Ordering(tuple(OrderKey(QPath(tuple(one[0]), one[1], tuple(one[2])), one[3]) for one in keys))
@@ -101,9 +101,10 @@ async def test_orders_are_alike(any_database_factory: DatabaseFactory, fake_cloc
 
 
 def masked(doc: Any, visible: Visible) -> Any:
-    """The entity with no attribute, at any depth, that may not be seen."""
-    kept = {name: many for name, many in doc.get("attrs", {}).items() if visible.shows(name)}
-    return {**doc, "attrs": {name: [masked(one, visible) for one in many] for name, many in kept.items()}}
+    """The entity without the attributes that may not be seen."""
+    names = visible.flat
+    assert names is not None
+    return {**doc, "attrs": {name: many for name, many in doc["attrs"].items() if name in names}}
 
 
 async def test_pages_by_cursor_and_by_offset_are_the_whole(
@@ -137,7 +138,7 @@ async def test_an_invisible_attribute_is_not_there(
     random = Random(4)
     docs = [generate.entity(random, number) for number in range(ENTITIES)]
     broker = await filled(any_database_factory, fake_clock, docs)
-    visible = Visible(frozenset(generate.NAMES[:2]))
+    visible = only(*generate.NAMES[:2])
     bare = [masked(doc, visible) for doc in docs]
     for _ in range(60):
         plain = generate.query(random)

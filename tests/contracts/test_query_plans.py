@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.model.house import filled
+from tests.rights import only, rows
 
 from kumihimo.base.errors import TooManyResults
 from kumihimo.platform.broker import links, ordering, store
@@ -26,11 +27,9 @@ from kumihimo.platform.broker.models import (
     QPath,
     QTerm,
     Query,
-    Restriction,
     Selector,
     TypeAnd,
     TypeOr,
-    Visible,
 )
 from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.storage.database import Database
@@ -134,7 +133,7 @@ CLASSES: dict[str, tuple[Query, tuple[tuple[str, str], ...]]] = {
         (BY_PLACE,),
     ),
     "a restriction": (
-        Query(Restriction(False, types="Rare"), ALL_ATTRIBUTES, q=RARE),
+        Query(rows(types="Rare"), ALL_ATTRIBUTES, q=RARE),
         (BY_NAME, ("entity_type", "entity_type")),
     ),
 }
@@ -204,25 +203,23 @@ async def test_ids_attrs_scopes_types_and_masks(any_database_factory: DatabaseFa
     assert await ids(ids=("urn:ngsi-ld:E:4", "urn:ngsi-ld:E:1", "urn:ngsi-ld:none")) == [1, 4]
     assert await ids(attrs=("y",)) == [2, 5]
     assert await ids(attrs=("y", "x")) == [1, 2, 4, 5]
-    assert await ids(attrs=("y", "x"), visible=Visible(frozenset({"y"}))) == [2, 5]
+    assert await ids(attrs=("y", "x"), visible=only("y")) == [2, 5]
     assert await ids(scope_q="/福井/+") == [0, 1, 2, 3, 4, 5]
     assert await ids(scope_q="/福井/3,/福井/5") == [3, 5]
-    assert await ids(restriction=Restriction(False, types="B", q=QTerm(QPath(("x",)), ">", (1,)))) == [5]
-    assert await ids(restriction=Restriction(False, ids=())) == []
-    assert await ids(
-        restriction=Restriction(False, q=QTerm(QPath(("x",)), "exists")), visible=Visible(frozenset())
-    ) == [
+    assert await ids(restriction=rows(types="B", q=QTerm(QPath(("x",)), ">", (1,)))) == [5]
+    assert await ids(restriction=rows(ids=())) == []
+    assert await ids(restriction=rows(q=QTerm(QPath(("x",)), "exists")), visible=only()) == [
         1,
         2,
         4,
         5,
     ]
-    assert await broker.types("town", ALL_ROWS) == [("A", ["x", "y"], 6), ("B", ["x", "y"], 3)]
-    assert await broker.types("town", Restriction(False, ids=("urn:ngsi-ld:E:1",))) == [
+    assert await broker.types("town", ALL_ROWS, ALL_ATTRIBUTES) == [("A", ["x", "y"], 6), ("B", ["x", "y"], 3)]
+    assert await broker.types("town", rows(ids=("urn:ngsi-ld:E:1",)), ALL_ATTRIBUTES) == [
         ("A", ["x"], 1),
         ("B", ["x"], 1),
     ]
-    only = await broker.get("town", "urn:ngsi-ld:E:5", ALL_ROWS, Visible(frozenset({"y"})))
-    assert only is not None
-    assert list(only["attrs"]) == ["y"]
-    assert await broker.get("town", "urn:ngsi-ld:E:4", Restriction(False, types="B"), ALL_ATTRIBUTES) is None
+    alone = await broker.get("town", "urn:ngsi-ld:E:5", ALL_ROWS, only("y"))
+    assert alone is not None
+    assert list(alone["attrs"]) == ["y"]
+    assert await broker.get("town", "urn:ngsi-ld:E:4", rows(types="B"), ALL_ATTRIBUTES) is None

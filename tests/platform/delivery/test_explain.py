@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.platform.delivery import test_catalogue
 from tests.platform.delivery.stand import TENANT, Stand, subscription
+from tests.rights import only, rows
 
 from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound, Unauthenticated
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import EVERYTHING, Access, Action, Grant
-from kumihimo.platform.access.models import ALL_ROWS, QPath, QTerm, Restriction, Visible
+from kumihimo.platform.access.models import ALL_ATTRIBUTES, ALL_ROWS, QPath, QTerm
 from kumihimo.platform.broker.models import Op
 from kumihimo.platform.broker.parse import Reading, parse_q
 from kumihimo.platform.delivery import explain as explaining
@@ -32,9 +33,9 @@ CORE = test_catalogue.CORE
 X, Y = CORE.expand("x"), CORE.expand("y")
 GRANTS = [
     EVERYTHING,
-    Grant(ALL_ROWS, Visible(frozenset((Y,)))),
-    Grant(Restriction(False, ids=("urn:e:1",)), Visible(frozenset((X,)))),
-    Grant(Restriction(False, q=QTerm(QPath((X,)), "exists")), Visible(None)),
+    Grant(ALL_ROWS, only(Y)),
+    Grant(rows(ids=("urn:e:1",)), only(X)),
+    Grant(rows(q=QTerm(QPath((X,)), "exists")), ALL_ATTRIBUTES),
 ]
 NEAR = {"georel": "near;maxDistance==1000", "geometry": "Point", "coordinates": [136.2, 36.0]}
 
@@ -86,8 +87,9 @@ def test_the_explanation_agrees_with_the_matcher(
     assert (said.outcome == "told") is told
     assert (said.first is None) is told
     assert not any(name.result == "broken" for name in said.verdicts)
-    if viewer.visible.attributes is not None:
-        assert {CORE.expand(touched.name) for touched in said.touched} <= viewer.visible.attributes
+    if not viewer.visible.is_all:
+        assert viewer.visible.flat is not None
+        assert {CORE.expand(touched.name) for touched in said.touched} <= viewer.visible.flat.names
         assert not any(name.facts for name in said.verdicts)
 
 
@@ -289,7 +291,7 @@ class Rights(Access):
 
 async def test_rights_of_maker_and_viewer(stand: Stand) -> None:
     level = CORE.expand("level")
-    rights = Rights({"maker": Grant(ALL_ROWS, Visible(frozenset((level,)))), "other": EVERYTHING})
+    rights = Rights({"maker": Grant(ALL_ROWS, only(level)), "other": EVERYTHING})
     maker, other = Call(TENANT, Actor("person", "maker")), Call(TENANT, Actor("person", "other"))
     delivery = stand.restart()
     for holder in (delivery, delivery._catalogue):
@@ -312,7 +314,7 @@ async def test_rights_of_maker_and_viewer(stand: Stand) -> None:
     assert [(one.outcome, one.verdicts) for one in found.changes] == [("not", ()), ("not", ())]
     with pytest.raises(Forbidden):
         await delivery.explain(maker, id_, "urn:x:1")
-    rights.grants["maker"] = Grant(Restriction(False, ids=("urn:x:9",)), Visible(None))
+    rights.grants["maker"] = Grant(rows(ids=("urn:x:9",)), ALL_ATTRIBUTES)
     found = await delivery.explain(maker, id_, "urn:x:1")
     assert (found.changes, found.is_there) == ((), False)
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from tests.platform.delivery.stand import TENANT, Stand
+from tests.rights import only, rows
 
 from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import BadRequestData, Unauthenticated
 from kumihimo.platform.access.decide import Access, Action, Grant
 from kumihimo.platform.broker.log import position_tx
-from kumihimo.platform.broker.models import Outcome, Restriction, Visible
+from kumihimo.platform.broker.models import Outcome
 from kumihimo.platform.delivery import match
 from kumihimo.platform.delivery.catalogue import Listing, Ready
 from kumihimo.platform.delivery.match import READER
@@ -351,7 +352,7 @@ class NarrowAccess(Access):
 
     async def decide(self, call: Call, action: Action) -> Grant:
         level = "https://uri.etsi.org/ngsi-ld/default-context/level"
-        return Grant(Restriction(everything=False, ids=("urn:x:1",)), Visible(frozenset([level])))
+        return Grant(rows(ids=("urn:x:1",)), only(level))
 
 
 async def test_a_subscription_sees_no_more_than_its_maker_may(stand: Stand) -> None:

@@ -148,28 +148,6 @@ def test_pick_and_omit() -> None:
     assert "id" not in render_entity(document, Rendering(CORE, omit=("id",)))
 
 
-def test_what_may_not_be_seen_is_in_no_form() -> None:
-    document = stored(
-        水位={"value": 1, "secret": "canary", "精度": {"value": 2, "secret": "canary"}},
-        secret={"value": "canary", "水位": 3},
-        location={"type": "GeoProperty", "value": {"type": "Point", "coordinates": [13.77, 0]}},
-    )
-    visible = frozenset({V + "水位", V + "精度"})
-    forms: tuple[Form, ...] = ("normalized", "concise", "simplified")
-    for form in forms:
-        how = Rendering(CORE, form, visible=visible, pick=(V + "水位", V + "secret", NGSI_LD + "location"))
-        outputs = [
-            render_entity(document, how),
-            render_feature(document, how),
-            render_temporal(document, how, values=False),
-            render_temporal(document, how, values=True),
-        ]
-        assert "canary" not in str(outputs)
-        assert "13.77" not in str(outputs)
-        assert "水位" in str(outputs)
-    assert render_feature(document, Rendering(CORE, visible=visible))["geometry"] is None
-
-
 def test_geojson_takes_the_geometry_of_the_default_instance() -> None:
     other = {"type": "Point", "coordinates": [1, 1]}
     document = stored(location=POINT, area=[{"value": other}, {"value": POINT, "datasetId": "urn:d:1"}], 水位=1)

@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.platform.ngsild.calls import Client
 from tests.platform.ngsild.conftest import SCHEMAS, make_face
+from tests.rights import only, rows
 
-from kumihimo.platform.access.decide import Grant
-from kumihimo.platform.access.models import Restriction, Visible
+from kumihimo.platform.access.decide import Action, Grant
 from kumihimo.platform.broker import links
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.platform.ngsild.api import routes
@@ -244,9 +244,13 @@ async def test_what_may_not_be_seen_is_not_joined(
     """The restriction and the mask hold for linked entities, in what is given and in what q asks of them."""
     client = Client(Starlette(routes=routes(await make_face(await any_database_factory(SCHEMAS), fake_clock))))
     assert (await client("POST", CREATE, TOWN)).status == 201
-    rows = Restriction(False, ids=("urn:g:1", "urn:g:2", "urn:r:1", "urn:p:2"))
+    allowed = rows(ids=("urn:g:1", "urn:g:2", "urn:r:1", "urn:p:2"))
     seen = frozenset(DEFAULT_VOCAB + name for name in ("on", "kept", "name", "level"))
-    monkeypatch.setattr(Ask, "decide", lambda self, action: Grant(rows, Visible(seen)))
+
+    async def decide(ask: Ask, action: Action) -> Grant:
+        return Grant(allowed, only(*seen))
+
+    monkeypatch.setattr(Ask, "decide", decide)
     one = await got(client, "/urn:g:1", "join=inline&joinLevel=3" + SIMPLE)
     assert one["on"] == {"id": "urn:r:1", "type": "River", "name": "足羽川"}
     assert one["kept"] == ["urn:p:1", {"id": "urn:p:2", "type": "Person", "name": "b"}, "urn:p:9"]

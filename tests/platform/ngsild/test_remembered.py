@@ -77,13 +77,6 @@ async def test_what_one_tenant_was_told_is_not_told_to_another(client: Client, f
     assert len(face.remembered) == before + 1
 
 
-def test_the_mask_is_part_of_the_key() -> None:
-    core, remembered = Contexts().core, Remembered()
-    remembered.keep(("t", JSON, Rendering(core), "{}"), b"all")
-    assert remembered.get(("t", JSON, Rendering(core, visible=frozenset()), "{}")) is None
-    assert remembered.get(("t", JSON, Rendering(core), "{}")) == b"all"
-
-
 def test_what_is_remembered_is_bounded() -> None:
     core, remembered = Contexts().core, Remembered(most=100_000)
     remembered.keep(("t", JSON, Rendering(core), "x" * MAX_ONE), b"")

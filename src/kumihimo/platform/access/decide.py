@@ -18,8 +18,7 @@ from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import Forbidden, NonexistentTenant, Problem, Unauthenticated
 from kumihimo.platform.access.compile import rights_of
 from kumihimo.platform.access.conditions import Facts
-from kumihimo.platform.access.grant import EVERYTHING, Grant, grant_of
-from kumihimo.platform.access.models import ALL_RIGHTS, Rights
+from kumihimo.platform.access.models import ALL_RIGHTS, EVERYTHING, Grant, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
 from kumihimo.platform.access.words import ACTIONS, START_ROLES, Action
 
@@ -63,6 +62,13 @@ class Access:
         self._looked: dict[str, tuple[datetime, int]] = {}
         self._changes = 0
         self._told: list[Callable[[str], None]] = []
+
+    def revision(self, tenant: str) -> int:  # noqa: ARG002 - a change of the platform's rules is one of every tenant's
+        """A number that changes with every change of rules that was seen in this process, in whatever tenant.
+
+        A right that ends by its time, or was changed by another process, is seen when it is asked for again.
+        """
+        return self._changes
 
     async def decide(self, call: Call, action: Action) -> Grant:
         """What the call may see. Raises Unauthenticated or Forbidden where it may not act at all."""
@@ -159,10 +165,7 @@ class Access:
         rights = rights_of(found.policies, facts_of(call, action, found.roles))
         problem, grant = _refusal(call, action, found, rights), None
         if problem is None:
-            try:
-                grant = grant_of(rights)
-            except Forbidden as beyond:
-                problem = beyond
+            grant = Grant.of(rights)
         shown = rights if not _lacks_scope(call, action) else Rights()
         return _Known(shown, grant, problem, found, now, _until(now, found.ends))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kumihimo.base.jsontext import parse
 from kumihimo.platform.access.models import Restriction, Visible
-from kumihimo.platform.broker.evaluate import admits
+from kumihimo.platform.broker.masks import admits, masked
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Tx
 
@@ -32,7 +32,7 @@ class Census:
 
     def add(self, doc: EntityDoc, visible: Visible) -> None:
         """Counts one entity, as far as it may be seen."""
-        seen = {name: many for name, many in doc["attrs"].items() if visible.shows(name)}
+        seen = masked(doc, visible)["attrs"]
         for one in dict.fromkeys(doc["type"]):
             tally = self.types.setdefault(one, Tally())
             tally.count += 1

@@ -7,7 +7,8 @@ the documents that the indexed conditions leave, of which a q always has one, th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from kumihimo.base import jsontext
@@ -15,6 +16,8 @@ from kumihimo.platform.broker import boxes, moments
 from kumihimo.platform.broker.models import (
     ALL_ATTRIBUTES,
     ALL_ROWS,
+    EVERY_ROW,
+    NO_ROW,
     GeoQuery,
     QAnd,
     QLink,
@@ -25,6 +28,13 @@ from kumihimo.platform.broker.models import (
     QTerm,
     QValue,
     Restriction,
+    RowAnd,
+    RowIds,
+    RowNode,
+    RowNot,
+    RowOr,
+    RowScope,
+    RowTypes,
     Selector,
     TypeAnd,
     TypeNode,
@@ -32,7 +42,7 @@ from kumihimo.platform.broker.models import (
     Visible,
 )
 from kumihimo.platform.broker.paths import EQUALITIES, TARGET_WAYS, TIME_MEMBERS, paths_of, type_beside
-from kumihimo.platform.broker.scopes import ScopeNode
+from kumihimo.platform.broker.scopes import ScopeNode, scope_node
 from kumihimo.storage.database import Dialect
 
 FALSE = "1 = 0"
@@ -54,6 +64,7 @@ class Conditions:
         self.parameters: list[Any] = []
         self._row = "e"
         self._links = 0
+        self._made: dict[tuple[str, RowNode], str] = {}
 
     @property
     def _doc(self) -> str:
@@ -96,21 +107,35 @@ class Conditions:
         return self._dialect.matches_pattern(f"{self._row}.id", self.bind(pattern))
 
     def attrs(self, names: Sequence[str], visible: Visible) -> str:
-        """The entity has one of the attributes that may be seen; looked up for each entity that is left."""
-        places = self._shown(names, visible)
-        if not places:
-            return FALSE
+        """The entity has one of the attributes that may be seen of it; looked up for each entity that is left."""
+        alike: dict[RowNode, list[str]] = {}
+        for name in names:
+            alike.setdefault(visible.where(name), []).append(name)
+        parts = [self._seen(rows, partial(self._has, some)) for rows, some in alike.items()]
+        return _joined(" OR ", parts)
+
+    def _has(self, names: Iterable[str]) -> str:
+        places = ", ".join(self.bind(name) for name in names)
         found = f"SELECT 1 FROM entity_attribute a WHERE a.number = {self._row}.number AND a.attribute IN ({places})"
         return f"EXISTS ({found})"
 
+    def _seen(self, rows: RowNode, make: Callable[[], str], *, otherwise: bool = False) -> str:
+        """What is made, on these rows; on others the condition is `otherwise`."""
+        if rows == EVERY_ROW:
+            return make()
+        if rows == NO_ROW:
+            return TRUE if otherwise else FALSE
+        among = self.rows(rows)
+        return f"(NOT ({among}) OR {make()})" if otherwise else f"({among} AND {make()})"
+
     def needs(self, names: Iterable[str], visible: Visible) -> str:
-        """As attrs, where nothing narrower leads: the entities are looked up by the index of attributes."""
-        places = self._shown(names, visible)
+        """As attrs, where nothing narrower leads: the entities are looked up by the index of attributes.
+
+        Those are among them of which the attribute may not be seen: attrs or q, which stand beside it, leave them out.
+        """
+        places = ", ".join(self.bind(name) for name in names if visible.where(name) != NO_ROW)
         found = f"SELECT number FROM entity_attribute WHERE attribute IN ({places})"
         return f"{self._row}.number IN ({found})" if places else FALSE
-
-    def _shown(self, names: Iterable[str], visible: Visible) -> str:
-        return ", ".join(self.bind(name) for name in names if visible.shows(name))
 
     def scope(self, node: ScopeNode) -> str:
         """The entity has scopes that satisfy the expression (clause 4.19)."""
@@ -134,10 +159,11 @@ class Conditions:
         if isinstance(node, QOr):
             return _joined(" OR ", [self.q(part, visible, restriction) for part in node.parts])
         if isinstance(node, QLink):
-            return self._link(node, visible, restriction) if visible.shows(node.attribute) else FALSE
-        if not all(visible.shows(name) for name in node.path.attributes):
-            return TRUE if node.operator == "absent" else FALSE
-        return self._term(node)
+            return self._seen(visible.where(node.attribute), lambda: self._link(node, visible, restriction))
+        if visible.is_all or not node.path.attributes:
+            return self._term(node)
+        rows = visible.where(node.path.attributes[0])
+        return self._seen(rows, lambda: self._term(node), otherwise=node.operator == "absent")
 
     def _link(self, link: QLink, visible: Visible, restriction: Restriction) -> str:
         """An entity that the relationship names, found by its id, satisfies the part."""
@@ -156,15 +182,31 @@ class Conditions:
         return f"EXISTS ({found})"
 
     def restricted(self, restriction: Restriction) -> list[str]:
-        """The entity may be seen. The restriction's own q may look at what the caller may not see."""
-        where = []
-        if restriction.types is not None:
-            where.append(self.types(restriction.types))
-        if restriction.ids is not None:
-            where.append(self.ids(restriction.ids))
-        if restriction.q is not None:
-            where.append(self.q(restriction.q, ALL_ATTRIBUTES, ALL_ROWS))
-        return where
+        """The entity may be seen; all of them hold."""
+        rows = restriction.rows
+        return [self.rows(part) for part in (rows.parts if isinstance(rows, RowAnd) else (rows,))]
+
+    def rows(self, node: RowNode) -> str:
+        """The entity is among the rows: true or false, and never unknown. Rights may look at what nobody may see."""
+        known = self._made.get((self._row, node))
+        if known is None:
+            known = self._made[self._row, node] = self._among(node)
+        return known
+
+    def _among(self, node: RowNode) -> str:
+        if isinstance(node, RowTypes):
+            return self.types(TypeOr(tuple(sorted(node.types))))
+        if isinstance(node, RowIds):
+            return self.ids(sorted(node.ids))
+        if isinstance(node, RowScope):
+            return self.scope(scope_node(node.scope_q))
+        if isinstance(node, RowAnd):
+            return _joined(" AND ", [self.rows(part) for part in node.parts]) if node.parts else TRUE
+        if isinstance(node, RowOr):
+            return _joined(" OR ", [self.rows(part) for part in node.parts])
+        if isinstance(node, RowNot):
+            return f"(NOT ({self.rows(node.part)}))"
+        return self.q(node.q, ALL_ATTRIBUTES, ALL_ROWS)
 
     def selectors(self, selectors: Sequence[Selector]) -> str:
         """The entity satisfies one of the selectors (clause 5.2.33); each is looked up by its own index."""
@@ -275,8 +317,9 @@ class Conditions:
 
     def geo(self, geo: GeoQuery, visible: Visible) -> str:
         """A geometry of the entity stands in the relation (clause 4.10)."""
-        if not visible.shows(geo.property):
-            return FALSE
+        return self._seen(visible.where(geo.property), lambda: self._geo(geo))
+
+    def _geo(self, geo: GeoQuery) -> str:
         attribute = self.bind(geo.property)
         exact = self._exact(geo, self.bind(jsontext.text(geo.geometry)), "g.geometry")
         box = boxes.box_of(geo)

@@ -153,7 +153,7 @@ class Broker:
         await self._expiry.settle(tenant)
         return await self._database.read(tenant, lambda tx: census_tx(tx, restriction, visible, type_))
 
-    async def types(self, tenant: str, restriction: Restriction) -> list[tuple[str, list[str], int]]:
+    async def types(self, tenant: str, restriction: Restriction, visible: Visible) -> list[tuple[str, list[str], int]]:
         """The entity types there are (clause 5.7.5): type, attributes of its entities, how many there are."""
         await self._expiry.settle(tenant)
-        return await self._database.read(tenant, lambda tx: queries.types_tx(tx, restriction))
+        return await self._database.read(tenant, lambda tx: queries.types_tx(tx, restriction, visible))

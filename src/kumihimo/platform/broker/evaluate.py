@@ -14,7 +14,6 @@ from kumihimo.platform.broker.models import (
     QOr,
     QPath,
     QTerm,
-    Restriction,
     TypeAnd,
     TypeNode,
 )
@@ -30,17 +29,6 @@ Lookup = Callable[[str], EntityDoc | None]
 def _nobody(entity_id: str) -> EntityDoc | None:  # noqa: ARG001 - the shape of a Lookup
     """Where no linked entities are asked about."""
     return None
-
-
-def admits(restriction: Restriction, doc: EntityDoc) -> bool:
-    """Whether the entity is one of the rows that may be seen."""
-    if restriction.everything:
-        return True
-    return (
-        (restriction.types is None or matches_types(doc["type"], restriction.types))
-        and (restriction.ids is None or doc["id"] in restriction.ids)
-        and (restriction.q is None or matches_q(doc, restriction.q))
-    )
 
 
 def matches_types(types: Sequence[str], node: TypeNode) -> bool:

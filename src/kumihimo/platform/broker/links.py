@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from kumihimo.base.errors import TooManyResults
 from kumihimo.base.jsontext import parse, text
 from kumihimo.platform.broker.conditions import Conditions
+from kumihimo.platform.broker.masks import masked
 from kumihimo.platform.broker.models import Restriction, Visible
-from kumihimo.platform.broker.query import masked
 from kumihimo.platform.jsonld.linked import Looked, targets_of
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.platform.jsonld.rendering import Rendering

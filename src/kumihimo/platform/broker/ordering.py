@@ -15,7 +15,7 @@ from kumihimo.base.errors import BadRequestData, TooManyResults
 from kumihimo.platform.broker import geometry, moments
 from kumihimo.platform.broker.collation import Key, collation
 from kumihimo.platform.broker.conditions import Conditions, as_double
-from kumihimo.platform.broker.models import Ordering, OrderKey, QPath, Visible
+from kumihimo.platform.broker.models import EVERY_ROW, Ordering, OrderKey, QPath, Visible
 from kumihimo.platform.broker.paths import TIME_MEMBERS
 from kumihimo.platform.jsonld.languages import choose_language
 from kumihimo.platform.jsonld.models import VALUE_MEMBER
@@ -40,11 +40,11 @@ async def ordered_tx(
     tx: Tx, source: str, number: str, conditions: Conditions, where: Sequence[str], order: Ordering, visible: Visible
 ) -> list[int]:
     """Numbers of all entities that satisfy the conditions, in the order; TooManyResults over 100,000."""
-    columns = "".join(f", {_column(tx.dialect, key)}" for key in order.keys)
+    columns = "".join(f", {_column(conditions, tx.dialect, key, visible)}" for key in order.keys)
     after = conditions.bind(-1)
     condition = " AND ".join([*where, f"{number} > {after}"])
     sql = f"SELECT {number}{columns} FROM {source} WHERE {condition} ORDER BY {number} LIMIT {_STEP}"
-    readers = [_reader(key, order, visible) for key in order.keys]
+    readers = [_reader(key, order) for key in order.keys]
     parameters = list(conditions.parameters)
     found: list[_Row] = []
     while True:
@@ -72,19 +72,21 @@ def _at(row: _Row, place: int, sign: int) -> tuple[int, Key]:
     return sign * group, key
 
 
-def _column(dialect: Dialect, key: OrderKey) -> str:
-    """The part of the document in which the key's value stands."""
-    path = key.path
-    return dialect.json_at("e.doc", ("attrs", path.attributes[0]) if path.attributes else (path.member,))
+def _column(conditions: Conditions, dialect: Dialect, key: OrderKey, visible: Visible) -> str:
+    """The part of the document in which the key's value stands; NULL also where it may not be seen."""
+    if not key.path.attributes:
+        return dialect.json_at("e.doc", (key.path.member,))
+    found = dialect.json_at("e.doc", ("attrs", key.path.attributes[0]))
+    rows = visible.where(key.path.attributes[0])
+    return found if rows == EVERY_ROW else f"CASE WHEN {conditions.rows(rows)} THEN {found} END"
 
 
-def _reader(key: OrderKey, order: Ordering, visible: Visible) -> Callable[[str | None], tuple[int, Key]]:
+def _reader(key: OrderKey, order: Ordering) -> Callable[[str | None], tuple[int, Key]]:
     """From what `_column` gives to the group and the key by which the entity is ordered."""
-    hidden = not all(visible.shows(name) for name in key.path.attributes)
     compare = _Compare(order)
 
     def read(text: str | None) -> tuple[int, Key]:
-        if text is None or hidden:
+        if text is None:
             return _NONE, ()
         return compare.key(key, jsontext.parse(text))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from kumihimo.base.errors import BadRequestData, TooManyResults
 from kumihimo.base.jsontext import parse, text
 from kumihimo.platform.broker.conditions import Conditions
-from kumihimo.platform.broker.evaluate import admits
 from kumihimo.platform.broker.leading import leading, needed_attributes
+from kumihimo.platform.broker.masks import admits, masked
 from kumihimo.platform.broker.models import (
     Found,
     FoundTexts,
@@ -118,8 +118,8 @@ async def get_text_tx(tx: Tx, entity_id: str, restriction: Restriction, visible:
     return _masked_text(row[0], visible)
 
 
-async def types_tx(tx: Tx, restriction: Restriction) -> list[tuple[str, list[str], int]]:
-    """Type, attributes of its entities, and their number, for all entities that may be seen; sorted by type."""
+async def types_tx(tx: Tx, restriction: Restriction, visible: Visible) -> list[tuple[str, list[str], int]]:
+    """Type, attributes of its entities, and their number, as far as they may be seen; sorted by type."""
     found: dict[str, tuple[dict[str, None], list[int]]] = {}
     after = -1
     while True:
@@ -128,9 +128,10 @@ async def types_tx(tx: Tx, restriction: Restriction) -> list[tuple[str, list[str
             doc: EntityDoc = parse(stored)
             if not admits(restriction, doc):
                 continue
+            names = dict.fromkeys(masked(doc, visible)["attrs"])
             for one in dict.fromkeys(doc["type"]):
                 attrs, count = found.setdefault(one, ({}, [0]))
-                attrs.update(dict.fromkeys(doc["attrs"]))
+                attrs.update(names)
                 count[0] += 1
         if len(rows) < _PAGE:
             return [(one, sorted(found[one][0]), found[one][1][0]) for one in sorted(found)]
@@ -138,15 +139,7 @@ async def types_tx(tx: Tx, restriction: Restriction) -> list[tuple[str, list[str
 
 
 def _masked_text(stored: str, visible: Visible) -> str:
-    return stored if visible.attributes is None else text(masked(parse(stored), visible))
-
-
-def masked(doc: EntityDoc, visible: Visible) -> EntityDoc:
-    """The entity without the attributes that may not be seen."""
-    if visible.attributes is None:
-        return doc
-    attrs = {name: many for name, many in doc["attrs"].items() if name in visible.attributes}
-    return cast("EntityDoc", {**doc, "attrs": attrs})
+    return stored if visible.is_all else text(masked(parse(stored), visible))
 
 
 def cursor(number: int) -> str:

@@ -11,7 +11,8 @@ from typing import Literal, cast
 
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import Grant
-from kumihimo.platform.broker.evaluate import admits, matches_geo, matches_q, matches_types
+from kumihimo.platform.broker.evaluate import matches_geo, matches_q, matches_types
+from kumihimo.platform.broker.masks import admits
 from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.broker.scopes import matches_scope
 from kumihimo.platform.delivery.models import Selector, Subscription
@@ -88,7 +89,9 @@ def _is_active(case: Case) -> bool:
 
 
 def _is_triggered(case: Case) -> bool:
-    told, case.lost = triggered(case.subscription, case.seen.record, case.seen.changes, case.grant.visible)
+    told, case.lost = triggered(
+        case.subscription, case.seen.record, case.seen.changes, *case.seen.names(case.grant.visible)
+    )
     return told
 
 

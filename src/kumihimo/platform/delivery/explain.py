@@ -183,11 +183,12 @@ def _throttled(subscription: Subscription, outcome: Outcome) -> Verdict:
 def touched_by(seen: Seen, viewer: Visible, compact: Compact) -> tuple[Touched, ...]:
     """What the change did to the attributes that the viewer may see."""
     record, changes = seen.record, seen.changes
+    now, before = seen.names(viewer)
     names = record.entity["attrs"] if record.kind != "entityUpdated" else (*record.changed, *record.deleted)
     return tuple(
-        Touched(compact(name), how_of(name, changes), *_values(record, name))
+        Touched(compact(name), how_of(name, changes), *_values(record, name, was_seen=name in before))
         for name in dict.fromkeys(names)
-        if viewer.shows(name)
+        if name in (before if name in record.deleted else now)
     )
 
 
@@ -200,9 +201,9 @@ def how_of(name: str, changes: Changes) -> How:
     return "lost" if name in changes.lost else "same"
 
 
-def _values(record: LogRecord, name: str) -> tuple[str, str]:
+def _values(record: LogRecord, name: str, *, was_seen: bool) -> tuple[str, str]:
     now: list[Instance] = record.entity["attrs"].get(name, [])
-    before = now if record.kind == "entityDeleted" else record.previous.get(name, [])
+    before = now if record.kind == "entityDeleted" else record.previous.get(name, []) if was_seen else []
     return instances_text(before), "" if record.kind == "entityDeleted" else instances_text(now)
 
 
@@ -276,14 +277,15 @@ class _Teller:
         if changed and one.watched and not changed & one.watched:
             return "trigger.unwatched", values
         heard = changed & one.watched if one.watched else changed
-        if heard and not any(map(self._case.grant.visible.shows, heard)):
+        seen, _ = self._case.seen.names(self._case.grant.visible)
+        if heard and not any(name in seen for name in heard):
             return "trigger.hidden", values
         return "trigger.other", values
 
     def _facts(self) -> tuple[tuple[str, bool, str], ...]:
         """The parts of q; none for a viewer who may not see all that its maker may."""
         q = self._subscription.q
-        if q is None or self._viewer.attributes is not None:
+        if q is None or not self._viewer.is_all:
             return ()
         entity, _ = self._case.seen.through(self._case.grant.visible)
         asked = Asked(entity, self._case.lookup)
@@ -297,7 +299,7 @@ class _Teller:
 
     def _place(self) -> str:
         geo = self._subscription.geo
-        if geo is None or not self._viewer.shows(geo.property):
+        if geo is None or geo.property not in self._case.seen.names(self._viewer)[0]:
             return "-"
         entity, _ = self._case.seen.through(self._case.grant.visible)
         return instances_text(entity["attrs"].get(geo.property, [])) or "-"

@@ -19,6 +19,7 @@ from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.broker.log import head_tx, position_tx, read_log_tx, set_position_tx
+from kumihimo.platform.broker.masks import masked
 from kumihimo.platform.delivery import outbox, store
 from kumihimo.platform.delivery.catalogue import Catalogue, Delta, Listing, Ready, changes_tx
 from kumihimo.platform.delivery.checks import Case, Lookup, comes_to_q
@@ -219,9 +220,11 @@ class Matcher:
         plan = _Plan(released=[(subscription_id, held[-1][0])])
         if ready is not None and ready.subscription.status(now) == "active":
             try:
-                notices = [from_stored(one) for _, one in held]
-                plan.outgoing.append(await self._composed(tenant, ready, notices, now))
-                plan.queued[subscription_id] = now
+                # Rights may have changed since it was held back: those of now count.
+                notices = [one for _, kept in held if (one := from_stored(kept).seen_by(ready.grant)) is not None]
+                if notices:
+                    plan.outgoing.append(await self._composed(tenant, ready, notices, now))
+                    plan.queued[subscription_id] = now
             except Exception:
                 log.exception("held back notification dropped", extra={"subscription": subscription_id})
         if not await self._write(tenant, lambda tx: self._write_at_tx(tx, tenant, plan, revision, now)):
@@ -290,7 +293,10 @@ class Matcher:
         ):
             plan.held.append((subscription.id, record.entity_id, record.seq, notice.stored()))
             return
-        groups.add(ready, notice, record)
+        told = notice.seen_by(ready.grant)
+        if told is None:
+            return
+        groups.add(ready, told, record)
         if subscription.throttling:
             plan.queued[subscription.id] = now
 
@@ -306,7 +312,7 @@ class Matcher:
         """The notification; one of so many characters that the loop would stand still for it is made in a thread."""
         linked: Docs = {}
         if ready.subscription.join_level:
-            look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
+            look = rendering_of(ready.subscription, ready.context)
             docs = [notice.entity for notice in notices if not notice.gone]
             level = ready.subscription.join_level
             linked = await joined(self._database, tenant, docs, look, level, ready.grant) if docs else {}
@@ -319,7 +325,7 @@ async def _holders_tx(tx: Tx, known: int | None) -> tuple[int, Delta | None, lis
 
 
 def _compose(tenant: str, ready: Ready, notices: Sequence[Notice], now: int, linked: Docs) -> Outgoing:
-    return compose(tenant, ready.subscription, notices, ready.context, ready.grant.visible, now, linked)
+    return compose(tenant, ready.subscription, notices, ready.context, now, linked)
 
 
 def due_of(subscription: Subscription, queued: dict[str, int]) -> int:
@@ -334,7 +340,8 @@ def _case(ready: Ready, seen: Seen, now: int) -> Case:
 
 
 def noticed(ready: Ready, seen: Seen, now: int, lookup: Lookup) -> Notice | None:
-    """What the subscription is told of a record that its entities and watched attributes fit; None for nothing.
+    """What the subscription is told of a record that its entities and watched attributes fit; None for nothing. It is
+    whole but for what could not be seen before: see `Notice.seen_by`.
 
     lookup finds the linked entities that q asks about.
     """
@@ -342,7 +349,7 @@ def noticed(ready: Ready, seen: Seen, now: int, lookup: Lookup) -> Notice | None
     for check in ready.checks:
         if not check.holds(case):
             return None
-    return from_record(seen.record, case.lost, seen.changes)
+    return from_record(seen.record, case.lost, seen.changes, seen.names(ready.grant.visible)[1])
 
 
 async def asked_by(database: Database, tenant: str, ready: Ready, record: LogRecord) -> Docs:
@@ -350,6 +357,7 @@ async def asked_by(database: Database, tenant: str, ready: Ready, record: LogRec
     q = ready.subscription.q
     if q is None or not ready.subscription.q_links:
         return {}
-    look = rendering_of(ready.subscription, ready.context, ready.grant.visible)
+    look = rendering_of(ready.subscription, ready.context)
     whole = replace(look, pick=(), omit=(), datasets=None, linked=())
-    return await asked(database, tenant, q, cast("EntityDoc", record.entity), whole, ready.grant)
+    entity = masked(cast("EntityDoc", record.entity), ready.grant.visible)
+    return await asked(database, tenant, q, entity, whole, ready.grant)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, cast
 
 from kumihimo.base import jsontext, times
 from kumihimo.base.events import LogRecord
 from kumihimo.base.ids import DEFAULT_TENANT, new_id
-from kumihimo.platform.broker.models import Visible
+from kumihimo.platform.access.models import ALL_NAMES, Grant, Names
+from kumihimo.platform.broker.masks import admits, left_of, names_of
 from kumihimo.platform.delivery.changes import Changes
 from kumihimo.platform.delivery.models import Outgoing, Subscription
 from kumihimo.platform.delivery.projection import projected
@@ -30,7 +31,7 @@ class Notice:
     """One entity's part of a notification, before it is rendered; at is the change's moment in microseconds.
 
     gone tells that the entity was deleted; deleted holds the lost instances that are told of, previous those that were
-    lost or replaced.
+    lost or replaced. Both are of attributes that could be seen before the change; the entity is whole until `seen_by`.
     """
 
     entity: EntityDoc
@@ -49,20 +50,41 @@ class Notice:
             "previous": dict(self.previous),
         }
 
+    def seen_by(self, grant: Grant) -> Notice | None:
+        """What of it may be told now, however long it was held back; None where the entity may not be seen at all."""
+        if grant.is_all:
+            return self
+        if not admits(grant.restriction, self.entity):
+            return None
+        names = names_of(grant.visible, self.entity)
+        return replace(
+            self,
+            entity=left_of(self.entity, names),
+            deleted=_among(self.deleted, names),
+            previous=_among(self.previous, names),
+        )
+
+
+def _among(many: Mapping[str, list[Instance]], names: Names) -> Mapping[str, list[Instance]]:
+    return many if names == ALL_NAMES else {name: one for name, one in many.items() if name in names}
+
 
 def from_stored(held: Mapping[str, Any]) -> Notice:
     """The notice that was held back."""
     return Notice(held["entity"], held["at"], held["gone"], held["deleted"], held.get("previous", {}))
 
 
-def from_record(record: LogRecord, deleted: Sequence[str], changes: Changes) -> Notice:
-    """The notice of a log record; deleted names the attributes of which lost instances are told."""
+def from_record(record: LogRecord, deleted: Sequence[str], changes: Changes, before: Names) -> Notice:
+    """The notice of a log record; deleted names the attributes of which lost instances are told, before are those that
+    could be seen before the change.
+    """
     lost = {name: changes.lost[name] for name in deleted}
-    return Notice(cast("EntityDoc", record.entity), record.at, record.kind == "entityDeleted", lost, changes.former)
+    former = _among(changes.former, before)
+    return Notice(cast("EntityDoc", record.entity), record.at, record.kind == "entityDeleted", lost, former)
 
 
 def from_entity(entity: EntityDoc, now: int) -> Notice:
-    """The notice of an entity as it stands, for periodic notifications."""
+    """The notice of an entity as it stands, for periodic notifications: of what may be seen of it."""
     return Notice(entity, now, gone=False, deleted={})
 
 
@@ -71,16 +93,17 @@ def compose(
     subscription: Subscription,
     notices: Sequence[Notice],
     context: Context,
-    visible: Visible,
     now: int,
     linked: Docs = MappingProxyType({}),
 ) -> Outgoing:
-    """The notification of these notices, with a fresh id that it keeps over all attempts; now in microseconds.
+    """The notification of these notices, each as `seen_by` gave it; now in microseconds.
+
+    It has a fresh id, which it keeps over all attempts.
 
     GeoJSON has the @context inside unless the receiver prefers it outside (clauses 5.3.1 and 6.3.8). linked are the
     entities that may be told along, by id.
     """
-    rendering = rendering_of(subscription, context, visible)
+    rendering = rendering_of(subscription, context)
     if subscription.version is not None:
         linked = {id_: amended(doc, subscription.version, context) for id_, doc in linked.items()}
     accept = subscription.endpoint.accept
@@ -121,14 +144,13 @@ def compose(
     )
 
 
-def rendering_of(subscription: Subscription, context: Context, visible: Visible) -> Rendering:
+def rendering_of(subscription: Subscription, context: Context) -> Rendering:
     """How the subscription's entities are written."""
     look = Rendering(
         context=context,
         form=subscription.form,
         sys_attrs=subscription.sys_attrs,
         lang=subscription.lang,
-        visible=visible.attributes,
     )
     return projected(look, subscription.projection)
 

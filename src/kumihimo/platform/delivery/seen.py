@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from typing import TypeVar, cast
 
 from kumihimo.base.events import LogRecord
+from kumihimo.platform.access.models import Names
 from kumihimo.platform.broker.evaluate import Asked
+from kumihimo.platform.broker.masks import left_of, names_of
 from kumihimo.platform.broker.models import Visible
 from kumihimo.platform.delivery.changes import changes_of
 from kumihimo.platform.jsonld.models import EntityDoc
@@ -25,20 +28,42 @@ class Seen:
         self.record = record
         self.changes = changes_of(record)
         self._views: dict[Visible, tuple[EntityDoc, Asked]] = {}
+        self._names: dict[Visible, tuple[Names, Names]] = {}
 
     def through(self, visible: Visible) -> tuple[EntityDoc, Asked]:
         """The entity without what may not be seen, so that q and geoQ tell nothing of the rest; and q's view of it."""
         view = self._views.get(visible)
         if view is None:
-            doc = _masked(cast("EntityDoc", self.record.entity), visible)
+            whole = cast("EntityDoc", self.record.entity)
+            doc = whole if visible.is_all else left_of(whole, self.names(visible)[0])
             view = self._views[visible] = (doc, Asked(doc))
         return view
 
+    def names(self, visible: Visible) -> tuple[Names, Names]:
+        """The attributes that may be seen after the change; and those of them that could be seen before it too, of
+        which alone it is told what they were.
+        """
+        if visible.flat is not None:
+            return visible.flat, visible.flat
+        found = self._names.get(visible)
+        if found is None:
+            now = names_of(visible, cast("EntityDoc", self.record.entity))
+            before = Names(frozenset(name for name in self._was["attrs"] if name in names_of(visible, self._was)))
+            found = self._names[visible] = (now, Names(frozenset(name for name in before.names if name in now)))
+        return found
 
-def _masked(entity: EntityDoc, visible: Visible) -> EntityDoc:
-    if visible.attributes is None:
-        return entity
-    return {**entity, "attrs": {name: one for name, one in entity["attrs"].items() if visible.shows(name)}}
+    @cached_property
+    def _was(self) -> EntityDoc:
+        """The entity with the attributes that it had before the change. The log does not know its former types and
+        scopes: those that it has now stand for them.
+        """
+        record = self.record
+        entity = cast("EntityDoc", record.entity)
+        if record.kind != "entityUpdated":
+            return entity
+        touched = (*record.changed, *record.deleted)
+        kept = {name: many for name, many in entity["attrs"].items() if name not in touched}
+        return cast("EntityDoc", {**entity, "attrs": {**kept, **record.previous}})
 
 
 async def aside(record: LogRecord, work: Callable[[], _Result]) -> _Result:

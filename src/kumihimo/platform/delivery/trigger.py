@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kumihimo.base.events import LogRecord
-from kumihimo.platform.broker.models import Visible
+from kumihimo.platform.access.models import Names
 from kumihimo.platform.delivery.changes import Changes
 from kumihimo.platform.delivery.models import Subscription
 
@@ -14,21 +14,24 @@ Fired = tuple[bool, tuple[str, ...]]
 _NOT: Fired = (False, ())
 
 
-def triggered(subscription: Subscription, record: LogRecord, changes: Changes, visible: Visible) -> Fired:
-    """What the triggers make of the record; attributes that the subscription's maker may not see do not count."""
+def triggered(subscription: Subscription, record: LogRecord, changes: Changes, now: Names, before: Names) -> Fired:
+    """What the triggers make of the record; attributes that the subscription's maker may not see do not count.
 
-    def heard(names: Iterable[str]) -> tuple[str, ...]:
+    now are those that may be seen, before those that could be seen too before they were lost.
+    """
+
+    def heard(names: Iterable[str], seen: Names = now) -> tuple[str, ...]:
         watched = subscription.watched
-        return tuple(name for name in names if visible.shows(name) and (name in watched or not watched))
+        return tuple(name for name in names if name in seen and (name in watched or not watched))
 
     triggers = subscription.triggers
     if record.kind == "entityDeleted":
-        return _on_deletion(subscription, heard(changes.lost), tuple(filter(visible.shows, changes.lost)))
+        return _on_deletion(subscription, heard(changes.lost), tuple(name for name in changes.lost if name in now))
     created = heard(changes.created)
     if record.kind == "entityCreated":
         born = "entityCreated" in triggers and (bool(created) or not subscription.watched)
         return born or ("attributeCreated" in triggers and bool(created)), ()
-    lost = heard(changes.lost) if "attributeDeleted" in triggers else ()
+    lost = heard(changes.lost, before) if "attributeDeleted" in triggers else ()
     fired = (
         bool(lost)
         or ("attributeCreated" in triggers and bool(created))

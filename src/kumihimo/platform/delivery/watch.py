@@ -52,7 +52,8 @@ class Watch:
         linked = await asked_by(self._database, self._call.tenant, ready, record)
         now = times.micros(self._clock.now())
         notice = await aside(record, lambda: noticed(ready, Seen(record), now, linked.get))
-        return await self._rendered(notice, grant) if notice is not None else None
+        told = notice.seen_by(grant) if notice is not None else None
+        return await self._rendered(told, grant) if told is not None else None
 
     async def standing(self, after: str, grant: Grant) -> Page:
         """A page of the entities that it would tell of as they are now, oldest first."""
@@ -77,11 +78,11 @@ class Watch:
         return shown, found.after if found.more else ""
 
     async def _rendered(self, notice: Notice, grant: Grant) -> dict[str, Any]:
-        look, level = self._look(grant), self._subscription.join_level
+        look, level = self._look(), self._subscription.join_level
         linked: Docs = {}
         if level and not notice.gone:
             linked = await joined(self._database, self._call.tenant, [notice.entity], look, level, grant)
         return render_notice(self._subscription, notice, look, linked, geo=False)
 
-    def _look(self, grant: Grant) -> Rendering:
-        return rendering_of(self._subscription, self._context, grant.visible)
+    def _look(self) -> Rendering:
+        return rendering_of(self._subscription, self._context)

@@ -14,8 +14,8 @@ from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.events import LogRecord
 from kumihimo.base.ids import is_uri
 from kumihimo.platform.access.decide import Access, Grant
-from kumihimo.platform.broker.evaluate import admits
 from kumihimo.platform.broker.log import head_tx, newest_of_tx, oldest_tx, position_tx
+from kumihimo.platform.broker.masks import admits
 from kumihimo.platform.broker.query import get_tx
 from kumihimo.platform.delivery import outbox, store
 from kumihimo.platform.delivery.catalogue import Catalogue, Ready

@@ -9,7 +9,8 @@ from typing import Any
 
 from kumihimo.base.errors import TooManyResults
 from kumihimo.base.jsontext import parse, text
-from kumihimo.platform.broker.evaluate import admits, matches_types
+from kumihimo.platform.broker.evaluate import matches_types
+from kumihimo.platform.broker.masks import admits_head
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.broker.patterns import compiled
 from kumihimo.platform.jsonld.models import EntityDoc
@@ -21,10 +22,9 @@ MAX_APART = 20_000
 async def apart_tx(tx: Tx, query: Query) -> list[str]:
     """Ids of those that types, ids and the restriction leave; TooManyResults where there are more than 20,000 in all.
 
-    What a restriction asks of attributes none of them satisfies: nothing says any more what they are.
+    What a restriction asks of attributes or scopes nobody can tell: nothing says any more what they are, and an
+    entity that is not for certain among the rows is not given.
     """
-    if query.restriction.q is not None:
-        return []
     where, bound = "apart = 1 OR deleted_at IS NOT NULL", []
     if query.ids:
         where = f"({where}) AND {tx.dialect.any_of('entity_id', '$1')}"
@@ -38,7 +38,7 @@ async def apart_tx(tx: Tx, query: Query) -> list[str]:
 
 def _fits(doc: EntityDoc, query: Query) -> bool:
     return (
-        admits(query.restriction, doc)
+        admits_head(query.restriction, doc)
         and (query.types is None or matches_types(doc["type"], query.types))
         and (not query.id_pattern or compiled(query.id_pattern).search(doc["id"]) is not None)
     )

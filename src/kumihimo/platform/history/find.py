@@ -9,11 +9,13 @@ from urllib.parse import quote, unquote
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text
+from kumihimo.platform.access.models import Names, same_everywhere
 from kumihimo.platform.broker import query as current
 from kumihimo.platform.broker.collation import collation
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.broker.scopes import ScopeNode, parse_scope_q
 from kumihimo.platform.history.apart import apart_tx
+from kumihimo.platform.history.masks import alike_tx
 from kumihimo.platform.history.models import TemporalQuery
 from kumihimo.platform.history.scope import reigns_tx, spans_of
 from kumihimo.platform.history.window import PastConditions, Spans, Window
@@ -24,10 +26,13 @@ _CHUNK, _LARGEST_CHUNK = 200, 4000
 
 
 class Holder(NamedTuple):
-    """An entity that the query finds; within are the parts of time in which its scope matched, None for all."""
+    """An entity that the query finds; within are the parts of time in which its scope matched, None for all, names the
+    attributes that may be seen of it.
+    """
 
     entity_id: str
     within: Spans | None
+    names: Names
 
 
 class Holders(NamedTuple):
@@ -74,56 +79,56 @@ async def _matching_tx(
     while start < len(ids):
         chunk = ids[start : start + size]
         start, size = start + size, min(2 * size, _LARGEST_CHUNK)
-        matching = await _holding_tx(tx, chunk, query, temporal)
-        held = [one for one in chunk if one in matching]
-        if node is None:
-            found += [Holder(one, None) for one in held]
-        else:
-            found += await _in_scope_tx(tx, held, node, query, temporal)
+        matching: dict[str, Names] = {}
+        for names, alike in (await alike_tx(tx, chunk, query.visible)).items():
+            matching |= dict.fromkeys(await _holding_tx(tx, alike, names, query, temporal), names)
+        held = [Holder(one, None, matching[one]) for one in chunk if one in matching]
+        found += held if node is None else await _in_scope_tx(tx, held, node, temporal)
         if wanted is not None and len(found) >= wanted:
             break
     return found
 
 
-async def _holding_tx(tx: Tx, ids: Sequence[str], query: Query, temporal: TemporalQuery) -> set[str]:
-    """Those that have an instance to show in the window, and satisfy q and the geo-query there."""
-    window = Window(temporal, query.visible, tx.dialect)
+async def _holding_tx(tx: Tx, ids: Sequence[str], names: Names, query: Query, temporal: TemporalQuery) -> set[str]:
+    """Those that have an instance to show in the window, and satisfy q and the geo-query there.
+
+    Of all of them the same attributes may be seen.
+    """
+    window, visible = Window(temporal, names, tx.dialect), same_everywhere(names)
     conditions = PastConditions(window, tx.dialect)
     where = [
         tx.dialect.any_of("n.entity_id", conditions.bind(text(list(ids)))),
         f"EXISTS (SELECT 1 FROM history h WHERE h.entity_id = n.entity_id AND {window.shown(conditions.bind)})",
     ]
     if query.q is not None:
-        where.append(conditions.q(query.q, query.visible, query.restriction))
+        where.append(conditions.q(query.q, visible, query.restriction))
     if query.geo is not None:
-        where.append(conditions.geo(query.geo, query.visible))
+        where.append(conditions.geo(query.geo, visible))
     rows = await tx.fetch(
         f"SELECT n.entity_id FROM history_entity n WHERE {' AND '.join(where)}", *conditions.parameters
     )
     return {row[0] for row in rows}
 
 
-async def _in_scope_tx(
-    tx: Tx, ids: Sequence[str], node: ScopeNode, query: Query, temporal: TemporalQuery
-) -> list[Holder]:
+async def _in_scope_tx(tx: Tx, holders: Sequence[Holder], node: ScopeNode, temporal: TemporalQuery) -> list[Holder]:
     """Those that had an instance to show while their scope matched (annex C.5.16)."""
-    reigns = await reigns_tx(tx, ids, temporal)
+    reigns = await reigns_tx(tx, [one.entity_id for one in holders], temporal)
     found = []
-    for one in ids:
-        spans = spans_of(reigns.get(one, ()), node, temporal)
-        if spans and await _shows_tx(tx, one, spans, query, temporal):
-            found.append(Holder(one, spans))
+    for one in holders:
+        holder = one._replace(within=spans_of(reigns.get(one.entity_id, ()), node, temporal))
+        if holder.within and await _shows_tx(tx, holder, temporal):
+            found.append(holder)
     return found
 
 
-async def _shows_tx(tx: Tx, entity_id: str, within: Spans, query: Query, temporal: TemporalQuery) -> bool:
-    bound: list[Any] = [entity_id]
+async def _shows_tx(tx: Tx, holder: Holder, temporal: TemporalQuery) -> bool:
+    bound: list[Any] = [holder.entity_id]
 
     def bind(value: Any) -> str:
         bound.append(value)
         return f"${len(bound)}"
 
-    shown = Window(temporal, query.visible, tx.dialect).shown(bind, within)
+    shown = Window(temporal, holder.names, tx.dialect).shown(bind, holder.within)
     row = await tx.fetch_one(f"SELECT 1 FROM history h WHERE h.entity_id = $1 AND {shown} LIMIT 1", *bound)
     return row is not None
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from kumihimo.base.errors import InternalError
 from kumihimo.platform.broker import query as current
-from kumihimo.platform.broker.evaluate import admits
-from kumihimo.platform.broker.models import Query, Restriction, Visible
+from kumihimo.platform.broker.masks import admits_head
+from kumihimo.platform.broker.models import NO_ATTRIBUTES, Query, Restriction, Visible
 from kumihimo.platform.history.aggregate import figures_tx
 from kumihimo.platform.history.evolve import HEAD, Series, assemble, head, series_tx
 from kumihimo.platform.history.find import Holder, cursor, holders_tx
+from kumihimo.platform.history.masks import masks_tx
 from kumihimo.platform.history.models import MAX_INSTANCES, SCOPE, Evolution, FoundPast, TemporalQuery
 from kumihimo.platform.history.scope import reigns_tx, shown
 from kumihimo.platform.history.store import COUNTS
@@ -63,36 +64,37 @@ async def entity_tx(
     row = await tx.fetch_one(HEAD, entity_id)
     if row is None or not await _admitted_tx(tx, entity_id, row, restriction):
         return None
-    window = Window(query, visible, tx.dialect)
-    return (await _evolutions_tx(tx, [Holder(entity_id, None)], query, window))[0]
+    names = (await masks_tx(tx, [entity_id], visible))[entity_id]
+    return (await _evolutions_tx(tx, [Holder(entity_id, None, names)], query))[0]
 
 
 async def _admitted_tx(tx: Tx, entity_id: str, row: Row, restriction: Restriction) -> bool:
     """The restriction is asked of the entity as it stands; a deleted one has types and id left only."""
     if restriction.everything:
         return True
-    standing = await current.get_tx(tx, entity_id, restriction, Visible(frozenset()))
-    return standing is not None or (restriction.q is None and admits(restriction, head(entity_id, row)))
+    if await tx.fetch_one("SELECT 1 FROM entity WHERE id = $1", entity_id) is None:
+        return admits_head(restriction, head(entity_id, row))
+    return await current.get_tx(tx, entity_id, restriction, NO_ATTRIBUTES) is not None
 
 
 async def find_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> FoundPast:
     """As `History.find`; the page counts entities, and ends early where they have more instances than fit."""
     page, total, after = await holders_tx(tx, query, temporal)
-    window = Window(temporal, query.visible, tx.dialect)
-    evolutions = await _evolutions_tx(tx, page, temporal, window)
+    evolutions = await _evolutions_tx(tx, page, temporal)
     if len(evolutions) < len(page):
         after = cursor(evolutions[-1].doc["id"])
     extent = next((one.extent for one in evolutions if one.extent is not None), None)
     return FoundPast(evolutions, total, after, extent)
 
 
-async def _evolutions_tx(tx: Tx, holders: list[Holder], query: TemporalQuery, window: Window) -> list[Evolution]:
+async def _evolutions_tx(tx: Tx, holders: list[Holder], query: TemporalQuery) -> list[Evolution]:
     """The entities over time, as many of them as one answer holds."""
     if query.aggregation is not None:
-        return [await _figures_tx(tx, holder, query, window) for holder in holders]
+        return [await _figures_tx(tx, holder, query) for holder in holders]
     docs: list[EntityDoc] = []
     series: list[Series] = []
     for holder in holders:
+        window = Window(query, holder.names, tx.dialect)
         found = await series_tx(tx, holder.entity_id, query, window, holder.within)
         if docs and found.size() + sum(one.size() for one in series) > MAX_INSTANCES:
             break
@@ -103,7 +105,8 @@ async def _evolutions_tx(tx: Tx, holders: list[Holder], query: TemporalQuery, wi
     return evolutions
 
 
-async def _figures_tx(tx: Tx, holder: Holder, query: TemporalQuery, window: Window) -> Evolution:
+async def _figures_tx(tx: Tx, holder: Holder, query: TemporalQuery) -> Evolution:
+    window = Window(query, holder.names, tx.dialect)
     figures = await figures_tx(tx, holder.entity_id, query, window, holder.within)
     return Evolution(await _head_tx(tx, holder.entity_id), figures=figures)
 

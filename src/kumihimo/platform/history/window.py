@@ -7,8 +7,9 @@ from typing import Any
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text
+from kumihimo.platform.access.models import ALL_NAMES, Names
 from kumihimo.platform.broker.conditions import FALSE, Conditions
-from kumihimo.platform.broker.models import GeoQuery, QTerm, Visible
+from kumihimo.platform.broker.models import NO_ROW, GeoQuery, QTerm, Visible
 from kumihimo.platform.broker.paths import type_beside
 from kumihimo.platform.history.models import SCOPE, TemporalQuery
 from kumihimo.platform.history.store import COUNTS, INSTANCE, TOMBSTONE
@@ -35,9 +36,9 @@ Spans = Sequence[tuple[int, int]]
 
 
 class Window:
-    """Which rows `h` of history a temporal query means."""
+    """Which rows `h` of history a temporal query means, of entities of which these attributes may be seen."""
 
-    def __init__(self, query: TemporalQuery, visible: Visible, dialect: Dialect) -> None:
+    def __init__(self, query: TemporalQuery, names: Names, dialect: Dialect) -> None:
         column = COLUMNS.get(query.timeproperty)
         if column is None:
             raise BadRequestData(f"timeproperty {query.timeproperty[:40]!r} is none of {', '.join(COLUMNS)}")
@@ -46,7 +47,7 @@ class Window:
         self._column = f"h.{column}"
         self._kind = TOMBSTONE if query.timeproperty == "deletedAt" else INSTANCE
         self._query = query
-        self._visible = visible
+        self._names = names
         self._dialect = dialect
         # Where a time is asked for, what does not have it is not meant (clause 4.11); else it stands by its writing.
         self.moment = self._column if query.timerel else f"coalesce({self._column}, h.modified_at)"
@@ -72,8 +73,9 @@ class Window:
         parts = [self.rows(bind), f"h.attribute <> '{SCOPE}'"]
         if self._query.attrs:
             parts.append(self._any_of("h.attribute", self._query.attrs, bind))
-        if self._visible.attributes is not None:
-            parts.append(self._any_of("h.attribute", sorted(self._visible.attributes), bind))
+        if self._names != ALL_NAMES:
+            named = self._any_of("h.attribute", sorted(self._names.names), bind)
+            parts.append(f"NOT ({named})" if self._names.others else named)
         if self._query.datasets is not None:
             parts.append(self._any_of("h.dataset", sorted(self._query.datasets), bind))
         if within is not None:
@@ -126,7 +128,7 @@ class PastConditions(Conditions):
 
     def geo(self, geo: GeoQuery, visible: Visible) -> str:
         """A geometry that the entity had in the window stands in the relation (clause 4.10)."""
-        if not visible.shows(geo.property):
+        if visible.where(geo.property) == NO_ROW:
             return FALSE
         kind, value = (self._dialect.json_text("h.instance", name) for name in ("type", "value"))
         exact = self._exact(geo, self.bind(text(geo.geometry)), value)

@@ -38,7 +38,7 @@ def targets(instance: Instance) -> list[str]:
 def links(doc: EntityDoc, look: Rendering) -> Iterator[tuple[str, list[Instance]]]:
     """The relationships that are written of the entity, and their instances."""
     for name, instances in doc["attrs"].items():
-        if look.may_see(name) and look.shows(name):
+        if look.shows(name):
             chosen = look.chosen(instances)
             if any(one["type"] in _RELATIONSHIPS for one in chosen):
                 yield name, chosen

@@ -64,8 +64,6 @@ def render_attribute(name: str, instances: list[Instance], rendering: Rendering)
 
 def _geometry(doc: EntityDoc, rendering: Rendering) -> Any:
     name = rendering.geometry_property or _LOCATION
-    if not rendering.may_see(name):
-        return None
     for instance in doc["attrs"].get(name, ()):
         if instance["type"] == "GeoProperty" and "datasetId" not in instance:
             return instance["value"]
@@ -75,7 +73,7 @@ def _geometry(doc: EntityDoc, rendering: Rendering) -> Any:
 def _render_body(doc: EntityDoc, rendering: Rendering) -> dict[str, Any]:
     head, inside = render_head(doc, rendering)
     for name, instances in doc["attrs"].items():
-        if rendering.may_see(name) and rendering.shows(name) and (chosen := rendering.chosen(instances)):
+        if rendering.shows(name) and (chosen := rendering.chosen(instances)):
             short = inside.compact(name)
             head[short] = render_instances(chosen, inside.into(short), rendering)
     return head

@@ -19,18 +19,17 @@ _SCOPE = NGSI_LD + "scope"
 class Rendering:
     """How to write an entity.
 
-    visible, pick, omit and geometry_property hold expanded names as Context.expand gives them; pick and omit also
-    "id" (or "@id"), "type" (or "@type"), "scope" and those of SYSTEM. visible is what the caller may see, applied
-    before everything and to sub-attributes too; None is all. lang is a preference list as in Accept-Language
-    ("ja, en;q=0.5", "*"). datasets are the datasetIds of the instances to show, "" for the default instance; None is
-    all. linked says how entities are written that a relationship, by its expanded name, leads to.
+    What the caller may not see is taken from the entity before it comes here. pick, omit and geometry_property hold
+    expanded names as Context.expand gives them; pick and omit also "id" (or "@id"), "type" (or "@type"), "scope" and
+    those of SYSTEM. lang is a preference list as in Accept-Language ("ja, en;q=0.5", "*"). datasets are the datasetIds
+    of the instances to show, "" for the default instance; None is all. linked says how entities are written that a
+    relationship, by its expanded name, leads to.
     """
 
     context: Context
     form: Form = "normalized"
     sys_attrs: bool = False
     lang: str = ""
-    visible: frozenset[str] | None = None
     pick: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
     geometry_property: str = ""
@@ -55,10 +54,6 @@ class Rendering:
         if self.datasets is None:
             return instances
         return [one for one in instances if one.get("datasetId", "") in self.datasets]
-
-    def may_see(self, attribute: str) -> bool:
-        """Whether the caller may see this attribute or sub-attribute."""
-        return self.visible is None or attribute in self.visible
 
 
 def render_head(doc: EntityDoc, rendering: Rendering) -> tuple[dict[str, Any], Context]:
@@ -92,9 +87,8 @@ def render_instance(instance: Instance, inside: Context, rendering: Rendering, *
         return simplified(instance, inside)
     parts: dict[str, Any] = {}
     for name, instances in instance.get("attrs", {}).items():
-        if rendering.may_see(name):
-            short = inside.compact(name)
-            parts[short] = render_instances(instances, inside.into(short), rendering)
+        short = inside.compact(name)
+        parts[short] = render_instances(instances, inside.into(short), rendering)
     if rendering.form == "concise":
         return concise(instance, inside, parts, sys_attrs=rendering.sys_attrs, alone=alone)
     return normalized(instance, inside, parts, sys_attrs=rendering.sys_attrs)

@@ -95,7 +95,7 @@ def _is_shown(name: str, rendering: Rendering) -> bool:
     """The scope is no attribute that could be hidden, but a member that can be picked."""
     if name == SCOPE:
         return rendering.shows("scope", SCOPE)
-    return rendering.may_see(name) and rendering.shows(name)
+    return rendering.shows(name)
 
 
 def _series(instances: list[Instance], inside: Context, time_property: str) -> Any:

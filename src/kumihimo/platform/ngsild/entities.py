@@ -64,7 +64,7 @@ async def query_entities(ask: Ask) -> Answer:
     join = read_join(ask.query)
     context = await request_context(ask)
     projection = read_projection(ask.query, context, join.depth)
-    shape = make_shape(ask, context, grant, media, form, projection)
+    shape = make_shape(ask, context, media, form, projection)
     query = read_query(ask.query, context, grant, selecting(projection, context), join.depth)
     query = replace(query, order=read_order(ask.query, context, form.lang, ask.face.collation))
     return await found_answer(ask, grant, await ask.face.broker.find_texts(ask.tenant, query), shape, join)
@@ -83,7 +83,7 @@ async def retrieve_entity(ask: Ask) -> Answer:
     check_local(ask.query)
     context = await request_context(ask)
     projection = read_projection(ask.query, context, join.depth)
-    shape = make_shape(ask, context, grant, media, form, projection)
+    shape = make_shape(ask, context, media, form, projection)
     stored = await standing_text(ask, entity_id, grant)
     plain = projection == EVERYTHING and not join.depth
     if shape.media != GEO_JSON and plain and "type" not in ask.query:

@@ -60,7 +60,7 @@ async def query_by_body(ask: Ask) -> Answer:
     form = read_form(ask.query if "lang" in ask.query else {**ask.query, "lang": body.get("lang", "")})
     join = body_join(body)
     projection = body_projection(body, context, join.depth)
-    shape = make_shape(ask, context, grant, media, form, projection)
+    shape = make_shape(ask, context, media, form, projection)
     query = body_query(ask, body, context, grant, projection, join.depth)
     query = replace(query, order=body_order(body.get("ordering"), context, form.lang, ask.face.collation))
     return await found_answer(ask, grant, await ask.face.broker.find_texts(ask.tenant, query), shape, join)

@@ -20,7 +20,9 @@ MAX_CONTEXTS = 16
 _EACH = 512
 
 Key = tuple[str, str, Rendering, str]
-"""Tenant, media type, rendering (which holds context, form, language and mask), stored text."""
+"""Tenant, media type, rendering (which holds context, form and language), and the stored text of what may be seen: of
+whoever sees another part of the entity it is another key.
+"""
 
 
 class Remembered:

@@ -8,7 +8,6 @@ from typing import Any
 
 from kumihimo.base import jsontext
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.access.decide import Grant
 from kumihimo.platform.broker.models import Found, FoundTexts
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.models import EntityDoc
@@ -74,7 +73,7 @@ class Shape:
         return represent(value, self.context, self.media, bare=self.bare)
 
 
-def make_shape(ask: Ask, context: Context, grant: Grant, media: Media, form: Form, projection: Projection) -> Shape:
+def make_shape(ask: Ask, context: Context, media: Media, form: Form, projection: Projection) -> Shape:
     """The shape that the request asks for. BadRequestData for a geometryProperty without GeoJSON (clause 5.7.1.4)."""
     geometry = ask.query.get("geometryProperty", "")
     if geometry and media != GEO_JSON:
@@ -84,7 +83,6 @@ def make_shape(ask: Ask, context: Context, grant: Grant, media: Media, form: For
         form=form.name,
         sys_attrs=form.sys_attrs,
         lang=form.lang,
-        visible=grant.visible.attributes,
         pick=picked(projection, context),
         omit=members(projection.omit, context),
         geometry_property=context.expand(check_name(geometry)) if geometry else "",

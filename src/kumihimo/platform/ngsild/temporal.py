@@ -62,7 +62,7 @@ async def query_temporal(ask: Ask) -> Answer:
     span = require_span(_span(ask, ask.query, form, projection, context))
     span = in_order(span, read_order(ask.query, context, form.lang, ask.face.collation))
     query = read_query(ask.query, context, grant, selecting(projection, context))
-    return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
+    return await _found(ask, query, span, _rendering(context, form, projection), media, form)
 
 
 async def query_temporal_by_body(ask: Ask) -> Answer:
@@ -81,7 +81,7 @@ async def query_temporal_by_body(ask: Ask) -> Answer:
     span = require_span(_span(ask, body_span(body), form, projection, context))
     span = in_order(span, body_order(body.get("ordering"), context, form.lang, ask.face.collation))
     query = body_query(ask, body, context, grant, projection)
-    return await _found(ask, query, span, _rendering(context, grant, form, projection), media, form)
+    return await _found(ask, query, span, _rendering(context, form, projection), media, form)
 
 
 def _span(ask: Ask, query: dict[str, str], form: Form, projection: Projection, context: Context) -> TemporalQuery:
@@ -120,7 +120,7 @@ async def retrieve_temporal(ask: Ask) -> Answer:
     require_type(found.doc, ask, context)
     if projection.attrs and not await _ever_had(ask, entity_id, found, span, grant):
         raise ResourceNotFound(f"entity {entity_id} has none of the attributes asked for")
-    value = _rendered(ask, found, _rendering(context, grant, form, projection), form, span)
+    value = _rendered(ask, found, _rendering(context, form, projection), form, span)
     if not value:
         raise ResourceNotFound(f"entity {entity_id} has none of the members asked for")
     return _partial(represent(value, context, media), span, found.extent)
@@ -175,13 +175,12 @@ def _attributes(projection: Projection, context: Context) -> tuple[str, ...]:
     return projection.attrs or tuple(name for name in members(projection.pick, context) if name not in MEMBERS)
 
 
-def _rendering(context: Context, grant: Grant, form: Form, projection: Projection) -> Rendering:
+def _rendering(context: Context, form: Form, projection: Projection) -> Rendering:
     return Rendering(
         context=context,
         form="concise" if form.name == "concise" else "normalized",
         sys_attrs=form.sys_attrs,
         lang=form.lang,
-        visible=grant.visible.attributes,
         pick=picked(projection, context),
         omit=members(projection.omit, context),
         datasets=projection.datasets,

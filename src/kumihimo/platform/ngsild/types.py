@@ -26,7 +26,7 @@ async def list_types(ask: Ask) -> Answer:
     details = read_flag(ask.query, "details")
     check_local(ask.query)
     context = await request_context(ask)
-    found = await ask.face.broker.types(ask.tenant, grant.restriction)
+    found = await ask.face.broker.types(ask.tenant, grant.restriction, grant.visible)
     if not details:
         names = [context.compact(iri) for iri, _, _ in found]
         listed = {"id": new_id("EntityTypeList"), "type": "EntityTypeList", "typeList": names}
@@ -36,7 +36,7 @@ async def list_types(ask: Ask) -> Answer:
             "id": iri,
             "type": "EntityType",
             "typeName": context.compact(iri),
-            "attributeNames": [context.compact(name) for name in attrs if grant.visible.shows(name)],
+            "attributeNames": [context.compact(name) for name in attrs],
         }
         for iri, attrs, _ in found
     ]

@@ -88,7 +88,7 @@ class _Entities:
         found = await self._doors.broker.find(ask.tenant, self._query(ask, grant))
         types = [
             (context.compact(name), count)
-            for name, _, count in await self._doors.broker.types(ask.tenant, grant.restriction)
+            for name, _, count in await self._doors.broker.types(ask.tenant, grant.restriction, grant.visible)
         ]
         data = {
             "types": sorted(types),
@@ -126,7 +126,7 @@ class _Entities:
         days = _days(ask)
         line = next((one for one in lines if one.name == attribute), None)
         points = await self._points(ask, doc["id"], line, days) if line else []
-        document = render_entity(doc, Rendering(context, visible=grant.visible.attributes))
+        document = render_entity(doc, Rendering(context))
         data = {
             "id": doc["id"],
             "types": [context.compact(name) for name in doc["type"]],

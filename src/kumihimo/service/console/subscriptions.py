@@ -40,7 +40,7 @@ class _Subscriptions:
     async def _list(self, ask: Ask, problem: Problem | None = None) -> Page:
         found, total = await self._doors.delivery.list(ask.call, SHOWN, 0, self._doors.context)
         grant = await self._doors.access.decide(ask.call, "read")
-        types = await self._doors.broker.types(ask.tenant, grant.restriction)
+        types = await self._doors.broker.types(ask.tenant, grant.restriction, grant.visible)
         data = {
             "rows": [summary(one) for one in found],
             "total": total,
