@@ -51,6 +51,7 @@ ASKED = {
     "platform/jsonld": "how a notification looks",
     "platform/access": "what the subscriber may see",
     "platform/signing": "whose word a notification is",
+    "platform/metering": "whose use it counts as",
 }
 """Rooms that are asked on the way and hand the reading on to nobody."""
 BESIDE = ("app/", "solutions/", "service/", "platform/ngsild/")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
 from kumihimo.app.flood import flood_doors
+from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
 from kumihimo.base.errors import MethodNotAllowed, ResourceNotFound
 from kumihimo.base.ids import DEFAULT_TENANT
@@ -64,7 +65,7 @@ def build_http(platform: Platform) -> ASGIApp:
     rest = Starlette(routes=routes, exception_handlers=_unknown(console, settings))
     inner: ASGIApp = ngsild.Switch(routes, rest)
     limits = Limits(
-        inner if settings.open else Closed(inner),
+        metered(platform, inner if settings.open else Closed(inner), tenant_of),
         settings.max_body,
         (settings.host, *settings.allowed_hosts),
         fairness=Fairness(
@@ -137,6 +138,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
         "console": lambda: {"live_pages": platform.live.count},
         "feeds": lambda: {"open": platform.feeds.count},
+        "metering": lambda: {"lost": platform.metering.counters.lost},
     }
 
 
@@ -154,6 +156,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.signing,
         platform.imports,
         platform.sources,
+        platform.metering,
         metrics,
     )
 
@@ -211,6 +214,7 @@ def console_of(platform: Platform) -> Console:
             lambda call: platform.access.decide(call, "administer"),
             platform.gateway.counters,
         ),
+        *usage_pages(platform),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "administer")),
         *console_screens(_console_doors(platform)),
     ]

@@ -30,6 +30,7 @@ from kumihimo.platform.feeds.door import Feeds
 from kumihimo.platform.history.query import History
 from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.signing.door import Signing
 from kumihimo.service.alerts.door import Alerts
@@ -57,6 +58,7 @@ class Platform:
     contexts: Contexts
     access: Access
     rules: StoredRules
+    metering: Metering
     history: History
     broker: Broker
     ingest: BrokerIngest

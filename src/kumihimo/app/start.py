@@ -55,6 +55,11 @@ def run_shelf(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.shelf.run(), "shelf", platform)
 
 
+def run_metering(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Writes what was counted, in bounded steps."""
+    return background(platform.metering.run(), "metering", platform)
+
+
 def run_delivery(platform: Platform) -> AbstractAsyncContextManager[None]:
     """Matching and sending of notifications."""
     return background(platform.delivery.run(), "delivery", platform)
@@ -168,6 +173,7 @@ START: tuple[Step, ...] = (
     run_arbiter,
     run_broker,
     run_shelf,
+    run_metering,
     run_delivery,
     run_sources,
     listen_mqtt,

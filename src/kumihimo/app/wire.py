@@ -46,6 +46,9 @@ from kumihimo.platform.history.store import remember_tx
 from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.imports.store import SCHEMA as IMPORTS
 from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.metering.door import Metering
+from kumihimo.platform.metering.store import PLATFORM_SCHEMA as METERING_OF_ALL
+from kumihimo.platform.metering.store import SCHEMA as METERING
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
 from kumihimo.platform.signing.door import Signing
@@ -72,6 +75,8 @@ SCHEMAS: tuple[Schema, ...] = (
     ACCESS_OF_PLATFORM,
     SIGNING,
     SHELF,
+    METERING,
+    METERING_OF_ALL,
     REGISTRY,
     ACTUATION,
     SESSIONS,
@@ -103,7 +108,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
     broker = Broker(database, clock, bus, remember_tx)
-    registry = Registry(database, clock, late.cut)
+    metering = Metering(database, clock)
+    registry = Registry(database, clock, late.cut, metering.counters)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
     imports = Imports(database, clock, bus, remember_tx)
@@ -116,7 +122,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         GatewayLimits(http_rate=settings.http_device_rate),
         settings.mqtt_closed_topics,
     )
-    delivery = Delivery(database, clock, bus, contexts, Carrier(late.notify, publish, signing, clock), access)
+    carry = Carrier(late.notify, publish, signing, clock)
+    delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
     platform = Platform(
         settings=settings,
         clock=clock,
@@ -129,6 +136,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         contexts=contexts,
         access=access,
         rules=rules,
+        metering=metering,
         history=History(database, settings.temporal_instances),
         broker=broker,
         ingest=ingest,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from kumihimo.base.call import Call, Caller
+from kumihimo.base.call import Actor, Call, Caller
 
 # --- device -> platform -------------------------------------------------------------------------------
 
@@ -211,6 +211,24 @@ class Authenticate(Protocol):
     """
 
     async def __call__(self, credentials: Credentials) -> Caller | None: ...
+
+
+# --- what is used, by whom --------------------------------------------------------------------------------
+
+Measure = Literal[
+    "read", "write", "subscribe", "feed", "past", "screen", "bytes", "readings", "refused", "sent", "failed", "storage"
+]
+"""read to past: calls of the interfaces by kind; screen: pages; bytes: of answers; readings taken and refused;
+notifications sent and failed; storage: bytes that the tenant's data takes.
+"""
+
+
+class Meter(Protocol):
+    """Counts what a tenant uses; called where the time of every request counts, so it neither waits nor raises."""
+
+    def count(self, tenant: str, what: Measure, who: Actor, amount: int = 1) -> None:
+        """Adds to today's number; of a person or a device no id is kept."""
+        ...
 
 
 # --- outbound HTTP -------------------------------------------------------------------------------------

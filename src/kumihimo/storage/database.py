@@ -74,6 +74,10 @@ class Dialect(Protocol):
         """Metres (geodesic, WGS84) between a stored GeoJSON text and the GeoJSON text bound at `parameter`."""
         ...
 
+    def stored_bytes(self) -> str:
+        """An expression, to stand after SELECT, of the bytes that the scope's tables and indexes take of the disk."""
+        ...
+
 
 class Tx(Protocol):
     """A transaction that was handed to a store; it neither begins nor ends it."""

@@ -11,9 +11,11 @@ from itertools import islice
 from typing import Final
 
 from kumihimo.base import times
+from kumihimo.base.call import Actor
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AlreadyExists, BadRequestData, NonexistentTenant, Problem, ResourceNotFound
 from kumihimo.base.ids import check_device, check_tenant
+from kumihimo.base.ports import Meter
 from kumihimo.device.codecs.families import FAMILIES
 from kumihimo.device.registry import keys, store
 from kumihimo.device.registry.models import Counts, Device, Refusal
@@ -26,6 +28,7 @@ CACHED: Final = 20_000
 STEP: Final = 500
 MAX_NAME: Final = 200
 Refusals = list[Refusal]
+_DEVICE: Final = Actor("device")
 _UNKNOWN = Words("端末の名前または鍵が違います。", "The device's name or its key is wrong.")
 
 
@@ -33,16 +36,21 @@ class Registry:
     """Devices of all tenants.
 
     on_revoked(tenant, device) is called after a key was replaced or a device removed, so that a live connection
-    can be cut. Counters are kept in memory and written every few seconds: a crash loses that much of the counting,
-    never a reading.
+    can be cut. meter counts the readings taken and refused, of all devices together. Counters are kept in memory and
+    written every few seconds: a crash loses that much of the counting, never a reading.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, on_revoked: Callable[[str, str], object] | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        on_revoked: Callable[[str, str], object] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self.on_revoked = on_revoked
+        self._meter = meter
         self._cache: OrderedDict[tuple[str, str], tuple[Device, str]] = OrderedDict()
         self._epoch = 0
         self._counts: dict[str, dict[str, Counts]] = {}
@@ -160,6 +168,8 @@ class Registry:
         counts = self._count(tenant, device)
         counts.accepted += readings
         counts.last_seen = self._now()
+        if self._meter is not None:
+            self._meter.count(tenant, "readings", _DEVICE, readings)
 
     def touch(self, tenant: str, device: str) -> None:
         """Notes that the device was heard."""
@@ -170,6 +180,8 @@ class Registry:
         counts = self._count(tenant, device)
         counts.refused += 1
         counts.refusal = self._keep_refusal(tenant, device, way, words)
+        if self._meter is not None:
+            self._meter.count(tenant, "refused", _DEVICE)
 
     async def refuse_unknown(self, tenant: str, device: str, way: str) -> None:
         """Counts an attempt under a wrong name or key; where even the tenant is unknown, in refused_elsewhere."""

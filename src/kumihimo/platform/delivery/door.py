@@ -11,7 +11,7 @@ from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AlreadyExists, BadRequestData, ResourceNotFound, TooManyResults
 from kumihimo.base.ids import new_id
-from kumihimo.base.ports import Bus
+from kumihimo.base.ports import Bus, Meter
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.log import head_tx
 from kumihimo.platform.delivery import outbox, store
@@ -56,6 +56,7 @@ class Delivery:
         access: Access,
         *,
         numbers: SendNumbers | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -63,7 +64,7 @@ class Delivery:
         self._access = access
         self._catalogue = Catalogue(database, contexts, access)
         self._sender = Sender(
-            database, clock, self._catalogue, carry, lambda tenant: bus.publish(TOPIC + tenant), numbers
+            database, clock, self._catalogue, carry, lambda tenant: bus.publish(TOPIC + tenant), numbers, meter=meter
         )
         self._matcher = Matcher(database, clock, self._catalogue, self._sender.take)
         self._why = Why(database, clock, access, self._catalogue, contexts.core, self._sender.rest)

@@ -15,8 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kumihimo.base import times
+from kumihimo.base.call import ANONYMOUS
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import Problem
+from kumihimo.base.ports import Meter
 from kumihimo.platform.delivery import outbox
 from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.catalogue import Catalogue, Delta, Listing, changes_tx
@@ -71,6 +73,7 @@ class Sender:
         wake: Callable[[str], None],
         numbers: SendNumbers | None = None,
         chance: Callable[[float, float], float] = random.uniform,
+        meter: Meter | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -79,6 +82,7 @@ class Sender:
         self._wake = wake
         self._numbers = numbers = numbers or SendNumbers()
         self._chance = chance
+        self._meter = meter
         self._settler = Settler(database, numbers.attempts, numbers.kept)
         self._circuits = Circuits(Slots(numbers.per_endpoint, numbers.total, numbers.opens_after), self._seconds)
         self._queues: dict[str, Queues] = {}
@@ -337,10 +341,19 @@ class Sender:
         self.sent += attempt.taken
         self.failed += not attempt.taken
         self.buried += buried
+        self._count(tenant, attempt)
         if not attempt.taken:
             self._look_again(tenant, attempt)
             extra = {"tenant": tenant, "subscription": attempt.subscription, "status": attempt.status}
             log.info("notification not taken", extra={**extra, "given_up": buried})
+
+    def _count(self, tenant: str, attempt: Attempt) -> None:
+        """For whoever made the subscription, where it is still there."""
+        listing = self._catalogue.kept(tenant)
+        ready = listing.by_id.get(attempt.subscription) if listing is not None else None
+        if self._meter is not None:
+            actor = ready.subscription.stored.actor if ready is not None else ANONYMOUS
+            self._meter.count(tenant, "sent" if attempt.taken else "failed", actor)
 
     def _look_again(self, tenant: str, attempt: Attempt) -> None:
         """It still stands in the outbox, unless it was given up; when it is tried again the outbox says."""

@@ -106,5 +106,12 @@ class PostgresDialect:
         """Metres between a stored GeoJSON text and the bound one; geodesic, WGS84."""
         return f"ST_Distance({_geometry(geometry)}::geography, {_geometry(parameter)}::geography)"
 
+    def stored_bytes(self) -> str:
+        """Bytes of the schema's tables with their indexes and what lies beside them (TOAST)."""
+        return (
+            "(SELECT CAST(COALESCE(SUM(pg_total_relation_size(oid)), 0) AS BIGINT) FROM pg_class "
+            "WHERE relkind IN ('r', 'm', 'p') AND relnamespace = current_schema()::regnamespace)"
+        )
+
 
 DIALECT = PostgresDialect()

@@ -105,5 +105,9 @@ class SqliteDialect:
         """Metres between a stored GeoJSON text and the bound one; geodesic, WGS84."""
         return f"geo_distance({geometry}, {parameter})"
 
+    def stored_bytes(self) -> str:
+        """Bytes of the scope's file, pages that are free again among them; what still stands in the WAL too."""
+        return "(SELECT c.page_count * s.page_size FROM pragma_page_count AS c, pragma_page_size AS s)"
+
 
 DIALECT = SqliteDialect()
