@@ -31,6 +31,10 @@ class Reply:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
     def header(self, name: str) -> str | None:
         found = [value for key, value in self.headers if key == name]
         return ", ".join(found) if found else None

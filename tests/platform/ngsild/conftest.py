@@ -34,8 +34,10 @@ async def unreachable(method: str, url: str, **options: Any) -> HttpAnswer:
     raise OSError("there is no network in these tests")
 
 
-async def make_face(database: Database, clock: FakeClock, *, open_house: bool = True) -> Face:
-    bus, access = MemoryBus(), Access(open_house=open_house)
+async def make_face(
+    database: Database, clock: FakeClock, *, open_house: bool = True, access: Access | None = None
+) -> Face:
+    bus, access = MemoryBus(), access or Access(open_house=open_house)
     shelf = TenantShelf(database, clock)
     carry = Carrier(unreachable, no_mqtt, Signing(database, clock), clock)
     contexts = Contexts(

@@ -105,6 +105,7 @@ def _whole(body: EntityDoc, change: Change, now: str, old: EntityDoc | None) -> 
         new = stamped(instance, now, before)
         put(attrs, name, new)
         written.append((name, new))
+    attrs |= {name: held[name] for name in change.keeps}
     removed = [
         (name, one)
         for name, instances in held.items()
@@ -135,7 +136,10 @@ def _upsert(doc: EntityDoc | None, change: Change, now: str) -> Effect:
 
 
 def _replace(doc: EntityDoc | None, change: Change, now: str) -> Effect:
-    return _whole(_body(change), change, now, _standing(doc, change))
+    held, body = _standing(doc, change), _body(change)
+    # Clause 5.6.18 lets the type be left out; then it stays.
+    whole = body if body.get("type") else cast("EntityDoc", {**body, "type": held["type"]})
+    return _whole(whole, change, now, held)
 
 
 def _upsert_update(doc: EntityDoc | None, change: Change, now: str) -> Effect:

@@ -16,6 +16,7 @@ from kumihimo.platform.access.models import (
     NO_ATTRIBUTES,
     NO_ROW,
     NO_ROWS,
+    NOTHING,
     Grant,
     QAnd,
     QLink,
@@ -45,11 +46,14 @@ from kumihimo.storage.database import Tx
 __all__ = [
     "ALL_ATTRIBUTES",
     "ALL_ROWS",
+    "ANYTHING",
     "EVERYTHING",
     "EVERY_ROW",
+    "NOTHING",
     "NO_ATTRIBUTES",
     "NO_ROW",
     "NO_ROWS",
+    "Allowed",
     "Change",
     "Found",
     "GeoQuery",
@@ -123,12 +127,29 @@ class Merging:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """What the writer of a change may do: grant is of the action, write or delete; sight of reading."""
+
+    grant: Grant = EVERYTHING
+    sight: Grant = EVERYTHING
+
+    @property
+    def eyes(self) -> Grant:
+        """What the writer knows of: what may be read, or where that is nothing what may be written."""
+        return self.grant if self.sight == NOTHING else self.sight
+
+
+ANYTHING = Allowed()
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One planned change of one entity.
 
     doc holds what is written (absent for deletions); for PARTIAL_UPDATE and DELETE_ATTRIBUTE, attribute names
     the expanded attribute, dataset the instance ("" is the default instance), every asks for all instances. merging
-    is for MERGE.
+    is for MERGE. allowed is what its writer may do, which for parts of the platform is anything; keeps are attributes
+    that a replacement leaves as they are, which `permit` says.
     """
 
     op: Op
@@ -138,6 +159,8 @@ class Change:
     dataset: str = ""
     every: bool = False
     merging: Merging = Merging()
+    allowed: Allowed = ANYTHING
+    keeps: tuple[str, ...] = ()
 
 
 OutcomeStatus = Literal["created", "updated", "deleted", "unchanged", "refused"]

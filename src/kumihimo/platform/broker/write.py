@@ -20,8 +20,9 @@ from kumihimo.base.jsontext import text
 from kumihimo.platform.broker import expiry, store
 from kumihimo.platform.broker.instances import check_bytes, check_size, check_storable, dataset_of, moment
 from kumihimo.platform.broker.log import head_tx
-from kumihimo.platform.broker.merge import Effect, plan
+from kumihimo.platform.broker.merge import Effect
 from kumihimo.platform.broker.models import Change, HistoryKind, HistoryRow, Outcome, Remember
+from kumihimo.platform.broker.permit import planned
 from kumihimo.platform.jsonld.models import NGSI_LD, EntityDoc, Instance
 from kumihimo.storage.database import Tx
 
@@ -97,7 +98,7 @@ class _Batch:
             entity = _Held(doc, number, number)
         try:
             check_storable(change.doc)
-            effect = plan(entity.doc, change, self._now)
+            effect = planned(entity.doc, change, self._now)
             check_size(effect.doc)
             whole = self._text(entity.doc, effect)
         except Problem as problem:

@@ -12,14 +12,15 @@ from datetime import datetime
 from kumihimo.base import jsontext, times
 from kumihimo.base.errors import BadRequestData, PayloadTooLarge, ResourceNotFound
 from kumihimo.platform.broker.instances import MAX_BYTES, MAX_TYPES, dataset_of, moment, stamped
-from kumihimo.platform.broker.models import HistoryKind, HistoryRow
+from kumihimo.platform.broker.models import ANYTHING, Allowed, HistoryKind, HistoryRow
 from kumihimo.platform.history.evolve import INSTANCE_ID
+from kumihimo.platform.history.permit import erasable_tx, permitted_tx, unknown
 from kumihimo.platform.history.store import INSTANCE, expiry_of, number_of, remember_tx
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.storage.database import Tx
 
 
-async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
+async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime, allowed: Allowed = ANYTHING) -> bool:
     """Adds to the evolution of an entity (clause 5.6.11); True where it came to be by this.
 
     Types are added to those there are. PayloadTooLarge where they would be more than 100, or an instance has more than
@@ -29,6 +30,7 @@ async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
     row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", doc["id"])
     if row is None and not doc.get("type"):
         raise BadRequestData(f"entity {doc['id']} needs a type")
+    await permitted_tx(tx, doc["id"], allowed, doc["attrs"], doc.get("type", ()))
     types = _joined(doc["id"], jsontext.parse(row[0]) if row is not None else [], doc)
     if row is None:
         await tx.execute(
@@ -43,14 +45,17 @@ async def upsert_tx(tx: Tx, doc: EntityDoc, now: datetime) -> bool:
     return row is None
 
 
-async def append_tx(tx: Tx, entity_id: str, doc: EntityDoc, now: datetime) -> None:
+async def append_tx(tx: Tx, entity_id: str, doc: EntityDoc, now: datetime, allowed: Allowed = ANYTHING) -> None:
     """Adds instances, and types that are new, to the evolution of an entity (clause 5.6.12).
 
     ResourceNotFound where there is none; PayloadTooLarge as for upsert_tx.
     """
     row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", entity_id)
     if row is None:
-        raise _unknown(entity_id)
+        raise unknown(entity_id)
+    await permitted_tx(tx, entity_id, allowed, doc["attrs"])
+    if doc.get("type"):
+        await permitted_tx(tx, entity_id, allowed, (), doc["type"])
     await _retype_tx(tx, entity_id, _joined(entity_id, jsontext.parse(row[0]), doc), times.micros(now))
     await _add_tx(tx, entity_id, doc["attrs"], now)
 
@@ -102,28 +107,26 @@ def _text(name: str, instance: Instance) -> str:
 
 async def _require_tx(tx: Tx, entity_id: str) -> None:
     if await tx.fetch_one("SELECT 1 FROM history_entity WHERE entity_id = $1", entity_id) is None:
-        raise _unknown(entity_id)
+        raise unknown(entity_id)
 
 
-def _unknown(entity_id: str) -> ResourceNotFound:
-    return ResourceNotFound(f"there is no temporal evolution of an entity {entity_id}")
-
-
-async def erase_tx(tx: Tx, entity_id: str) -> None:
+async def erase_tx(tx: Tx, entity_id: str, allowed: Allowed = ANYTHING) -> None:
     """Takes the whole evolution of an entity away (clause 5.6.16); ResourceNotFound where there is none."""
     await _require_tx(tx, entity_id)
+    await erasable_tx(tx, entity_id, allowed)
     await tx.execute("DELETE FROM history WHERE entity_id = $1", entity_id)
     await tx.execute("DELETE FROM history_entity WHERE entity_id = $1", entity_id)
 
 
 async def erase_attribute_tx(
-    tx: Tx, entity_id: str, attribute: str, dataset: str, now: datetime, *, every: bool
+    tx: Tx, entity_id: str, attribute: str, dataset: str, now: datetime, *, every: bool, allowed: Allowed = ANYTHING
 ) -> None:
     """Takes the instances of a datasetId ("" is none), or all, of an attribute away (clause 5.6.13).
 
     ResourceNotFound where there is no such entity or there are no such instances.
     """
     await _require_tx(tx, entity_id)
+    await permitted_tx(tx, entity_id, allowed, (attribute,))
     await _touch_tx(tx, entity_id, now)
     where, bound = "entity_id = $1 AND attribute = $2", [entity_id, attribute]
     if not every:
@@ -132,12 +135,18 @@ async def erase_attribute_tx(
         raise ResourceNotFound(f"entity {entity_id} never had this instance of the attribute {attribute}")
 
 
-async def end_attribute_tx(tx: Tx, entity_id: str, attribute: str, dataset: str, now: datetime, *, every: bool) -> bool:
+async def end_attribute_tx(
+    tx: Tx, entity_id: str, attribute: str, dataset: str, now: datetime, *, every: bool, allowed: Allowed = ANYTHING
+) -> bool:
     """Records that an attribute of an entity of the past alone was deleted now (clauses 4.5.7 and 5.6.5).
 
-    Of the instances of a datasetId ("" is none), or of all. False where the entity is another or none of them stands:
-    what was deleted can begin anew, with an instance that was written since.
+    Of the instances of a datasetId ("" is none), or of all. False where the entity is another, may not be known of, or
+    has none that stands: what was deleted can begin anew, with an instance that was written since.
     """
+    try:
+        await permitted_tx(tx, entity_id, allowed, (attribute,))
+    except ResourceNotFound:
+        return False
     rows = await tx.fetch(
         "SELECT dataset, kind, instance FROM (SELECT h.dataset, h.kind, h.instance,"
         " row_number() OVER (PARTITION BY h.dataset ORDER BY h.seq DESC, h.ordinal DESC) AS place"
@@ -157,12 +166,19 @@ async def end_attribute_tx(tx: Tx, entity_id: str, attribute: str, dataset: str,
 
 
 async def modify_tx(
-    tx: Tx, entity_id: str, attribute: str, instance_id: str, instance: Instance, now: datetime
+    tx: Tx,
+    entity_id: str,
+    attribute: str,
+    instance_id: str,
+    instance: Instance,
+    now: datetime,
+    allowed: Allowed = ANYTHING,
 ) -> None:
     """Puts another in the place of one instance; its id and createdAt stay (clause 5.6.14).
 
     ResourceNotFound where there is none, PayloadTooLarge where the new one has more than 2 MiB.
     """
+    await permitted_tx(tx, entity_id, allowed, (attribute,))
     seq, ordinal, before = await _instance_tx(tx, entity_id, attribute, instance_id)
     new = stamped(instance, times.text(now), before)
     observed = new.get("observedAt")
@@ -180,8 +196,11 @@ async def modify_tx(
     )
 
 
-async def erase_instance_tx(tx: Tx, entity_id: str, attribute: str, instance_id: str, now: datetime) -> None:
+async def erase_instance_tx(
+    tx: Tx, entity_id: str, attribute: str, instance_id: str, now: datetime, allowed: Allowed = ANYTHING
+) -> None:
     """Takes one instance away, with what it corrected (clause 5.6.15); ResourceNotFound where it is none."""
+    await permitted_tx(tx, entity_id, allowed, (attribute,))
     seq, ordinal, _ = await _instance_tx(tx, entity_id, attribute, instance_id)
     place: tuple[int, int] | None = (seq, ordinal)
     while place is not None:

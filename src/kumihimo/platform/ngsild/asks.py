@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
 from kumihimo.base.call import ANONYMOUS, Call, call_of
-from kumihimo.base.errors import BadRequestData, InvalidRequest
+from kumihimo.base.errors import BadRequestData, Forbidden, InvalidRequest
 from kumihimo.base.ids import DEFAULT_TENANT, check_tenant, is_uri, new_request_id
 from kumihimo.platform.access.decide import Action, Grant
+from kumihimo.platform.broker.models import ANYTHING, NOTHING, Allowed
 from kumihimo.platform.ngsild.face import Face
 from kumihimo.platform.ngsild.prefer import Preference
 
@@ -63,6 +64,19 @@ class Ask:
     async def decide(self, action: Action) -> Grant:
         """What the caller may see; Unauthenticated or Forbidden where the action is not allowed."""
         return await self.face.access.decide(self.call, action)
+
+    async def allowed(self, action: Literal["write", "delete"]) -> Allowed:
+        """What the caller may do and see; Unauthenticated or Forbidden where the action is not allowed at all.
+
+        Whoever may not read at all, and yet write, sees nothing.
+        """
+        grant = await self.decide(action)
+        if grant.is_all:
+            return ANYTHING
+        try:
+            return Allowed(grant, await self.decide("read"))
+        except Forbidden:
+            return Allowed(grant, NOTHING)
 
     def uri(self, place: int, what: str) -> str:
         """The path's variable part as a URI; BadRequestData where it is none."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kumihimo.base.errors import BadRequestData, InvalidRequest, ResourceNotFound
-from kumihimo.platform.access.decide import Grant
-from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.broker.models import Allowed, Change, Op
 from kumihimo.platform.history.change import end_attribute_tx
 from kumihimo.platform.jsonld.expand import expand_attribute, expand_fragment, expand_partial
-from kumihimo.platform.jsonld.models import NGSI_LD_NULL
+from kumihimo.platform.jsonld.models import NGSI_LD_NULL, EntityDoc
 from kumihimo.platform.ngsild.answers import Answer, done
 from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import read_object, request_context
@@ -35,15 +36,15 @@ async def update_attributes(ask: Ask) -> Answer:
 
 
 async def _write(ask: Ask, op: Op) -> Answer:
-    grant = await ask.decide("write")
+    allowed = await ask.allowed("write")
     entity_id = ask.uri(0, "the entity id")
     body, context = await read_object(ask)
     doc = expand_fragment(body, context, nulls=op is Op.UPDATE)
     check_same_id(doc, entity_id)
     if not doc["attrs"] and not doc.keys() & {"type", "scope", "expiresAt"}:
         raise BadRequestData("the fragment holds nothing to write")
-    await check_type(ask, entity_id, context, grant)
-    return update_answer(await apply_one(ask, Change(op, entity_id, doc)))
+    await check_type(ask, entity_id, context, allowed.eyes)
+    return update_answer(await apply_one(ask, Change(op, entity_id, doc, allowed=allowed)))
 
 
 async def partial_update(ask: Ask) -> Answer:
@@ -51,16 +52,17 @@ async def partial_update(ask: Ask) -> Answer:
 
     204; 404 where there is no such entity or instance.
     """
-    grant = await ask.decide("write")
+    allowed = await ask.allowed("write")
     entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
     body, context = await read_object(ask)
     if not body:
         raise BadRequestData("the fragment holds nothing to write")
     iri = context.expand(name)
     instance = expand_partial(body, context.into(name))
-    await check_type(ask, entity_id, context, grant)
+    await check_type(ask, entity_id, context, allowed.eyes)
     dataset = instance.get("datasetId", "")
-    change = Change(Op.PARTIAL_UPDATE, entity_id, {"attrs": {iri: [instance]}}, attribute=iri, dataset=dataset)
+    doc: EntityDoc = {"attrs": {iri: [instance]}}
+    change = Change(Op.PARTIAL_UPDATE, entity_id, doc, attribute=iri, dataset=dataset, allowed=allowed)
     await apply_one(ask, change)
     return done()
 
@@ -70,13 +72,14 @@ async def replace_attribute(ask: Ask) -> Answer:
 
     204; 404 where there is no such entity or instance.
     """
-    grant = await ask.decide("write")
+    allowed = await ask.allowed("write")
     entity_id, name = ask.uri(0, "the entity id"), check_name(ask.names[1])
     body, context = await read_object(ask)
     iri = context.expand(name)
     instances = expand_attribute(name, body, context)
-    await check_type(ask, entity_id, context, grant)
-    await apply_one(ask, Change(Op.REPLACE_ATTRIBUTE, entity_id, {"attrs": {iri: instances}}))
+    await check_type(ask, entity_id, context, allowed.eyes)
+    doc: EntityDoc = {"attrs": {iri: instances}}
+    await apply_one(ask, Change(Op.REPLACE_ATTRIBUTE, entity_id, doc, allowed=allowed))
     return done()
 
 
@@ -86,32 +89,33 @@ async def delete_attribute(ask: Ask) -> Answer:
     204; 404 where there is no such entity or instance. The scope of an entity is deleted in the same way. An entity
     that was written into the past alone is not unknown: there its attribute ends, and the past tells when.
     """
-    grant = await ask.decide("write")
+    allowed = await ask.allowed("write")
     entity_id, name = ask.uri(0, "the entity id"), ask.names[1]
     context = await request_context(ask)
     every, dataset = read_which(ask.query)
-    await check_type(ask, entity_id, context, grant)
+    await check_type(ask, entity_id, context, allowed.eyes)
     iri = context.expand(name if name == "scope" else check_name(name))
     try:
         if name == "scope":
-            await _delete_scope(ask, entity_id, grant)
+            await _delete_scope(ask, entity_id, allowed)
         else:
-            await apply_one(ask, Change(Op.DELETE_ATTRIBUTE, entity_id, attribute=iri, dataset=dataset, every=every))
+            change = Change(Op.DELETE_ATTRIBUTE, entity_id, attribute=iri, dataset=dataset, every=every)
+            await apply_one(ask, replace(change, allowed=allowed))
     except ResourceNotFound:
         now = ask.face.clock.now()
         ended = await ask.face.database.write(
-            ask.tenant, lambda tx: end_attribute_tx(tx, entity_id, iri, dataset, now, every=every)
+            ask.tenant, lambda tx: end_attribute_tx(tx, entity_id, iri, dataset, now, every=every, allowed=allowed)
         )
         if not ended:
             raise
     return done()
 
 
-async def _delete_scope(ask: Ask, entity_id: str, grant: Grant) -> None:
-    doc = await standing(ask, entity_id, grant)
+async def _delete_scope(ask: Ask, entity_id: str, allowed: Allowed) -> None:
+    doc = await standing(ask, entity_id, allowed.eyes)
     if not doc.get("scope"):
         raise ResourceNotFound(f"entity {entity_id} has no scope")
-    await apply_one(ask, Change(Op.MERGE, entity_id, {"scope": [NGSI_LD_NULL], "attrs": {}}))
+    await apply_one(ask, Change(Op.MERGE, entity_id, {"scope": [NGSI_LD_NULL], "attrs": {}}, allowed=allowed))
 
 
 def read_options(ask: Ask, *known: str) -> list[str]:

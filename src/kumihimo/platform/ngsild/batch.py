@@ -96,7 +96,7 @@ async def batch_delete(ask: Ask) -> Answer:
 
     204; 207 where one was not there.
     """
-    await ask.decide("write")
+    allowed = await ask.allowed("delete")
     body = await read_body(ask)
     tally = Tally()
     changes: list[Change] = []
@@ -104,7 +104,7 @@ async def batch_delete(ask: Ask) -> Answer:
         if not isinstance(item, str):
             raise BadRequestData("the body must be an array of entity ids")
         if is_uri(item):
-            changes.append(Change(Op.DELETE, item))
+            changes.append(Change(Op.DELETE, item, allowed=allowed))
         else:
             tally.refuse(item, BadRequestData(f"{item[:100]!r} is not a URI"))
     await _apply(ask, changes, [None] * len(changes), tally)
@@ -113,7 +113,7 @@ async def batch_delete(ask: Ask) -> Answer:
 
 async def _batch(ask: Ask, op: Op, merging: Merging = PLAIN) -> Answer:
     """Reads every item with its own @context, applies those that can be read, in order, in one transaction."""
-    await ask.decide("write")
+    allowed = await ask.allowed("write")
     body = await read_body(ask)
     items = _items(body)
     if not all(isinstance(item, dict) for item in items):
@@ -128,7 +128,7 @@ async def _batch(ask: Ask, op: Op, merging: Merging = PLAIN) -> Answer:
         except Problem as problem:
             tally.refuse(_id_of(item), problem)
             continue
-        changes.append(Change(op, doc["id"], doc, merging=merging))
+        changes.append(Change(op, doc["id"], doc, merging=merging, allowed=allowed))
         contexts.append(context)
     await _apply(ask, changes, contexts, tally)
     return tally.answer()

@@ -19,7 +19,7 @@ from kumihimo.platform.ngsild.asks import Ask
 from kumihimo.platform.ngsild.bodies import read_object, request_context
 from kumihimo.platform.ngsild.joins import JOIN, collected, found_answer, joined, read_join
 from kumihimo.platform.ngsild.orders import ORDER, read_order
-from kumihimo.platform.ngsild.outcomes import apply_one, check_type, require_type, standing, standing_text
+from kumihimo.platform.ngsild.outcomes import apply_one, check_type, require_type, standing_text
 from kumihimo.platform.ngsild.parameters import (
     EVERYTHING,
     FORM,
@@ -45,10 +45,10 @@ async def create_entity(ask: Ask) -> Answer:
 
     201 with its address; 409 where it exists.
     """
-    await ask.decide("write")
+    allowed = await ask.allowed("write")
     body, context = await read_object(ask)
     doc = expand_entity(body, context)
-    await apply_one(ask, Change(Op.CREATE, doc["id"], doc))
+    await apply_one(ask, Change(Op.CREATE, doc["id"], doc, allowed=allowed))
     return created(f"{PREFIX}/entities", doc["id"])
 
 
@@ -122,14 +122,12 @@ async def replace_entity(ask: Ask) -> Answer:
 
     204; 404 where there is none. The id may be left out of the body; the type may too, and stays then.
     """
-    grant = await ask.decide("write")
+    allowed = await ask.allowed("write")
     entity_id = ask.uri(0, "the entity id")
     doc, context = await _read_fragment(ask, entity_id, read_form(ask.query))
-    await check_type(ask, entity_id, context, grant)
-    if "type" not in doc:
-        doc["type"] = (await standing(ask, entity_id, grant))["type"]
+    await check_type(ask, entity_id, context, allowed.eyes)
     doc["id"] = entity_id
-    await apply_one(ask, Change(Op.REPLACE, entity_id, doc))
+    await apply_one(ask, Change(Op.REPLACE, entity_id, doc, allowed=allowed))
     return done()
 
 
@@ -139,13 +137,13 @@ async def merge_entity(ask: Ask) -> Answer:
     204; 404 where there is no such entity. In the simplified form attributes keep the type that they have; observedAt
     is the moment of those that have one and are given none, lang the language of texts for LanguageProperties.
     """
-    grant = await ask.decide("write")
+    allowed = await ask.allowed("write")
     entity_id = ask.uri(0, "the entity id")
     form = read_form(ask.query)
     merging = read_merging(ask.query, form)
     doc, context = await _read_fragment(ask, entity_id, form, merge=True)
-    await check_type(ask, entity_id, context, grant)
-    await apply_one(ask, Change(Op.MERGE, entity_id, doc, merging=merging))
+    await check_type(ask, entity_id, context, allowed.eyes)
+    await apply_one(ask, Change(Op.MERGE, entity_id, doc, merging=merging, allowed=allowed))
     return done()
 
 
@@ -154,11 +152,11 @@ async def delete_entity(ask: Ask) -> Answer:
 
     204; 404 where there is none.
     """
-    grant = await ask.decide("write")
+    allowed = await ask.allowed("delete")
     entity_id = ask.uri(0, "the entity id")
     context = await request_context(ask)
-    await check_type(ask, entity_id, context, grant)
-    await apply_one(ask, Change(Op.DELETE, entity_id))
+    await check_type(ask, entity_id, context, allowed.eyes)
+    await apply_one(ask, Change(Op.DELETE, entity_id, allowed=allowed))
     return done()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.broker.models import Change, Op, Outcome, Query
+from kumihimo.platform.broker.models import ANYTHING, Allowed, Change, Op, Outcome, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.platform.ngsild.answers import Answer, done, plain
 from kumihimo.platform.ngsild.asks import Ask
@@ -24,21 +24,23 @@ async def purge_entities(ask: Ask) -> Answer:
     204; 207 where some could not be deleted. What is named by `drop` goes, or all but what is named by `keep`.
     With dryRun=true, which is ours, nothing goes: 200 with how much would.
     """
-    grant = await ask.decide("write")
+    some = ask.query.get("keep") or ask.query.get("drop")
+    allowed = await ask.allowed("write" if some else "delete")
     context = await request_context(ask)
     keep = expand_names(split_list(ask.query.get("keep", "")), context)
     drop = expand_names(split_list(ask.query.get("drop", "")), context)
     if keep and drop:
         raise BadRequestData("keep and drop exclude each other")
     attrs = expand_names(split_list(ask.query.get("attrs", "")), context)
-    query = replace(read_query(ask.query, context, grant, attrs), limit=STEP)
+    # What is selected is what the caller may see: what a refusal says of it is not more than that.
+    query = replace(read_query(ask.query, context, allowed.sight, attrs), limit=STEP)
     if read_flag(ask.query, "dryRun"):
         return await _counted(ask, query, keep, drop)
     refused: list[Outcome] = []
     success: list[str] = []
     while True:
         found = await ask.face.broker.find(ask.tenant, query)
-        outcomes = await ask.face.broker.apply(ask.call, _changes(found.entities, keep, drop))
+        outcomes = await ask.face.broker.apply(ask.call, _changes(found.entities, keep, drop, allowed))
         refused += [one for one in outcomes if one.problem is not None and one.problem.status != 404]
         success += [one.id for one in outcomes if one.problem is None]
         if not found.after:
@@ -55,7 +57,7 @@ async def _counted(ask: Ask, query: Query, keep: Sequence[str], drop: Sequence[s
     entities = attributes = 0
     while True:
         found = await ask.face.broker.find(ask.tenant, query)
-        changes = _changes(found.entities, keep, drop)
+        changes = _changes(found.entities, keep, drop, ANYTHING)
         entities += len({one.id for one in changes})
         attributes += sum(one.op is Op.DELETE_ATTRIBUTE for one in changes)
         if not found.after:
@@ -67,12 +69,12 @@ async def _counted(ask: Ask, query: Query, keep: Sequence[str], drop: Sequence[s
     return answer
 
 
-def _changes(entities: Sequence[EntityDoc], keep: Sequence[str], drop: Sequence[str]) -> list[Change]:
+def _changes(entities: Sequence[EntityDoc], keep: Sequence[str], drop: Sequence[str], allowed: Allowed) -> list[Change]:
     """What takes away what is asked for; entities are as the caller may see them."""
     if not keep and not drop:
-        return [Change(Op.DELETE, doc["id"]) for doc in entities]
+        return [Change(Op.DELETE, doc["id"], allowed=allowed) for doc in entities]
     return [
-        Change(Op.DELETE_ATTRIBUTE, doc["id"], attribute=name, every=True)
+        Change(Op.DELETE_ATTRIBUTE, doc["id"], attribute=name, every=True, allowed=allowed)
         for doc in entities
         for name in doc["attrs"]
         if (name in drop if drop else name not in keep)
