@@ -193,7 +193,7 @@ class Credentials:
     """What a request shows of who sends it. authorization and cookie are the header fields as they came, "" for none.
 
     certificate: the client's certificate (DER) where TLS asked for one and it was good; b"" for none. address: where
-    the request came from, behind a named proxy what the proxy says.
+    the request came from, behind a named proxy what the proxy says. secure: whether it came over TLS.
     """
 
     method: str
@@ -202,6 +202,7 @@ class Credentials:
     cookie: str = field(default="", repr=False)
     certificate: bytes = field(default=b"", repr=False)
     address: str = ""
+    secure: bool = False
 
 
 class Authenticate(Protocol):
@@ -229,6 +230,21 @@ class Meter(Protocol):
     def count(self, tenant: str, what: Measure, who: Actor, amount: int = 1) -> None:
         """Adds to today's number; of a person or a device no id is kept."""
         ...
+
+
+# --- what anybody may ask for --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPath:
+    """What a request without any credential may ask for. path is a regular expression of the whole path.
+
+    proves_itself: what stands behind looks at the Authorization field itself (a device's key, a client's secret).
+    """
+
+    methods: tuple[str, ...]
+    path: str
+    proves_itself: bool = False
 
 
 # --- outbound HTTP -------------------------------------------------------------------------------------
