@@ -31,6 +31,11 @@ def test_later_sources_win() -> None:
         ({"given": {"mqtt_tls_port": 8883, "mqtt_key": "k"}}, "mqtt_tls_port needs mqtt_certificate"),
         ({"given": {"mqtt_wss_port": 0}}, "mqtt_wss_port needs mqtt_certificate"),
         ({"given": {"mqtt_ws_port": -2}}, "mqtt_ws_port is -2"),
+        ({"given": {"https_port": 8443}}, "https_port needs tls_certificate"),
+        ({"given": {"https_device_port": 0, "tls_key": "k"}}, "https_device_port needs tls_certificate"),
+        ({"given": {"https_port": 0, "tls_certificate": "c"}}, "tls_certificate and tls_key belong together"),
+        ({"given": {"port": -1}}, "port is -1, and so is https_port"),
+        ({"given": {"trusted_proxies": ("10.0.0.0/8", "proxy.example")}}, "trusted_proxies: 'proxy.example'"),
         ({"given": {"mqtt_max_clients": 0}}, "mqtt_max_clients is 0"),
         ({"given": {"mqtt_keep_alive": 65_536}}, "mqtt_keep_alive is 65536"),
         ({"given": {"http_device_rate": -1.0}}, "http_device_rate is -1"),
@@ -42,6 +47,10 @@ def test_later_sources_win() -> None:
 def test_a_wrong_setting_says_which_and_where(options: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         read_settings(**options)
+
+
+def test_one_certificate_does_for_http_and_mqtt() -> None:
+    Settings(port=-1, https_port=443, mqtt_tls_port=8883, mqtt_wss_port=0, tls_certificate="c", tls_key="k")
 
 
 def test_lists_come_from_commas() -> None:

@@ -30,6 +30,8 @@ from kumihimo.network.http.closed import Closed
 from kumihimo.network.http.fairness import Fairness
 from kumihimo.network.http.limits import Limits
 from kumihimo.network.http.probes import probe_routes
+from kumihimo.network.http.proxies import Proxies, networks_of
+from kumihimo.network.tls import counters as tls_counters
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
@@ -73,7 +75,7 @@ def build_http(platform: Platform) -> ASGIApp:
         ),
     )
     platform.limits = limits
-    return limits
+    return Proxies(limits, networks_of(settings.trusted_proxies))
 
 
 def tenant_of(scope: Scope) -> str:
@@ -135,6 +137,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         **({} if platform.outside is None else {"mqtt_outside": platform.outside.stats}),
         "delivery": lambda: dict(platform.delivery.counters()),
         "devices": platform.gateway.counters,
+        "tls": lambda: dict(tls_counters()),
         "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
         "console": lambda: {"live_pages": platform.live.count},
         "feeds": lambda: {"open": platform.feeds.count},

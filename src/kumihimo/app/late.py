@@ -29,7 +29,9 @@ class Late:
     def address(self) -> str:
         """Where others reach the platform; "" while a port that the system chooses is not known yet."""
         settings, port = self.platform.settings, self.platform.http_port or self.platform.settings.port
-        return settings.public_address.rstrip("/") or (f"http://{settings.host}:{port}" if port else "")
+        secure = self.platform.https_ports.get("https", settings.https_port)
+        found = f"https://{settings.host}:{secure}" if secure > 0 else f"http://{settings.host}:{port}"
+        return settings.public_address.rstrip("/") or (found if secure > 0 or port > 0 else "")
 
     async def down(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expires: int | None = None

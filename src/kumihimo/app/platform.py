@@ -81,6 +81,8 @@ class Platform:
     limits: Limits | None = None
     """What stands before the HTTP listener, once it is built."""
     http_port: int = 0
+    https_ports: dict[str, int] = field(default_factory=dict)
+    """The listeners of HTTP with TLS: "https" for people and programs, "devices" where a certificate may be shown."""
     mqtt_port: int = 0
     mqtt_ports: dict[str, int] = field(default_factory=dict)
     """The other ways to MQTT by their scheme: mqtts, ws, wss."""
@@ -91,6 +93,8 @@ class Platform:
     @property
     def address(self) -> str:
         """Where the HTTP listener is reached from this machine; the port is known once it listens."""
+        if not self.http_port and "https" in self.https_ports:
+            return f"https://{at(self.settings.host, self.https_ports['https'])}"
         return f"http://{at(self.settings.host, self.http_port)}"
 
 

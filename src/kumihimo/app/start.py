@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from kumihimo.app.flood import run_flood
@@ -13,8 +14,8 @@ from kumihimo.app.http import build_http, doors_of
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.base.settings import LOOPBACK, SettingsError
 from kumihimo.cli.socket import LONGEST_PATH, size_of, socket_app, socket_path
-from kumihimo.network.http.server import serve
-from kumihimo.network.mqtt.tls import Certificate
+from kumihimo.network.http.server import Secure, serve
+from kumihimo.network.tls import Certificate
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,9 @@ async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
     """The MQTT listeners: plain, with TLS, and over WebSocket."""
     settings, mqtt = platform.settings, platform.mqtt
     is_secure = settings.mqtt_tls_port >= 0 or settings.mqtt_wss_port >= 0
-    certificate = Certificate(settings.mqtt_certificate, settings.mqtt_key) if is_secure else None
+    files = (settings.mqtt_certificate, settings.mqtt_key)
+    files = files if settings.mqtt_certificate else (settings.tls_certificate, settings.tls_key)
+    certificate = Certificate(*files, name="MQTT") if is_secure else None
     tls = None if certificate is None else certificate.context
     hosts = (*LOOPBACK, settings.host, *settings.allowed_hosts)
     try:
@@ -116,6 +119,22 @@ async def run_outside(platform: Platform) -> AsyncIterator[None]:
         yield
 
 
+def _secure_doors(platform: Platform, stack: ExitStack) -> list[Secure]:
+    """HTTP with TLS, where it is wanted; the certificates are looked at until the stack ends."""
+    settings = platform.settings
+    found = []
+    for name, port in (("https", settings.https_port), ("devices", settings.https_device_port)):
+        if port < 0:
+            continue
+        certificate = Certificate(
+            settings.tls_certificate, settings.tls_key, name=f"HTTP ({name})", protocols=("http/1.1",)
+        )
+        certificate.watch()
+        stack.callback(certificate.stop)
+        found.append(Secure(port, certificate.context, partial(platform.https_ports.__setitem__, name)))
+    return found
+
+
 async def _listen_http(platform: Platform, ready: asyncio.Event) -> None:
     """Serves HTTP and the command line's socket until the platform stops."""
     settings = platform.settings
@@ -125,16 +144,18 @@ async def _listen_http(platform: Platform, ready: asyncio.Event) -> None:
         platform.ready = True
         ready.set()
 
-    await serve(
-        build_http(platform),
-        host=settings.host,
-        port=settings.port,
-        stop=platform.stop,
-        uds=socket_of(platform),
-        uds_app=socket_app(doors_of(platform)),
-        bound=bound,
-        drain_seconds=settings.drain_seconds,
-    )
+    with ExitStack() as stack:
+        await serve(
+            build_http(platform),
+            host=settings.host,
+            port=settings.port,
+            stop=platform.stop,
+            uds=socket_of(platform),
+            uds_app=socket_app(doors_of(platform)),
+            bound=bound,
+            drain_seconds=settings.drain_seconds,
+            secure=_secure_doors(platform, stack),
+        )
 
 
 def socket_of(platform: Platform) -> Path | None:

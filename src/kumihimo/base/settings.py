@@ -7,6 +7,7 @@ command line. Pure: the caller hands in the file's text and the environment.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -35,14 +36,37 @@ class Settings:
 
     data: str = _setting(DATA, "Folder that holds everything the platform keeps (SQLite files, socket, lock).")
     host: str = _setting("localhost", "Address that HTTP and MQTT listen on.")
-    port: int = _setting(8080, "Port of the HTTP listener; 0 takes any free one.")
+    port: int = _setting(
+        8080, "Port of the HTTP listener; 0 takes any free one, -1 starts none beside that of `https_port`."
+    )
+    https_port: int = _setting(
+        -1, "Port of HTTP with TLS, usually 443 or 8443; needs `tls_certificate` and `tls_key`; -1 starts none."
+    )
+    https_device_port: int = _setting(
+        -1,
+        "Port of HTTP with TLS for devices: as `https_port`, and a client may show a certificate of its own there "
+        "(browsers, which would ask their users for one, are better off at `https_port`); -1 starts none.",
+    )
+    tls_certificate: str = _setting(
+        "",
+        "PEM file of the certificate, with its chain, that HTTP with TLS shows, and MQTT with TLS where "
+        "`mqtt_certificate` is empty; read again when it is renewed.",
+    )
+    tls_key: str = _setting("", "PEM file of the key of `tls_certificate`.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "Addresses or CIDR blocks of proxies that are believed in what they say of a request's way (Forwarded, or "
+        "X-Forwarded-For, -Proto and -Host, which they must write themselves); from all others it is ignored.",
+    )
     mqtt_port: int = _setting(1883, "Port of the MQTT listener; 0 takes any free one, -1 starts none.")
     mqtt_tls_port: int = _setting(
-        -1, "Port of MQTT with TLS, usually 8883; needs `mqtt_certificate` and `mqtt_key`; -1 starts none."
+        -1,
+        "Port of MQTT with TLS, usually 8883; needs `mqtt_certificate` and `mqtt_key`, or `tls_certificate` and "
+        "`tls_key`; a client may show a certificate of its own; -1 starts none.",
     )
     mqtt_ws_port: int = _setting(-1, "Port of MQTT over WebSocket, at /mqtt; -1 starts none.")
     mqtt_wss_port: int = _setting(
-        -1, "Port of MQTT over WebSocket with TLS, at /mqtt; needs `mqtt_certificate` and `mqtt_key`; -1 starts none."
+        -1, "Port of MQTT over WebSocket with TLS, at /mqtt, as `mqtt_tls_port`; -1 starts none."
     )
     mqtt_certificate: str = _setting(
         "", "PEM file of the certificate, with its chain, that MQTT with TLS shows; read again when it is renewed."
@@ -112,7 +136,7 @@ class Settings:
     http_client_rate: float = _setting(
         0.0,
         "HTTP requests that may come from one address each second, as `http_tenant_rate`. 0 sets no limit, as it must "
-        "where a proxy stands before the platform: all clients have the proxy's address then.",
+        "where a proxy stands before the platform that is not in `trusted_proxies`: all clients have its address then.",
     )
     command_hold: float = _setting(
         600.0, "Seconds for which a graver message on a sign is held against a lesser one, unless override is said."
@@ -151,14 +175,31 @@ class Settings:
         if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
             raise SettingsError("database_url must begin with postgresql://")
         self._check_mqtt_url()
-        self._check_certificate()
         self._check_numbers()
+        self._check_certificate()
+        self._check_proxies()
         self._check_rates()
 
     def _check_certificate(self) -> None:
-        wanted = [name for name in ("mqtt_tls_port", "mqtt_wss_port") if getattr(self, name) >= 0]
-        if wanted and not (self.mqtt_certificate and self.mqtt_key):
-            raise SettingsError(f"{wanted[0]} needs mqtt_certificate and mqtt_key, the PEM files of a certificate")
+        for name in ("mqtt_tls_port", "mqtt_wss_port"):
+            if getattr(self, name) >= 0 and not (self.mqtt_certificate or self.tls_certificate):
+                raise SettingsError(f"{name} needs mqtt_certificate and mqtt_key, the PEM files of a certificate")
+        for name in ("https_port", "https_device_port"):
+            if getattr(self, name) >= 0 and not self.tls_certificate:
+                raise SettingsError(f"{name} needs tls_certificate and tls_key, the PEM files of a certificate")
+        for kind in ("tls", "mqtt"):
+            given = (getattr(self, f"{kind}_certificate"), getattr(self, f"{kind}_key"))
+            if bool(given[0]) != bool(given[1]):
+                raise SettingsError(f"{kind}_certificate and {kind}_key belong together: give both, or neither")
+        if self.port < 0 and self.https_port < 0:
+            raise SettingsError("port is -1, and so is https_port; one of them is needed")
+
+    def _check_proxies(self) -> None:
+        for one in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError as problem:
+                raise SettingsError(f"trusted_proxies: {problem}; use addresses or CIDR blocks") from problem
 
     def _check_mqtt_url(self) -> None:
         if not self.mqtt_url:
@@ -175,7 +216,9 @@ class Settings:
 
     def _check_numbers(self) -> None:
         ports = (
-            ("port", self.port, 0),
+            ("port", self.port, -1),
+            ("https_port", self.https_port, -1),
+            ("https_device_port", self.https_device_port, -1),
             ("mqtt_port", self.mqtt_port, -1),
             ("mqtt_tls_port", self.mqtt_tls_port, -1),
             ("mqtt_ws_port", self.mqtt_ws_port, -1),

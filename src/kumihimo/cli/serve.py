@@ -33,6 +33,8 @@ def serve(settings: Settings) -> int:
 
     def started(platform: Platform) -> None:
         say(f"Kumihimo is at {platform.address}")
+        for name, port in platform.https_ports.items():
+            say(f"HTTPS{' for devices' if name == 'devices' else ''} is at https://{at(settings.host, port)}")
         if platform.mqtt_port:
             say(f"MQTT is at {at(settings.host, platform.mqtt_port)}")
         for scheme, port in platform.mqtt_ports.items():

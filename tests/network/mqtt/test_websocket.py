@@ -19,8 +19,8 @@ from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.packets import Connack, Connect, Disconnect, Pingreq, Pingresp, Puback, Publish
 from kumihimo.network.mqtt.parse import parse, split_frame
 from kumihimo.network.mqtt.serialise import serialise
-from kumihimo.network.mqtt.tls import Certificate
 from kumihimo.network.sockets import CannotListen
+from kumihimo.network.tls import Certificate
 
 pytestmark = pytest.mark.enable_socket
 HOSTS = ("localhost", "127.0.0.1", "data.example.jp")

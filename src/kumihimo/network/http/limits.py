@@ -32,6 +32,10 @@ _SECURITY: tuple[tuple[bytes, bytes], ...] = (
 )
 
 
+_STRICT = (b"strict-transport-security", b"max-age=31536000")
+"""Over TLS: come by TLS alone from now on (RFC 6797). Never for localhost, whose other ports it would close too."""
+
+
 @dataclass(frozen=True, slots=True)
 class LimitNumbers:
     """Sizes in bytes, times in seconds.
@@ -219,6 +223,7 @@ class _Exchange:
         self._limits = limits
         self._send = send
         self.request_id = request_id
+        self._is_secure = scope.get("scheme") == "https" and not _is_local(scope["headers"])
         self.body: BodyLimit | None = None
         self.tenant = ""
         self.started = False
@@ -239,9 +244,16 @@ class _Exchange:
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         there = {name.lower() for name, _ in headers}
         headers += [pair for pair in _SECURITY if pair[0] not in there]
+        if self._is_secure and _STRICT[0] not in there:
+            headers.append(_STRICT)
         if b"x-request-id" not in there:
             headers.append((b"x-request-id", self.request_id.encode()))
         return headers
+
+
+def _is_local(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    host = next((value for name, value in headers if name == b"host"), b"").decode("latin-1")
+    return _PORT.sub("", host).lower() in ALWAYS_HOSTS
 
 
 def _bracketed(host: str) -> str:

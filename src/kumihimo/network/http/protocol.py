@@ -8,6 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kumihimo.network.http.refuse import Refusal, message
+from kumihimo.network.tls import client_certificate
 
 MAX_CONNECTIONS = 4096
 """Of one listener, idle ones too; so many have room beside the MQTT clients in the files that a process may open."""
@@ -30,10 +31,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_timer: asyncio.TimerHandle | None = None
         self._taking_timer: asyncio.TimerHandle | None = None
+        self._certificate = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # the loop hands in no other
         """A connection stands; its first head must follow in time."""
         super().connection_made(transport)
+        self._certificate = client_certificate(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             transport.write(message(Refusal(503, "too many connections are open; try again in a second", 1)))
             transport.close()
@@ -93,6 +96,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._head_timer is None:
             self._await_head()
         super().on_message_begin()
+        if self._certificate:
+            # As the TLS extension of ASGI places it; DER, for those who look a certificate up by its fingerprint.
+            self.scope["extensions"] = {"tls": {"client_cert_der": self._certificate}}
 
     def on_headers_complete(self) -> None:
         """The head is whole."""

@@ -7,7 +7,9 @@ import contextlib
 import logging
 import math
 import socket
+import ssl
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +17,7 @@ from starlette.types import ASGIApp
 
 from kumihimo.network.http.protocol import GuardedProtocol
 from kumihimo.network.sockets import BACKLOG, AddressInUse, CannotListen, listening, refused
+from kumihimo.network.tls import HANDSHAKE_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +28,24 @@ _UDS_MODE = 0o600
 _MAX_UDS_PATH = 107
 
 
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """A listener with TLS: its port (0 takes any free one), what it shows, and who is told the port."""
+
+    port: int
+    context: ssl.SSLContext
+    bound: Callable[[int], None]
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server over sockets that stand already; stopping is the platform's decision alone."""
 
-    def __init__(self, config: uvicorn.Config, listening: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listening: Sequence[socket.socket], tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(config)
         self._listening = listening
+        self._tls = tls
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -41,7 +56,10 @@ class _Server(uvicorn.Server):
         self.servers = []
         for one in self._listening:
             start = loop.create_unix_server if one.family == socket.AF_UNIX else loop.create_server
-            self.servers.append(await start(self._protocol, sock=one, backlog=BACKLOG))
+            timeout = None if self._tls is None else HANDSHAKE_SECONDS
+            self.servers.append(
+                await start(self._protocol, sock=one, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=timeout)
+            )
         self.started = True
 
     def _protocol(self) -> GuardedProtocol:
@@ -58,26 +76,36 @@ async def serve(
     uds_app: ASGIApp | None = None,
     bound: Callable[[int], None] | None = None,
     drain_seconds: float = 10.0,
+    secure: Sequence[Secure] = (),
 ) -> None:
     """Serves until `stop` is set, then lets requests under way finish for at most drain_seconds.
 
-    Port 0 takes any free one; `bound` is told the port once connections are taken. uds is a Unix socket that
+    Port 0 takes any free one, -1 none without TLS; `bound` is told the port (0 for none) once connections are taken,
+    after the bound of each of `secure`, which serve the same application with TLS. uds is a Unix socket that
     only this user may open; it serves uds_app, or app where none is given. AddressInUse or CannotListen are
     raised before anything is served.
     """
     async with contextlib.AsyncExitStack() as stack:
-        tcp = stack.enter_context(_all_closed(listening(host, port)))
-        groups: list[tuple[ASGIApp, list[socket.socket]]] = [(app, tcp)]
+        servers: list[_Server] = []
+
+        def add(one: ASGIApp, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> int:
+            stack.enter_context(_all_closed(sockets))
+            servers.append(_Server(_config(one, drain_seconds), sockets, tls))
+            return 0 if sockets[0].family == socket.AF_UNIX else int(sockets[0].getsockname()[1])
+
+        taken = add(app, listening(host, port)) if port >= 0 else 0
+        ports = [add(app, listening(host, one.port), one.context) for one in secure]
         if uds is not None:
-            unix = stack.enter_context(_all_closed([_bind_uds(uds)]))
+            unix = _bind_uds(uds)
             stack.callback(uds.unlink, missing_ok=True)
-            groups.append((uds_app or app, unix))
-        servers = [_Server(_config(one, drain_seconds), sockets) for one, sockets in groups]
+            add(uds_app or app, [unix])
         tasks = [asyncio.create_task(server.serve()) for server in servers]
         try:
             await _started(servers, tasks)
+            for one, found in zip(secure, ports, strict=True):
+                one.bound(found)
             if bound is not None:
-                bound(int(tcp[0].getsockname()[1]))
+                bound(taken)
             await _until(stop, tasks)
         finally:
             for server in servers:

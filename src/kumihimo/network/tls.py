@@ -1,0 +1,135 @@
+"""The certificate that a listener shows, read again when its files change; and what it thinks of a client's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from kumihimo.network.sockets import CannotListen
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS: Final = 60.0
+HANDSHAKE_SECONDS: Final = 10.0
+"""A client that does not finish its handshake in time is cut off."""
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""For TLS 1.2: forward secrecy and authenticated encryption alone; those of TLS 1.3 are all of this kind."""
+
+HANDSHAKES: Final[Counter[str]] = Counter(handshakes=0, handshakes_failed=0, certificates_refused=0)
+"""Of all listeners of this process, since its start; a handshake that failed never reaches a listener."""
+
+
+def counters() -> Mapping[str, int]:
+    """Numbers for /metrics."""
+    return dict(HANDSHAKES)
+
+
+class Certificate:
+    """PEM files of a certificate with its chain, and of its key. CannotListen where they cannot be used.
+
+    name is how the log calls the listener; protocols are offered by ALPN. `clients` asks each client for a
+    certificate of its own: none is well, one that is not by an authority handed to `trust` ends the handshake.
+    """
+
+    def __init__(
+        self,
+        certificate: str,
+        key: str,
+        *,
+        name: str = "MQTT",
+        protocols: Sequence[str] = (),
+        clients: bool = False,
+    ) -> None:
+        self._name = name
+        self._files = (Path(certificate), Path(key))
+        self.context = _context(protocols)
+        if clients:
+            self.context.verify_mode = ssl.CERT_OPTIONAL
+        self._timer: asyncio.TimerHandle | None = None
+        try:
+            self._seen = self._moments()
+            self._load()
+        except (OSError, ssl.SSLError) as problem:
+            raise CannotListen(
+                f"the certificate {certificate} or its key {key} cannot be used: {problem}; both are PEM files"
+            ) from problem
+
+    def trust(self, authorities: str) -> None:
+        """Takes clients' certificates by these authorities (PEM) from now on, beside those that it took before."""
+        self.context.load_verify_locations(cadata=authorities)
+
+    def watch(self) -> None:
+        """From now on looks every minute; new connections get the new certificate, old ones keep theirs."""
+        self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self.watch)
+        self.refresh()
+
+    def stop(self) -> None:
+        """Looks no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def refresh(self) -> None:
+        """Reads the files where they changed; the old certificate stays where the new one cannot be used."""
+        try:
+            now = self._moments()
+            if now == self._seen:
+                return
+            self._load()
+        except (OSError, ssl.SSLError):
+            log.exception("the new certificate of %s cannot be used; the one before stays", self._name)
+            return
+        self._seen = now
+        log.info("the certificate of %s was renewed", self._name)
+
+    def _load(self) -> None:
+        # Loaded into a context of its own first: a pair that does not fit must not spoil the one in use.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
+        self.context.load_cert_chain(*self._files)
+
+    def _moments(self) -> list[tuple[int, int]]:
+        return [(found.st_mtime_ns, found.st_size) for found in (one.stat() for one in self._files)]
+
+
+def client_certificate(transport: asyncio.BaseTransport | None) -> bytes:
+    """The certificate (DER) that the client showed and that was good; b"" for none, or a line without TLS."""
+    found = None if transport is None else transport.get_extra_info("ssl_object")
+    return b"" if found is None else found.getpeercert(binary_form=True) or b""
+
+
+def _context(protocols: Sequence[str]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    context.sslobject_class = _Watched
+    return context
+
+
+class _Watched(ssl.SSLObject):
+    """A TLS connection whose handshake is counted: the loop tells nobody of one that fails."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLCertVerificationError as problem:
+            HANDSHAKES["certificates_refused"] += 1
+            log.info("a client's certificate was refused", extra=_why(problem))
+            raise
+        except ssl.SSLError as problem:
+            HANDSHAKES["handshakes_failed"] += 1
+            log.debug("a TLS handshake failed", extra=_why(problem))
+            raise
+        HANDSHAKES["handshakes"] += 1
+
+
+def _why(problem: ssl.SSLError) -> dict[str, Any]:
+    return {"why": getattr(problem, "verify_message", "") or problem.reason or ""}
