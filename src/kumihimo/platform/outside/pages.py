@@ -1,0 +1,92 @@
+"""The room's own pages, in ja and en: they belong to no tenant, and a stranger sees them before any log-in."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from kumihimo.base.errors import Problem
+from kumihimo.base.texts import LANGUAGES, parse_texts
+from kumihimo.platform.outside.models import LogInRefused
+
+PACKAGE: Final = "kumihimo.platform.outside"
+LOG_IN: Final = "/login"
+"""Where the log-in page is."""
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def language_of(request: Request) -> str:
+    """The language to answer in: of the address, of the cookie, or the first of ours that the browser names."""
+    for wish in (request.query_params.get("lang", ""), request.cookies.get("lang", "")):
+        if wish.partition("-")[0] in LANGUAGES:
+            return wish.partition("-")[0]
+    for part in request.headers.get("accept-language", "").split(","):
+        tag = part.partition(";")[0].strip().lower().partition("-")[0]
+        if tag in LANGUAGES:
+            return tag
+    return LANGUAGES[0]
+
+
+@cache
+def _texts() -> dict[str, dict[str, str]]:
+    return parse_texts(files(PACKAGE).joinpath("texts.toml").read_text("utf-8"), PACKAGE)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader(PACKAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def words(lang: str, key: str, **values: object) -> str:
+    """A text of the room in this language, with {values} put in."""
+    text = _texts()[key][lang]
+    return text.format(**values) if values else text
+
+
+def page(request: Request, template: str, title: str, status: int = 200, **values: Any) -> Response:
+    """A page of this room; title is the key of its text, values are the template's."""
+    lang = language_of(request)
+    made = {
+        "go": "",
+        "back": LOG_IN,
+        **values,
+        "lang": lang,
+        "title": words(lang, title, **values.get("title_values", {})),
+        "t": lambda key, **more: words(lang, key, **more),
+    }
+    return dressed(HTMLResponse(_environment().get_template(template).render(made), status))
+
+
+def refused(request: Request, problem: Problem) -> Response:
+    """The page that says what went wrong and what to do; of the problem itself it repeats nothing."""
+    code = problem.code if isinstance(problem, LogInRefused) else "other"
+    key = f"outside.error.{code if f'outside.error.{code}' in _texts() else 'other'}"
+    answer = page(
+        request,
+        "refused.html",
+        key,
+        problem.status,
+        advice=words(language_of(request), f"{key}.do"),
+        request_id=str(request.scope.get("state", {}).get("request_id", "")),
+    )
+    answer.headers.update(problem.headers())
+    return answer
+
+
+def dressed(answer: Response) -> Response:
+    """The answer with what keeps it out of frames, caches and other sites' sight."""
+    answer.headers["content-security-policy"] = POLICY
+    answer.headers["referrer-policy"] = "no-referrer"
+    answer.headers["x-content-type-options"] = "nosniff"
+    answer.headers["cache-control"] = "no-store"
+    return answer
