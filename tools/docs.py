@@ -29,6 +29,7 @@ from kumihimo.cli.main import app
 from kumihimo.network.http.limits import Limits
 from kumihimo.platform.ngsild.openapi import routes_table
 from kumihimo.platform.ngsild.table import PREFIX
+from kumihimo.service.console.places import PlaceRoute
 from kumihimo.service.console.shell import ScreenRoute
 
 FIELDS = ("Room", "Owns", "Says", "Hears", "Door")
@@ -129,6 +130,9 @@ def other_routes() -> list[tuple[str, str, str]]:
             found += [
                 (method, route.path, summary(route.path, do)) for method, do in (("GET", route.screen.show), *posts)
             ]
+        elif isinstance(route, PlaceRoute):
+            ways = (("GET", route.place.show), ("POST", route.place.post))
+            found += [(method, route.path, summary(route.path, do)) for method, do in ways if do is not None]
         elif isinstance(route, Mount):
             found.append(("GET", f"{route.path}/…", "Scripts, styles, maps and words that pages load."))
         elif isinstance(route, Route) and not route.path.startswith(PREFIX) and "{rest:path}" not in route.path:

@@ -56,6 +56,11 @@ SHOWS_NO_TENANT = {
     "/signing/v1/{tenant}/keys": "public keys drawn by lot",
     "/t/{tenant}/usage": "counts alone",
     "/t/{tenant}/usage/split": "counts of every tenant, for whoever may see them",
+    "/login": "who one is",
+    "/recover": "who one is",
+    "/prove": "who one is",
+    "/me": "who one is",
+    "/welcome/{token}": "who one is",
 }
 """Routes on which b finds no canary either, and why. Every other GET must show it to b."""
 ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")

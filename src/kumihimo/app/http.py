@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,27 +17,33 @@ from kumihimo import __version__
 from kumihimo.app.flood import flood_doors
 from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
+from kumihimo.base.call import NOBODY, Caller
 from kumihimo.base.errors import MethodNotAllowed, ResourceNotFound
 from kumihimo.base.ids import DEFAULT_TENANT
 from kumihimo.base.jsontext import dumps
+from kumihimo.base.ports import OpenPath
 from kumihimo.base.problems import told
 from kumihimo.base.screens import Screen
 from kumihimo.base.settings import Settings
 from kumihimo.cli.operations import Doors
 from kumihimo.device import http as device_http
 from kumihimo.device.screens import device_screens
-from kumihimo.network.http.closed import Closed
+from kumihimo.network.http.authenticate import PROBES, Authenticated
 from kumihimo.network.http.fairness import Fairness
 from kumihimo.network.http.limits import Limits
 from kumihimo.network.http.probes import probe_routes
 from kumihimo.network.http.proxies import Proxies, networks_of
 from kumihimo.network.tls import counters as tls_counters
+from kumihimo.network.sockets import at
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
 from kumihimo.platform.signing import api as signing_http
 from kumihimo.service.console.doors import Doors as ConsoleDoors
 from kumihimo.service.console.frame import Setup
+from kumihimo.service.console.people.login import LoginPages
+from kumihimo.service.console.people.mine import MyPages
+from kumihimo.service.console.people.visits import OPEN_PAGES
 from kumihimo.service.console.screens import console_screens
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.webhook import webhook_routes
@@ -56,6 +62,14 @@ MAX_OF_TENANT = 410
 MAX_TENANT = 64
 
 
+OPEN_PATHS = (
+    *PROBES,
+    OpenPath(("POST",), r"/devices/v1/[^/]+/[^/]+/readings", proves_itself=True),
+    *OPEN_PAGES,
+)
+"""What strangers may ask for; devices prove themselves with their own key, in the handler behind their path."""
+
+
 _NAMES_TENANT = re.compile(r"/(?:t|webhooks|(?:devices|feeds|signing)/v1)/([^/]+)")
 
 
@@ -67,7 +81,18 @@ def build_http(platform: Platform) -> ASGIApp:
     rest = Starlette(routes=routes, exception_handlers=_unknown(console, settings))
     inner: ASGIApp = ngsild.Switch(routes, rest)
     limits = Limits(
-        metered(platform, inner if settings.open else Closed(inner), tenant_of),
+        metered(
+            platform,
+            Authenticated(
+                inner,
+                [platform.identity.authenticate],
+                OPEN_PATHS,
+                platform.leashes,
+                open_house=settings.open,
+                behind_tls=settings.public_address.startswith("https://"),
+            ),
+            tenant_of,
+        ),
         settings.max_body,
         (settings.host, *settings.allowed_hosts),
         fairness=Fairness(
@@ -161,7 +186,14 @@ def doors_of(platform: Platform) -> Doors:
         platform.sources,
         platform.metering,
         metrics,
+        platform.identity,
+        lambda: platform.settings.public_address.rstrip("/") or _own_address(platform),
     )
+
+
+def _own_address(platform: Platform) -> str:
+    """Where the listener is, or will be."""
+    return f"http://{at(platform.settings.host, platform.http_port or platform.settings.port)}"
 
 
 def _openapi_route(routes: Sequence[Route]) -> Route:
@@ -177,14 +209,16 @@ def _openapi_route(routes: Sequence[Route]) -> Route:
 def _unknown(console: Console, settings: Settings) -> dict[Any, Any]:
     """What answers where no route does: a page for browsers, a problem document for programs.
 
-    The page shows the tenants, so that a closed platform has none.
+    The page stands in the shell, which is for who is logged in.
     """
 
     async def answer(request: Request, problem: Exception) -> Response:
         found = problem if isinstance(problem, HTTPException) else HTTPException(404)
         kind = MethodNotAllowed if found.status_code == 405 else ResourceNotFound
         said = kind(f"{request.method} {request.url.path[:200]}")
-        if settings.open and "text/html" in request.headers.get("accept", ""):
+        caller: Caller = request.scope.get("state", {}).get("caller", NOBODY)
+        may_see = settings.open or caller.actor.kind == "person"
+        if may_see and "text/html" in request.headers.get("accept", ""):
             return await console.problem(request, said)
         answer = told(said)
         return Response(answer.body, answer.status, {**(found.headers or {}), **answer.headers})
@@ -221,7 +255,9 @@ def console_of(platform: Platform) -> Console:
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "administer")),
         *console_screens(_console_doors(platform)),
     ]
-    words = load_words([OWN_PACKAGE, *(screen.package for screen in screens if screen.package)])
+    places = [*LoginPages(platform.identity).places(), *MyPages(platform.identity).places()]
+    packages = [*(screen.package for screen in screens), *(place.package for place in places)]
+    words = load_words([OWN_PACKAGE, *(package for package in packages if package)])
     setup = Setup(
         names=TENANT_NAMES, tile_url=settings.map_tiles, tile_credit=settings.map_credit, credit=platform.credit
     )
@@ -234,4 +270,17 @@ def console_of(platform: Platform) -> Console:
         setup=setup,
         card=cards.card,
         clock=platform.clock,
+        places=places,
+        may_enter=may_enter_of(platform),
     )
+
+
+def may_enter_of(platform: Platform) -> Callable[[Caller, str], Awaitable[bool]]:
+    """Who is shown which tenant: in an open house all of them, else whoever operates the platform."""
+
+    async def may_enter(caller: Caller, _: str) -> bool:
+        if platform.settings.open:
+            return True
+        return caller.actor.kind == "person" and await platform.identity.is_operator(caller.actor.id)
+
+    return may_enter

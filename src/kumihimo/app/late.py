@@ -26,6 +26,10 @@ class Late:
         """Ends the connections of a device whose key was taken away."""
         self.platform.mqtt.cut(tenant, device)
 
+    def ended(self, login: str) -> None:
+        """Cuts what is open under a log-in that ended."""
+        self.platform.leashes.cut(login)
+
     def address(self) -> str:
         """Where others reach the platform; "" while a port that the system chooses is not known yet."""
         settings, port = self.platform.settings, self.platform.http_port or self.platform.settings.port

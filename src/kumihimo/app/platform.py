@@ -16,6 +16,7 @@ from kumihimo.device.gateway import Gateway
 from kumihimo.device.registry.registry import Registry
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.network.http.fetch import GuardedFetch
+from kumihimo.network.http.leash import Leashes
 from kumihimo.network.http.limits import Limits
 from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.outside import OutsideBroker
@@ -28,6 +29,7 @@ from kumihimo.platform.broker.ingest import BrokerIngest
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.feeds.door import Feeds
 from kumihimo.platform.history.query import History
+from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.metering.door import Metering
@@ -66,6 +68,8 @@ class Platform:
     sources: Sources
     delivery: Delivery
     signing: Signing
+    identity: Identity
+    leashes: Leashes
     feeds: Feeds
     registry: Registry
     arbiter: Arbiter
@@ -80,6 +84,8 @@ class Platform:
     """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""
     limits: Limits | None = None
     """What stands before the HTTP listener, once it is built."""
+    welcome: str = ""
+    """The one-time link for the first administrator, while nobody has an account."""
     http_port: int = 0
     https_ports: dict[str, int] = field(default_factory=dict)
     """The listeners of HTTP with TLS: "https" for people and programs, "devices" where a certificate may be shown."""

@@ -158,6 +158,14 @@ async def _listen_http(platform: Platform, ready: asyncio.Event) -> None:
         )
 
 
+@asynccontextmanager
+async def offer_welcome(platform: Platform) -> AsyncIterator[None]:
+    """While nobody has an account, a closed platform has a one-time link for its first administrator."""
+    if not platform.settings.open and await platform.identity.is_empty():
+        platform.welcome = await platform.identity.link()
+    yield
+
+
 def socket_of(platform: Platform) -> Path | None:
     """Where the command line reaches this platform; None where the path is too long."""
     path = socket_path(Path(platform.settings.data))
@@ -199,6 +207,7 @@ START: tuple[Step, ...] = (
     run_sources,
     listen_mqtt,
     run_outside,
+    offer_welcome,
     listen_http,
     run_flood,
 )

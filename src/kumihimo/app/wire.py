@@ -24,6 +24,7 @@ from kumihimo.device.sessions.store import PLATFORM_SCHEMA as SESSIONS_OF_NOBODY
 from kumihimo.device.sessions.store import SCHEMA as SESSIONS
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.network.http.fetch import GuardedFetch
+from kumihimo.network.http.leash import Leashes
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.outside import OutsideBroker
@@ -43,6 +44,10 @@ from kumihimo.platform.feeds.door import Feeds
 from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
+from kumihimo.platform.identity.door import Identity
+from kumihimo.platform.identity.models import Numbers
+from kumihimo.platform.identity.seal import Seal
+from kumihimo.platform.identity.store import SCHEMA as IDENTITY
 from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.imports.store import SCHEMA as IMPORTS
 from kumihimo.platform.jsonld.contexts import Contexts
@@ -74,6 +79,7 @@ SCHEMAS: tuple[Schema, ...] = (
     ACCESS,
     ACCESS_OF_PLATFORM,
     SIGNING,
+    IDENTITY,
     SHELF,
     METERING,
     METERING_OF_ALL,
@@ -107,6 +113,13 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     access = Access(settings.open, rules, clock)
     rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
+    identity = Identity(
+        database,
+        clock,
+        Seal(Path(settings.data) / "keys" / "seal.key"),
+        numbers=Numbers(idle=settings.login_idle, absolute=settings.login_absolute),
+        ended=late.ended,
+    )
     broker = Broker(database, clock, bus, remember_tx)
     metering = Metering(database, clock)
     registry = Registry(database, clock, late.cut, metering.counters)
@@ -145,6 +158,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         delivery=delivery,
         feeds=Feeds(database, bus, delivery),
         signing=signing,
+        identity=identity,
+        leashes=Leashes(identity.is_live),
         registry=registry,
         arbiter=arbiter,
         gateway=gateway,

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kumihimo.base.call import Call
+from kumihimo.base.call import Call, Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,18 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Cookie:
+    """A cookie to be set: HttpOnly, SameSite=Lax, path "/"; with value "" it is taken away. max_age in seconds, 0 for
+    as long as the browser is open.
+    """
+
+    name: str
+    value: str = field(repr=False)
+    secure: bool
+    max_age: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page to be rendered in the shell: template as "<package>:<file>", e.g. "kumihimo.solutions.flood:kpi.html".
 
@@ -44,6 +56,7 @@ class Page:
     live: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[Cookie, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class Redirect:
     """See other (303) after a form was taken."""
 
     to: str
+    cookies: tuple[Cookie, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ class Document:
     body: bytes
     media_type: str
     status: int = 200
+    cookies: tuple[Cookie, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +107,44 @@ class Screen:
     nav: str = ""
     order: int = 100
     package: str = ""
+
+
+# --- pages of no tenant -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request for a page that belongs to no tenant: logging in, one's own account, what an application asks for.
+
+    body: what was posted, where it is no form (JSON of at most MAX_FORM bytes). origin: "https://host:port" as the
+    browser shows it; secure: it came over TLS. cookies: names and values.
+    """
+
+    caller: Caller
+    lang: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    body: bytes = b""
+    origin: str = ""
+    secure: bool = False
+    address: str = ""
+    device: str = ""
+    cookies: Mapping[str, str] = field(default_factory=dict)
+
+
+VisitHandler = Callable[[Visit], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page that belongs to no tenant, at `path` itself; post takes its form, or its JSON where the path has no page.
+
+    easy: it is also there in やさしい日本語.
+    """
+
+    path: str
+    show: VisitHandler | None = None
+    post: VisitHandler | None = None
+    package: str = ""
+    easy: bool = False

@@ -18,6 +18,7 @@ FOREIGN_PREFIXES = ("KUMIHIMO_TEST_",)
 MAX_DRAIN = 3600
 MAX_RATE = 1_000_000
 MAX_SESSION_EXPIRY = 366 * 24 * 3600
+MAX_LOGIN = 30 * 24 * 3600
 DATA = "data"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -99,6 +100,8 @@ class Settings:
         "Serves without log-in, for tests and closed networks; refused on any address but loopback. "
         "Tenants are made on demand and MQTT outside device topics is open.",
     )
+    login_idle: float = _setting(3600.0, "Seconds after which a log-in that nobody uses ends.")
+    login_absolute: float = _setting(12 * 3600.0, "Seconds after which every log-in ends, used or not.")
     database_url: str = _setting(
         "", "postgresql://user:password@host/name chooses PostgreSQL with PostGIS; empty is SQLite in `data`."
     )
@@ -179,6 +182,7 @@ class Settings:
         self._check_certificate()
         self._check_proxies()
         self._check_rates()
+        self._check_logins()
 
     def _check_certificate(self) -> None:
         for name in ("mqtt_tls_port", "mqtt_wss_port"):
@@ -208,6 +212,11 @@ class Settings:
             raise SettingsError("mqtt_url must begin with mqtt:// or mqtts://")
         if not self.mqtt_client_id:
             raise SettingsError("mqtt_client_id is empty; the outside broker needs a name to keep our session under")
+
+    def _check_logins(self) -> None:
+        for name, seconds in (("login_idle", self.login_idle), ("login_absolute", self.login_absolute)):
+            if not 60 <= seconds <= MAX_LOGIN:  # false also for what is no number
+                raise SettingsError(f"{name} is {seconds:g}; use 60 to {MAX_LOGIN} seconds")
 
     def _check_rates(self) -> None:
         for name in ("http_device_rate", "http_tenant_rate", "http_client_rate"):

@@ -10,6 +10,8 @@ import tomllib
 from collections.abc import Mapping
 
 LANGUAGES = ("ja", "en")
+EASY = "ja-easy"
+"""やさしい日本語, in which some pages are there too; where a key has no such text, the Japanese one stands in."""
 
 
 def parse_texts(source: str, where: str) -> dict[str, dict[str, str]]:

@@ -13,6 +13,7 @@ from kumihimo.base.ids import check_device, check_tenant, is_uri
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.imports.load import expanded, upsert_entities
 from kumihimo.platform.imports.models import Batch
@@ -45,6 +46,9 @@ class Doors:
     metering: Metering
     metrics: Callable[[], Mapping[str, Mapping[str, float]]]
     """The numbers of every part, by part and name, as /metrics gives them."""
+    identity: Identity
+    address: Callable[[], str]
+    """Where people reach the platform."""
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]
@@ -257,7 +261,52 @@ async def usage_plan(doors: Doors, given: Mapping[str, Any]) -> Any:
     return asdict(plan)
 
 
+async def account_add(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Makes an account, perhaps one that operates the platform, and gives the one-time link into it."""
+    name = str(given["name"] or given["account"])
+    made = await doors.identity.add(str(given["account"]), name, email=str(given["email"]), lang=str(given["lang"]))
+    if given["operator"]:
+        await doors.identity.make_operator(made.id)
+    return {"account": made.sign_in, "id": made.id, "link": await _link(doors, made.id)}
+
+
+async def account_list(doors: Doors, _: Mapping[str, Any]) -> Any:
+    """All accounts, without anything secret."""
+    return [
+        {
+            "account": one.sign_in,
+            "name": one.name,
+            "id": one.id,
+            "operator": await doors.identity.is_operator(one.id),
+            "disabled": bool(one.disabled_at),
+        }
+        for one in await doors.identity.accounts()
+    ]
+
+
+async def account_disable(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Lets an account log in no more and ends its log-ins, or lets it again."""
+    found = await doors.identity.named(str(given["account"]))
+    await doors.identity.disable(found.id, disabled=bool(given["disabled"]))
+    return {"account": found.sign_in, "disabled": bool(given["disabled"])}
+
+
+async def account_link(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """A fresh one-time link into an account; without a name that of the first administrator."""
+    name = str(given["account"])
+    found = await doors.identity.named(name) if name else None
+    return {"account": name, "link": await _link(doors, found.id if found else "")}
+
+
+async def _link(doors: Doors, account: str) -> str:
+    return f"{doors.address()}/welcome/{await doors.identity.link(account)}"
+
+
 OPERATIONS: dict[str, Operation] = {
+    "account-add": account_add,
+    "account-list": account_list,
+    "account-disable": account_disable,
+    "account-link": account_link,
     "status": status,
     "tenant-add": tenant_add,
     "tenant-list": tenant_list,

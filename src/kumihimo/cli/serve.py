@@ -39,8 +39,12 @@ def serve(settings: Settings) -> int:
             say(f"MQTT is at {at(settings.host, platform.mqtt_port)}")
         for scheme, port in platform.mqtt_ports.items():
             say(f"MQTT is at {scheme}://{at(settings.host, port)}{'' if scheme == 'mqtts' else '/mqtt'}")
-        if not settings.open:
-            say("Closed: without log-in strangers see /healthz and /readyz only (--open for tests on this machine).")
+        if platform.welcome:
+            address = settings.public_address.rstrip("/") or platform.address
+            say("Nobody has an account yet. This link, good once and for an hour, makes the first administrator:")
+            say(f"    {address}/welcome/{platform.welcome}")
+        elif not settings.open:
+            say("Closed: strangers see the log-in page, /healthz and /readyz only.")
 
     return _start(settings, START, started)
 

@@ -15,10 +15,10 @@ from argon2 import PasswordHasher
 from kumihimo.base import times
 from kumihimo.base.call import Caller
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import AlreadyExists, BadRequestData, Forbidden, ResourceNotFound
+from kumihimo.base.errors import AlreadyExists, Forbidden, ResourceNotFound
 from kumihimo.base.ports import Credentials
 from kumihimo.platform.identity import codes, passkeys
-from kumihimo.platform.identity.logins import Ended, Logins
+from kumihimo.platform.identity.logins import Ended, Logins, cookie_name
 from kumihimo.platform.identity.models import (
     MAX_PASSKEYS,
     Account,
@@ -26,6 +26,7 @@ from kumihimo.platform.identity.models import (
     How,
     LinkGone,
     Mine,
+    NotTaken,
     Numbers,
     Opened,
     Passkey,
@@ -48,6 +49,8 @@ from kumihimo.platform.identity.store import accounts as people
 from kumihimo.platform.identity.store import logins as store
 from kumihimo.platform.identity.tries import Tries
 from kumihimo.storage.database import PLATFORM, Database, Tx
+
+__all__ = ["Identity", "MakeOperator", "cookie_name"]
 
 log = logging.getLogger(__name__)
 MakeOperator = Callable[[str], Awaitable[None]]
@@ -105,6 +108,10 @@ class Identity:
     async def is_operator(self, account: str) -> bool:
         """Whether this room was told that the account operates the platform."""
         return await self._database.read(PLATFORM, lambda tx: people.is_operator_tx(tx, account), quick=True)
+
+    async def make_operator(self, account: str) -> None:
+        """The account operates the platform from now on, wherever that is kept. ResourceNotFound."""
+        await self._make_operator((await self._known(account)).id)
 
     async def _note_operator(self, account: str) -> None:
         now = self._now()
@@ -307,14 +314,14 @@ class Identity:
         return secret, codes.totp_address(secret, account.sign_in)
 
     async def finish_totp(self, caller: Caller, token: str, code: str) -> None:
-        """The app is set up, once it shows a right code. ProofNeeded, BadRequestData for a wrong code."""
+        """The app is set up, once it shows a right code. ProofNeeded, NotTaken for a wrong code."""
         await self.logins.check_fresh(caller.login)
         account = caller.actor.id
         waiting = await self.proofs.peek(token, "totp", account)
         secret = self._seal.unseal(totp_purpose(account), waiting.data).decode()
         step = codes.step_of(secret, codes.tidy(code), self._clock.now(), 0)
         if step is None:
-            raise BadRequestData("this is not the code that the app shows now")
+            raise NotTaken("this is not the code that the app shows now", "code")
         await self.proofs.taken(token, "totp", account)
         await self._database.write(PLATFORM, lambda tx: people.totp_tx(tx, account, waiting.data, step))
 

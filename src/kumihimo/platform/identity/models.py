@@ -153,6 +153,14 @@ class ProofNeeded(Forbidden):
     """The log-in is good, but too old for this: who sits there has to prove themselves anew."""
 
 
+class NotTaken(BadRequestData):
+    """A name or a password that is not taken; reason is a short word for screens that say it in their language."""
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 class LinkGone(Forbidden):
     """The one-time link was used, is too old, or a newer one was made."""
 
@@ -176,7 +184,7 @@ def check_sign_in(text: str) -> str:
     """The sign-in name as it is compared (NFKC, no case); BadRequestData where it cannot be one."""
     found = sign_in_of(text)
     if not _SIGN_IN.match(found) or not found.isprintable():
-        raise BadRequestData("a sign-in name has 1 to 64 letters, digits or signs, and no space")
+        raise NotTaken("a sign-in name has 1 to 64 letters, digits or signs, and no space", "sign_in")
     return found
 
 
@@ -190,7 +198,7 @@ def check_name(text: str, what: str = "a shown name") -> str:
     """A name as screens show it; BadRequestData where it is empty, too long, or holds what cannot be seen."""
     found = unicodedata.normalize("NFC", text).strip()
     if not 0 < len(found) <= MAX_NAME or not found.isprintable():
-        raise BadRequestData(f"{what} has 1 to {MAX_NAME} letters that can be seen")
+        raise NotTaken(f"{what} has 1 to {MAX_NAME} letters that can be seen", "name")
     return found
 
 
@@ -198,7 +206,7 @@ def check_email(text: str) -> str:
     """An e-mail address, or "" for none; BadRequestData otherwise."""
     found = text.strip()
     if found and (len(found) > MAX_EMAIL or not _EMAIL.match(found) or not found.isprintable()):
-        raise BadRequestData("this is no e-mail address")
+        raise NotTaken("this is no e-mail address", "email")
     return found
 
 

@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from kumihimo.base.errors import BadRequestData, Overloaded
+from kumihimo.base.errors import Overloaded
+from kumihimo.platform.identity.models import NotTaken
 
 T = TypeVar("T")
 MIN_PASSWORD: Final = 12
@@ -30,17 +31,17 @@ def owasp_hasher() -> PasswordHasher:
 
 
 def check_password(password: str, sign_in: str) -> str:
-    """The password as it is kept; BadRequestData with what is wrong with it.
+    """The password as it is kept; NotTaken with what is wrong with it.
 
     Length and a list alone (NIST SP 800-63B section 3.1.1.2), no rules about signs.
     """
     found = normal(password)
     if len(found) < MIN_PASSWORD:
-        raise BadRequestData(f"a password has at least {MIN_PASSWORD} letters")
+        raise NotTaken(f"a password has at least {MIN_PASSWORD} letters", "short")
     if len(found) > MAX_PASSWORD:
-        raise BadRequestData(f"a password has at most {MAX_PASSWORD} letters")
+        raise NotTaken(f"a password has at most {MAX_PASSWORD} letters", "long")
     if _is_common(found.casefold(), sign_in):
-        raise BadRequestData("this password is one of those that are tried first; choose another")
+        raise NotTaken("this password is one of those that are tried first; choose another", "common")
     return found
 
 

@@ -67,12 +67,16 @@ class Frame:
     crumbs: list[NavEntry]
     language_links: Mapping[str, str]
     made_at: datetime
+    person: str = ""
+    """How who is logged in is called."""
 
     def values(self, t: Translate) -> dict[str, Any]:
         """The names that every template may use; they win over a page's own data of the same name."""
         return {
             "t": t,
-            "lang": self.lang,
+            "lang": self.lang.partition("-")[0],
+            "language": self.lang,
+            "person": self.person,
             "url": self._url,
             "tenant": self.tenant,
             "tenants": self.tenants,

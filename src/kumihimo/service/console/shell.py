@@ -11,21 +11,24 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from kumihimo.base.call import Call, call_of
+from kumihimo.base.call import NOBODY, Call, Caller, call_of
 from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import InternalError, MethodNotAllowed, NonexistentTenant, Problem, ResourceNotFound
-from kumihimo.base.screens import Ask, CardOf, Document, Page, Redirect, Screen
-from kumihimo.base.texts import LANGUAGES
+from kumihimo.base.screens import Answer, Ask, CardOf, Document, Page, Place, Redirect, Screen
+from kumihimo.base.texts import EASY, LANGUAGES
 from kumihimo.service.console.assets import asset_url, static_routes
 from kumihimo.service.console.cards import Cards
 from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of
 from kumihimo.service.console.guard import check_same_origin, check_texts, content_policy, origin_of, read_form
 from kumihimo.service.console.live import Live
+from kumihimo.service.console.places import PlaceRoute, local_path, visit_of, with_cookies
 from kumihimo.service.console.templates import make_environment
 from kumihimo.service.console.words import Words, choose_language, translator
 
 log = logging.getLogger(__name__)
 Tenants = Callable[[], Awaitable[Sequence[str]]]
+MayEnter = Callable[[Caller, str], Awaitable[bool]]
+"""Whether the caller has anything to do in this tenant; of another they learn not even that it is there."""
 _YEAR = 365 * 24 * 3600
 
 
@@ -43,6 +46,7 @@ class Console:
     screens: of all rooms; texts: their words (`words.load_words`, with the console's own); tenants: gives the
     names there are (`Database.tenants`); live: the page's stream of changes; setup: names, tiles, credit;
     card: what a solution says of a town on the first page; clock: when a page was made, for its print.
+    places: pages of no tenant; may_enter: whose tenants are shown to whom, all to everybody where it is not given.
     """
 
     def __init__(
@@ -55,8 +59,12 @@ class Console:
         setup: Setup | None = None,
         card: CardOf | None = None,
         clock: Clock | None = None,
+        places: Sequence[Place] = (),
+        may_enter: MayEnter | None = None,
     ) -> None:
         self._screens = list(screens)
+        self._places = list(places)
+        self._may_enter = may_enter
         self._nav = sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
         self._texts = texts
         self._tenants = tenants
@@ -65,7 +73,7 @@ class Console:
         self._clock = clock or SystemClock()
         self._setup = setup or Setup()
         self._policy = content_policy([origin_of(self._setup.tile_url)] if self._setup.tile_url else [])
-        self._templates = make_environment({"static": asset_url, "languages": LANGUAGES, "setup": self._setup})
+        self._templates = make_environment({"static": asset_url, "setup": self._setup})
         missing = sorted({screen.nav for screen in self._nav} - texts.keys())
         if missing:
             raise ValueError(f"navigation keys without text: {', '.join(missing)}")
@@ -75,7 +83,8 @@ class Console:
         fixed = [screen for screen in self._screens if "{" not in screen.path]
         open_ended = [screen for screen in self._screens if "{" in screen.path]
         return [
-            *static_routes([screen.package for screen in self._screens if screen.package]),
+            *static_routes(self._packages()),
+            *(self._place_route(place) for place in self._places),
             Route("/", self._home, methods=["GET"]),
             Route("/t/{tenant}/live", self._live_stream, methods=["GET"]),
             *(self._route(screen) for screen in (*fixed, *open_ended)),
@@ -83,6 +92,10 @@ class Console:
             Route("/t/{tenant}/", self._first, methods=["GET"]),
             Route("/t/{tenant}/{rest:path}", self.missing, methods=["GET", "POST"]),
         ]
+
+    def _packages(self) -> list[str]:
+        found = [*(screen.package for screen in self._screens), *(place.package for place in self._places)]
+        return [package for package in found if package]
 
     # --- answering ---------------------------------------------------------------------------------------
 
@@ -92,14 +105,44 @@ class Console:
 
         return ScreenRoute(screen, answer)
 
-    async def _guarded(self, request: Request, screen: Screen) -> Response:
+    async def _guarded(self, request: Request, screen: Screen | Place) -> Response:
         try:
+            if isinstance(screen, Place):
+                return await self._place(request, screen)
             return await self._screen(request, screen)
         except Problem as problem:
             return await self.problem(request, problem)
         except Exception:
             log.exception("a screen failed", extra={"path": screen.path, "request_id": _request_id(request)})
             return await self.problem(request, InternalError("the log holds the cause", request=_request_id(request)))
+
+    def _place_route(self, place: Place) -> Route:
+        async def answer(request: Request) -> Response:
+            return await self._guarded(request, place)
+
+        return PlaceRoute(place, answer)
+
+    async def _place(self, request: Request, place: Place) -> Response:
+        """A page of no tenant."""
+        posting = request.method == "POST"
+        handler = place.post if posting else place.show
+        if handler is None:
+            raise MethodNotAllowed("this page is not asked for that way", allow="GET" if posting else "POST")
+        if posting:
+            check_same_origin(request)
+        languages = (*LANGUAGES, EASY) if place.easy else LANGUAGES
+        answer = await handler(await visit_of(request, self._language(request, languages)))
+        response = await self._answered(request, answer, languages)
+        with_cookies(response, answer.cookies)
+        response.headers["cache-control"] = "no-store"
+        return response
+
+    async def _answered(self, request: Request, answer: Answer, languages: Sequence[str]) -> Response:
+        if isinstance(answer, Redirect):
+            return self._dress(request, RedirectResponse(local_path(answer.to), status_code=303))
+        if isinstance(answer, Document):
+            return self._dress(request, Response(answer.body, answer.status, media_type=answer.media_type))
+        return await self._render(request, answer, "", tenants=[], languages=languages)
 
     async def _screen(self, request: Request, screen: Screen) -> Response:
         tenant = await self._known_tenant(request)
@@ -130,9 +173,16 @@ class Console:
 
     async def _known_tenant(self, request: Request) -> str:
         tenant = str(request.path_params["tenant"])
-        if tenant not in await self._tenants():
+        if tenant not in await self._tenants_of(request):
             raise NonexistentTenant(f"there is no tenant {tenant[:64]!r}")
         return tenant
+
+    async def _tenants_of(self, request: Request) -> list[str]:
+        """Those in which the caller has anything to do."""
+        tenants, caller = await self._tenants(), _caller(request)
+        if self._may_enter is None:
+            return list(tenants)
+        return [tenant for tenant in tenants if await self._may_enter(caller, tenant)]
 
     async def _home(self, request: Request) -> Response:
         """The tenants to choose from."""
@@ -142,7 +192,7 @@ class Console:
             return await self.problem(request, problem)
 
     async def _towns(self, request: Request) -> Response:
-        tenants = await self._tenants()
+        tenants = await self._tenants_of(request)
         towns = await self._cards.of(tenants, _call(request, ""))
         data = {"entry": self._entry_path(), "towns": towns}
         page = Page("kumihimo.service.console:home.html", "home.title", data)
@@ -170,14 +220,14 @@ class Console:
     async def missing(self, request: Request, _problem: Exception | None = None) -> Response:
         """The page for an address that there is not; also fit for Starlette's exception_handlers[404]."""
         tenant = request.path_params.get("tenant")
-        if tenant and tenant not in await self._tenants():
+        if tenant and tenant not in await self._tenants_of(request):
             return await self.problem(request, NonexistentTenant(f"there is no tenant {str(tenant)[:64]!r}"))
         return await self.problem(request, ResourceNotFound(request.url.path[:200]))
 
     async def problem(self, request: Request, problem: Problem) -> Response:
         """The page that says what went wrong and what to do."""
         try:
-            tenants = await self._tenants()
+            tenants = await self._tenants_of(request)
         except Problem:  # the database server is away, which is perhaps what this page has to say
             tenants = []
         tenant = str(request.path_params.get("tenant", ""))
@@ -200,31 +250,39 @@ class Console:
 
     # --- rendering ---------------------------------------------------------------------------------------
 
-    def _language(self, request: Request) -> str:
+    def _language(self, request: Request, languages: Sequence[str] = LANGUAGES) -> str:
         return choose_language(
             request.query_params.get("lang", ""),
             request.cookies.get("lang", ""),
             request.headers.get("accept-language", ""),
+            languages,
         )
 
     async def _render(
-        self, request: Request, page: Page, tenant: str, *, tenants: Sequence[str] | None = None
+        self,
+        request: Request,
+        page: Page,
+        tenant: str,
+        *,
+        tenants: Sequence[str] | None = None,
+        languages: Sequence[str] = LANGUAGES,
     ) -> Response:
-        lang = self._language(request)
+        lang = self._language(request, languages)
         t = translator(self._texts, lang)
         path = request.url.path.removeprefix(f"/t/{tenant}") if tenant else request.url.path
         frame = Frame(
             lang=lang,
             tenant=tenant,
-            tenants=list(await self._tenants() if tenants is None else tenants),
+            tenants=list(await self._tenants_of(request) if tenants is None else tenants),
             names=self._setup.names,
             path=path,
             title=t(page.title) if page.title in self._texts else page.title,
             page=page,
             nav=entries_of(self._nav, path, t),
             crumbs=crumbs_of(self._nav, path, t),
-            language_links={code: _with_language(request, code) for code in LANGUAGES},
+            language_links={code: _with_language(request, code) for code in languages},
             made_at=self._clock.now(),
+            person=_person(_caller(request)),
         )
         values: dict[str, Any] = {**page.data, **frame.values(t)}
         html = self._templates.get_template(page.template).render(values)
@@ -237,7 +295,7 @@ class Console:
         response.headers["cache-control"] = "private, no-cache"
         response.headers["vary"] = "Cookie, Accept-Language"
         asked = request.query_params.get("lang", "")
-        if asked in LANGUAGES:
+        if asked in LANGUAGES or asked == EASY:
             response.set_cookie("lang", asked, max_age=_YEAR, httponly=True, samesite="lax", path="/")
         return response
 
@@ -249,6 +307,15 @@ def _with_language(request: Request, code: str) -> str:
 
 def _call(request: Request, tenant: str) -> Call:
     return call_of(request.scope.get("state", {}), tenant)
+
+
+def _caller(request: Request) -> Caller:
+    found: Caller = request.scope.get("state", {}).get("caller", NOBODY)
+    return found
+
+
+def _person(caller: Caller) -> str:
+    return (caller.name or caller.actor.id) if caller.actor.kind == "person" else ""
 
 
 def _request_id(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 
 from kumihimo.base.texts import LANGUAGES, parse_texts
@@ -33,20 +33,23 @@ def translator(words: Words, lang: str) -> Callable[..., str]:
     """`t(key, **values)`: the text in this language with {values} put in. KeyError for an unknown key."""
 
     def t(key: str, **values: object) -> str:
-        text = words[key][lang]
+        texts = words[key]
+        text = texts.get(lang) or texts[lang.partition("-")[0]]
         return text.format(**values) if values else text
 
     return t
 
 
-def choose_language(asked: str, cookie: str, accept: str) -> str:
+def choose_language(asked: str, cookie: str, accept: str, languages: Sequence[str] = LANGUAGES) -> str:
     """The language to answer in: asked for in the address, kept in the cookie, or wished by the browser.
 
-    `accept` is an Accept-Language header (RFC 9110 section 12.5.4); Japanese where nothing fits.
+    `accept` is an Accept-Language header (RFC 9110 section 12.5.4); Japanese where nothing fits. Where a page is not
+    there in やさしい日本語, who wishes for that gets Japanese.
     """
     for wish in (asked, cookie):
-        if wish in LANGUAGES:
-            return wish
+        found = wish if wish in languages else wish.removesuffix("-easy")
+        if found in languages:
+            return found
     wishes = sorted((_weigh(part) for part in accept.split(",")), key=lambda wish: -wish[1])
     for tag, weight in wishes:
         if weight > 0 and tag.split("-")[0] in LANGUAGES:

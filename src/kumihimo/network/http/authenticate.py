@@ -1,0 +1,188 @@
+"""Who calls: before anything is answered, the request's credential is judged; without one only open paths pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kumihimo.base.call import NOBODY, Caller
+from kumihimo.base.errors import Forbidden, Problem, Unauthenticated
+from kumihimo.base.ports import Authenticate, Credentials, OpenPath
+from kumihimo.base.problems import told
+from kumihimo.network.http.leash import Leashes
+from kumihimo.network.http.refuse import Refusal, deny
+
+PROBES: Final = (OpenPath(("GET",), "/healthz"), OpenPath(("GET",), "/readyz"))
+LOGIN: Final = "/login"
+MAX_NEXT: Final = 2048
+_SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+
+
+class Authenticated:
+    """ASGI middleware: puts the Caller into scope["state"]["caller"], or refuses.
+
+    ways are asked in their order. open_house: who shows no credential, or an old cookie, may pass everywhere.
+    behind_tls: a proxy before the platform speaks TLS. Besides the caller, the state holds "secure" (it came over TLS)
+    and "address" (where from).
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        ways: Sequence[Authenticate],
+        open_paths: Sequence[OpenPath],
+        leashes: Leashes,
+        *,
+        open_house: bool = False,
+        behind_tls: bool = False,
+    ) -> None:
+        self._app = app
+        self._ways = ways
+        self._open_paths = [(frozenset(one.methods), re.compile(one.path), one.proves_itself) for one in open_paths]
+        self._leashes = leashes
+        self._open_house = open_house
+        self._behind_tls = behind_tls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        client = scope.get("client")
+        state["address"] = str(client[0]) if client else ""
+        state["secure"] = self._behind_tls or scope.get("scheme") in ("https", "wss")
+        state["caller"] = NOBODY
+        try:
+            state["caller"] = await self._caller(scope)
+        except Problem as problem:
+            await self._refuse(problem, scope, receive, send)
+            return
+        if state["caller"].login:
+            await self._leashes.hold(self._app, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Caller:
+        """Who may go on, NOBODY for a stranger on an open path. Unauthenticated, Forbidden, or the store is away."""
+        is_open, proves_itself = self._openness(scope)
+        if proves_itself:
+            return NOBODY
+        credentials = credentials_of(scope)
+        is_lenient = (is_open or self._open_house) and not credentials.authorization
+        try:
+            caller = await self._known(credentials)
+        except Problem:
+            if is_lenient:  # a cookie of old, or the store is away, which is no reason not to say so on a page
+                return NOBODY
+            raise
+        if caller is None:
+            if is_open or self._open_house:
+                return NOBODY
+            raise Unauthenticated("log-in is needed: this platform shows nothing to strangers")
+        if caller.actor.kind == "person" and not credentials.authorization:
+            check_sent_by_us(scope)
+        return caller
+
+    async def _known(self, credentials: Credentials) -> Caller | None:
+        for way in self._ways:
+            caller = await way(credentials)
+            if caller is not None:
+                return caller
+        if credentials.authorization and not self._open_house:
+            raise Unauthenticated("the credential in the Authorization field is none that is known here")
+        return None
+
+    def _openness(self, scope: Scope) -> tuple[bool, bool]:
+        """Whether a stranger may pass, and whether what stands behind judges the credential by itself.
+
+        Not a path more and not a method more: even an error page of what stands behind may tell something.
+        """
+        if scope["type"] == "websocket":
+            return False, False
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        for methods, path, proves_itself in self._open_paths:
+            if method in methods and path.fullmatch(scope["path"]):
+                return True, proves_itself
+        return False, False
+
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            if "websocket.http.response" in scope.get("extensions", {}):
+                await deny(Refusal(problem.status, problem.detail, problem.retry_after), send)
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:120]})
+            return
+        await _refusal(problem, scope)(scope, receive, send)
+
+
+def credentials_of(scope: Scope) -> Credentials:
+    """What the request shows. Unauthenticated where the Authorization field came twice: one may be another's.
+
+    With an Authorization field the cookie is not looked at, so that nothing passes by the one that the other forbids.
+    """
+    fields = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    if len(fields) > 1:
+        raise Unauthenticated("the Authorization field came more than once")
+    cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
+    authorization = fields[0].strip() if fields else ""
+    return Credentials(
+        method=scope.get("method", "GET"),
+        path=scope["path"],
+        authorization=authorization,
+        cookie="" if fields else "; ".join(cookies),
+        certificate=_certificate(scope),
+        address=scope["state"]["address"],
+        secure=scope["state"]["secure"],
+    )
+
+
+def _certificate(scope: Scope) -> bytes:
+    """The client's certificate where the listener put one into the scope."""
+    tls = (scope.get("extensions") or {}).get("tls") or {}
+    found = tls.get("client_cert") or b""
+    return found if isinstance(found, bytes) else b""
+
+
+def check_sent_by_us(scope: Scope) -> None:
+    """Forbidden where a cookie is all that a changing request shows, unless the browser says that our page sent it.
+
+    Sec-Fetch-Site (W3C Fetch Metadata) where the browser sends it, else Origin (RFC 6454) against Host. A WebSocket is
+    opened by any page at all, so that it needs the same. OWASP's Cross-Site Request Forgery Prevention Cheat Sheet.
+    """
+    if scope["type"] == "http" and scope["method"] in _SAFE:
+        return
+    found = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    site = found.get(b"sec-fetch-site")
+    if scope["type"] == "http" and site is not None:
+        if site == "same-origin":
+            return
+        raise Forbidden("another site sent this request with your cookie (Sec-Fetch-Site)")
+    origin = found.get(b"origin", "")
+    if origin and urlsplit(origin).netloc == found.get(b"host"):
+        return
+    raise Forbidden("a cookie alone changes nothing: send the request from a page of this platform, or with a token")
+
+
+def _refusal(problem: Problem, scope: Scope) -> Response:
+    headers = {"cache-control": "no-store", "vary": "Accept, Authorization, Cookie"}
+    if isinstance(problem, Unauthenticated):
+        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        shows = any(name == b"authorization" for name, _ in scope["headers"])
+        if b"text/html" in accept and scope["method"] in ("GET", "HEAD") and not shows:
+            return RedirectResponse(f"{LOGIN}?next={quote(_asked(scope), safe='')}", 303, headers)
+        headers["www-authenticate"] = 'Bearer error="invalid_token"' if shows else "Bearer"
+    headers["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'"
+    answer = told(problem)
+    return Response(answer.body, answer.status, {**headers, **answer.headers})
+
+
+def _asked(scope: Scope) -> str:
+    """The address that was asked for, to come back to it."""
+    path, query = quote(scope["path"]), scope["query_string"].decode("latin-1")
+    whole = f"{path}?{query}" if query else path
+    return whole if len(whole) <= MAX_NEXT else "/"

@@ -1,0 +1,1 @@
+"""The pages on which people log in, and look after what they log in with; they stand in the console's shell."""

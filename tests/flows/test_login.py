@@ -1,0 +1,365 @@
+"""People log in, look after their keys and log out, through the whole platform; and those who attack that."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from argon2 import PasswordHasher
+from tests.authenticator import Authenticator
+from tests.fakes import FakeClock
+from tests.flows.browser import Reply, Surfer
+
+from kumihimo.app.http import build_http
+from kumihimo.app.platform import Platform
+from kumihimo.app.start import offer_welcome, open_database
+from kumihimo.app.wire import wire
+from kumihimo.base.settings import Settings
+from kumihimo.platform.identity import door
+from kumihimo.platform.identity.tries import FREE_OF_NAME
+
+PASSWORD, NEW = "kawa-no-mizu-wa-kiyoi", "yama-no-midori-wa-fukai"
+COOKIE = "kumihimo"
+
+
+class Town:
+    """A closed platform with one tenant; `root` is its first administrator's browser, once there is one."""
+
+    def __init__(self, platform: Platform, clock: FakeClock) -> None:
+        self.platform = platform
+        self.clock = clock
+        self.app = build_http(platform)
+
+    def surfer(self, **more: Any) -> Surfer:
+        return Surfer(self.app, **more)
+
+    async def root(self, surfer: Surfer | None = None) -> Surfer:
+        surfer = surfer or self.surfer()
+        form = {"name": "root", "shown": "管理 花子", "password": PASSWORD}
+        reply = await surfer.post(f"/welcome/{self.platform.welcome}", form)
+        assert (reply.status, reply.header("location")) == (303, "/me"), reply.text
+        return surfer
+
+    async def enter(self, password: str = PASSWORD, surfer: Surfer | None = None, wished: str = "/me") -> Surfer:
+        surfer = surfer or self.surfer()
+        reply = await surfer.post("/login", {"name": "root", "password": password, "next": wished})
+        assert (reply.status, reply.header("location")) == (303, wished), reply.text
+        return surfer
+
+
+@pytest.fixture
+async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock) -> AsyncIterator[Town]:
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(door, "owasp_hasher", lambda: cheap)
+    settings = Settings(data=str(tmp_path / "data"), port=8080, mqtt_port=-1, allowed_hosts=("town.example",))
+    platform = wire(settings, fake_clock)
+    async with open_database(platform), offer_welcome(platform):
+        await platform.database.add_tenant("kawa")
+        platform.ready = True
+        yield Town(platform, fake_clock)
+
+
+async def set_up_app(town: Town, surfer: Surfer) -> pyotp.TOTP:
+    page = await surfer.post("/me/app")
+    assert 'src="data:image/svg+xml' in page.text
+    secret = re.search(r'km-secret">([A-Z2-7 ]+)<', page.text)
+    assert secret
+    totp = pyotp.TOTP(secret[1].replace(" ", ""))
+    form = {"token": page.hidden("token"), "code": totp.at(town.clock.now())}
+    assert (await surfer.post("/me/app/confirm", form)).status == 303
+    return totp
+
+
+async def test_the_whole_way_from_the_first_link_and_no_secret_in_the_log(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        surfer = town.surfer()
+        assert (await surfer.get("/")).header("location") == "/login?next=%2F"
+        assert "最初の管理者" in (await surfer.get(f"/welcome/{town.platform.welcome}")).text
+        await town.root(surfer)
+        cookie = surfer.jar[COOKIE]
+        mine = await surfer.get("/me")
+        assert "管理 花子" in mine.text
+        assert "Surfer 1" in mine.text
+        assert "192.0.2.1" in mine.text
+        assert 'href="/t/kawa' in (await surfer.get("/")).text
+        totp = await set_up_app(town, surfer)
+        codes = re.findall(r"[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}", (await surfer.post("/me/codes")).text)
+        assert len(codes) == 10
+        out = await surfer.post("/logout")
+        assert (out.status, surfer.jar.get(COOKIE)) == (303, None)
+        surfer.jar[COOKIE] = cookie
+        assert (await surfer.get("/me")).status == 303
+        assert (await surfer.get("/login")).status == 200
+        town.clock.advance(30)
+        asked = await surfer.post("/login", {"name": "root", "password": PASSWORD, "next": "/t/kawa?a=b"})
+        assert (asked.status, asked.cookies) == (200, [])
+        half = asked.hidden("half")
+        form = {"half": half, "next": asked.hidden("next"), "code": totp.at(town.clock.now())}
+        assert (await surfer.post("/login/code", form)).header("location") == "/t/kawa?a=b"
+        assert (await surfer.get("/login?next=/me")).header("location") == "/me"
+        lost = town.surfer()
+        form = {"name": "root", "password": PASSWORD, "code": codes[3]}
+        assert (await lost.post("/recover", form)).status == 303
+        assert (await town.surfer().post("/recover", form)).status == 401
+        changed = await lost.post("/me/password", {"password": NEW})
+        assert changed.status == 303
+        assert (await surfer.get("/me")).status == 303, "every other log-in ended"
+        assert (await lost.get("/me")).status == 200
+        cookies = {cookie, lost.jar[COOKIE]}
+    logged = "".join(f"{one.__dict__}" for one in caplog.records)
+    for secret in (
+        PASSWORD,
+        NEW,
+        totp.secret,
+        half,
+        town.platform.welcome,
+        *codes,
+        *cookies,
+        "$argon2",
+        "管理",
+        "root",
+    ):
+        assert secret not in logged, secret
+
+
+async def test_passkeys_by_their_script(town: Town) -> None:
+    surfer, key = town.surfer(), Authenticator("http://localhost:8080")
+
+    async def ask(path: str, given: dict[str, str]) -> Reply:
+        fields = {"content-type": "application/json", "sec-fetch-site": "same-origin"}
+        return await surfer.send("POST", path, json.dumps(given).encode(), fields)
+
+    async def question(path: str, **given: str) -> tuple[str, str]:
+        found = json.loads((await ask(path, given)).text)
+        return found["token"], json.dumps(found["options"])
+
+    base = f"/welcome/{town.platform.welcome}/passkey"
+    token, options = await question(f"{base}/options", name="root", shown="管理 花子")
+    made = await ask(base, {"token": token, "answer": key.make(options)})
+    assert (made.status, json.loads(made.text)) == (200, {"to": "/me"})
+    other = Authenticator("http://localhost:8080")
+    token, options = await question("/me/passkeys/options")
+    kept = await ask("/me/passkeys", {"token": token, "answer": other.make(options), "name": "わたしの電話"})
+    assert kept.status == 200
+    assert "わたしの電話" in (await surfer.get("/me")).text
+    await surfer.post("/logout")
+    token, options = await question("/login/passkey/options")
+    entered = await ask("/login/passkey", {"token": token, "answer": other.sign(options), "next": "//evil.example"})
+    assert json.loads(entered.text) == {"to": "/"}
+    token, options = await question("/login/passkey/options")
+    assert (await ask("/login/passkey", {"token": token, "answer": "{}"})).status == 400
+    assert (await ask("/login/passkey", {"token": token, "answer": other.sign(options)})).status == 200
+    town.clock.advance(601)
+    stale = await ask("/me/passkeys/options", {})
+    assert (stale.status, json.loads(stale.text)) == (403, {"to": "/prove?next=/me"})
+    token, options = await question("/login/passkey/options")
+    assert (await ask("/prove/passkey", {"token": token, "answer": other.sign(options)})).status == 200
+    assert (await ask("/me/passkeys/options", {})).status == 200
+    assert (await ask("/login/passkey/options", {"x": "y" * 70_000})).status == 413
+
+
+async def test_changing_what_one_logs_in_with_asks_for_a_fresh_proof(town: Town) -> None:
+    surfer = await town.root()
+    town.clock.advance(601)
+    for path in ("/me/password", "/me/app", "/me/codes", "/me/app/remove", "/me/passkeys/remove"):
+        reply = await surfer.post(path, {"password": NEW})
+        assert (reply.status, reply.header("location")) == (303, "/prove?next=/me"), path
+    assert (await surfer.get("/prove?next=https://evil.example")).hidden("next") == "/"
+    assert (await surfer.post("/prove", {"password": "wrong-wrong-wrong", "next": "/me"})).status == 401
+    assert (await surfer.post("/prove", {"password": PASSWORD, "next": "/me"})).header("location") == "/me"
+    assert (await surfer.post("/me/codes")).status == 200
+
+
+# --- attacks -------------------------------------------------------------------------------------------------
+
+
+async def test_cookies_are_out_of_reach_and_over_tls_bound_to_the_host(town: Town) -> None:
+    surfer = await town.root()
+    town.clock.advance(1)
+    plain = await surfer.post("/login", {"name": "root", "password": PASSWORD})
+    (line,) = [one for one in plain.cookies if one.startswith("kumihimo=")]
+    assert set(line.split("; ")[1:]) == {"HttpOnly", "Path=/", "SameSite=lax"}
+    over_tls = town.surfer(scheme="https", host="town.example")
+    reply = await over_tls.post("/login", {"name": "root", "password": PASSWORD})
+    (line,) = [one for one in reply.cookies if "kumihimo=" in one]
+    assert line.startswith("__Host-kumihimo=")
+    assert set(line.split("; ")[1:]) == {"HttpOnly", "Path=/", "SameSite=lax", "Secure"}
+    assert (await over_tls.get("/me")).status == 200
+    tossed = town.surfer(scheme="https", host="town.example", jar={COOKIE: surfer.jar[COOKIE]})
+    assert (await tossed.get("/me")).status == 303, "over TLS a cookie that any neighbour could set is none"
+
+
+async def test_a_cookie_that_was_put_there_before_is_not_the_log_ins(town: Town) -> None:
+    await town.root()
+    surfer = town.surfer()
+    surfer.jar[COOKIE] = "A" * 43
+    await town.enter(surfer=surfer)
+    first = surfer.jar[COOKIE]
+    assert first != "A" * 43
+    await town.enter(surfer=surfer)
+    assert surfer.jar[COOKIE] != first
+    surfer.jar[COOKIE] = first
+    assert (await surfer.get("/me")).status == 303, "logging in anew ends what the browser had"
+
+
+async def test_another_site_sends_no_form_of_ours(town: Town) -> None:
+    surfer = await town.root()
+    body = b"password=evil-evil-evil-1&shown=evil&lang=ja&login=others"
+    for path in ("/me", "/me/password", "/me/codes", "/logout", "/login", "/me/log-ins/end", "/prove"):
+        for more in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}, {}):
+            fields = {"content-type": "application/x-www-form-urlencoded", **more}
+            assert (await surfer.send("POST", path, body, fields)).status == 403, (path, more)
+    assert "evil" not in (await surfer.get("/me")).text
+
+
+async def test_another_site_writes_no_entity_with_a_cookie(town: Town) -> None:
+    surfer = await town.root()
+    fields = {"content-type": "application/json", "ngsild-tenant": "kawa", "accept": "application/json"}
+    body = b'{"id":"urn:a:b","type":"T"}'
+    for more in ({}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "null"}):
+        reply = await surfer.send("POST", "/ngsi-ld/v1/entities", body, {**fields, **more})
+        assert reply.status == 403
+        assert "cookie" in reply.text
+
+
+ELSEWHERE = [
+    "//evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "https://evil.example",
+    "javascript:alert(1)",
+    "%2F%2Fevil.example",
+    "/\t/evil.example",
+    "/%0a/evil.example\r\nset-cookie: a=b",
+    " //evil.example",
+    "data:text/html,x",
+    "evil.example",
+    "/x" * 2000,
+    "",
+]
+
+
+async def test_nobody_is_led_to_another_site(town: Town) -> None:
+    surfer = await town.root()
+    for wished in ELSEWHERE:
+        await surfer.post("/logout")
+        reply = await surfer.post("/login", {"name": "root", "password": PASSWORD, "next": wished})
+        assert (reply.status, reply.header("location"), len(reply.cookies)) == (303, "/", 2), wished
+
+
+async def test_who_has_an_account_is_not_told(town: Town) -> None:
+    await town.root()
+    answers = []
+    for name in ("root", "nobody"):
+        surfer = town.surfer(address=f"198.51.100.{len(name)}")
+        reply = await surfer.post("/login", {"name": name, "password": "wrong-wrong-wrong"})
+        kept = [(one, value) for one, value in reply.headers if one not in ("x-request-id", "content-length")]
+        answers.append((reply.status, kept, reply.text.replace(name, "")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 401
+
+
+async def test_guessing_is_slowed_and_the_page_says_for_how_long(town: Town) -> None:
+    await town.root()
+    for _ in range(FREE_OF_NAME):
+        await town.surfer().post("/login", {"name": "root", "password": "wrong-wrong-wrong"})
+    slowed = await town.surfer(address="203.0.113.77").post("/login", {"name": "root", "password": PASSWORD})
+    assert slowed.status == 429
+    assert "1秒後" in slowed.text
+
+
+async def test_no_page_stands_in_a_frame_or_is_kept(town: Town) -> None:
+    strangers, roots = town.surfer(), await town.root()
+    for path in ("/login", "/me", "/recover", "/prove", "/", "/t/kawa/x"):
+        for surfer in (strangers, roots):
+            reply = await surfer.get(path)
+            if reply.status in (200, 404):
+                policy = reply.header("content-security-policy")
+                assert "frame-ancestors 'none'" in policy, path
+                assert "unsafe" not in policy
+            assert reply.header("cache-control") in ("no-store", "private, no-cache")
+
+
+async def test_huge_and_odd_inputs_are_answered(town: Town) -> None:
+    surfer = town.surfer()
+    assert (await surfer.post("/login", {"name": "x" * 70_000, "password": "y"})).status == 413
+    assert (await surfer.post("/login", {"name": "x" * 30_000, "password": "y" * 30_000})).status == 401
+    assert (await surfer.post("/login", {"name": "\x00", "password": "y"})).status == 400
+    assert (await surfer.post("/login", {})).status == 401
+    assert (await surfer.post("/login/code", {"half": "x" * 9000, "code": "１２３４５６"})).status == 401
+    assert (await surfer.post("/recover", {"name": "<script>alert(1)</script>"})).status == 401
+    page = await surfer.post("/login", {"name": '"><script>alert(1)</script>', "password": "y"})
+    assert "<script>alert" not in page.text
+    assert (await surfer.get("/login?lang=xx%0d%0aset-cookie:a=b")).cookies == []
+    assert (await surfer.get("/me", cookie=f"{COOKIE}={'x' * 20_000}")).status == 303
+    assert (await surfer.get(f"/welcome/{'x' * 43}")).status == 410
+    assert (await surfer.post(f"/welcome/{'x' * 43}", {"password": PASSWORD})).status == 410
+
+
+async def test_a_log_in_ended_elsewhere_stops_at_once(town: Town) -> None:
+    first = await town.root()
+    second = await town.enter(surfer=town.surfer(address="198.51.100.4"))
+    page = await second.get("/me")
+    assert page.text.count('name="login" value="l-') == 2
+    for login in re.findall(r'name="login" value="(l-[^"]+)"', page.text):
+        (standing,) = await town.platform.identity.accounts()
+        mine = await town.platform.identity.mine(standing.id)
+        if next(one for one in mine.logins if one.id == login).address == "192.0.2.1":
+            assert (await second.post("/me/log-ins/end", {"login": login})).status == 303
+    assert (await first.get("/me")).status == 303
+    assert (await first.get("/ngsi-ld/v1/entities", accept="application/json")).status == 401
+    assert (await second.get("/me")).status == 200
+    third = await town.enter()
+    await second.post("/me/log-ins/end", {"login": "others"})
+    assert (await third.get("/me")).status == 303
+    assert (await second.post("/me/log-ins/end", {"login": "l-nobodys"})).status == 404
+
+
+async def test_a_password_does_not_travel_in_the_clear(town: Town) -> None:
+    far = town.surfer(host="town.example")
+    for reply in (await far.get("/login"), await far.post("/login", {"name": "root", "password": PASSWORD})):
+        assert reply.status == 403
+        assert reply.cookies == []
+
+
+async def test_who_has_nothing_to_do_in_a_tenant_does_not_see_it(town: Town) -> None:
+    await town.root()
+    account = await town.platform.identity.add("sato", "佐藤")
+    surfer = town.surfer()
+    link = await town.platform.identity.link(account.id)
+    await surfer.post(f"/welcome/{link}", {"password": PASSWORD})
+    assert (await surfer.get("/me")).status == 200
+    assert "kawa" not in (await surfer.get("/")).text
+    there, nowhere = await surfer.get("/t/kawa/entities"), await surfer.get("/t/yama/entities")
+    assert there.status == nowhere.status == 404
+    assert there.text.replace("kawa", "yama") == nowhere.text
+    await town.platform.identity.disable(account.id)
+    assert (await surfer.get("/me")).status == 303
+
+
+# --- languages -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("ja", "ログインしてください"), ("en", "Log in to use"), ("ja-easy", "名前（なまえ）")]
+)
+async def test_the_pages_speak_three_languages(town: Town, lang: str, said: str) -> None:
+    surfer = town.surfer()
+    assert said in (await surfer.get(f"/login?lang={lang}")).text
+    assert surfer.jar == {"lang": lang}
+    assert said in (await surfer.get("/login")).text
+    await town.root(surfer)
+    assert surfer.jar["lang"] == lang, "the first administrator's language is that of the page"
+    assert (await surfer.get("/")).status == 200, "where there is no easy Japanese, there is Japanese"
+    changed = await surfer.post("/me", {"shown": "新しい名", "email": "a@example.jp", "lang": "en"})
+    assert (changed.status, surfer.jar["lang"]) == (303, "en")
+    assert 'value="a@example.jp"' in (await surfer.get("/me")).text
+    assert (await surfer.post("/me", {"shown": "", "lang": "en"})).status == 400
