@@ -33,8 +33,8 @@ from kumihimo.network.http.fairness import Fairness
 from kumihimo.network.http.limits import Limits
 from kumihimo.network.http.probes import probe_routes
 from kumihimo.network.http.proxies import Proxies, networks_of
-from kumihimo.network.tls import counters as tls_counters
 from kumihimo.network.sockets import at
+from kumihimo.network.tls import counters as tls_counters
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
