@@ -4,7 +4,7 @@ With --keep it writes bench/results.json and the table of bench/README.md. Ends 
 the measurement is wrong), an answer was not 2xx or refused a part (207), or a notification was lost.
 Other runs are taken instead where they are named: --broker the five broker runs (broker.py; `--broker --help` tells
 their options), --mqtt connected devices (mqtt.py), --notify notifications at several rates (delivery.py), --dead what
-dead endpoints cost the others (dead.py), --history an import of history (past.py).
+dead endpoints cost the others (dead.py), --history an import of history (past.py), --access decisions (access.py).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import access
 import broker
 import ceilings
 import dead
@@ -45,6 +46,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--notify": delivery.main,
     "--dead": dead.main,
     "--history": past.main,
+    "--access": access.main,
 }
 
 

@@ -115,7 +115,7 @@ def _check_text(made: Agreement) -> None:
     if not policies:
         raise PolicyRefused(f'what is shared is said by permits for Role::"{made.role_here}"')
     for one in policies:
-        parts = one.head.condition.parts if isinstance(one.head.condition, AllOf) else ()
+        parts = one.head.parts if isinstance(one.head, AllOf) else ()
         does = parts[1] if len(parts) == 2 else None  # the action; the caller is before it
         if one.effect != "permit" or not parts or parts[0] != role:
             raise PolicyRefused(

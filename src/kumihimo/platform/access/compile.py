@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from cedarpy import policies_to_json_str
 
-from kumihimo.platform.access.conditions import ALWAYS, AllOf, Asked, Facts, rows_where
+from kumihimo.platform.access.conditions import ALWAYS, AllOf, Asked, Call, Condition, Facts, holds, rows_where
 from kumihimo.platform.access.models import NO_ROW, Clause, Names, Rights, RowNode
 from kumihimo.platform.access.narrow import narrowed
 from kumihimo.platform.access.read import Unfit, condition_of, scope_of
@@ -35,50 +35,51 @@ class Statement(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
     """One policy, ready to be asked. line is that of its document where it begins."""
 
     effect: Literal["permit", "forbid"]
-    head: Asked
+    head: Condition
     body: Asked
     text: str
     line: int
-    _clauses: list[tuple[Clause, ...]] = field(default_factory=list, compare=False, repr=False)
-
-    def clauses(self, facts: Facts) -> tuple[Clause, ...]:
-        """What the policy says for this caller, of entities or of the tenant that facts name."""
-        if rows_where(self.head.condition, facts, None) == NO_ROW:
-            return ()
-        if self.body.asks_of_the_call or facts.tenant is not None:
-            return _clauses(self.body, facts)
-        if not self._clauses:
-            self._clauses.append(_clauses(self.body, facts))
-        return self._clauses[0]
 
 
-def _clauses(body: Asked, facts: Facts) -> tuple[Clause, ...]:
-    """Names that see the same rows stand together; all that no condition names are alike."""
-    other = rows_where(body.condition, facts, None)
-    found: dict[RowNode, set[str]] = {}
-    for name in sorted(body.names):
-        rows = rows_where(body.condition, facts, name)
-        if rows != other:
-            found.setdefault(rows, set()).add(name)
-    apart = frozenset().union(*found.values()) if found else frozenset()
-    told = {rows: Names(frozenset(names)) for rows, names in found.items()}
-    return tuple(
-        Clause(rows, names) for rows, names in {other: Names(apart, others=True), **told}.items() if rows != NO_ROW
-    )
+_Applying = tuple[tuple[Policy, tuple[bool, ...]], ...]
+"""Policies whose heads fit a call, each with what of its conditions holds of the call."""
 
 
 def rights_of(policies: Iterable[Policy], facts: Facts) -> Rights:
     """What the policies say for this caller and action; without any clause in `shown` nothing is granted."""
+    applying = tuple((one, one.body.told(facts)) for one in policies if holds(one.head, facts))
+    return _rights(applying, facts.tenant is None)
+
+
+@lru_cache(maxsize=4096)
+def _rights(applying: _Applying, of_entities: bool) -> Rights:
+    """Callers of whom the same holds have the same rights, so these are put together once."""
     shown: list[Clause] = []
     hidden: list[Clause] = []
-    for policy in policies:
-        (shown if policy.effect == "permit" else hidden).extend(policy.clauses(facts))
+    for policy, told in applying:
+        (shown if policy.effect == "permit" else hidden).extend(_clauses(policy.body, told, of_entities))
     return narrowed(shown, hidden)
+
+
+@lru_cache(maxsize=8192)
+def _clauses(body: Asked, told: tuple[bool, ...], of_entities: bool) -> tuple[Clause, ...]:
+    """Names that see the same rows stand together; all that no condition names are alike."""
+    ask = Call(dict(zip(body.facts, told, strict=True)), of_entities)
+    other = rows_where(body.condition, ask, None)
+    found: dict[RowNode, set[str]] = {}
+    for name in sorted(body.names):
+        rows = rows_where(body.condition, ask, name)
+        if rows != other:
+            found.setdefault(rows, set()).add(name)
+    apart = frozenset[str]().union(*found.values())
+    told_apart = {rows: Names(frozenset(names)) for rows, names in found.items()}
+    parts = {other: Names(apart, others=True), **told_apart}
+    return tuple(Clause(rows, names) for rows, names in parts.items() if rows != NO_ROW)
 
 
 @lru_cache(maxsize=2048)
@@ -117,7 +118,7 @@ def _statement(text: str, begin: int, end: int) -> Statement:
     piece = text[begin:end]
     bare = re.match(r"(?:\s|//[^\n\r]*)*", piece)
     skipped = bare.end() if bare else 0
-    return Statement(piece.strip(), _line(text, begin + skipped))
+    return Statement(piece[skipped:].strip(), _line(text, begin + skipped))
 
 
 def _bare(piece: str) -> str:
@@ -155,4 +156,4 @@ def _fit(whole: Any, one: Statement) -> Policy:
     body = Asked(AllOf((resource, condition_of(policy))))
     if len(body.names) > MAX_ATTRIBUTES:
         raise Unfit(f"a policy may name {MAX_ATTRIBUTES} attributes")
-    return Policy(policy["effect"], Asked(AllOf((principal, action))), body, one.text, one.line)
+    return Policy(policy["effect"], AllOf((principal, action)), body, one.text, one.line)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import NamedTuple
 
 from kumihimo.platform.access.models import EVERY_ROW, NO_ROW, RowNode
 from kumihimo.platform.access.rows import rows_and, rows_not, rows_or
@@ -102,62 +103,85 @@ class Not:
     part: Condition
 
 
-Fact = Roles | Kind | Who | Does | For
-Condition = Fact | Attribute | Rows | OfTenant | AllOf | AnyOf | Not
+Fact = Roles | Kind | Who | Does | For | OfTenant
+"""What holds of a call or does not, whatever entity and attribute are asked of."""
+Condition = Fact | Attribute | Rows | AllOf | AnyOf | Not
 ALWAYS = AllOf()
 NEVER = AnyOf()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
-    """A policy's conditions beside its scope, with the attribute names that they tell apart."""
+    """What a policy asks beside its head; with the attribute names that it tells apart, and what it asks of a call."""
 
     condition: Condition
     names: frozenset[str] = field(init=False)
+    facts: tuple[Fact, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "names", frozenset().union(*(_names(one) for one in _leaves(self.condition))))
+        leaves = list(leaves_of(self.condition))
+        names = (one.any_of for one in leaves if isinstance(one, Attribute))
+        object.__setattr__(self, "names", frozenset[str]().union(*names))
+        object.__setattr__(self, "facts", tuple(dict.fromkeys(one for one in leaves if isinstance(one, Fact))))
 
-    @cached_property
-    def asks_of_the_call(self) -> bool:
-        """Whether the rows depend on who calls, or why."""
-        return any(isinstance(one, Fact) for one in _leaves(self.condition))
-
-
-def _names(leaf: Condition) -> frozenset[str]:
-    return leaf.any_of if isinstance(leaf, Attribute) else frozenset()
+    def told(self, facts: Facts) -> tuple[bool, ...]:
+        """Which of its facts hold of this call."""
+        return tuple(holds(one, facts) for one in self.facts)
 
 
-def _leaves(condition: Condition) -> list[Condition]:
+def leaves_of(condition: Condition) -> Iterator[Fact | Attribute | Rows]:
+    """The conditions that are not put together of others."""
     if isinstance(condition, AllOf | AnyOf):
-        return [leaf for part in condition.parts for leaf in _leaves(part)]
-    return _leaves(condition.part) if isinstance(condition, Not) else [condition]
+        for part in condition.parts:
+            yield from leaves_of(part)
+    elif isinstance(condition, Not):
+        yield from leaves_of(condition.part)
+    else:
+        yield condition
 
 
-def rows_where(condition: Condition, facts: Facts, attribute: str | None) -> RowNode:
+def holds(condition: Condition, facts: Facts) -> bool:
+    """Whether a condition of facts alone holds of this call."""
+    match condition:
+        case AllOf(parts):
+            return all(holds(part, facts) for part in parts)
+        case AnyOf(parts):
+            return any(holds(part, facts) for part in parts)
+        case Not(part):
+            return not holds(part, facts)
+        case Roles(any_of):
+            return not any_of.isdisjoint(facts.roles)
+        case Kind(name):
+            return name == facts.kind
+        case Who(people):
+            return (facts.kind, facts.id) in people
+        case Does(any_of):
+            return facts.action in any_of
+        case For(any_of):
+            return facts.purpose in any_of
+        case OfTenant(tenant):
+            return facts.tenant is not None and tenant in {None, facts.tenant}
+    raise ValueError(f"{type(condition).__name__} is asked of entities, not of a call")
+
+
+class Call(NamedTuple):
+    """What holds of a call, and whether entities are asked of."""
+
+    told: Mapping[Fact, bool]
+    of_entities: bool
+
+
+def rows_where(condition: Condition, call: Call, attribute: str | None) -> RowNode:
     """The rows for which the condition holds of this attribute; None is one that no condition names."""
-    if isinstance(condition, AllOf):
-        return rows_and(rows_where(part, facts, attribute) for part in condition.parts)
-    if isinstance(condition, AnyOf):
-        return rows_or(rows_where(part, facts, attribute) for part in condition.parts)
-    if isinstance(condition, Not):
-        return rows_not(rows_where(condition.part, facts, attribute))
-    if isinstance(condition, Rows):
-        return condition.rows if facts.tenant is None else NO_ROW
-    return EVERY_ROW if _holds(condition, facts, attribute) else NO_ROW
-
-
-def _holds(leaf: Condition, facts: Facts, attribute: str | None) -> bool:
-    if isinstance(leaf, Attribute):
-        return attribute in leaf.any_of
-    if isinstance(leaf, OfTenant):
-        return facts.tenant is not None and leaf.name in {None, facts.tenant}
-    if isinstance(leaf, Roles):
-        return not leaf.any_of.isdisjoint(facts.roles)
-    if isinstance(leaf, Kind):
-        return leaf.name == facts.kind
-    if isinstance(leaf, Who):
-        return (facts.kind, facts.id) in leaf.any_of
-    if isinstance(leaf, Does):
-        return facts.action in leaf.any_of
-    return isinstance(leaf, For) and facts.purpose in leaf.any_of
+    match condition:
+        case AllOf(parts):
+            return rows_and(rows_where(part, call, attribute) for part in parts)
+        case AnyOf(parts):
+            return rows_or(rows_where(part, call, attribute) for part in parts)
+        case Not(part):
+            return rows_not(rows_where(part, call, attribute))
+        case Rows(rows):
+            return rows if call.of_entities else NO_ROW
+        case Attribute(any_of):
+            return EVERY_ROW if attribute in any_of else NO_ROW
+    return EVERY_ROW if call.told[condition] else NO_ROW

@@ -18,6 +18,7 @@ from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import Forbidden, NonexistentTenant, Problem, Unauthenticated
 from kumihimo.platform.access.compile import rights_of
 from kumihimo.platform.access.conditions import Facts
+from kumihimo.platform.access.explain import Explanation, Subject, explained
 from kumihimo.platform.access.models import ALL_RIGHTS, EVERYTHING, Grant, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
 from kumihimo.platform.access.words import ACTIONS, START_ROLES, Action
@@ -105,6 +106,18 @@ class Access:
         """Gives somebody a role, until a moment in microseconds where one is said. BadRequestData for a wrong role."""
         await self._rules.add_member(tenant, actor, role, by, until)
 
+    async def explain(
+        self, call: Call, action: Action, subject: Subject | None = None, attribute: str | None = None
+    ) -> Explanation:
+        """Which policies decide about this call, and what would have to change where it is not allowed.
+
+        subject is an entity as it is now, None for any; attribute an expanded name, None for one that no policy names.
+        """
+        if call.actor.kind == "system":
+            return Explanation(True, frozenset(), (), ())
+        scopes = _SCOPES.get(action, frozenset()) if _lacks_scope(call, action) else None
+        return await explained(self._rules, call, action, times.micros(self._clock.now()), subject, attribute, scopes)
+
     def forget(self, tenant: str) -> None:
         """Told of every change in this process: nothing that was decided before is taken again."""
         self._changes += 1
@@ -171,7 +184,7 @@ class Access:
 
     async def _in_no_tenant(self, call: Call, action: Action, now: datetime, said: NonexistentTenant) -> _Known:
         """Only the platform's own people are told that there is no such tenant."""
-        above = Holding(frozenset(), (), {}, None)
+        above = Holding(frozenset())
         if call.actor.kind == "anonymous":
             problem: Problem = _log_in(action)
         elif (await self._rules.look(PLATFORM, call.actor, times.micros(now))).held:

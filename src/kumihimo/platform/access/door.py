@@ -59,5 +59,5 @@ async def _standing_tx(tx: Tx, scope: str) -> Standing:
         await store.revision_tx(tx),
         tuple(await documents_tx(tx)),
         tuple(await store.emergencies_tx(tx, SHOWN)),
-        tuple(one for one in agreements if one.accepted_at is not None and one.ended_at is None),
+        tuple(agreements),
     )

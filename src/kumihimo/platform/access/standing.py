@@ -73,9 +73,14 @@ class Holding:
     """
 
     roles: frozenset[str]
-    policies: tuple[Policy, ...]
-    revisions: Mapping[str, int]
-    ends: int | None
+    documents: tuple[Document, ...] = ()
+    revisions: Mapping[str, int] = field(default_factory=dict)
+    ends: int | None = None
+
+    @property
+    def policies(self) -> Iterator[Policy]:
+        """The policies of all documents."""
+        return (policy for document in self.documents for policy in document.policies)
 
 
 async def holding(rules: Rules, call: Call, now: int) -> Holding:
@@ -92,16 +97,20 @@ async def holding(rules: Rules, call: Call, now: int) -> Holding:
         roles.add(DEVICE)
     if RAISED in roles and any(one.state(now) == "open" for one in here.standing.emergencies):
         roles.add(EMERGENCY)
-    policies = [policy for document in here.standing.documents for policy in document.policies]
-    policies += [policy for one in taken.running for policy in policies_of(one.text)]
+    shared = [shared_document(one) for one in taken.running]
     ends = [one.until for one in here.held + above.held if one.until is not None]
     ends += [*taken.ends, *_emergency_ends(here.standing, now)]
     return Holding(
         frozenset(roles),
-        tuple(policies),
+        (*here.standing.documents, *shared),
         {call.tenant: here.revision, PLATFORM: above.revision, **taken.revisions},
         min((one for one in ends if one > now), default=None),
     )
+
+
+def shared_document(one: Agreement) -> Document:
+    """What an agreement shares, as a document of the giver's."""
+    return Document(f"agreement {one.id}", 0, one.text, policies_of(one.text))
 
 
 @dataclass(frozen=True, slots=True)
