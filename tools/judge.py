@@ -1,6 +1,6 @@
 """`make judge NAME=etsi SUITE=/path/to/suite`: runs an outside suite against a fresh platform, writes its result table.
 
-NAME is etsi (NGSI-LD) or paho (MQTT 5, see judge_paho.py).
+NAME is etsi (NGSI-LD), paho (MQTT 5, see judge_paho.py) or cedar (access policies, see judge_cedar.py).
 
 The suite stays where it is and is never part of the project; its own requirements go into an environment inside its
 folder. The table, with the suite's commit, is written to docs/reference/judge-<name>-<engine>.md.
@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from tests.mosquitto_server import Mosquitto, MosquittoMissing, program
 from tests.postgres_server import PostgresServer
 from tests.processes import Served, free_port
-from tools import judge_paho
+from tools import judge_cedar, judge_paho
 
 SUITE_CONTEXTS = (
     "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/",
@@ -233,10 +233,18 @@ def judge_paho_suite(given: argparse.Namespace, target: Path) -> tuple[int, int]
     return sum(status == "PASS" for _, status, _ in found), len(found)
 
 
+def judge_cedar_suite(given: argparse.Namespace, target: Path) -> tuple[int, int]:
+    """How many cases passed, and of how many; no platform is needed."""
+    found = [judge_cedar.judged(case) for case in judge_cedar.cases(given.suite.resolve())]
+    target.write_text(judge_cedar.page(given.commit or commit_of(given.suite), found))
+    return sum(one.passed for one in found), len(found)
+
+
 SUITES = {
     "etsi": (judge_etsi, Path("TP")),
     "etsi-upstream": (judge_etsi, Path("TP")),
     "paho": (judge_paho_suite, judge_paho.SCRIPT),
+    "cedar": (judge_cedar_suite, judge_cedar.CORPUS),
 }
 """How each suite is run, and what its folder holds."""
 
@@ -250,12 +258,14 @@ def main() -> int:
     options.add_argument(
         "--area", action="append", help="only these, and no page: folders below TP/NGSI-LD (etsi), cases (paho)"
     )
+    options.add_argument("--commit", default="", help="the suite's commit, where its folder does not say it (cedar)")
     options.add_argument("--output", type=Path, help="keep the suite's own report here (etsi)")
     given = options.parse_args()
     judge, holds = SUITES[given.name]
     if not (given.suite / holds).exists():
         options.error(f"{given.suite} holds no {holds}; give the suite's own folder")
-    target = ROOT / "docs" / "reference" / f"judge-{given.name}-{given.engine}.md"
+    engine = "" if given.name == "cedar" else f"-{given.engine}"
+    target = ROOT / "docs" / "reference" / f"judge-{given.name}{engine}.md"
     passed, total = judge(given, target)
     print(f"{passed} of {total} passed" + ("" if given.area else f"; see {target.relative_to(ROOT)}"))
     return 0 if passed == total else 1

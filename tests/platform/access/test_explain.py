@@ -39,7 +39,7 @@ async def test_a_yes_names_the_policy_that_permits(access: Access) -> None:
     await access.add_member("fukui", SATO, "officer", "x")
     for subject in (RIVER, None):
         found = await access.explain(Call("fukui", SATO), "read", subject)
-        assert (found.allowed, found.roles, found.needs) == (True, {"officer"}, ())
+        assert (found.allowed, found.roles, found.needs) == (True, frozenset({"officer"}), ())
         (cause,) = found.causes
         assert (cause.document, cause.line, cause.effect) == ("officer", 2, "permit")
         assert cause.text.startswith("permit (")
