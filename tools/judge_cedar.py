@@ -163,7 +163,7 @@ def page(commit: str, found: list[Outcome]) -> str:
         "# Judge: Cedar",
         "",
         f"cedar-integration-tests, suite commit {commit}, through the path by which [policies](access-policies.md)",
-        "are loaded. Its policies use all that Cedar can say, about types of their own; a case passes where the policies",
+        "are loaded. Its policies use all that Cedar can say, of types of their own; a case passes where the policies",
         "are refused with a reason, or are kept and decide every request as the suite says, and where Cedar, asked",
         "through its binding, does so too.",
         "",

@@ -185,6 +185,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.imports,
         platform.sources,
         platform.metering,
+        platform.rules,
         metrics,
         platform.identity,
         lambda: platform.settings.public_address.rstrip("/") or _own_address(platform),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kumihimo import __version__
-from kumihimo.cli import account, device, doctor, history, imports, serve, source, tenant, usage
+from kumihimo.cli import account, device, doctor, history, imports, member, policy, serve, source, tenant, usage
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
 from kumihimo.cli.reach import ask_running
 from kumihimo.cli.say import Format, refusals, say, show
@@ -34,6 +34,8 @@ app.add_typer(device.app, name="device")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(source.app, name="source")
 app.add_typer(usage.app, name="usage")
+app.add_typer(member.app, name="member")
+app.add_typer(policy.app, name="policy")
 
 
 def _say_version(*, asked: bool) -> None:

@@ -12,6 +12,10 @@ from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import check_device, check_tenant, is_uri
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
+from kumihimo.platform.access.days import end_of
+from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.members import actor_of
+from kumihimo.platform.access.standing import PLATFORM
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.imports.door import Imports
@@ -30,6 +34,9 @@ from kumihimo.storage.database import Database
 
 OPERATOR = Actor("person", "operator")
 MAX_ENTITIES = 1000
+MAX_LISTED = 10_000
+BY = "command line"
+"""Who changes members and policies here: whoever has the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Doors:
     imports: Imports
     sources: Sources
     metering: Metering
+    rules: StoredRules
     metrics: Callable[[], Mapping[str, Mapping[str, float]]]
     """The numbers of every part, by part and name, as /metrics gives them."""
     identity: Identity
@@ -302,6 +310,55 @@ async def _link(doors: Doors, account: str) -> str:
     return f"{doors.address()}/welcome/{await doors.identity.link(account)}"
 
 
+def _scope(given: Mapping[str, Any]) -> str:
+    """The tenant, or the platform where none is named."""
+    name = str(given["tenant"])
+    return check_tenant(name) if name else PLATFORM
+
+
+async def member_add(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Gives somebody a role in a tenant, or on the platform."""
+    until = end_of(str(given["until"])) if given["until"] else None
+    actor, why = actor_of(str(given["actor"])), str(given["why"])
+    made = await doors.rules.members.add(_scope(given), actor, str(given["role"]), BY, until, why)
+    return {**asdict(made), "actor": str(made.actor)}
+
+
+async def member_list(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Who holds which role, the newest first."""
+    found = await doors.rules.members.list(_scope(given), MAX_LISTED)
+    return [{**asdict(one), "actor": str(one.actor)} for one in found]
+
+
+async def member_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Ends a role that somebody holds."""
+    scope, actor, role = _scope(given), actor_of(str(given["actor"])), str(given["role"])
+    held = [one for one in await doors.rules.members.held(scope, actor) if one.role == role]
+    if not held:
+        raise ResourceNotFound(f"{actor} does not hold the role {role!r} here")
+    for one in held:
+        await doors.rules.members.end(scope, one.id, BY, str(given["why"]))
+    return {"actor": str(actor), "role": role, "removed": True}
+
+
+async def policy_list(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """The documents of policies that stand."""
+    found = await doors.rules.documents.list(_scope(given))
+    return [{"name": one.name, "version": one.version, "policies": len(one.policies)} for one in found]
+
+
+async def policy_show(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """A document as it stands, with its versions."""
+    versions = await doors.rules.documents.versions(_scope(given), str(given["name"]))
+    return [asdict(one) for one in versions]
+
+
+async def policy_put(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Puts a document of policies in place of the one that stands."""
+    name, text = str(given["name"]), str(given["text"])
+    return asdict(await doors.rules.documents.put(_scope(given), name, text, BY, str(given["why"])))
+
+
 OPERATIONS: dict[str, Operation] = {
     "account-add": account_add,
     "account-list": account_list,
@@ -329,6 +386,12 @@ OPERATIONS: dict[str, Operation] = {
     "usage": usage,
     "usage-split": usage_split,
     "usage-plan": usage_plan,
+    "member-add": member_add,
+    "member-list": member_list,
+    "member-remove": member_remove,
+    "policy-list": policy_list,
+    "policy-show": policy_show,
+    "policy-put": policy_put,
 }
 
 

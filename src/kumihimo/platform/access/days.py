@@ -1,0 +1,25 @@
+"""Days as people in Japan write them, for the ends of roles and agreements."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+from typing import Final
+
+from kumihimo.base import times
+from kumihimo.base.errors import BadRequestData
+
+JAPAN: Final = timezone(timedelta(hours=9))
+
+
+def begin_of(day: str) -> int:
+    """The first moment of a day like 2026-04-01, in microseconds. BadRequestData for what is no day."""
+    try:
+        found = date.fromisoformat(day.strip())
+        return times.micros(datetime(found.year, found.month, found.day, tzinfo=JAPAN))
+    except (ValueError, OverflowError) as problem:
+        raise BadRequestData(f"{day[:40]!r} is no day; write it like 2026-04-01") from problem
+
+
+def end_of(day: str) -> int:
+    """The first moment after a day like 2027-03-31, in microseconds. BadRequestData for what is no day."""
+    return begin_of(day) + 86_400_000_000

@@ -1,0 +1,75 @@
+"""`kumihimo member …` and `kumihimo policy …` on files that nobody has open."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kumihimo.cli.main import app
+
+TEXT = 'permit (principal in Role::"officer", action == Action::"read", resource is Entity);\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "officer.cedar").write_text(TEXT)
+    (tmp_path / "wrong.cedar").write_text(f"{TEXT}permit (principal, action, resource);\n{'あ' * 9}")
+    assert told("tenant", "add", "town")[0] == 0
+    return tmp_path
+
+
+def told(*words: str) -> tuple[int, str]:
+    where = [] if words[:2] == ("policy", "check") else ["--data", "data"]
+    answer = CliRunner().invoke(app, [*words, *where])
+    return answer.exit_code, answer.output
+
+
+@pytest.mark.usefixtures("folder")
+def test_members_are_added_listed_and_removed() -> None:
+    given = ("--role", "officer", "--tenant", "town", "--until", "2099-03-31", "--why", "異動")
+    assert told("member", "add", "person:p-1", *given) == (0, "person:p-1 is officer in town\n")
+    assert told("member", "add", "person:p-1", "--role", "operator") == (0, "person:p-1 is operator on the platform\n")
+    (one,) = json.loads(told("member", "list", "--tenant", "town", "--format", "json")[1])
+    assert (one["actor"], one["role"], one["why"], one["by"]) == ("person:p-1", "officer", "異動", "command line")
+    assert one["until"] == 4_078_652_400_000_000, "the end of the last day of March in Japan"
+    assert "2099-03-31" in told("member", "list", "--tenant", "town")[1]
+    assert told("member", "remove", "person:p-1", "--role", "officer", "--tenant", "town", "--why", "x")[0] == 0
+    assert "(none)" in told("member", "list", "--tenant", "town")[1]
+    for words, why in (
+        (("remove", "person:p-1", "--role", "officer", "--tenant", "town", "--why", "x"), "does not hold the role"),
+        (("remove", "person:p-1", "--role", "operator", "--why", "x"), "last operator"),
+        (("add", "p-1", "--role", "officer"), "person:<id>"),
+        (("add", "person:p-1", "--role", "officer", "--until", "soon"), "'soon' is no day"),
+        (("add", "person:p-1", "--role", "officer", "--tenant", "nowhere"), "nowhere"),
+    ):
+        code, said = told("member", *words)
+        assert code == 1
+        assert why in said
+
+
+@pytest.mark.usefixtures("folder")
+def test_policies_are_checked_put_listed_and_shown() -> None:
+    assert told("policy", "check", "officer.cedar") == (0, "1 policies, which would be kept\n")
+    code, said = told("policy", "check", "wrong.cedar")
+    assert code == 1
+    assert "line 2: a permit says for whom" in said
+    assert told("policy", "put", "officer.cedar", "--tenant", "town", "--why", "less")[0] == 0
+    found = json.loads(told("policy", "list", "--tenant", "town", "--format", "json")[1])
+    assert {one["name"]: one["version"] for one in found} | {"officer": 1} == {
+        one["name"]: one["version"] for one in found
+    }
+    assert told("policy", "show", "officer", "--tenant", "town") == (0, TEXT)
+    assert "職員" in told("policy", "show", "officer", "--tenant", "town", "--version", "0")[1]
+    for words, why in (
+        (("show", "officer", "--tenant", "town", "--version", "7"), "there are 1, 0"),
+        (("show", "other", "--tenant", "town"), "no policies 'other'"),
+        (("put", "wrong.cedar", "--tenant", "town", "--why", "x"), "line 2"),
+        (("put", "none.cedar", "--tenant", "town", "--why", "x"), "cannot be read"),
+    ):
+        code, said = told("policy", *words)
+        assert code == 1
+        assert why in said
