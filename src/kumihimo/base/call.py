@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kumihimo.base.errors import Forbidden
+
 ActorKind = Literal["anonymous", "device", "person", "application", "system"]
 
 
@@ -59,6 +61,13 @@ class Call:
 
 
 def call_of(state: Mapping[str, Any], tenant: str, purpose: str = "operate") -> Call:
-    """The call of an HTTP request: its caller and its id stand in the state that the listener gave it (ASGI)."""
+    """The call of an HTTP request: its caller and its id stand in the state that the listener gave it (ASGI).
+
+    Forbidden where the caller's credential is good for another tenant only; what concerns no tenant is another one too.
+    """
     caller: Caller = state.get("caller", NOBODY)
+    if caller.tenant and caller.tenant != tenant:
+        raise Forbidden(
+            f"this credential is good for tenant {caller.tenant!r} only; use one that was made for this one"
+        )
     return Call(tenant, caller.actor, purpose, str(state.get("request_id", "")), scopes=caller.scopes)
