@@ -61,6 +61,13 @@ SHOWS_NO_TENANT = {
     "/prove": "who one is",
     "/me": "who one is",
     "/welcome/{token}": "who one is",
+    "/.well-known/openid-configuration": "the provider",
+    "/.well-known/oauth-authorization-server": "the provider",
+    "/oauth/jwks": "public keys drawn by lot",
+    "/oauth/authorize": "finds out by itself who asks, for which application",
+    "/oauth/userinfo": "the person behind a token",
+    "/oauth/end-session": "whoever is logged in",
+    "/me/applications": "whoever is logged in",
 }
 """Routes on which b finds no canary either, and why. Every other GET must show it to b."""
 ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")
@@ -224,6 +231,7 @@ async def fill(house: House, endpoint: str) -> Names:
     await house.platform.registry.add("b", sign, key=f"a-key-of-the-riverside-sign-{CANARY}")
     inbox = Source(f"s-{CANARY}", "folder", f"/srv/{SECRET}", 600, Reading("T"))
     await house.platform.sources.add("b", inbox)
+    await house.platform.provider.applications.add("b", f"app-{SECRET}", "key", scopes=["ngsi-ld:read"])
 
     async def looked_at() -> bool:
         return (await house.platform.sources.all("b"))[0].outcome == "failed"  # there is no such folder

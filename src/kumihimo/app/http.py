@@ -38,6 +38,9 @@ from kumihimo.network.tls import counters as tls_counters
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
+from kumihimo.platform.provider import api as provider_http
+from kumihimo.platform.provider.pages import page_routes
+from kumihimo.platform.provider.screens import application_screens
 from kumihimo.platform.signing import api as signing_http
 from kumihimo.service.console.doors import Doors as ConsoleDoors
 from kumihimo.service.console.frame import Setup
@@ -130,6 +133,8 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
         _openapi_route(api),
         *api,
         *feeds_http.routes(platform.feeds, platform.contexts),
+        *provider_http.routes(platform.provider),
+        *page_routes(platform.provider, console.page),
         *webhook_routes(_console_doors(platform)),
         *console.routes(),
     ]
@@ -165,6 +170,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         "tls": lambda: dict(tls_counters()),
         "http": lambda: dict(found.counters()) if (found := limits()) is not None else {},
         "console": lambda: {"live_pages": platform.live.count},
+        "provider": platform.provider.counters,
         "feeds": lambda: {"open": platform.feeds.count},
         "metering": lambda: {"lost": platform.metering.counters.lost},
     }
@@ -186,6 +192,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.sources,
         platform.metering,
         platform.rules,
+        platform.provider,
         metrics,
         platform.identity,
         lambda: platform.settings.public_address.rstrip("/") or _own_address(platform),
@@ -254,6 +261,7 @@ def console_of(platform: Platform) -> Console:
         ),
         *usage_pages(platform),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "administer")),
+        *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
         *console_screens(_console_doors(platform)),
     ]
     places = [*LoginPages(platform.identity).places(), *MyPages(platform.identity).places()]

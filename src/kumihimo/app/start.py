@@ -76,6 +76,11 @@ def run_arbiter(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.arbiter.run(), "arbiter", platform)
 
 
+def run_provider(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Writes in bounded steps which applications were used, and forgets tokens that are over."""
+    return background(platform.provider.run(), "provider", platform)
+
+
 def run_sources(platform: Platform) -> AbstractAsyncContextManager[None]:
     """Looks at folders and addresses outside on their schedule."""
     return background(platform.sources.run(), "sources", platform)
@@ -205,6 +210,7 @@ START: tuple[Step, ...] = (
     run_metering,
     run_delivery,
     run_sources,
+    run_provider,
     listen_mqtt,
     run_outside,
     offer_welcome,

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from kumihimo.app.late import Late
+from kumihimo.app.nobody import Nobody
 from kumihimo.app.platform import Platform
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
@@ -54,6 +55,10 @@ from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.metering.store import PLATFORM_SCHEMA as METERING_OF_ALL
 from kumihimo.platform.metering.store import SCHEMA as METERING
+from kumihimo.platform.provider.door import Provider
+from kumihimo.platform.provider.models import Lifetimes
+from kumihimo.platform.provider.seal import FileSeal
+from kumihimo.platform.provider.store import SCHEMA as PROVIDER
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
 from kumihimo.platform.signing.door import Signing
@@ -68,7 +73,7 @@ from kumihimo.service.sources.store import SCHEMA as SOURCES
 from kumihimo.service.sources.take import Taker
 from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
 from kumihimo.solutions.flood.stage import Stage
-from kumihimo.storage.database import Schema
+from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
 
 SCHEMAS: tuple[Schema, ...] = (
@@ -80,6 +85,7 @@ SCHEMAS: tuple[Schema, ...] = (
     ACCESS_OF_PLATFORM,
     SIGNING,
     IDENTITY,
+    PROVIDER,
     SHELF,
     METERING,
     METERING_OF_ALL,
@@ -160,6 +166,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         signing=signing,
         identity=identity,
         leashes=Leashes(identity.is_live),
+        provider=_provider(settings, database, clock, late),
         registry=registry,
         arbiter=arbiter,
         gateway=gateway,
@@ -173,6 +180,19 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     late.platform = platform
     platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
     return platform
+
+
+def _provider(settings: Settings, database: Database, clock: Clock, late: Late) -> Provider:
+    nobody = Nobody()
+    return Provider(
+        database,
+        clock,
+        late.address,
+        nobody,
+        nobody,
+        FileSeal(Path(settings.data) / "keys" / "provider.key"),
+        Lifetimes(settings.token_seconds, settings.refresh_seconds),
+    )
 
 
 def mqtt_limits(settings: Settings) -> MqttLimits:

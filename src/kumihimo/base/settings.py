@@ -17,6 +17,7 @@ PREFIX = "KUMIHIMO_"
 FOREIGN_PREFIXES = ("KUMIHIMO_TEST_",)
 MAX_DRAIN = 3600
 MAX_RATE = 1_000_000
+MAX_REFRESH = 180 * 24 * 3600
 MAX_SESSION_EXPIRY = 366 * 24 * 3600
 MAX_LOGIN = 30 * 24 * 3600
 DATA = "data"
@@ -141,6 +142,13 @@ class Settings:
         "HTTP requests that may come from one address each second, as `http_tenant_rate`. 0 sets no limit, as it must "
         "where a proxy stands before the platform that is not in `trusted_proxies`: all clients have its address then.",
     )
+    token_seconds: int = _setting(
+        600, "Seconds for which an access token is good, 60 to 3600; what was revoked is refused before that."
+    )
+    refresh_seconds: int = _setting(
+        30 * 24 * 3600,
+        "Seconds for which an application may refresh the tokens of a person's log-in, from an hour to 180 days.",
+    )
     command_hold: float = _setting(
         600.0, "Seconds for which a graver message on a sign is held against a lesser one, unless override is said."
     )
@@ -181,6 +189,7 @@ class Settings:
         self._check_numbers()
         self._check_certificate()
         self._check_proxies()
+        self._check_tokens()
         self._check_rates()
         self._check_logins()
 
@@ -222,6 +231,14 @@ class Settings:
         for name in ("http_device_rate", "http_tenant_rate", "http_client_rate"):
             if not 0 <= (rate := getattr(self, name)) <= MAX_RATE:  # false also for what is no number
                 raise SettingsError(f"{name} is {rate:g}; use 0 to {MAX_RATE}")
+
+    def _check_tokens(self) -> None:
+        for name, number, low, high in (
+            ("token_seconds", self.token_seconds, 60, 3600),
+            ("refresh_seconds", self.refresh_seconds, 3600, MAX_REFRESH),
+        ):
+            if not low <= number <= high:
+                raise SettingsError(f"{name} is {number}; use {low} to {high} seconds")
 
     def _check_numbers(self) -> None:
         ports = (

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from kumihimo import __version__
-from kumihimo.cli import account, device, doctor, history, imports, member, policy, serve, source, tenant, usage
+from kumihimo.cli import (
+    account,
+    application,
+    device,
+    doctor,
+    history,
+    imports,
+    member,
+    policy,
+    serve,
+    source,
+    tenant,
+    usage,
+)
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
 from kumihimo.cli.reach import ask_running
 from kumihimo.cli.say import Format, refusals, say, show
@@ -30,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(account.app, name="account")
+app.add_typer(application.app, name="application")
 app.add_typer(device.app, name="device")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(source.app, name="source")

@@ -248,6 +248,10 @@ class Console:
         )
         return await self._render(request, page, tenant if tenant in tenants else "", tenants=tenants)
 
+    async def page(self, request: Request, page: Page) -> Response:
+        """A page of a room that belongs to no tenant."""
+        return await self._render(request, page, "")
+
     # --- rendering ---------------------------------------------------------------------------------------
 
     def _language(self, request: Request, languages: Sequence[str] = LANGUAGES) -> str:
@@ -292,7 +296,7 @@ class Console:
         response.headers["content-security-policy"] = self._policy
         response.headers["referrer-policy"] = "same-origin"
         response.headers["x-content-type-options"] = "nosniff"
-        response.headers["cache-control"] = "private, no-cache"
+        response.headers.setdefault("cache-control", "private, no-cache")
         response.headers["vary"] = "Cookie, Accept-Language"
         asked = request.query_params.get("lang", "")
         if asked in LANGUAGES or asked == EASY:

@@ -1,0 +1,148 @@
+"""Rows of applications, their addresses and their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kumihimo.base import jsontext
+from kumihimo.platform.provider.models import Application, Secret
+from kumihimo.storage.database import Row, Tx
+
+_COLUMNS = (
+    "id, tenant, name, kind, sector, scopes, grants, logout_uris, jwks, is_own, is_resource, made_by, created_at,"
+    " disabled_at, last_used_at"
+)
+_SECRET = "id, application, hash, made_by, created_at, expires_at, last_used_at"  # noqa: S105 - columns
+
+
+async def _application(tx: Tx, row: Row) -> Application:
+    uris = await tx.fetch("SELECT uri FROM application_redirect WHERE application = $1 ORDER BY uri", row[0])
+    return Application(
+        id=row[0],
+        tenant=row[1],
+        name=row[2],
+        kind=row[3],
+        sector=row[4],
+        scopes=frozenset(jsontext.parse(row[5])),
+        grants=frozenset(jsontext.parse(row[6])),
+        logout_uris=tuple(jsontext.parse(row[7])),
+        jwks=row[8],
+        is_own=bool(row[9]),
+        is_resource=bool(row[10]),
+        made_by=row[11],
+        created_at=int(row[12]),
+        disabled_at=int(row[13]),
+        last_used_at=int(row[14]),
+        redirect_uris=tuple(str(uri) for (uri,) in uris),
+    )
+
+
+async def add_tx(tx: Tx, one: Application, origins: Sequence[tuple[str, str]]) -> None:
+    """Adds an application; origins are its redirect URIs, each with its origin ("" for one that is no web page's)."""
+    await tx.execute(
+        f"INSERT INTO application ({_COLUMNS})"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        one.id,
+        one.tenant,
+        one.name,
+        one.kind,
+        one.sector,
+        jsontext.text(sorted(one.scopes)),
+        jsontext.text(sorted(one.grants)),
+        jsontext.text(list(one.logout_uris)),
+        one.jwks,
+        int(one.is_own),
+        int(one.is_resource),
+        one.made_by,
+        one.created_at,
+        one.disabled_at,
+        one.last_used_at,
+    )
+    await tx.execute_many(
+        "INSERT INTO application_redirect (application, uri, origin) VALUES ($1, $2, $3)",
+        [(one.id, uri, origin) for uri, origin in origins],
+    )
+
+
+async def application_tx(tx: Tx, name: str) -> Application | None:
+    """The application of this id, disabled or not."""
+    row = await tx.fetch_one(f"SELECT {_COLUMNS} FROM application WHERE id = $1", name)
+    return None if row is None else await _application(tx, row)
+
+
+async def of_tenant_tx(tx: Tx, tenant: str) -> list[Application]:
+    """A tenant's applications, the oldest first."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM application WHERE tenant = $1 ORDER BY created_at, id", tenant)
+    return [await _application(tx, row) for row in rows]
+
+
+async def count_tx(tx: Tx, tenant: str) -> int:
+    """How many applications a tenant has."""
+    row = await tx.fetch_one("SELECT count(*) FROM application WHERE tenant = $1", tenant)
+    return int(row[0]) if row is not None else 0
+
+
+async def disable_tx(tx: Tx, name: str, now: int) -> bool:
+    """Takes an application out of use; False where it is so already."""
+    return await tx.execute("UPDATE application SET disabled_at = $2 WHERE id = $1 AND disabled_at = 0", name, now) > 0
+
+
+async def is_registered_origin_tx(tx: Tx, origin: str) -> bool:
+    """Whether an application in use has a page at this origin."""
+    row = await tx.fetch_one(
+        "SELECT r.uri FROM application_redirect r JOIN application a ON a.id = r.application"
+        " WHERE r.origin = $1 AND a.disabled_at = 0 LIMIT 1",
+        origin,
+    )
+    return row is not None
+
+
+# --- secrets ---------------------------------------------------------------------------------------------
+
+
+async def add_secret_tx(tx: Tx, one: Secret) -> None:
+    """Adds a secret."""
+    await tx.execute(
+        f"INSERT INTO application_secret ({_SECRET}) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        one.id,
+        one.application,
+        one.hash,
+        one.made_by,
+        one.created_at,
+        one.expires_at,
+        one.last_used_at,
+    )
+
+
+async def secrets_tx(tx: Tx, application: str) -> list[Secret]:
+    """An application's secrets, the newest first."""
+    rows = await tx.fetch(
+        f"SELECT {_SECRET} FROM application_secret WHERE application = $1 ORDER BY created_at DESC, id", application
+    )
+    return [Secret(*row) for row in rows]
+
+
+async def secret_of_tx(tx: Tx, digest: str) -> Secret | None:
+    """The secret of which SHA-256 makes this."""
+    row = await tx.fetch_one(f"SELECT {_SECRET} FROM application_secret WHERE hash = $1", digest)
+    return None if row is None else Secret(*row)
+
+
+async def end_secret_tx(tx: Tx, name: str, at: int) -> None:
+    """Lets a secret be taken until a moment; one that ends earlier already ends then."""
+    await tx.execute(
+        "UPDATE application_secret SET expires_at = $2 WHERE id = $1 AND (expires_at = 0 OR expires_at > $2)", name, at
+    )
+
+
+async def drop_secrets_tx(tx: Tx, names: Sequence[str]) -> None:
+    """Forgets secrets."""
+    await tx.execute_many("DELETE FROM application_secret WHERE id = $1", [(one,) for one in names])
+
+
+async def used_tx(tx: Tx, applications: Sequence[tuple[str, int]], secrets: Sequence[tuple[str, int]]) -> None:
+    """Notes when applications and secrets were last used; pairs of id and moment."""
+    for table, rows in (("application", applications), ("application_secret", secrets)):
+        await tx.execute_many(
+            f"UPDATE {table} SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2", [tuple(one) for one in rows]
+        )
