@@ -5,6 +5,8 @@ the measurement is wrong), an answer was not 2xx or refused a part (207), or a n
 Other runs are taken instead where they are named: --broker the five broker runs (broker.py; `--broker --help` tells
 their options), --mqtt connected devices (mqtt.py), --notify notifications at several rates (delivery.py), --dead what
 dead endpoints cost the others (dead.py), --history an import of history (past.py), --access decisions (access.py).
+dead endpoints cost the others (dead.py), --history an import of history (past.py), --meter what counting costs
+(meter.py).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import ceilings
 import dead
 import delivery
 import load
+import meter
 import mqtt
 import past
 from harness import Platform, get, keep, post
@@ -47,6 +50,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--dead": dead.main,
     "--history": past.main,
     "--access": access.main,
+    "--meter": meter.main,
 }
 
 

@@ -189,10 +189,12 @@ async def test_the_size_at_the_days_end_is_kept_and_known_when_asked_for(
 
 async def test_old_days_become_their_months(metering: Metering, database: Database, fake_clock: FakeClock) -> None:
     fake_clock.set(datetime(2025, 1, 30, 3, tzinfo=UTC))
+    metering.counters.tick()
     for _ in range(4):
         metering.counters.count("a", "read", APP, 5)
         metering.counters.count("a", "sent", PERSON)
         fake_clock.advance(24 * 3600)
+        metering.counters.tick()
     await metering.flush()
     before = await numbers(metering, month="2025-01"), await numbers(metering, month="2025-02")
     assert [len(one) for one in before] == [4, 4]

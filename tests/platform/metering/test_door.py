@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -65,6 +66,7 @@ async def numbers(metering: Metering, tenant: str = "a", month: str = "") -> dic
 async def test_a_clock_that_is_put_back_counts_for_its_own_day(metering: Metering, fake_clock: FakeClock) -> None:
     metering.counters.count("a", "read", ANONYMOUS)
     fake_clock.set(datetime(2026, 6, 14, 3, tzinfo=UTC))
+    metering.counters.tick()
     metering.counters.count("a", "read", ANONYMOUS)
     assert {day for day, _, _ in await numbers(metering)} == {"2026-06-14", "2026-06-15"}
 
@@ -80,10 +82,13 @@ async def test_no_id_of_a_person_or_a_device_is_stored(metering: Metering, datab
 
 async def test_days_are_japans(metering: Metering, fake_clock: FakeClock) -> None:
     fake_clock.set(datetime(2026, 6, 30, 14, 59, 59, 999_999, tzinfo=UTC))  # 23:59:59 in Japan
+    metering.counters.tick()
     metering.counters.count("a", "read", ANONYMOUS)
     fake_clock.set(datetime(2026, 6, 30, 15, tzinfo=UTC))  # midnight
+    metering.counters.tick()
     metering.counters.count("a", "read", ANONYMOUS, 10)
     fake_clock.set(datetime(2026, 7, 1, 14, 59, 59, tzinfo=UTC))
+    metering.counters.tick()
     metering.counters.count("a", "read", ANONYMOUS, 100)
     assert await numbers(metering, month="2026-06") == {("2026-06-30", "anonymous", "read"): 1}
     assert await numbers(metering, month="2026-07") == {("2026-07-01", "anonymous", "read"): 110}
@@ -134,3 +139,38 @@ async def test_a_plan_that_is_none_is_not_kept(metering: Metering) -> None:
         with pytest.raises(BadRequestData):
             await metering.plan(plan)
     assert (await metering.costs()).plan is None
+
+
+async def test_the_day_turns_while_a_store_is_waited_for(
+    database: Database, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Ill):
+        async def write(self, scope: str, work: Any) -> Any:
+            held.set()
+            await gate.wait()
+            return await super().write(scope, work)
+
+    held, gate, ticked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    fake_clock.set(datetime(2026, 6, 30, 14, 59, 59, tzinfo=UTC))
+    metering = Metering(cast("Database", Slow(database)), fake_clock)
+    tick = metering.counters.tick
+
+    def noted() -> None:
+        tick()
+        ticked.set()
+
+    monkeypatch.setattr(metering.counters, "tick", noted)
+    monkeypatch.setattr(door, "TICK_SECONDS", 0.001)
+    metering.counters.count("a", "read", ANONYMOUS)
+    running = asyncio.create_task(metering.run())
+    await asyncio.wait_for(held.wait(), 10)
+    metering.counters.count("a", "read", ANONYMOUS, 10)
+    fake_clock.set(datetime(2026, 6, 30, 15, tzinfo=UTC))
+    ticked.clear()
+    await asyncio.wait_for(ticked.wait(), 10)
+    metering.counters.count("a", "read", ANONYMOUS, 100)
+    gate.set()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await numbers(metering, month="2026-06") == {("2026-06-30", "anonymous", "read"): 11}
+    assert await numbers(metering, month="2026-07") == {("2026-07-01", "anonymous", "read"): 100}

@@ -82,6 +82,7 @@ async def test_the_page_shows_a_month_by_service_and_day(metering: Metering, get
     metering.counters.count("fukui", "screen", Actor("person", "p-hanako"))
     metering.counters.count("sabae", "read", Actor("application", "a-of-sabae"))
     fake_clock.advance(24 * 3600)
+    metering.counters.tick()
     metering.counters.count("fukui", "readings", Actor("device", "g1"), 56)
     text = (await get("/t/fukui/usage"))[1].decode()
     for wanted in ("1,234", "application:a-42", "Persons", "Devices", "2026-06-15", "2026-06-16", ">56<"):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from itertools import islice
 from typing import Final
 
-from kumihimo.base.call import Actor
+from kumihimo.base.call import Actor, ActorKind
 from kumihimo.base.clock import Clock
 from kumihimo.base.ports import Measure
 from kumihimo.platform.metering.days import day_of, span_of
@@ -16,12 +16,12 @@ MAX_STRANGE: Final = 256
 """Names that are no known tenant's (it may just have been made), for which is counted until they are looked up."""
 MAX_KEYS: Final = MAX_SERVICES * len(MEASURES)
 
-Key = tuple[str, Measure]
-"""Service and measure."""
+Key = tuple[ActorKind, str, Measure]
+"""Kind of who calls, the id of an application ("" of all others), measure: what costs least to look up."""
 
 
 class Counters:
-    """Implements base.ports.Meter. What is counted belongs to the day on which it was counted."""
+    """Implements base.ports.Meter. What is counted belongs to the day of the last `tick`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -36,17 +36,15 @@ class Counters:
 
     def count(self, tenant: str, what: Measure, who: Actor, amount: int = 1) -> None:
         """As base.ports.Meter; under a microsecond, see bench/meter.py."""
-        if not self._since <= self._clock.now() < self._until:
-            self._turn()
         numbers = self._open.get(tenant)
         if numbers is None and (numbers := self._begun(tenant)) is None:
             self.lost += amount
             return
         kind = who.kind
-        key = (APPLICATION + who.id if kind == "application" else KINDS[kind], what)
-        if key in numbers:
+        key = (kind, who.id if kind == "application" else "", what)
+        try:
             numbers[key] += amount
-        else:
+        except KeyError:
             self._first(numbers, key, amount)
 
     def _begun(self, tenant: str) -> dict[Key, int] | None:
@@ -60,17 +58,26 @@ class Counters:
 
     def _first(self, numbers: dict[Key, int], key: Key, amount: int) -> None:
         if len(numbers) >= MAX_KEYS:
-            key = (OTHERS, key[1])
+            key = ("application", "", key[2])
         numbers[key] = numbers.get(key, 0) + amount
 
-    def _turn(self) -> None:
-        """Another day (an earlier one too, where the clock was put right): what was counted stays the old one's."""
+    def tick(self) -> None:
+        """Looks at the clock: on another day (an earlier one too, where the clock was put right) what was counted
+        stays the old one's. To be called at midnight, so that `count` need not ask what time it is.
+        """
+        if self._since <= self._clock.now() < self._until:
+            return
         for tenant, numbers in self._open.items():
             if numbers:
                 self._closed.setdefault(tenant, []).append((self._day, numbers))
         self._open = {}
         self._day = day_of(self._clock.now())
         self._since, self._until = span_of(self._day)
+
+    @property
+    def left(self) -> float:
+        """Seconds until the day is over."""
+        return (self._until - self._clock.now()).total_seconds()
 
     # --- what is written -----------------------------------------------------------------------------------
 
@@ -105,4 +112,11 @@ class Counters:
 
 
 def _moved(day: str, numbers: dict[Key, int], most: int) -> list[Used]:
-    return [Used(day, *key, numbers.pop(key)) for key in list(islice(numbers, most))]
+    return [Used(day, _service(key), key[2], numbers.pop(key)) for key in list(islice(numbers, most))]
+
+
+def _service(key: Key) -> str:
+    kind, id_, _ = key
+    if kind != "application":
+        return KINDS[kind]
+    return APPLICATION + id_ if id_ else OTHERS

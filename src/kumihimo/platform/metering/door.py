@@ -24,6 +24,7 @@ from kumihimo.storage.database import PLATFORM, Database
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 5.0
+TICK_SECONDS: Final = 1.0
 STEP: Final = 500
 """Numbers in one transaction."""
 SAMPLE: Final = timedelta(hours=1)
@@ -65,14 +66,23 @@ class Metering:
     async def run(self) -> None:
         """Writes every few seconds until cancelled, and once more at the end; sizes and old days when it is time."""
         try:
-            while True:
-                await self.tend()
-                await asyncio.sleep(FLUSH_SECONDS)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._turn_days(), name="metering days")
+                while True:
+                    await self.tend()
+                    await asyncio.sleep(FLUSH_SECONDS)
         finally:
             await self.flush()
 
+    async def _turn_days(self) -> None:
+        """Beside the writing, which may wait for a store; once a second, as the clock may be put right."""
+        while True:
+            await asyncio.sleep(max(0.001, min(TICK_SECONDS, self.counters.left)))
+            self.counters.tick()
+
     async def tend(self) -> None:
         """Writes what waits, and looks at sizes and old days where their time has come."""
+        self.counters.tick()
         await self.flush()
         now = self._clock.now()
         if self._next_sample is None or now >= self._next_sample:

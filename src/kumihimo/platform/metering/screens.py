@@ -10,10 +10,11 @@ from kumihimo.base.ports import Measure
 from kumihimo.base.screens import Answer, Ask, Document, Page, Screen
 from kumihimo.platform.metering.days import beside, check_month
 from kumihimo.platform.metering.door import Metering
-from kumihimo.platform.metering.models import CALLS, WEIGHED, CostTable, Usage
+from kumihimo.platform.metering.models import CALLS, MEASURES, WEIGHED, CostTable, Usage
 from kumihimo.platform.metering.tables import cost_table, encoded, service, usage_table, weighed
 
 PACKAGE: Final = "kumihimo.platform.metering"
+COUNTED: Final = tuple(name for name in MEASURES if name not in ("bytes", "storage"))
 EXAMPLE: Final = (
     "kumihimo usage plan --cost 1200000 --weight readings=40 --weight storage=30 --weight calls=20 --weight evenly=10"
 )
@@ -79,9 +80,11 @@ def _document(text: str, encoding: str) -> Document:
 
 def _shown(found: Usage, lang: str) -> dict[str, Any]:
     days = [(day, _row(sums)) for day, sums in found.by("day").items()]
+    sums = found.sums()
     return {
         "usage": found,
-        "figures": {**_row(found.sums()), "storage": sized(found.stored)},
+        "measures": [name for name in COUNTED if sums.get(name)],
+        "figures": {**_row(sums), "storage": sized(found.stored)},
         "days": [(day, row) for day, row in days if day],
         "most": max((row["calls"] for _, row in days), default=0),
         "services": [(service(name, lang), _row(sums)) for name, sums in found.by("service").items()],
@@ -91,7 +94,7 @@ def _shown(found: Usage, lang: str) -> dict[str, Any]:
 def _row(sums: Mapping[Measure, int]) -> dict[str, Any]:
     return {
         "calls": sum(sums.get(name, 0) for name in CALLS),
-        **{name: sums.get(name, 0) for name in (*sorted(CALLS), "screen", "readings", "refused", "sent", "failed")},
+        **{name: sums.get(name, 0) for name in COUNTED},
         "bytes": sized(sums.get("bytes", 0)),
         "storage": sized(sums["storage"]) if "storage" in sums else "",
     }
