@@ -50,3 +50,12 @@ def test_never_more_than_the_burst_and_what_came_in(pauses: list[float], rate: f
         assert wait <= 1.0 / rate + 1e-9, "it never has to wait for longer than one token takes"
     elapsed = now - pauses[0]
     assert taken <= max(1.0, rate * burst_seconds) + elapsed * rate + 1e-6
+
+
+def test_who_only_asks_how_long_takes_nothing() -> None:
+    rates = Rates(0.5, burst_seconds=4)
+    assert rates.wait("a", 0) == 0
+    assert len(rates) == 0
+    assert [rates.take("a", 0), rates.wait("a", 0), rates.wait("a", 0), rates.take("a", 0)] == [0, 0, 0, 0]
+    assert [rates.wait("a", 0), rates.wait("a", 1), rates.wait("a", 2), rates.wait("b", 0)] == [2, 1, 0, 0]
+    assert Rates(0).wait("a", 0) == 0

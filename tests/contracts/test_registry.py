@@ -166,3 +166,79 @@ async def test_a_tenant_made_anew_knows_none_of_its_former_devices(registry: Reg
     registry.forget_tenant("a")
     assert await registry.known("a", "g1") is None
     assert cut == [("a", "g1")]
+
+
+async def test_an_old_key_is_taken_for_a_while_beside_the_new_one(registry: Registry, fake_clock: FakeClock) -> None:
+    cut: list[tuple[str, str]] = []
+    registry.on_revoked = lambda tenant, device: cut.append((tenant, device))
+    first = await registry.add("a", GAUGE)
+    second = await registry.rotate("a", "g1", keep=3600)
+    assert cut == []
+    for key in (first, second):
+        assert await registry.authenticate("a", "g1", key) is not None
+    assert await registry.authenticate("a", "g1", first) is not None, "it comes back by the old one"
+    fake_clock.advance(3599)
+    registry.end_old_keys()
+    assert cut == []
+    fake_clock.advance(1)
+    registry.end_old_keys()
+    assert cut == [("a", "g1")], "who came by the old key is cut when its time is over"
+    assert await registry.authenticate("a", "g1", first) is None
+    assert await registry.authenticate("a", "g1", second) is not None
+    registry.end_old_keys()
+    assert len(cut) == 1
+
+
+async def test_who_moved_to_the_new_key_stays_connected(registry: Registry, fake_clock: FakeClock) -> None:
+    cut: list[str] = []
+    registry.on_revoked = lambda tenant, device: cut.append(device)
+    await registry.add("a", GAUGE)
+    second = await registry.rotate("a", "g1", keep=60)
+    assert await registry.authenticate("a", "g1", second) is not None
+    fake_clock.advance(61)
+    registry.end_old_keys()
+    assert cut == []
+
+
+async def test_there_are_two_keys_at_most_and_a_revoked_one_takes_the_old_along(registry: Registry) -> None:
+    first = await registry.add("a", GAUGE)
+    second = await registry.rotate("a", "g1", keep=60)
+    third = await registry.rotate("a", "g1", keep=60)
+    assert [await registry.authenticate("a", "g1", key) is not None for key in (first, second, third)] == [
+        False, True, True,
+    ]  # fmt: skip
+    await registry.revoke_key("a", "g1")
+    assert [await registry.authenticate("a", "g1", key) for key in (second, third, "")] == [None, None, None]
+    assert await registry.known("a", "g1") is not None
+    with pytest.raises(ResourceNotFound):
+        await registry.revoke_key("a", "g9")
+    for keep in (-1, 31 * 24 * 3600):
+        with pytest.raises(BadRequestData, match="30 days"):
+            await registry.rotate("a", "g1", keep=keep)
+
+
+async def test_a_keys_last_use_is_kept_and_is_that_of_the_present_key(
+    registry: Registry, fake_clock: FakeClock
+) -> None:
+    key = await registry.add("a", GAUGE)
+    made = await registry.keys("a", "g1")
+    assert made is not None
+    assert (made.made_at, made.used_at, key in repr(made), made.hashed in repr(made)) == (
+        times.micros(fake_clock.now()), None, False, False,
+    )  # fmt: skip
+    fake_clock.advance(5)
+    await registry.authenticate("a", "g1", key)
+    used = times.micros(fake_clock.now())
+    for flushed in (False, True):
+        if flushed:
+            await registry.flush()
+        found = await registry.keys("a", "g1")
+        assert found is not None
+        assert found.used_at == used
+    fake_clock.advance(5)
+    await registry.rotate("a", "g1", keep=60)
+    await registry.authenticate("a", "g1", key)
+    found = await registry.keys("a", "g1")
+    assert found is not None
+    assert found.used_at is None, "the old key was used, not this one"
+    assert await registry.keys("a", "g9") is None

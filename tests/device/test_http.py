@@ -20,7 +20,9 @@ class Door:
         self.statuses = statuses
         self.given: tuple[Any, ...] = ()
 
-    async def take(self, tenant: str, device: str, key: str, body: bytes, media: str = "") -> list[ReadingOutcome]:
+    async def take(
+        self, tenant: str, device: str, key: str, body: bytes, media: str = "", certificate: bytes = b""
+    ) -> list[ReadingOutcome]:
         self.given = (tenant, device, key, body)
         self.media = media
         if isinstance(self.statuses[0], Exception):

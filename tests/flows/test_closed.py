@@ -22,6 +22,8 @@ HERE, NOWHERE, OTHER = "kanaria7", "niemand7", "verborgen5"
 """The tenant that is guessed, one of the same length that nobody has, and one that must never be named."""
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "PROPFIND")
 OPEN = {(method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz", "/login", "/recover")}
+OPEN |= {(method, f"/devices/v1/{HERE}/claim") for method in ("GET", "HEAD")}
+"""The page on which a claim code is typed is the same whatever tenant its address names."""
 LOGGING_IN = ("/login", "/recover", "/login/code", "/login/passkey", "/login/passkey/options", "/logout")
 """Forms that strangers send, which are taken from a page of ours alone: the stranger here says nothing of a page."""
 READINGS = "/devices/v1/{tenant}/{device}/readings"
@@ -95,6 +97,9 @@ async def test_only_a_devices_own_door_takes_a_key(stranger: Stranger) -> None:
     """With a key or without: what stands behind is a problem document, also for a browser."""
     status, headers, _ = await stranger.ask("POST", f"/devices/v1/{HERE}/x/readings", "text/html")
     assert (status, headers["www-authenticate"]) == (401, "Bearer")
+    for method, path in (("POST", "claim"), ("POST", "x/certificate"), ("GET", "x/authority"), ("GET", "x/revoked")):
+        status, headers, _ = await stranger.ask(method, f"/devices/v1/{HERE}/{path}", "text/html")
+        assert (status, headers["www-authenticate"]) == (401, "Bearer")
     for method, path in (("GET", f"/devices/v1/{HERE}/x/readings"), ("POST", f"/devices/v1/{HERE}/x/other")):
         status, headers, _ = await stranger.ask(method, path, "application/json", authorization="Bearer x")
         assert (status, headers["www-authenticate"]) == (401, 'Bearer error="invalid_token"')

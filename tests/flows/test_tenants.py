@@ -56,6 +56,7 @@ SHOWS_NO_TENANT = {
     "/signing/v1/{tenant}/keys": "public keys drawn by lot",
     "/t/{tenant}/usage": "counts alone",
     "/t/{tenant}/usage/split": "counts of every tenant, for whoever may see them",
+    "/devices/v1/{tenant}/claim": "an empty form, the same for whatever tenant",
     "/login": "who one is",
     "/recover": "who one is",
     "/prove": "who one is",
@@ -73,6 +74,8 @@ SHOWS_NO_TENANT = {
 ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")
 COUNTS = ("/t/{tenant}/usage",)
 """Here what is asked in this walk is counted, so that no two answers are the same."""
+OF_DEVICES = ("/devices/v1/{tenant}/{device}/authority", "/devices/v1/{tenant}/{device}/revoked")
+"""For the device itself alone: b's own question without its key would be one more refusal on b's page."""
 OF_EVERY_TOWN = ("/",)
 """The first page has no tenant: it shows of each town what its caller may read, in an open house all of them. That
 who may not read a town sees its name alone is told in tests/solutions/flood/test_attention.py.
@@ -396,7 +399,7 @@ async def walk_as_b(house: House, routes: list[BaseRoute], names: Names) -> dict
     shown: set[str] = set()
     asked: set[str] = set()
     for question in questions(routes, "b", names):
-        if question.method != "GET" or question.route in ENDLESS:
+        if question.method != "GET" or question.route in (*ENDLESS, *OF_DEVICES):
             continue
         asked.add(question.route)
         reply = await house.ask("b", question)
@@ -418,14 +421,15 @@ async def walk_as_b(house: House, routes: list[BaseRoute], names: Names) -> dict
 
 
 async def walk_as_a(house: House, routes: list[BaseRoute], names: Names) -> None:
-    """Reading first, then writing: what a wrote itself it may read again."""
+    """Reading first, then writing: what a wrote itself it may read again, and so what was refused of its devices."""
     pairs = list(zip(questions(routes, "a", names), questions(routes, "a", names.twin()), strict=True))
-    pairs.sort(key=lambda pair: pair[0].method != "GET")
+    pairs.sort(key=lambda pair: pair[0].method != "GET" or pair[0].route.startswith("/devices/v1/"))
     for question, twin in pairs:
         if question.route in ENDLESS or question.route in OF_EVERY_TOWN:
             continue
         # b asks first, so that a cache that forgets the tenant would have b's answer at hand.
-        own = await house.ask("b", question) if question.method == "GET" else None
+        is_read = question.method == "GET" and question.route not in OF_DEVICES
+        own = await house.ask("b", question) if is_read else None
         etag = {"If-None-Match": own.headers["etag"]} if own and "etag" in own.headers else {}
         reply, expected = await house.ask("a", question, **etag), await house.ask("a", twin)
         assert reply.status < 500, (question, reply)

@@ -27,6 +27,7 @@ from kumihimo.base.screens import Screen
 from kumihimo.base.settings import Settings
 from kumihimo.cli.operations import Doors
 from kumihimo.device import http as device_http
+from kumihimo.device.enrolment import api as enrolment_http
 from kumihimo.device.screens import device_screens
 from kumihimo.network.http.authenticate import PROBES, Authenticated
 from kumihimo.network.http.fairness import Fairness
@@ -67,10 +68,12 @@ MAX_TENANT = 64
 
 OPEN_PATHS = (
     *PROBES,
-    OpenPath(("POST",), r"/devices/v1/[^/]+/[^/]+/readings", proves_itself=True),
+    OpenPath(("POST",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:readings|certificate))", proves_itself=True),
+    OpenPath(("GET",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:authority|revoked))", proves_itself=True),
     *OPEN_PAGES,
 )
-"""What strangers may ask for; devices prove themselves with their own key, in the handler behind their path."""
+"""What strangers may ask for; devices prove themselves with their own key, certificate or claim code, in the handlers
+behind these paths; the page on which a person types a claim code is the same for whatever tenant."""
 
 
 _NAMES_TENANT = re.compile(r"/(?:t|webhooks|(?:devices|feeds|signing)/v1)/([^/]+)")
@@ -126,6 +129,7 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
     api = [
         *ngsild.routes(_face(platform)),
         *device_http.routes(platform.gateway),
+        *enrolment_http.routes(platform.enrolment, platform.gateway.prove),
         *signing_http.routes(platform.signing),
     ]
     return [

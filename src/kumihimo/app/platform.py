@@ -12,6 +12,7 @@ from typing import Any
 from kumihimo.base.clock import Clock
 from kumihimo.base.settings import Settings
 from kumihimo.device.actuation.arbiter import Arbiter
+from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.device.gateway import Gateway
 from kumihimo.device.registry.registry import Registry
 from kumihimo.network.bus.memory import MemoryBus
@@ -22,6 +23,7 @@ from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.outside import OutsideBroker
 from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.network.sockets import at
+from kumihimo.network.tls import Certificate
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.broker.door import Broker
@@ -74,6 +76,7 @@ class Platform:
     provider: Provider
     feeds: Feeds
     registry: Registry
+    enrolment: Enrolment
     arbiter: Arbiter
     gateway: Gateway
     mqtt: MqttListener
@@ -94,9 +97,16 @@ class Platform:
     mqtt_port: int = 0
     mqtt_ports: dict[str, int] = field(default_factory=dict)
     """The other ways to MQTT by their scheme: mqtts, ws, wss."""
+    certificates: list[Certificate] = field(default_factory=list)
+    """What the listeners show that ask a client for its certificate: told of every authority of ours."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = False
     failed: bool = False
+
+    def trust(self, authority: str) -> None:
+        """Takes clients' certificates that this authority (PEM) signed, at every listener that asks for them."""
+        for one in self.certificates:
+            one.trust(authority)
 
     @property
     def address(self) -> str:

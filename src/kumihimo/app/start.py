@@ -86,6 +86,14 @@ def run_sources(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.sources.run(), "sources", platform)
 
 
+async def trust_devices(platform: Platform, certificate: Certificate) -> None:
+    """Lets clients show certificates of our authorities: those that there are, and those that are made later."""
+    platform.certificates.append(certificate)
+    platform.enrolment.on_authority = platform.trust
+    if known := await platform.enrolment.authorities():
+        certificate.trust(known)
+
+
 @asynccontextmanager
 async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
     """The MQTT listeners: plain, with TLS, and over WebSocket."""
@@ -93,7 +101,9 @@ async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
     is_secure = settings.mqtt_tls_port >= 0 or settings.mqtt_wss_port >= 0
     files = (settings.mqtt_certificate, settings.mqtt_key)
     files = files if settings.mqtt_certificate else (settings.tls_certificate, settings.tls_key)
-    certificate = Certificate(*files, name="MQTT") if is_secure else None
+    certificate = Certificate(*files, name="MQTT", clients=True) if is_secure else None
+    if certificate is not None:
+        await trust_devices(platform, certificate)
     tls = None if certificate is None else certificate.context
     hosts = (*LOOPBACK, settings.host, *settings.allowed_hosts)
     try:
@@ -124,7 +134,7 @@ async def run_outside(platform: Platform) -> AsyncIterator[None]:
         yield
 
 
-def _secure_doors(platform: Platform, stack: ExitStack) -> list[Secure]:
+async def _secure_doors(platform: Platform, stack: ExitStack) -> list[Secure]:
     """HTTP with TLS, where it is wanted; the certificates are looked at until the stack ends."""
     settings = platform.settings
     found = []
@@ -132,8 +142,14 @@ def _secure_doors(platform: Platform, stack: ExitStack) -> list[Secure]:
         if port < 0:
             continue
         certificate = Certificate(
-            settings.tls_certificate, settings.tls_key, name=f"HTTP ({name})", protocols=("http/1.1",)
+            settings.tls_certificate,
+            settings.tls_key,
+            name=f"HTTP ({name})",
+            protocols=("http/1.1",),
+            clients=name == "devices",
         )
+        if name == "devices":
+            await trust_devices(platform, certificate)
         certificate.watch()
         stack.callback(certificate.stop)
         found.append(Secure(port, certificate.context, partial(platform.https_ports.__setitem__, name)))
@@ -159,7 +175,7 @@ async def _listen_http(platform: Platform, ready: asyncio.Event) -> None:
             uds_app=socket_app(doors_of(platform)),
             bound=bound,
             drain_seconds=settings.drain_seconds,
-            secure=_secure_doors(platform, stack),
+            secure=await _secure_doors(platform, stack),
         )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from kumihimo.app.late import Late
 from kumihimo.app.nobody import Nobody
 from kumihimo.app.platform import Platform
+from kumihimo.app.seal import FileSeal
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
 from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
@@ -17,6 +18,9 @@ from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.models import ArbiterLimits
 from kumihimo.device.actuation.store import SCHEMA as ACTUATION
+from kumihimo.device.enrolment.door import Enrolment
+from kumihimo.device.enrolment.store import PLATFORM_SCHEMA as ENROLMENT_ROOT
+from kumihimo.device.enrolment.store import SCHEMA as ENROLMENT
 from kumihimo.device.gateway import FROM_OUTSIDE, Gateway, GatewayLimits
 from kumihimo.device.registry.registry import Registry
 from kumihimo.device.registry.store import SCHEMA as REGISTRY
@@ -93,6 +97,8 @@ SCHEMAS: tuple[Schema, ...] = (
     ACTUATION,
     SESSIONS,
     SESSIONS_OF_NOBODY,
+    ENROLMENT,
+    ENROLMENT_ROOT,
     ALERTS,
     CONSOLE,
     SOURCES,
@@ -129,6 +135,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     broker = Broker(database, clock, bus, remember_tx)
     metering = Metering(database, clock)
     registry = Registry(database, clock, late.cut, metering.counters)
+    sealed = FileSeal(Path(settings.data) / "keys" / "seal.key")
+    enrolment = Enrolment(database, registry, clock, sealed.seal, sealed.unseal, settings.device_certificate_days)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
     imports = Imports(database, clock, bus, remember_tx)
@@ -140,6 +148,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         arbiter.result,
         GatewayLimits(http_rate=settings.http_device_rate),
         settings.mqtt_closed_topics,
+        enrolment,
     )
     carry = Carrier(late.notify, publish, signing, clock)
     delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
@@ -168,6 +177,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         leashes=Leashes(identity.is_live),
         provider=_provider(settings, database, clock, late),
         registry=registry,
+        enrolment=enrolment,
         arbiter=arbiter,
         gateway=gateway,
         mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),

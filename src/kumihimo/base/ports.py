@@ -73,7 +73,11 @@ class MqttRefused(Exception):
 class MqttGate(Protocol):
     """What the MQTT listener asks; it knows no device and no entity itself."""
 
-    async def connect(self, client_id: str, username: str | None, password: bytes | None) -> MqttPeer: ...
+    async def connect(
+        self, client_id: str, username: str | None, password: bytes | None, certificate: bytes = b""
+    ) -> MqttPeer:
+        """Who it is. certificate: the client's (DER), which TLS found to be good; b"" where it showed none."""
+        ...
 
     def may_publish(self, peer: MqttPeer, topic: str) -> bool: ...
 

@@ -22,6 +22,11 @@ class Bucket:
     tokens: float
     at: float
 
+    def wait(self, now: float) -> float:
+        """The seconds until there is a token, 0 where there is one; none is taken."""
+        tokens = min(self.burst, self.tokens + max(now - self.at, 0.0) * self.rate)
+        return 0.0 if tokens >= 1.0 else (1.0 - tokens) / self.rate
+
     def take(self, now: float) -> float:
         """Takes a token; 0, or the seconds until there is one, and then none is taken."""
         self.tokens = min(self.burst, self.tokens + max(now - self.at, 0.0) * self.rate)
@@ -43,6 +48,11 @@ class Rates:
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+    def wait(self, name: str, now: float) -> float:
+        """The seconds until the name may go on, 0 where it may; to be asked where only some turns are to be counted."""
+        bucket = self._buckets.get(name)
+        return 0.0 if bucket is None else bucket.wait(now)
 
     def take(self, name: str, now: float) -> float:
         """0 where the name may go on; else the seconds after which it may."""

@@ -55,6 +55,9 @@ class Settings:
         "`mqtt_certificate` is empty; read again when it is renewed.",
     )
     tls_key: str = _setting("", "PEM file of the key of `tls_certificate`.")
+    device_certificate_days: int = _setting(
+        365, "Days for which a device's certificate is good; it renews itself with the one that it has."
+    )
     trusted_proxies: tuple[str, ...] = _setting(
         (),
         "Addresses or CIDR blocks of proxies that are believed in what they say of a request's way (Forwarded, or "
@@ -260,6 +263,7 @@ class Settings:
         for name, number, high in (
             ("mqtt_max_clients", self.mqtt_max_clients, 1_000_000),
             ("mqtt_keep_alive", self.mqtt_keep_alive, 65_535),
+            ("device_certificate_days", self.device_certificate_days, 3650),
         ):
             if not 1 <= number <= high:
                 raise SettingsError(f"{name} is {number}; use 1 to {high}")

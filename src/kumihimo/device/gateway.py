@@ -21,6 +21,7 @@ from kumihimo.base.ports import Ingest, MqttPeer, MqttRefused, Reading, ReadingO
 from kumihimo.base.rates import Rates
 from kumihimo.device.codecs.families import MAX_ITEMS, decode
 from kumihimo.device.codecs.lines import CSV, as_json
+from kumihimo.device.enrolment.door import NotOurs
 from kumihimo.device.registry.models import Device
 from kumihimo.device.words import Refused, Words
 
@@ -63,6 +64,12 @@ class Devices(Protocol):
     def refused_elsewhere(self) -> int: ...
 
 
+class Certificates(Protocol):
+    """Whose a certificate (DER) is (see enrolment.Enrolment); NotOurs, which is Refused, where it is not good."""
+
+    async def device_of(self, certificate: bytes) -> tuple[str, Device]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayLimits:
     """max_payload in bytes; max_readings per message; ahead: seconds that observedAt may lie in the future.
@@ -88,7 +95,9 @@ class Gateway:
         results: Results,
         limits: GatewayLimits | None = None,
         closed_topics: Sequence[str] = (),
+        certificates: Certificates | None = None,
     ) -> None:
+        self._certificates = certificates
         self._registry = registry
         self._ingest = ingest
         self._clock = clock
@@ -113,8 +122,14 @@ class Gateway:
 
     # --- MqttGate ----------------------------------------------------------------------------------------
 
-    async def connect(self, client_id: str, username: str | None, password: bytes | None) -> MqttPeer:
-        """The peer: a device by user name "{tenant}/{device}" and its key, or nobody under an open house."""
+    async def connect(
+        self, client_id: str, username: str | None, password: bytes | None, certificate: bytes = b""
+    ) -> MqttPeer:
+        """The peer: a device by its certificate, or by user name "{tenant}/{device}" and its key; or nobody under an
+        open house. A user name beside a certificate must be that of its device; a password is not looked at then.
+        """
+        if certificate:
+            return await self._connect_by(certificate, client_id, username or "")
         tenant, slash, name = (username or "").partition("/")
         if not slash:
             return self._anonymous(client_id)
@@ -127,6 +142,31 @@ class Gateway:
             raise MqttRefused(BAD_CREDENTIALS, "the device's name or its key is wrong")
         self._registry.touch(tenant, device.id)
         return MqttPeer(client_id, tenant, device.id)
+
+    async def _connect_by(self, certificate: bytes, client_id: str, username: str) -> MqttPeer:
+        try:
+            tenant, device = await self._by_certificate(certificate, "connect")
+        except Refused as refusal:
+            raise MqttRefused(BAD_CREDENTIALS, refusal.words.en) from refusal
+        if username not in ("", f"{tenant}/{device.id}"):
+            self._registry.refuse(tenant, device.id, "connect", _ANOTHERS)
+            raise MqttRefused(BAD_CREDENTIALS, _ANOTHERS.en)
+        self._registry.touch(tenant, device.id)
+        return MqttPeer(client_id, tenant, device.id)
+
+    async def _by_certificate(self, certificate: bytes, way: str) -> tuple[str, Device]:
+        """Whose it is; Refused, and counted for the device that it names, where it is not good."""
+        if self._certificates is None:
+            raise Refused(_NONE_TAKEN.ja, _NONE_TAKEN.en)
+        try:
+            return await self._certificates.device_of(certificate)
+        except NotOurs as refusal:
+            known = refusal.device and await self._registry.known(refusal.tenant, refusal.device)
+            if known:
+                self._registry.refuse(refusal.tenant, refusal.device, way, refusal.words)
+            else:
+                await self._registry.refuse_unknown(refusal.tenant, refusal.device, way)
+            raise
 
     def _anonymous(self, client_id: str) -> MqttPeer:
         if self._open_house:
@@ -217,16 +257,36 @@ class Gateway:
 
     # --- HTTP --------------------------------------------------------------------------------------------
 
-    async def take(self, tenant: str, device_id: str, key: str, body: bytes, media: str = "") -> list[ReadingOutcome]:
+    async def prove(self, tenant: str, device_id: str, key: str, certificate: bytes = b"") -> Device:
+        """The device where the certificate (DER) or the key is its own; Unauthenticated otherwise, which is counted.
+
+        A key counts first: behind a door where every client shows a certificate there may be one that carries for
+        others.
+        """
+        if key or not certificate:
+            device = await self._registry.authenticate(tenant, device_id, key, way="http")
+            if device is None:
+                raise Unauthenticated("the device's name or its key is wrong; send Authorization: Bearer <key>")
+            return device
+        try:
+            found, device = await self._by_certificate(certificate, "http")
+        except Refused as refusal:
+            raise Unauthenticated(refusal.words.en) from refusal
+        if (found, device.id) != (tenant, device_id):
+            self._registry.refuse(found, device.id, "http", _ANOTHERS)
+            raise Unauthenticated(_ANOTHERS.en)
+        return device
+
+    async def take(
+        self, tenant: str, device_id: str, key: str, body: bytes, media: str = "", certificate: bytes = b""
+    ) -> list[ReadingOutcome]:
         """Takes readings; one outcome each, in the order given, after the commit. What is refused is counted.
 
         media is the body's type where it is not JSON: text/csv for lines. A body that is too large need not be whole,
         and without a key it may be empty: it is only counted.
         Unauthenticated, TooManyRequests, PayloadTooLarge, or BadRequestData where it cannot be read as a whole.
         """
-        device = await self._registry.authenticate(tenant, device_id, key, way="http")
-        if device is None:
-            raise Unauthenticated("the device's name or its key is wrong; send Authorization: Bearer <key>")
+        device = await self.prove(tenant, device_id, key, certificate)
         self._check_rate(device, tenant)
         try:
             self._check_size(body)
@@ -302,6 +362,8 @@ class Gateway:
         self._registry.touch(tenant, device.id)
 
 
+_ANOTHERS = Words("証明書は別の端末のものです。", "the certificate is another device's than the one that is named.")
+_NONE_TAKEN = Words("証明書では接続できません。", "no certificates are taken here; use the device's key.")
 _FROM_THE_FUTURE = Words(
     "observedAt が未来の時刻です。端末の時計を合わせてください。",
     "observedAt lies more than the allowed time in the future; set the device's clock.",

@@ -1,4 +1,4 @@
-"""Readings over HTTP: POST /devices/v1/{tenant}/{device}/readings with `Authorization: Bearer <key>`.
+"""Readings over HTTP: POST /devices/v1/{tenant}/{device}/readings with `Authorization: Bearer <key>`, or a certificate.
 
 The body is a reading or an array of them in JSON, or lines of CSV (Content-Type: text/csv).
 
@@ -18,6 +18,7 @@ from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import ReadingOutcome
 from kumihimo.base.problems import told
+from kumihimo.device.enrolment.api import bearer, certificate_of
 from kumihimo.device.gateway import Gateway
 
 READINGS: Final = "/devices/v1/{tenant}/{device}/readings"
@@ -27,13 +28,13 @@ def routes(gateway: Gateway) -> list[Route]:
     """The device floor's address on the HTTP listener."""
 
     async def post_readings(request: Request) -> Response:
-        """Takes a device's readings, with its key as bearer token; 201 all taken, 207 some refused, 400 none taken."""
+        """Takes a device's readings by its key (bearer token) or certificate; 201 all taken, 207 some, 400 none."""
         try:
-            key = _bearer(request.headers.get("authorization", ""))
-            given = await _body(request, gateway.max_payload) if key else b""
+            key, certificate = bearer(request.headers.get("authorization", "")), certificate_of(request)
+            given = await _body(request, gateway.max_payload) if key or certificate else b""
             media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             names = request.path_params
-            outcomes = await gateway.take(names["tenant"], names["device"], key, given, media)
+            outcomes = await gateway.take(names["tenant"], names["device"], key, given, media, certificate)
             return _answer(outcomes)
         except Problem as problem:
             body, status, headers = told(problem)
@@ -41,12 +42,6 @@ def routes(gateway: Gateway) -> list[Route]:
             return Response(body, status, {**headers, **challenge})
 
     return [Route(READINGS, post_readings, methods=["POST"])]
-
-
-def _bearer(header: str) -> str:
-    """The key, or "", which is nobody's: the gateway counts the attempt."""
-    scheme, _, key = header.partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _body(request: Request, limit: int) -> bytes:

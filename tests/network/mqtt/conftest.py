@@ -32,7 +32,9 @@ class Gate:
     gone: list[MqttPeer] = field(default_factory=list)
     refuse: dict[bytes, int] = field(default_factory=dict)
 
-    async def connect(self, client_id: str, username: str | None, password: bytes | None) -> MqttPeer:
+    async def connect(
+        self, client_id: str, username: str | None, password: bytes | None, certificate: bytes = b""
+    ) -> MqttPeer:
         if username is None:
             return MqttPeer(client_id)
         if password != b"right":

@@ -483,7 +483,7 @@ async def test_a_device_that_is_cut_while_the_gate_is_asked_is_judged_anew(
     plain, asked, go_on = house.gate.connect, asyncio.Event(), asyncio.Event()
     keys = [b"right", b"changed"]
 
-    async def connect(client_id: str, username: str | None, password: bytes | None) -> Any:
+    async def connect(client_id: str, username: str | None, password: bytes | None, certificate: bytes) -> Any:
         found = keys.pop(0)
         asked.set()
         await go_on.wait()

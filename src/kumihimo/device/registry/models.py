@@ -33,6 +33,20 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """What is kept of a device's key: the hash, "" for none, and that of the key before it, taken until `old_until`.
+
+    Moments in microseconds; made_at is 0 where it is not known, used_at None where it was not used yet.
+    """
+
+    hashed: str = field(default="", repr=False)
+    made_at: int = 0
+    used_at: int | None = None
+    old_hashed: str = field(default="", repr=False)
+    old_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Something that was not taken: the name it gave itself, the way it came ("connect", "up", "http" …), and why."""
 
@@ -51,3 +65,4 @@ class Counts:
     refused: int = 0
     last_seen: int | None = None
     refusal: Refusal | None = None
+    key_used: int | None = None

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -18,7 +19,7 @@ from kumihimo.base.ids import check_device, check_tenant
 from kumihimo.base.ports import Meter
 from kumihimo.device.codecs.families import FAMILIES
 from kumihimo.device.registry import keys, store
-from kumihimo.device.registry.models import Counts, Device, Refusal
+from kumihimo.device.registry.models import Counts, Device, Keys, Refusal
 from kumihimo.device.words import Words
 from kumihimo.storage.database import Database
 
@@ -27,6 +28,8 @@ FLUSH_SECONDS: Final = 5.0
 CACHED: Final = 20_000
 STEP: Final = 500
 MAX_NAME: Final = 200
+MAX_OVERLAP: Final = 30 * 24 * 3600
+"""Seconds for which the key before may be taken beside a new one."""
 Refusals = list[Refusal]
 _DEVICE: Final = Actor("device")
 _UNKNOWN = Words("端末の名前または鍵が違います。", "The device's name or its key is wrong.")
@@ -51,11 +54,13 @@ class Registry:
         self._clock = clock
         self.on_revoked = on_revoked
         self._meter = meter
-        self._cache: OrderedDict[tuple[str, str], tuple[Device, str]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str], tuple[Device, Keys]] = OrderedDict()
         self._epoch = 0
         self._counts: dict[str, dict[str, Counts]] = {}
         self._refusals: dict[str, deque[Refusal]] = {}
         self._refused_elsewhere = 0
+        self._by_old_key: dict[tuple[str, str], int] = {}
+        """Who is connected by the key before, until when it may be."""
 
     # --- the list of devices ------------------------------------------------------------------------------
 
@@ -95,17 +100,53 @@ class Registry:
             self._revoke(tenant, device)
         return is_gone
 
-    async def rotate(self, tenant: str, device: str) -> str:
-        """A new key in place of the old one, which stops at once. ResourceNotFound."""
-        key = keys.new_key()
-        hashed = keys.hash_key(key)
-        if not await self._database.write(tenant, lambda tx: store.set_key_tx(tx, device, hashed)):
-            raise ResourceNotFound(f"tenant {tenant!r} has no device {device!r}")
-        self._revoke(tenant, device)
+    async def rotate(self, tenant: str, device: str, *, keep: int = 0) -> str:
+        """A new key in place of the old one, which is taken for `keep` seconds more; 0 stops it at once.
+
+        ResourceNotFound, or BadRequestData for a time that is none or over 30 days.
+        """
+        if not 0 <= keep <= MAX_OVERLAP:
+            raise BadRequestData(f"the old key may be kept for 0 to {MAX_OVERLAP} seconds (30 days), not {keep}")
+        key, now = keys.new_key(), self._now()
+        await self._set_key(tenant, device, keys.hash_key(key), now + keep * 1_000_000 if keep else 0)
         return key
+
+    async def revoke_key(self, tenant: str, device: str) -> None:
+        """Takes the device's key away, the one before it too; it stays registered. ResourceNotFound."""
+        await self._set_key(tenant, device, "", 0)
+
+    async def _set_key(self, tenant: str, device: str, hashed: str, old_until: int) -> None:
+        now = self._now()
+        if not await self._database.write(tenant, lambda tx: store.set_key_tx(tx, device, hashed, now, old_until)):
+            raise ResourceNotFound(f"tenant {tenant!r} has no device {device!r}")
+        if old_until:
+            self._forget(tenant, device)
+            # Whoever is connected now came by the key that is the old one from here on.
+            self._by_old_key[tenant, device] = old_until
+        else:
+            self._revoke(tenant, device)
+
+    async def keys(self, tenant: str, device: str) -> Keys | None:
+        """What is kept of the device's key, its last use up to now; None without such a device."""
+        found = await self._database.read(tenant, lambda tx: store.find_device_tx(tx, device))
+        if found is None:
+            return None
+        used = self._count_of(tenant, device).key_used
+        return found[1] if used is None or used < found[1].made_at else replace(found[1], used_at=used)
+
+    def cut(self, tenant: str, device: str) -> None:
+        """To be called after another credential of the device was taken away: what is open is ended."""
+        self._revoke(tenant, device)
+
+    def end_old_keys(self) -> None:
+        """Cuts whoever came by a key whose time is over; done every few seconds by `run`."""
+        now = self._now()
+        for tenant, device in [who for who, until in self._by_old_key.items() if until <= now]:
+            self._revoke(tenant, device)
 
     def _revoke(self, tenant: str, device: str) -> None:
         self._forget(tenant, device)
+        self._by_old_key.pop((tenant, device), None)
         if self.on_revoked is not None:
             self.on_revoked(tenant, device)
 
@@ -125,13 +166,25 @@ class Registry:
         """
         self._cache.pop((tenant, device), None)
         found = await self.find_known(tenant, device)
-        if keys.is_key(key, "" if found is None else found[1]) and found is not None:
+        kept = Keys() if found is None else found[1]
+        is_current, is_old = keys.is_key(key, kept.hashed), keys.is_key(key, kept.old_hashed)
+        if found is not None and (is_current or (is_old and self._now() < kept.old_until)):
+            self._used(tenant, device, kept, is_current=is_current, stays=way == "connect")
             return found[0]
         await self.refuse_unknown(tenant, device, way)
         return None
 
-    async def find_known(self, tenant: str, device: str) -> tuple[Device, str] | None:
-        """The device and its key's hash; None for what is no name, no tenant or no device."""
+    def _used(self, tenant: str, device: str, kept: Keys, *, is_current: bool, stays: bool) -> None:
+        """Notes the use of a key; who stays connected is cut when the time of an old one is over."""
+        if is_current:
+            self._count(tenant, device).key_used = self._now()
+        if stays and is_current:
+            self._by_old_key.pop((tenant, device), None)
+        elif stays:
+            self._by_old_key[tenant, device] = kept.old_until
+
+    async def find_known(self, tenant: str, device: str) -> tuple[Device, Keys] | None:
+        """The device and what is kept of its key; None for what is no name, no tenant or no device."""
         try:
             return await self._find(check_tenant(tenant), check_device(device))
         except (BadRequestData, NonexistentTenant):
@@ -142,7 +195,7 @@ class Registry:
         found = await self.find_known(tenant, device)
         return None if found is None else found[0]
 
-    async def _find(self, tenant: str, device: str) -> tuple[Device, str] | None:
+    async def _find(self, tenant: str, device: str) -> tuple[Device, Keys] | None:
         key = (tenant, device)
         found = self._cache.get(key)
         if found is not None:
@@ -213,6 +266,9 @@ class Registry:
         stored = await self._database.read(tenant, lambda tx: store.list_refusals_tx(tx, limit))
         return [*reversed(self._refusals.get(tenant, ())), *stored][:limit]
 
+    def _count_of(self, tenant: str, device: str) -> Counts:
+        return self._counts.get(tenant, {}).get(device, Counts())
+
     def _count(self, tenant: str, device: str) -> Counts:
         return self._counts.setdefault(tenant, {}).setdefault(device, Counts())
 
@@ -262,6 +318,7 @@ class Registry:
             later.refused += earlier.refused
             later.last_seen = later.last_seen if later.last_seen is not None else earlier.last_seen
             later.refusal = later.refusal or earlier.refusal
+            later.key_used = later.key_used if later.key_used is not None else earlier.key_used
         kept = [*refusals, *self._refusals.get(tenant, ())]
         if kept:
             self._refusals[tenant] = deque(kept, maxlen=store.KEPT_REFUSALS)
@@ -271,6 +328,7 @@ class Registry:
         try:
             while True:
                 await asyncio.sleep(FLUSH_SECONDS)
+                self.end_old_keys()
                 await self._flush_or_tell()
         finally:
             await self._flush_or_tell()

@@ -28,3 +28,9 @@ CREATE TABLE device_refusal (
   ja TEXT NOT NULL,
   en TEXT NOT NULL
 );
+-- version 2
+-- old_key_hash is that of the key before, which is taken until old_key_until; key_made_at is 0 where it is not known.
+ALTER TABLE device ADD COLUMN key_made_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN key_used_at BIGINT;
+ALTER TABLE device ADD COLUMN old_key_hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN old_key_until BIGINT NOT NULL DEFAULT 0;

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from kumihimo.base.jsontext import parse, text
-from kumihimo.device.registry.models import Counts, Device, Refusal
+from kumihimo.device.registry.models import Counts, Device, Keys, Refusal
 from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("registry", __package__)
@@ -16,6 +16,7 @@ _COLUMNS = (
     "id, family, name, entity_id, entity_type, settings, lon, lat, created_at, last_seen_at, accepted, refused, "
     "refusal_en, refusal_ja, refusal_at"
 )
+_KEYS = "key_hash, key_made_at, key_used_at, old_key_hash, old_key_until"
 
 
 def _device(row: Row) -> Device:
@@ -47,8 +48,8 @@ async def add_device_tx(tx: Tx, device: Device, key_hash: str, now: int) -> bool
     lon, lat = device.location or (None, None)
     await tx.execute(
         "INSERT INTO device (id, family, name, entity_id, entity_type, settings, lon, lat, key_hash, created_at,"
-        " last_seen_at, accepted, refused, refusal_ja, refusal_en, refusal_at, removed_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, 0, 0, '', '', NULL, NULL)",
+        " last_seen_at, accepted, refused, refusal_ja, refusal_en, refusal_at, removed_at, key_made_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, 0, 0, '', '', NULL, NULL, $10)",
         device.id,
         device.family,
         device.name,
@@ -63,10 +64,10 @@ async def add_device_tx(tx: Tx, device: Device, key_hash: str, now: int) -> bool
     return True
 
 
-async def find_device_tx(tx: Tx, device: str) -> tuple[Device, str] | None:
-    """The device and the hash of its key; None where there is none, or it was removed."""
-    row = await tx.fetch_one(f"SELECT {_COLUMNS}, key_hash FROM device WHERE id = $1 AND removed_at IS NULL", device)
-    return None if row is None else (_device(row), str(row[15]))
+async def find_device_tx(tx: Tx, device: str) -> tuple[Device, Keys] | None:
+    """The device and what is kept of its key; None where there is none, or it was removed."""
+    row = await tx.fetch_one(f"SELECT {_COLUMNS}, {_KEYS} FROM device WHERE id = $1 AND removed_at IS NULL", device)
+    return None if row is None else (_device(row), Keys(*row[15:]))
 
 
 async def list_devices_tx(tx: Tx) -> list[Device]:
@@ -77,22 +78,34 @@ async def list_devices_tx(tx: Tx) -> list[Device]:
 
 async def remove_device_tx(tx: Tx, device: str, now: int) -> bool:
     """Takes the device out of use and forgets its key; False where there is none."""
-    sql = "UPDATE device SET removed_at = $2, key_hash = '' WHERE id = $1 AND removed_at IS NULL"
+    sql = "UPDATE device SET removed_at = $2, key_hash = '', old_key_hash = '' WHERE id = $1 AND removed_at IS NULL"
     return bool(await tx.execute(sql, device, now))
 
 
-async def set_key_tx(tx: Tx, device: str, key_hash: str) -> bool:
-    """Puts a new key in place of the old; False where there is no such device."""
-    sql = "UPDATE device SET key_hash = $2 WHERE id = $1 AND removed_at IS NULL"
-    return bool(await tx.execute(sql, device, key_hash))
+async def set_key_tx(tx: Tx, device: str, key_hash: str, now: int, old_until: int = 0) -> bool:
+    """Puts a new key ("" for none) in place of the old one, which is taken until then; False without such a device.
+
+    Where the key before the old one was still taken, it is not any more: there are two at most.
+    """
+    return bool(
+        await tx.execute(
+            "UPDATE device SET old_key_until = $4,"
+            " old_key_hash = CASE WHEN CAST($4 AS BIGINT) > CAST($3 AS BIGINT) THEN key_hash ELSE '' END,"
+            " key_hash = $2, key_made_at = $3, key_used_at = NULL WHERE id = $1 AND removed_at IS NULL",
+            device,
+            key_hash,
+            now,
+            old_until,
+        )
+    )
 
 
 async def add_counts_tx(tx: Tx, counts: Mapping[str, Counts]) -> None:
     """Adds what happened to the devices' counters; devices that are gone are passed over."""
     await tx.execute_many(
-        "UPDATE device SET accepted = accepted + $2, refused = refused + $3, last_seen_at = COALESCE($4, last_seen_at)"
-        " WHERE id = $1",
-        [(device, one.accepted, one.refused, one.last_seen) for device, one in counts.items()],
+        "UPDATE device SET accepted = accepted + $2, refused = refused + $3, last_seen_at = COALESCE($4, last_seen_at),"
+        " key_used_at = CASE WHEN $5 >= key_made_at THEN $5 ELSE key_used_at END WHERE id = $1",
+        [(device, one.accepted, one.refused, one.last_seen, one.key_used) for device, one in counts.items()],
     )
     await tx.execute_many(
         "UPDATE device SET refusal_ja = $2, refusal_en = $3, refusal_at = $4 WHERE id = $1",

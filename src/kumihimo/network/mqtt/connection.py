@@ -229,7 +229,7 @@ class Connection:
         if not client_id:
             client_id = given["assigned_client_identifier"] = f"auto-{new_token(12)}"
         _check_connect(packet, client_id)
-        peer = await self._hub.admit(client_id, packet.username, packet.password)
+        peer = await self._hub.admit(client_id, packet.username, packet.password, self._line.certificate)
         if packet.will is not None and not self._hub.gate.may_publish(peer, packet.will.topic):
             raise MqttError(errors.NOT_AUTHORIZED, "the will's topic is not this client's to publish to")
         self._set_keep_alive(packet, given)

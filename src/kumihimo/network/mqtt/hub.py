@@ -96,7 +96,9 @@ class Hub:
         self.half_open.pop(oldest)()
         return True
 
-    async def admit(self, client_id: str, username: str | None, password: bytes | None) -> MqttPeer:
+    async def admit(
+        self, client_id: str, username: str | None, password: bytes | None, certificate: bytes = b""
+    ) -> MqttPeer:
         """Asks the gate; and again where the device was cut meanwhile: what the gate read may be from before.
 
         Whoever joins without awaiting after this is found by the next cut.
@@ -106,7 +108,7 @@ class Hub:
         try:
             while True:
                 cut.clear()
-                peer = await self.gate.connect(client_id, username, password)
+                peer = await self.gate.connect(client_id, username, password, certificate)
                 if (peer.tenant, peer.device) not in cut:
                     return peer
         finally:

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, cast
 
+from kumihimo.network.tls import client_certificate
+
 READ: Final = 64 * 1024
 ENOUGH: Final = 32 * 1024
 """Bytes that may wait in the transport before a writer waits too."""
@@ -18,6 +20,11 @@ class Line(Protocol):
 
     async def read(self) -> bytes:
         """What arrived next; b"" at the end. OSError where the connection is lost."""
+        ...
+
+    @property
+    def certificate(self) -> bytes:
+        """The client's certificate (DER) that TLS found to be good; b"" where it showed none."""
         ...
 
     def write(self, data: bytes) -> None:
@@ -124,6 +131,10 @@ class SocketLine(asyncio.Protocol):
         if not data and self._problem is not None:
             raise ConnectionResetError("the connection is lost") from self._problem
         return data
+
+    @property
+    def certificate(self) -> bytes:
+        return client_certificate(self._transport)
 
     def write(self, data: bytes) -> None:
         if not self._transport.is_closing():

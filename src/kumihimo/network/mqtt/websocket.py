@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.lines import CLOSING_SECONDS, ENOUGH, Line
 from kumihimo.network.sockets import BACKLOG, listening
+from kumihimo.network.tls import client_certificate
 
 PATH: Final = "/mqtt"
 SUBPROTOCOL: Final = "mqtt"
@@ -39,6 +40,10 @@ class WebSocketLine:
             if message.type == WSMsgType.TEXT:
                 await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA, message=b"binary frames only")
             return b""
+
+    @property
+    def certificate(self) -> bytes:
+        return client_certificate(self._transport)
 
     def write(self, data: bytes) -> None:
         self._waiting += data
