@@ -12,6 +12,9 @@ from kumihimo.base.errors import Forbidden
 from kumihimo.base.ports import Command, MqttRefused, ReadingOutcome
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.store import SCHEMA as ACTUATION
+from kumihimo.device.enrolment.door import Enrolment
+from kumihimo.device.enrolment.store import PLATFORM_SCHEMA as ENROLMENT_ROOT
+from kumihimo.device.enrolment.store import SCHEMA as ENROLMENT
 from kumihimo.device.gateway import Gateway
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
@@ -50,7 +53,7 @@ class Page:
 
 @pytest.fixture
 async def page(database_factory: DatabaseFactory, fake_clock: FakeClock) -> Page:
-    database = await database_factory([REGISTRY, ACTUATION])
+    database = await database_factory([REGISTRY, ACTUATION, ENROLMENT, ENROLMENT_ROOT])
     await database.add_tenant("a")
     registry = Registry(database, fake_clock)
 
@@ -69,7 +72,8 @@ async def page(database_factory: DatabaseFactory, fake_clock: FakeClock) -> Page
     arbiter = Arbiter(database, registry, down, fake_clock)
     gateway = Gateway(registry, ingest, fake_clock, False, arbiter.result)
     live: Any = None
-    screens = device_screens(registry, arbiter, allow, gateway.counters)
+    enrolment = Enrolment(database, registry, fake_clock, bytes, bytes)
+    screens = device_screens(registry, arbiter, enrolment, allow, gateway.counters)
     console = Console(screens, load_words([OWN_PACKAGE, PACKAGE]), tenants=database.tenants, live=live)
     return Page(registry, arbiter, gateway, Starlette(routes=console.routes()))
 

@@ -197,6 +197,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.metering,
         platform.rules,
         platform.provider,
+        platform.enrolment,
         metrics,
         platform.identity,
         lambda: platform.settings.public_address.rstrip("/") or _own_address(platform),
@@ -260,6 +261,7 @@ def console_of(platform: Platform) -> Console:
         *device_screens(
             platform.registry,
             platform.arbiter,
+            platform.enrolment,
             lambda call: platform.access.decide(call, "administer"),
             platform.gateway.counters,
         ),

@@ -21,6 +21,7 @@ from kumihimo.cli import (
     serve,
     source,
     tenant,
+    tls,
     usage,
 )
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
@@ -50,6 +51,7 @@ app.add_typer(source.app, name="source")
 app.add_typer(usage.app, name="usage")
 app.add_typer(member.app, name="member")
 app.add_typer(policy.app, name="policy")
+app.add_typer(tls.app, name="tls")
 
 
 def _say_version(*, asked: bool) -> None:

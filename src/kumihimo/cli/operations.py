@@ -10,6 +10,8 @@ from kumihimo import __version__
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import check_device, check_tenant, is_uri
+from kumihimo.cli.credentials import CREDENTIALS
+from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.days import end_of
@@ -54,6 +56,7 @@ class Doors:
     metering: Metering
     rules: StoredRules
     provider: Provider
+    enrolment: Enrolment
     metrics: Callable[[], Mapping[str, Mapping[str, float]]]
     """The numbers of every part, by part and name, as /metrics gives them."""
     identity: Identity
@@ -128,12 +131,6 @@ async def device_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
     if not await doors.registry.remove(tenant, name):
         raise ResourceNotFound(f"tenant {tenant!r} has no device {name!r}")
     return {"tenant": tenant, "device": name, "removed": True}
-
-
-async def device_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
-    """Gives a device a new key; the old one stops at once."""
-    tenant, name = check_tenant(str(given["tenant"])), check_device(str(given["device"]))
-    return {"tenant": tenant, "device": name, "key": await doors.registry.rotate(tenant, name)}
 
 
 async def signing_keys(doors: Doors, given: Mapping[str, Any]) -> Any:
@@ -433,7 +430,7 @@ OPERATIONS: dict[str, Operation] = {
     "device-list": device_list,
     "device-refusals": device_refusals,
     "device-remove": device_remove,
-    "device-rotate": device_rotate,
+    **CREDENTIALS,
     "import": import_entities,
     "history-begin": history_begin,
     "history-take": history_take,

@@ -77,11 +77,11 @@ def add(
     say(f"source {name} added")
 
 
-def seconds_of(text: str) -> int:
+def seconds_of(text: str, option: str = "--every") -> int:
     """Seconds of a span like 30s, 10m, 6h or 1d; ends with exit code 2 for anything else."""
     found = _SPAN.match(text)
     if found is None:
-        raise fail(f"--every is a number and s, m, h or d, like 10m, not {text!r}", code=2)
+        raise fail(f"{option} is a number and s, m, h or d, like 10m, not {text!r}", code=2)
     return int(found[1]) * _SECONDS[found[2]]
 
 

@@ -10,6 +10,8 @@ from kumihimo.base.call import Call
 from kumihimo.base.screens import Ask, Page, Screen
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.models import CommandRecord
+from kumihimo.device.credentials import credential_screen
+from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.device.registry.models import Device, Refusal
 from kumihimo.device.registry.registry import Registry
 
@@ -21,11 +23,12 @@ SHOWN_COMMANDS: Final = 20
 def device_screens(
     registry: Registry,
     arbiter: Arbiter,
+    enrolment: Enrolment,
     allow: Callable[[Call], Awaitable[object]],
     counters: Callable[[], Mapping[str, float]],
 ) -> list[Screen]:
-    """The page at /devices. allow(call) raises a Problem where the caller may not administer the tenant's devices;
-    counters are the gateway's, of refusals that belong to no tenant.
+    """The page at /devices, and one for each device. allow(call) raises a Problem where the caller may not administer
+    the tenant's devices; counters are the gateway's, of refusals that belong to no tenant.
     """
 
     async def show(ask: Ask) -> Page:
@@ -45,7 +48,10 @@ def device_screens(
         }
         return Page(f"{PACKAGE}:devices.html", "devices.title", data)
 
-    return [Screen("/devices", show, nav="nav.devices", order=60, package=PACKAGE)]
+    return [
+        Screen("/devices", show, nav="nav.devices", order=60, package=PACKAGE),
+        credential_screen(registry, enrolment, allow),
+    ]
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
