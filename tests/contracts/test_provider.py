@@ -10,12 +10,12 @@ from tests.fakes import DatabaseFactory, FakeClock
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData, NonexistentTenant, ResourceNotFound, StorageRefused
 from kumihimo.base.ports import Credentials
+from kumihimo.platform.identity.seal import Seal
 from kumihimo.platform.provider import applications
 from kumihimo.platform.provider.applications import MAX_SECRETS
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.provider.errors import BadToken
 from kumihimo.platform.provider.models import Consent, Family, Login
-from kumihimo.platform.provider.seal import FileSeal
 from kumihimo.platform.provider.store import SCHEMA, families
 from kumihimo.platform.provider.store.applications import application_tx
 from kumihimo.storage.database import PLATFORM, Database, Tx
@@ -39,9 +39,7 @@ class Nobody:
 
 def provider_on(database: Database, clock: Clock, folder: Path) -> Provider:
     nobody = Nobody()
-    return Provider(
-        database, clock, lambda: "http://localhost", nobody, nobody, FileSeal(folder / "k" / "provider.key")
-    )
+    return Provider(database, clock, lambda: "http://localhost", nobody, nobody, Seal(folder / "k" / "provider.key"))
 
 
 @pytest.fixture

@@ -76,9 +76,10 @@ COUNTS = ("/t/{tenant}/usage",)
 """Here what is asked in this walk is counted, so that no two answers are the same."""
 OF_DEVICES = ("/devices/v1/{tenant}/{device}/authority", "/devices/v1/{tenant}/{device}/revoked")
 """For the device itself alone: b's own question without its key would be one more refusal on b's page."""
-OF_EVERY_TOWN = ("/",)
+OF_EVERY_TOWN = ("/", "/login/passkey/options")
 """The first page has no tenant: it shows of each town what its caller may read, in an open house all of them. That
-who may not read a town sees its name alone is told in tests/solutions/flood/test_attention.py.
+who may not read a town sees its name alone is told in tests/solutions/flood/test_attention.py. A question to a passkey
+is drawn by lot.
 """
 
 

@@ -39,7 +39,9 @@ from kumihimo.network.tls import counters as tls_counters
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
+from kumihimo.platform.outside.api import OPEN as OUTSIDE_OPEN
 from kumihimo.platform.provider import api as provider_http
+from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
 from kumihimo.platform.provider.pages import page_routes
 from kumihimo.platform.provider.screens import application_screens
 from kumihimo.platform.signing import api as signing_http
@@ -66,13 +68,21 @@ MAX_OF_TENANT = 410
 MAX_TENANT = 64
 
 
+def _any_part(path: str) -> str:
+    """The pattern of a route's path, each of its variable parts being anything but a slash."""
+    return re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(path))
+
+
 OPEN_PATHS = (
     *PROBES,
     OpenPath(("POST",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:readings|certificate))", proves_itself=True),
     OpenPath(("GET",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:authority|revoked))", proves_itself=True),
     *OPEN_PAGES,
+    *(OpenPath((method,), re.escape(path), proves_itself=True) for method, path in PROVIDER_OPEN),
+    *(OpenPath((method,), _any_part(path)) for method, path in OUTSIDE_OPEN),
 )
-"""What strangers may ask for; devices prove themselves with their own key, certificate or claim code, in the handlers
+"""What strangers may ask for; the provider's endpoints find out by themselves which application asks, and who;
+devices prove themselves with their own key, certificate or claim code, in the handlers
 behind these paths; the page on which a person types a claim code is the same for whatever tenant."""
 
 
@@ -91,7 +101,7 @@ def build_http(platform: Platform) -> ASGIApp:
             platform,
             Authenticated(
                 inner,
-                [platform.identity.authenticate],
+                [platform.identity.authenticate, platform.provider.bearer],
                 OPEN_PATHS,
                 platform.leashes,
                 open_house=settings.open,
@@ -133,7 +143,7 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
         *signing_http.routes(platform.signing),
     ]
     return [
-        *probe_routes(ready, _stats(platform, limits)),
+        *probe_routes(ready, _stats(platform, limits), lambda caller: may_enter_of(platform)(caller, "")),
         _openapi_route(api),
         *api,
         *feeds_http.routes(platform.feeds, platform.contexts),

@@ -8,9 +8,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from kumihimo.app.late import Late
-from kumihimo.app.nobody import Nobody
+from kumihimo.app.people import PeopleOf
 from kumihimo.app.platform import Platform
-from kumihimo.app.seal import FileSeal
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
 from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
@@ -61,7 +60,6 @@ from kumihimo.platform.metering.store import PLATFORM_SCHEMA as METERING_OF_ALL
 from kumihimo.platform.metering.store import SCHEMA as METERING
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.provider.models import Lifetimes
-from kumihimo.platform.provider.seal import FileSeal
 from kumihimo.platform.provider.store import SCHEMA as PROVIDER
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
@@ -79,6 +77,9 @@ from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
 from kumihimo.solutions.flood.stage import Stage
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
+
+OF_DEVICES = "device authority"
+"""What the device floor seals; only with these words it is unsealed."""
 
 SCHEMAS: tuple[Schema, ...] = (
     BROKER,
@@ -125,18 +126,25 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     access = Access(settings.open, rules, clock)
     rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
+    seal = Seal(Path(settings.data) / "keys" / "seal.key")
     identity = Identity(
         database,
         clock,
-        Seal(Path(settings.data) / "keys" / "seal.key"),
+        seal,
         numbers=Numbers(idle=settings.login_idle, absolute=settings.login_absolute),
         ended=late.ended,
     )
     broker = Broker(database, clock, bus, remember_tx)
     metering = Metering(database, clock)
     registry = Registry(database, clock, late.cut, metering.counters)
-    sealed = FileSeal(Path(settings.data) / "keys" / "seal.key")
-    enrolment = Enrolment(database, registry, clock, sealed.seal, sealed.unseal, settings.device_certificate_days)
+    enrolment = Enrolment(
+        database,
+        registry,
+        clock,
+        lambda key: seal.seal(OF_DEVICES, key).encode(),
+        lambda sealed: seal.unseal(OF_DEVICES, sealed.decode()),
+        settings.device_certificate_days,
+    )
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
     imports = Imports(database, clock, bus, remember_tx)
@@ -175,7 +183,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         signing=signing,
         identity=identity,
         leashes=Leashes(identity.is_live),
-        provider=_provider(settings, database, clock, late),
+        provider=_provider(settings, database, clock, late, identity, seal),
         registry=registry,
         enrolment=enrolment,
         arbiter=arbiter,
@@ -192,17 +200,11 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     return platform
 
 
-def _provider(settings: Settings, database: Database, clock: Clock, late: Late) -> Provider:
-    nobody = Nobody()
-    return Provider(
-        database,
-        clock,
-        late.address,
-        nobody,
-        nobody,
-        FileSeal(Path(settings.data) / "keys" / "provider.key"),
-        Lifetimes(settings.token_seconds, settings.refresh_seconds),
-    )
+def _provider(
+    settings: Settings, database: Database, clock: Clock, late: Late, identity: Identity, seal: Seal
+) -> Provider:
+    lifetimes = Lifetimes(settings.token_seconds, settings.refresh_seconds)
+    return Provider(database, clock, late.address, identity.authenticate, PeopleOf(identity), seal, lifetimes)
 
 
 def mqtt_limits(settings: Settings) -> MqttLimits:

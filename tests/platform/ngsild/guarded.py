@@ -72,7 +72,7 @@ class Guarded(Access):
 
     def __init__(self) -> None:
         super().__init__(open_house=False)
-        self.rights: dict[str, dict[str, Rights]] = {
+        self.given: dict[str, dict[str, Rights]] = {
             "guest": {"read": GUEST, "write": WRITES, "delete": WRITES, "subscribe": GUEST}
         }
         self.number = 0
@@ -81,7 +81,7 @@ class Guarded(Access):
         return self.number
 
     async def decide(self, call: Call, action: Action) -> Grant:
-        of_caller = self.rights.get(call.actor.id)
+        of_caller = self.given.get(call.actor.id)
         if of_caller is None:
             return EVERYTHING
         if action not in of_caller:

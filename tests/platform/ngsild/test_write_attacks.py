@@ -76,7 +76,7 @@ async def test_what_is_granted_is_written(guard: Guard) -> None:
 
 async def test_a_replacement_leaves_what_its_writer_cannot_see(guard: Guard) -> None:
     names = frozenset(VOCAB + name for name in ("level", "state", "note"))
-    guard.access.rights["guest"]["write"] = Rights((Clause(KNOWN.rows, Names(names)),))
+    guard.access.given["guest"]["write"] = Rights((Clause(KNOWN.rows, Names(names)),))
     before = await _whole(guard, DARK)
     body = {"type": "Gauge", "state": prop("shut"), "note": prop("new")}
     assert (await guard.guest("PUT", f"/entities/{DARK}", body)).status == 204
@@ -91,11 +91,11 @@ async def test_a_replacement_leaves_what_its_writer_cannot_see(guard: Guard) -> 
 
 
 async def test_a_write_does_not_move_an_entity_in_or_out_of_reach(guard: Guard) -> None:
-    guard.access.rights["guest"]["write"] = Rights((Clause(IS_OPEN, ALL_NAMES),))
+    guard.access.given["guest"]["write"] = Rights((Clause(IS_OPEN, ALL_NAMES),))
     assert (await guard.guest("PATCH", f"/entities/{OPEN}", {"state": prop("shut")})).status == 403
     assert (await guard.guest("PATCH", f"/entities/{DARK}", {"state": prop("open")})).status == 403
     assert (await guard.guest("PATCH", f"/entities/{OPEN}", {"secret": prop(8)})).status == 204
-    guard.access.rights["guest"]["write"] = Rights((KNOWN,), (Clause(IS_OPEN, Names(frozenset({VOCAB + "secret"}))),))
+    guard.access.given["guest"]["write"] = Rights((KNOWN,), (Clause(IS_OPEN, Names(frozenset({VOCAB + "secret"}))),))
     assert (await guard.guest("PATCH", f"/entities/{OPEN}", {"state": prop("shut")})).status == 403
     assert (await guard.guest("PATCH", f"/entities/{OPEN}", {"state": prop("open", note=prop(1))})).status == 204
 

@@ -19,13 +19,13 @@ from kumihimo.base import times
 from kumihimo.base.call import Actor, Caller
 from kumihimo.base.errors import Unauthenticated
 from kumihimo.base.ports import Credentials
+from kumihimo.platform.identity.seal import Seal
 from kumihimo.platform.provider import api
 from kumihimo.platform.provider.applications import Made
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.provider.models import Lifetimes, Login
 from kumihimo.platform.provider.pages import page_routes
 from kumihimo.platform.provider.screens import PACKAGE
-from kumihimo.platform.provider.seal import FileSeal
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.storage.database import Database
@@ -140,7 +140,7 @@ async def furnished(database: Database, clock: FakeClock, folder: Path, lifetime
     for tenant in ("mytown", "othertown"):
         await database.add_tenant(tenant)
     people = People(clock)
-    seal = FileSeal(folder / "keys" / "provider.key")
+    seal = Seal(folder / "keys" / "provider.key")
     provider = Provider(database, clock, lambda: ISSUER, people, people, seal, lifetimes)
     live: Any = None
     console = Console([], load_words([OWN_PACKAGE, PACKAGE]), tenants=database.tenants, live=live)

@@ -10,6 +10,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from kumihimo.base.call import NOBODY, Caller
+from kumihimo.base.errors import Forbidden
+from kumihimo.base.problems import told
+
+MayMeasure = Callable[[Caller], Awaitable[bool]]
 Stats = Callable[[], Mapping[str, float]]
 """Numbers by name; a name that ends in _total only grows."""
 
@@ -28,8 +33,17 @@ class _Collector:
                     yield GaugeMetricFamily(whole, f"{part}: {name}", value=value)
 
 
-def probe_routes(ready: Callable[[], Awaitable[bool]], parts: Mapping[str, Stats]) -> list[Route]:
-    """/healthz (the process answers), /readyz (it takes work; 503 otherwise) and /metrics (Prometheus text)."""
+async def _everybody(_: Caller) -> bool:
+    return True
+
+
+def probe_routes(
+    ready: Callable[[], Awaitable[bool]], parts: Mapping[str, Stats], may_measure: MayMeasure = _everybody
+) -> list[Route]:
+    """/healthz (the process answers), /readyz (it takes work; 503 otherwise) and /metrics (Prometheus text).
+
+    may_measure: who may see the numbers.
+    """
     registry = CollectorRegistry()
     registry.register(_Collector(parts))
 
@@ -43,8 +57,10 @@ def probe_routes(ready: Callable[[], Awaitable[bool]], parts: Mapping[str, Stats
             return PlainTextResponse("ready\n")
         return PlainTextResponse("starting, stopping, or the store is away\n", 503, {"retry-after": "1"})
 
-    async def metrics(_: Request) -> Response:
-        """Numbers of every part, as Prometheus reads them."""
+    async def metrics(request: Request) -> Response:
+        """Numbers of every part, as Prometheus reads them; for who operates the platform."""
+        if not await may_measure(request.scope.get("state", {}).get("caller", NOBODY)):
+            return Response(*told(Forbidden("the numbers are for who operates the platform")))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

@@ -25,6 +25,7 @@ from kumihimo.platform.identity.models import (
     Half,
     How,
     LinkGone,
+    Login,
     Mine,
     NotTaken,
     Numbers,
@@ -93,6 +94,10 @@ class Identity:
     async def is_live(self, login: str) -> bool:
         """Whether the log-in of this id stands."""
         return await self.logins.is_live(login)
+
+    async def login(self, login: str) -> Login | None:
+        """The log-in of this id, None where it is over."""
+        return await self.logins.standing(login)
 
     async def person(self, account: str) -> Person | None:
         """Who has this account; None where nobody has, or it is disabled."""

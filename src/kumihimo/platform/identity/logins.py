@@ -91,8 +91,12 @@ class Logins:
 
     async def is_live(self, login: str) -> bool:
         """Whether this log-in stands."""
-        standing = await self._database.read(PLATFORM, lambda tx: store.login_tx(tx, login), quick=True)
-        return standing is not None and self._stands(standing, self._now())
+        return await self.standing(login) is not None
+
+    async def standing(self, login: str) -> Login | None:
+        """The log-in of this id, None where it is over."""
+        found = await self._database.read(PLATFORM, lambda tx: store.login_tx(tx, login), quick=True)
+        return found.login if found is not None and self._stands(found, self._now()) else None
 
     async def of(self, account: str) -> list[Login]:
         """The account's log-ins that stand, the last used first."""
@@ -107,13 +111,12 @@ class Logins:
 
     async def check_fresh(self, login: str) -> Login:
         """The log-in; ProofNeeded where its last proof is not fresh, Unauthenticated where it is over."""
-        standing = await self._database.read(PLATFORM, lambda tx: store.login_tx(tx, login), quick=True)
-        now = self._now()
-        if standing is None or not self._stands(standing, now):
+        standing = await self.standing(login)
+        if standing is None:
             raise Unauthenticated("this log-in is over; log in again")
-        if now - standing.login.proved_at > self._numbers.fresh * _SECOND:
+        if self._now() - standing.proved_at > self._numbers.fresh * _SECOND:
             raise ProofNeeded("to change what you log in with, prove anew that it is you")
-        return standing.login
+        return standing
 
     async def end(self, account: str, login: str) -> None:
         """Ends one of the account's log-ins. ResourceNotFound where it has none of this id."""

@@ -4,5 +4,5 @@ Owns: provider_key, provider_secret, application, application_redirect, applicat
     provider_family, provider_refresh, provider_assertion, provider_consent, provider_revision, provider_revocation
 Says: nothing
 Hears: nothing
-Door: door, models, api, screens, seal
+Door: door, models, api, screens
 """

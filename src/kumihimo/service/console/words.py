@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 
-from kumihimo.base.texts import LANGUAGES, parse_texts
+from kumihimo.base.texts import EASY, LANGUAGES, parse_texts
 
 Words = Mapping[str, Mapping[str, str]]
 OWN_PACKAGE = "kumihimo.service.console"
@@ -35,9 +36,16 @@ def translator(words: Words, lang: str) -> Callable[..., str]:
     def t(key: str, **values: object) -> str:
         texts = words[key]
         text = texts.get(lang) or texts[lang.partition("-")[0]]
+        if lang == EASY:
+            text = _together(text)
         return text.format(**values) if values else text
 
     return t
+
+
+def _together(text: str) -> str:
+    """A word and its reading in brackets stay on one line (U+2060, word joiner)."""
+    return re.sub("）(?=[ぁ-ん])", "）\u2060", text.replace("（", "\u2060（"))
 
 
 def choose_language(asked: str, cookie: str, accept: str, languages: Sequence[str] = LANGUAGES) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kumihimo.base import jsontext
-from kumihimo.base.errors import Problem
+from kumihimo.base.errors import Problem, TooManyRequests
+from kumihimo.base.rates import Rates
 from kumihimo.base.screens import Answer, Place, Redirect, Visit
 from kumihimo.platform.identity.door import Identity
-from kumihimo.platform.identity.models import Half, LinkGone, Opened
+from kumihimo.platform.identity.models import Half, LinkGone, Opened, place_of
 from kumihimo.service.console.people.visits import (
     PACKAGE,
     SHOWN,
@@ -26,6 +29,8 @@ from kumihimo.service.console.people.visits import (
 )
 from kumihimo.service.console.places import local_path
 
+QUESTIONS_PER_SECOND: Final = 1.0
+"""Questions to passkeys that one address is given each second, on average over ten seconds."""
 NOTHING: Mapping[str, Any] = {"key": "", "seconds": 0}
 
 
@@ -34,6 +39,7 @@ class LoginPages:
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
+        self._asked = Rates(QUESTIONS_PER_SECOND)
 
     def places(self) -> list[Place]:
         """All of them."""
@@ -102,7 +108,10 @@ class LoginPages:
     # --- passkeys ------------------------------------------------------------------------------------------------
 
     async def question(self, visit: Visit, _: Mapping[str, Any]) -> Answer:
-        """What the browser asks a passkey."""
+        """What the browser asks a passkey. Each question is kept for a while, so that nobody gets many at once."""
+        wait = self._asked.take(place_of(visit.address), asyncio.get_running_loop().time())
+        if wait:
+            raise TooManyRequests("too many questions to passkeys; try again in a second", retry_after=math.ceil(wait))
         token, options = await self._identity.proofs.question(visitor_of(visit))
         return said({"token": token, "options": jsontext.parse(options)})
 
@@ -153,7 +162,6 @@ class LoginPages:
             "name": visit.form.get("name", "")[:100],
             "shown": visit.form.get("shown", "")[:100],
             "trouble": NOTHING if problem is None else trouble_of(problem),
-            "differ": False,
         }
         title = "people.welcome.again" if known else "people.welcome"
         return page("welcome.html", title, data, status=problem.status if problem else 200, script=True)
