@@ -236,6 +236,7 @@ async def fill(house: House, endpoint: str) -> Names:
     inbox = Source(f"s-{CANARY}", "folder", f"/srv/{SECRET}", 600, Reading("T"))
     await house.platform.sources.add("b", inbox)
     await house.platform.provider.applications.add("b", f"app-{SECRET}", "key", scopes=["ngsi-ld:read"])
+    await fill_access(house)
 
     async def looked_at() -> bool:
         return (await house.platform.sources.all("b"))[0].outcome == "failed"  # there is no such folder
@@ -268,6 +269,21 @@ async def fill(house: House, endpoint: str) -> Names:
     assert figures
     names.ids.append(figures[0])
     return names
+
+
+async def fill_access(house: House) -> None:
+    """Members, policies, an agreement with a third tenant and an emergency of b."""
+    await house.platform.database.add_tenant("c")
+    rules = house.platform.rules
+    person = Actor("person", f"p-{CANARY}")
+    await rules.members.add("b", person, "officer", SECRET, why=SECRET)
+    text = 'permit (principal in Role::"{}officer", action == Action::"read", resource is Entity);'
+    await rules.documents.put("b", CANARY, f"// {SECRET}\n{text.format('')}", SECRET, SECRET)
+    now = rules.changes.now()
+    await rules.agreements.offer(
+        "b", "c", "officer", purpose=SECRET, text=text.format("c/"), starts_at=now, ends_at=now + 10**12, by=SECRET
+    )
+    await rules.emergencies.ask("b", person, SECRET, 1)
 
 
 async def until(look: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
@@ -356,7 +372,8 @@ _ALL_TIME = {"timerel": "after", "timeAt": "1970-01-01T00:00:00Z"}
 
 def queries(route: Route, names: Names) -> list[dict[str, str]]:
     if not isinstance(route, LdRoute):
-        asked = [{"id": one, "attribute": names.attribute, "type": names.type, "q": one} for one in names.ids]
+        named = {"attribute": names.attribute, "type": names.type, "actor": "anonymous"}
+        asked = [{"id": one, "q": one, "entity": one, **named} for one in names.ids]
         return [{}, {"lang": "en"}, *asked]
     time = _ALL_TIME if "timerel" in route.resource.operations["GET"].takes else {}
     if route.path.endswith("/entities"):

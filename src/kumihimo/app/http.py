@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
+from kumihimo.app.access import subjects
 from kumihimo.app.flood import flood_doors
 from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
@@ -36,6 +37,7 @@ from kumihimo.network.http.probes import probe_routes
 from kumihimo.network.http.proxies import Proxies, networks_of
 from kumihimo.network.sockets import at
 from kumihimo.network.tls import counters as tls_counters
+from kumihimo.platform.access.screens import access_screens
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
@@ -278,6 +280,7 @@ def console_of(platform: Platform) -> Console:
         *usage_pages(platform),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "administer")),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
+        *access_screens(platform.access, platform.rules, subjects(platform.broker), platform.contexts.core.expand),
         *console_screens(_console_doors(platform)),
     ]
     places = [*LoginPages(platform.identity).places(), *MyPages(platform.identity).places()]

@@ -1,0 +1,52 @@
+"""An entity as access policies see it, for the page on which one tries them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from kumihimo.platform.access.explain import Subject
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
+from kumihimo.platform.jsonld.models import EntityDoc, Instance
+
+_MEMBERS = ("value", "object", "vocab", "json", "valueList", "objectList")
+"""Where an instance holds what `q` compares."""
+
+
+def subjects(broker: Broker) -> Callable[[str, str], Awaitable[Subject | None]]:
+    """Finds an entity of a tenant by its id; who asks may see the tenant's policies, which say of it what they name."""
+
+    async def look(tenant: str, entity_id: str) -> Subject | None:
+        doc = await broker.get(tenant, entity_id, ALL_ROWS, ALL_ATTRIBUTES)
+        return None if doc is None else subject_of(doc)
+
+    return look
+
+
+def subject_of(doc: EntityDoc) -> Subject:
+    """Types, scopes and the values that a policy can ask of: texts, whole numbers and flags, each once."""
+    values = {name: tuple(_once(instances)) for name, instances in doc["attrs"].items()}
+    scopes = tuple("/" + scope.strip("/") for scope in doc.get("scope", ()))
+    return Subject(doc["id"], tuple(doc["type"]), scopes, values)
+
+
+def _once(instances: list[Instance]) -> Iterator[str | int | bool]:
+    seen = set()
+    for instance in instances:
+        languages = list(instance.get("languageMap", {}).values())
+        for member in (*(instance.get(name) for name in _MEMBERS), languages):
+            for value in _plain(member):
+                if (type(value), value) not in seen:
+                    seen.add((type(value), value))
+                    yield value
+
+
+def _plain(value: Any) -> Iterator[str | int | bool]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _plain(one)
+    elif isinstance(value, str | int):
+        yield value
+    elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        yield int(value)

@@ -1,0 +1,210 @@
+"""Pages of members and policies, and the page on which one tries what somebody would be allowed to do, and why."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import BadRequestData, Problem
+from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
+from kumihimo.platform.access.days import end_of
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.explain import Subject
+from kumihimo.platform.access.members import actor_of
+from kumihimo.platform.access.records import Version
+from kumihimo.platform.access.sharing import PACKAGE, failed, sharing_screens
+from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, START_ROLES, Action
+
+SHOWN: Final = 200
+Look = Callable[[str, str], Awaitable[Subject | None]]
+"""An entity of a tenant by its id, as policies see it; None where there is none."""
+Expand = Callable[[str], str]
+
+
+def access_screens(access: Access, rules: StoredRules, look: Look, expand: Expand) -> list[Screen]:
+    """The pages /members, /policies, /access-check, /agreements and /emergency.
+
+    look finds the entity that is tried; expand gives the expanded name of an attribute that was written short.
+    """
+    members, policies = _Members(access, rules), _Policies(access, rules)
+    check = _Check(access, look, expand)
+    return [
+        Screen("/members", members.show, members.take, nav="members.nav", order=70, package=PACKAGE),
+        Screen("/policies", policies.list, policies.add, nav="policies.nav", order=71, package=PACKAGE),
+        Screen("/policies/{id}", policies.one, policies.change, package=PACKAGE),
+        Screen("/access-check", check.show, nav="check.nav", order=72, package=PACKAGE),
+        *sharing_screens(access, rules),
+    ]
+
+
+class _Members:
+    def __init__(self, access: Access, rules: StoredRules) -> None:
+        self._access = access
+        self._members = rules.members
+
+    async def show(self, ask: Ask) -> Page:
+        """Who holds which role, and a form that gives one."""
+        return await self._page(ask)
+
+    async def take(self, ask: Ask) -> Answer:
+        """Takes the form: action is add (actor, role, until, why) or end (id, why)."""
+        await self._access.decide(ask.call, "members")
+        by, given = str(ask.call.actor), ask.form
+        try:
+            if given.get("action") == "end":
+                await self._members.end(ask.tenant, given.get("id", ""), by, given.get("why", ""))
+            else:
+                until = end_of(given["until"]) if given.get("until") else None
+                actor, role = actor_of(given.get("actor", "")), given.get("role", "").strip()
+                await self._members.add(ask.tenant, actor, role, by, until, given.get("why", ""))
+        except Problem as problem:
+            return await self._page(ask, problem)
+        return Redirect("/members")
+
+    async def _page(self, ask: Ask, problem: Problem | None = None) -> Page:
+        await self._access.decide(ask.call, "members")
+        data = {
+            "members": await self._members.list(ask.tenant, SHOWN),
+            "past": await self._members.past(ask.tenant),
+            "roles": START_ROLES,
+            "form": {"actor": "", "role": "", "until": "", "why": "", **ask.form},
+            "problem": problem,
+        }
+        return failed(Page(f"{PACKAGE}:members.html", "members.title", data), problem)
+
+
+class _Policies:
+    def __init__(self, access: Access, rules: StoredRules) -> None:
+        self._access = access
+        self._documents = rules.documents
+
+    async def list(self, ask: Ask) -> Page:
+        """The documents of policies that stand, and a form for a new one."""
+        return await self._list(ask)
+
+    async def _list(self, ask: Ask, problem: Problem | None = None) -> Page:
+        await self._access.decide(ask.call, "policies")
+        form = {"name": "", "text": "", "why": "", **ask.form}
+        data = {"documents": await self._documents.list(ask.tenant), "form": form, "problem": problem}
+        return failed(Page(f"{PACKAGE}:policies.html", "policies.title", data), problem)
+
+    async def add(self, ask: Ask) -> Answer:
+        """Takes the form: name, text, why."""
+        await self._access.decide(ask.call, "policies")
+        try:
+            await self._put(ask, ask.form.get("name", "").strip())
+        except Problem as problem:
+            return await self._list(ask, problem)
+        return Redirect("/policies")
+
+    async def one(self, ask: Ask) -> Page:
+        """One document: its text, its versions, and what a version changed."""
+        return await self._one(ask)
+
+    async def _one(self, ask: Ask, problem: Problem | None = None) -> Page:
+        await self._access.decide(ask.call, "policies")
+        name = ask.path["id"]
+        versions = await self._documents.versions(ask.tenant, name)
+        chosen = next((one for one in versions if str(one.number) == ask.query.get("version")), None)
+        data = {
+            "name": name,
+            "newest": versions[0],
+            "versions": versions,
+            "chosen": chosen,
+            "diff": _diff(versions, chosen),
+            "form": {"text": versions[0].text, "why": "", **ask.form},
+            "problem": problem,
+        }
+        return failed(Page(f"{PACKAGE}:policy.html", name, data), problem)
+
+    async def change(self, ask: Ask) -> Answer:
+        """Takes the form: action is put (text, why), remove (why) or back (number, why)."""
+        await self._access.decide(ask.call, "policies")
+        name, by = ask.path["id"], str(ask.call.actor)
+        action, why = ask.form.get("action"), ask.form.get("why", "")
+        try:
+            if action == "remove":
+                await self._documents.remove(ask.tenant, name, by, why)
+            elif action == "back":
+                number = ask.form.get("number", "")
+                if not (number.isdecimal() and number.isascii() and len(number) < 10):
+                    raise BadRequestData(f"{number[:20]!r} is no version")
+                await self._documents.roll_back(ask.tenant, name, int(number), by, why)
+            else:
+                await self._put(ask, name)
+        except Problem as problem:
+            return await self._one(ask, problem)
+        return Redirect(f"/policies/{name}")
+
+    async def _put(self, ask: Ask, name: str) -> None:
+        # Browsers send lines with CR LF.
+        text = ask.form.get("text", "").replace("\r\n", "\n")
+        await self._documents.put(ask.tenant, name, text, str(ask.call.actor), ask.form.get("why", ""))
+
+
+def _diff(versions: list[Version], chosen: Version | None) -> list[str]:
+    """What the chosen version changed against the one before it, line by line; empty where none is chosen."""
+    if chosen is None:
+        return []
+    before = next((one.text for one in versions if one.number < chosen.number), "")
+    lines = difflib.unified_diff(before.splitlines(), chosen.text.splitlines(), lineterm="", n=2)
+    return list(lines)[2:]
+
+
+class _Check:
+    def __init__(self, access: Access, look: Look, expand: Expand) -> None:
+        self._access = access
+        self._look = look
+        self._expand = expand
+
+    async def show(self, ask: Ask) -> Page:
+        """Whether somebody would be allowed to do something, by which policies, and what would have to change."""
+        await self._access.decide(ask.call, "policies")
+        form = {"actor": "", "action": "read", "purpose": "operate", "entity": "", "attribute": "", **ask.query}
+        data: dict[str, Any] = {"form": form, "actions": ACTIONS, "found": None, "subject": None, "problem": None}
+        problem: Problem | None = None
+        if form["actor"]:
+            try:
+                data |= await self._tried(ask.tenant, form)
+            except Problem as refused:
+                data["problem"] = problem = refused
+        return failed(Page(f"{PACKAGE}:check.html", "check.title", data), problem)
+
+    async def _tried(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
+        action = _action(form["action"])
+        actor, subject = _anybody(form["actor"]), None
+        if form["entity"] and action in ENTITY_ACTIONS:
+            subject = await self._look(tenant, form["entity"].strip())
+            if subject is None:
+                raise BadRequestData(f"there is no entity {form['entity'][:200]!r}")
+        short = form["attribute"].strip()
+        attribute = self._expand(short) if short else None
+        call = Call(tenant, actor, form["purpose"].strip() or "operate")
+        found = await self._access.explain(call, action, subject, attribute)
+        return {"found": found, "subject": subject, "attribute": attribute, "shown": _shown(subject)}
+
+
+def _shown(subject: Subject | None) -> str:
+    if subject is None:
+        return ""
+    told = {"types": subject.types, "scopes": subject.scopes, "values": dict(subject.values)}
+    return json.dumps(told, ensure_ascii=False, indent=2)
+
+
+def _action(name: str) -> Action:
+    for one in ACTIONS:
+        if one == name:
+            return one
+    raise BadRequestData(f"{name[:40]!r} is no action; there are {', '.join(ACTIONS)}")
+
+
+def _anybody(text: str) -> Actor:
+    """Who is tried: also a device, or nobody who is known."""
+    kind, _, id_ = text.strip().partition(":")
+    if kind == "anonymous":
+        return Actor("anonymous")
+    return Actor("device", id_) if kind == "device" and id_ else actor_of(text)

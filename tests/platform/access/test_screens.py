@@ -1,0 +1,195 @@
+"""The pages of members, policies, agreements and emergencies, in both languages, and who may see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from starlette.applications import Starlette
+from tests.fakes import DatabaseFactory, FakeClock
+
+from kumihimo.base.call import Actor, Caller
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.explain import Subject
+from kumihimo.platform.access.screens import PACKAGE, access_screens
+from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
+from kumihimo.service.console.shell import Console
+from kumihimo.service.console.words import OWN_PACKAGE, load_words
+
+SATO, TANAKA, OTHER = Actor("person", "p-1"), Actor("person", "p-2"), Actor("person", "p-3")
+PAGES = ("/members", "/policies", "/policies/officer", "/access-check", "/agreements", "/emergency")
+TEXT = 'permit (principal in Role::"officer", action == Action::"read", resource is Entity);'
+FORBID = 'forbid (principal, action == Action::"read", resource) when { context.attribute == "https://example.org/a" };'
+RIVER = Subject("urn:ngsi-ld:River:1", ("https://example.org/River",), (), {"https://example.org/a": (1, "<b>")})
+Ask = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture
+async def rules(database_factory: DatabaseFactory, fake_clock: FakeClock) -> StoredRules:
+    database = await database_factory([SCHEMA, PLATFORM_SCHEMA])
+    for tenant in ("fukui", "sabae"):
+        await database.add_tenant(tenant)
+    rules = StoredRules(database, fake_clock)
+    for tenant in ("fukui", "sabae"):
+        for actor in (SATO, TANAKA):
+            await rules.members.add(tenant, actor, "operator", "x")
+    await rules.members.add("fukui", OTHER, "officer", "x")
+    return rules
+
+
+@pytest.fixture
+def ask(rules: StoredRules, fake_clock: FakeClock) -> Ask:
+    access = Access(False, rules, fake_clock)
+    rules.changes.told.append(access.forget)
+
+    async def look(tenant: str, id_: str) -> Subject | None:
+        return RIVER if (tenant, id_) == ("fukui", RIVER.id) else None
+
+    live: Any = None
+    screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}")
+    words = load_words([OWN_PACKAGE, PACKAGE])
+    app = Starlette(
+        routes=Console(screens, words, tenants=rules.changes.database.tenants, live=live, clock=fake_clock).routes()
+    )
+
+    async def ask(
+        path: str, form: dict[str, str] | None = None, *, who: Actor = SATO, tenant: str = "fukui", lang: str = "en",
+        origin: str = "http://localhost",
+    ) -> tuple[int, str]:  # fmt: skip
+        sent: list[Any] = []
+        body = b"" if form is None else urlencode(form).encode()
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        path, _, query = path.partition("?")
+        headers = [(b"host", b"localhost"), (b"accept-language", lang.encode())]
+        if form is not None:
+            headers += [(b"origin", origin.encode()), (b"content-type", b"application/x-www-form-urlencoded")]
+        scope = {
+            "type": "http", "method": "GET" if form is None else "POST", "path": f"/t/{tenant}{path}",
+            "scheme": "http", "server": ("localhost", 80), "query_string": query.encode(), "headers": headers,
+            "state": {"caller": Caller(who)},
+        }  # fmt: skip
+        await app(scope, receive, send)
+        return sent[0]["status"], b"".join(one.get("body", b"") for one in sent[1:]).decode()
+
+    return ask
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_pages_are_told_in_both_languages_to_those_who_may(ask: Ask, page: str) -> None:
+    for lang in ("ja", "en"):
+        status, text = await ask(page, lang=lang)
+        assert status == 200
+        assert f'lang="{lang}"' in text
+    for nobody in (OTHER, Actor("person", "p-9"), Actor("anonymous")):
+        for form in (None, {"action": "put", "why": "x", "text": TEXT, "actor": "person:p-9", "role": "operator"}):
+            if form is None or page != "/access-check":
+                assert (await ask(page, form, who=nobody))[0] in {401, 403}
+
+
+async def test_a_form_from_elsewhere_is_refused(ask: Ask, rules: StoredRules) -> None:
+    form = {"action": "add", "actor": "person:p-9", "role": "operator"}
+    assert (await ask("/members", form, origin="https://evil.example"))[0] == 403
+    assert await rules.members.held("fukui", Actor("person", "p-9")) == []
+
+
+async def test_a_role_is_given_and_ended_on_the_page(ask: Ask, rules: StoredRules) -> None:
+    given = {"action": "add", "actor": "person:p-9", "role": "officer", "until": "2027-03-31", "why": "<i>異動"}
+    assert (await ask("/members", given))[0] == 303
+    status, text = await ask("/members")
+    assert status == 200
+    assert "&lt;i&gt;異動" in text
+    assert "2027-04-01 00:00" in text
+    (held,) = await rules.members.held("fukui", Actor("person", "p-9"))
+    assert held.by == "person:p-1"
+    status, text = await ask("/members", {"action": "end", "id": held.id, "why": ""})
+    assert (status, "say it in 1 to 500 characters" in text) == (400, True)
+    assert (await ask("/members", {"action": "end", "id": held.id, "why": "退職"}))[0] == 303
+    assert "退職" in (await ask("/members"))[1]
+    status, text = await ask("/members", {**given, "until": "never"})
+    assert (status, "is no day" in text) == (400, True)
+    assert 'value="person:p-9"' in text, "what was written stays in the form"
+
+
+async def test_policies_are_changed_compared_and_brought_back(ask: Ask, rules: StoredRules) -> None:
+    page = "/policies/officer"
+    status, text = await ask(page, {"action": "put", "text": f"{TEXT}\n{FORBID[:-2]} ", "why": "x"})
+    assert (status, "line 2: this is no Cedar policy" in text) == (422, True)
+    assert (await ask(page, {"action": "put", "text": f"{TEXT}\r\n{FORBID}", "why": "<b>"}))[0] == 303
+    (standing,) = [one for one in await rules.documents.list("fukui") if one.name == "officer"]
+    assert standing.text == f"{TEXT}\n{FORBID}"
+    status, text = await ask(f"{page}?version=1")
+    assert status == 200
+    assert "+forbid (principal" in text
+    assert "&lt;b&gt;" in text
+    assert (await ask(page, {"action": "back", "number": "0", "why": "x"}))[0] == 303
+    assert (await ask(page, {"action": "back", "number": "x", "why": "x"}))[0] == 400
+    assert (await ask(page, {"action": "remove", "why": "x"}))[0] == 303
+    assert "These policies do not stand now" in (await ask(page))[1]
+    assert (await ask("/policies/none"))[0] == 404
+    assert (await ask("/policies", {"name": "extra", "text": FORBID, "why": "x"}))[0] == 303
+    assert (await ask("/policies", {"name": "Extra", "text": FORBID, "why": "x"}))[0] == 400
+    assert "/t/fukui/policies/extra" in (await ask("/policies"))[1]
+
+
+async def test_one_tries_what_somebody_would_be_allowed(ask: Ask, rules: StoredRules) -> None:
+    await rules.documents.put("fukui", "secret", FORBID, "x", "x")
+
+    async def tried(**asked: str) -> str:
+        status, text = await ask(f"/access-check?{urlencode(asked)}")
+        assert status == 200
+        return re.sub(r"\s+", " ", text)
+
+    yes = await tried(actor="person:p-3", action="read", entity=RIVER.id)
+    assert ">Allowed<" in yes
+    assert "/t/fukui/policies/officer" in yes
+    assert "&lt;b&gt;" in yes
+    no = await tried(actor="person:p-3", action="read", entity=RIVER.id, attribute="a")
+    assert ">Not allowed<" in no
+    assert "The forbid in secret, line 1, stands in the way" in no
+    assert "Hold the role Operator" in await tried(actor="person:p-3", action="members")
+    assert "Log in" in await tried(actor="anonymous", action="read")
+    for wrong in ({"actor": "x"}, {"actor": "person:p-3", "action": "fly"}, {"actor": "person:p-3", "entity": "urn:x"}):
+        status, text = await ask(f"/access-check?{urlencode(wrong)}")
+        assert (status, "This was refused" in text) == (400, True)
+
+
+async def test_an_agreement_is_offered_accepted_and_ended_on_the_pages_of_both(ask: Ask, rules: StoredRules) -> None:
+    offer = {
+        "action": "offer", "taker": "sabae", "role": "officer", "purpose": "水防<", "starts": "2026-01-01",
+        "ends": "2026-12-31", "text": TEXT.replace("officer", "sabae/officer"),
+    }  # fmt: skip
+    assert (await ask("/agreements", {**offer, "text": TEXT}))[0] == 422
+    assert (await ask("/agreements", offer))[0] == 303
+    ours, theirs = (await ask("/agreements"))[1], (await ask("/agreements", tenant="sabae"))[1]
+    assert "水防&lt;" in ours
+    assert ('value="accept"' in ours, 'value="accept"' in theirs) == (False, True)
+    (made,) = await rules.agreements.list("sabae")
+    assert (await ask("/agreements", {"action": "accept", "id": made.id}))[0] == 403
+    assert (await ask("/agreements", {"action": "accept", "id": made.id}, tenant="sabae"))[0] == 303
+    assert ">running<" in (await ask("/agreements"))[1]
+    assert (await ask("/agreements", {"action": "end", "id": made.id, "why": "x"}))[0] == 303
+    assert ">ended<" in (await ask("/agreements"))[1]
+
+
+async def test_an_emergency_takes_two_persons_on_the_page(ask: Ask, rules: StoredRules) -> None:
+    assert (await ask("/emergency", {"action": "ask", "reason": "氾濫<", "hours": "many"}))[0] == 400
+    assert (await ask("/emergency", {"action": "ask", "reason": "氾濫<", "hours": "12"}))[0] == 303
+    mine, others = (await ask("/emergency"))[1], (await ask("/emergency", who=TANAKA))[1]
+    assert "氾濫&lt;" in mine
+    assert ('value="open"' in mine, 'value="open"' in others) == (False, True)
+    (asked,) = await rules.emergencies.list("fukui")
+    assert (await ask("/emergency", {"action": "open", "id": asked.id}))[0] == 403
+    assert (await ask("/emergency", {"action": "open", "id": asked.id}, who=TANAKA))[0] == 303
+    assert ">Open<" in (await ask("/emergency"))[1]
+    assert (await ask("/emergency", {"action": "end", "id": asked.id}))[0] == 303
+    assert "person:p-2" in (await ask("/emergency"))[1]
