@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rights import all_but, rows
 from tests.service.console.console_town import SCHEMAS, Factory, Town, gauge_id
 
-from kumihimo.base.call import Call
-from kumihimo.base.errors import Overloaded
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import Forbidden, Overloaded
 from kumihimo.base.ports import log_topic
+from kumihimo.platform.access.decide import Access, Action, Grant
 from kumihimo.service.console import live
 from kumihimo.service.console.live import Mailbox
 
@@ -154,7 +156,39 @@ def test_a_mailbox_is_bounded() -> None:
     assert told["seq"] == live.MAX_PENDING + 9
 
 
-def test_a_mailbox_without_names_tells_none() -> None:
-    box = Mailbox(named=False)
-    box.put(3, [("secret", ("T",), ("x",))])
-    assert box.take() == {"seq": 3, "entities": []}
+class Narrow(Access):
+    """One gauge, and of it all but its water level; nothing once that is taken away."""
+
+    def __init__(self) -> None:
+        super().__init__(open_house=False)
+        self.number, self.may_read, self.hidden = 0, True, ""
+
+    def revision(self, tenant: str) -> int:
+        return self.number
+
+    async def decide(self, call: Call, action: Action) -> Grant:
+        if not self.may_read:
+            raise Forbidden("not any more")
+        return Grant(rows(ids=[gauge_id(1), gauge_id(2)]), all_but(self.hidden))
+
+
+async def test_a_page_is_told_of_what_its_caller_may_see(town: Town) -> None:
+    access = Narrow()
+    town.live._access = access
+    call = Call("fukui", Actor("person", "p"))
+    box = Mailbox(call, await access.decide(call, "read"))
+    async with aclosing(town.live.events("fukui", box)) as events:
+        await hello(events)
+        await town.live.reads("fukui")
+        await town.rise(0, 9.5, 10)
+        await town.rise(1, 9.5, 10)
+        assert [one["id"] for one in (await next_change(events))["entities"]] == [gauge_id(1)]
+        access.hidden, access.number = town.contexts.core.expand("waterLevel"), 1
+        await town.rise(1, 9.6, 20)
+        (one,) = (await next_change(events))["entities"]
+        assert one["id"] == gauge_id(1)
+        assert one["changed"]
+        assert "waterLevel" not in one["changed"]
+        access.may_read, access.number = False, 2
+        await town.rise(1, 9.7, 40)
+        assert not [event async for event in events if "change" in event]

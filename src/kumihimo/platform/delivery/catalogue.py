@@ -54,21 +54,30 @@ Buckets = dict[str, dict[str, dict[str, Ready]]]
 
 
 class Listing:
-    """All subscriptions of a tenant as of one revision. It stays as it is: a change makes another, see `changed`."""
+    """All subscriptions of a tenant as of one revision, with their makers' rights as of one revision of those.
 
-    def __init__(self, revision: int, ready: Sequence[Ready] = ()) -> None:
+    It stays as it is: a change makes another, see `changed`.
+    """
+
+    def __init__(self, revision: int, ready: Sequence[Ready] = (), rights: int = 0) -> None:
         self.revision = revision
+        self.rights = rights
         self.by_id: dict[str, Ready] = {}
         self._paced: dict[str, Ready] = {}
         self._buckets: Buckets = {}
         self._put(ready, {})
 
-    def changed(self, revision: int, ready: Sequence[Ready], gone: Collection[str]) -> Listing:
+    @property
+    def key(self) -> tuple[int, int]:
+        """What it is of: the revisions of the subscriptions and of the rights."""
+        return self.revision, self.rights
+
+    def changed(self, revision: int, ready: Sequence[Ready], gone: Collection[str], rights: int = 0) -> Listing:
         """The listing of a later revision: these are new, or instead of what had their id; gone are no more.
 
         What did not change is shared and not made again, so that one more of ten thousand costs little.
         """
-        after = Listing(revision)
+        after = Listing(revision, rights=rights)
         after.by_id, after._paced, after._buckets = dict(self.by_id), dict(self._paced), dict(self._buckets)
         own: Buckets = {}
         for id_ in {*gone, *(one.subscription.id for one in ready)}:
@@ -218,7 +227,7 @@ class Catalogue:
     async def take(self, tenant: str, revision: int, delta: Delta | None) -> Listing:
         """The listing of this revision, or of a later one; delta as `changes_tx` gave it, None for no change."""
         if delta is None:
-            return self._listings[tenant]
+            return await self._as_judged_now(tenant)
         async with self._taking[tenant]:
             kept = self._listings.get(tenant)
             if kept is not None and delta.is_in(kept, revision):
@@ -229,7 +238,24 @@ class Catalogue:
                 return listing
         return await self.listing(tenant)  # what it is a change of is kept no more
 
+    async def _as_judged_now(self, tenant: str) -> Listing:
+        """The listing that is kept, with the rights that its makers have by now."""
+        if self._listings[tenant].rights != self._access.revision(tenant):
+            async with self._taking[tenant]:
+                kept = self._listings[tenant]
+                if kept.rights != self._access.revision(tenant):
+                    same = Delta(kept.revision, ())
+                    self._listings[tenant] = await self._changed(tenant, kept.revision, same, kept)
+        return self._listings[tenant]
+
+    def key(self, tenant: str) -> tuple[int, int] | None:
+        """What the listing is of, with the rights as they are now; None where none is kept."""
+        kept = self._listings.get(tenant)
+        return (kept.revision, self._access.revision(tenant)) if kept is not None else None
+
     async def _changed(self, tenant: str, revision: int, delta: Delta, kept: Listing) -> Listing:
+        # Before anybody is judged: what changes meanwhile has them judged again.
+        rights = self._access.revision(tenant)
         unsettled = self._unsettled[tenant] if delta.since is not None else {}
         gone = (kept.by_id.keys() | unsettled.keys()) - delta.ids if delta.ids is not None else set()
         # Those that could not be made ready, or not with their own @context, are tried again with every change.
@@ -247,25 +273,27 @@ class Catalogue:
             if one is None or not one.is_settled:
                 left[row.id] = row
         self._unsettled[tenant] = left
-        return kept.changed(revision, ready, gone | left.keys())
+        return kept.changed(revision, ready, gone | left.keys(), rights)
 
     async def _judged_anew(self, tenant: str, kept: Listing) -> dict[str, StoredSubscription]:
         """Those whose makers may see something else by now, each maker being asked for once."""
-        grants: dict[Actor, Grant | None] = {}
+        grants: dict[tuple[Actor, frozenset[str] | None], Grant | None] = {}
         found = {}
         for id_, one in kept.by_id.items():
             stored = one.subscription.stored
-            if stored.actor not in grants:
+            maker = (stored.actor, stored.scopes)
+            if maker not in grants:
                 try:
-                    grants[stored.actor] = await self._grant(tenant, stored.actor)
+                    grants[maker] = await self._grant(tenant, stored)
                 except Problem:
-                    grants[stored.actor] = None
-            if grants[stored.actor] != one.grant:
+                    grants[maker] = None
+            if grants[maker] != one.grant:
                 found[id_] = stored
         return found
 
-    async def _grant(self, tenant: str, actor: Actor) -> Grant:
-        return await self._access.decide(Call(tenant, actor, purpose="notify"), "subscribe")
+    async def _grant(self, tenant: str, one: StoredSubscription) -> Grant:
+        """What the subscription's maker may see, with the token by which it was made."""
+        return await self._access.decide(Call(tenant, one.actor, purpose="notify", scopes=one.scopes), "subscribe")
 
     async def _fetched(self, tenant: str, rows: Sequence[StoredSubscription]) -> None:
         """Has all @contexts brought at once: hosts that hang are waited for together and not one after the other."""
@@ -276,7 +304,7 @@ class Catalogue:
     async def _ready(self, tenant: str, row: StoredSubscription) -> Ready | None:
         try:
             subscription = compile_subscription(row, meanings(row.terms))
-            grant = await self._grant(tenant, row.actor)
+            grant = await self._grant(tenant, row)
         except Problem as problem:
             # A right that was taken away, or a rule that became stricter: nothing is sent.
             log.warning(

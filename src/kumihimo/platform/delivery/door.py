@@ -9,7 +9,7 @@ from typing import Any
 from kumihimo.base import times
 from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import AlreadyExists, BadRequestData, ResourceNotFound, TooManyResults
+from kumihimo.base.errors import AlreadyExists, BadRequestData, Forbidden, ResourceNotFound, TooManyResults
 from kumihimo.base.ids import new_id
 from kumihimo.base.ports import Bus, Meter
 from kumihimo.platform.access.decide import Access
@@ -41,6 +41,9 @@ Attempts = list[Attempt]
 Find = Callable[[Tx], Awaitable[list[StoredSubscription]]]
 Counted = tuple[list[StoredSubscription], dict[str, State]]
 DeadLetters = list[DeadLetter]
+
+_OF_ANYBODY = frozenset({"id", "type", "isActive", "@context"})
+"""Members that others than its maker may change."""
 
 
 class Delivery:
@@ -89,6 +92,7 @@ class Delivery:
             start_seq=0,
             created_at=now,
             modified_at=now,
+            scopes=call.scopes,
         )
         compiled = await self._compiled(call.tenant, draft, context)
         if not compiled.json_ld_context:
@@ -159,8 +163,12 @@ class Delivery:
         return await self._database.read(tenant, work)
 
     async def update(self, call: Call, id_: str, fragment: Mapping[str, Any], context: Context) -> None:
-        """Changes members (clause 5.8.2): each is replaced whole; null or urn:ngsi-ld:null takes it away."""
-        await self._access.decide(call, "subscribe")
+        """Changes members (clause 5.8.2): each is replaced whole; null or urn:ngsi-ld:null takes it away.
+
+        It goes on with its maker's rights. So only its maker, and whoever may see everything, says what is sent where;
+        others may pause it and let it go on. Forbidden for more.
+        """
+        grant = await self._access.decide(call, "subscribe")
         if not isinstance(fragment, dict) or fragment.keys() <= {"@context"}:
             raise BadRequestData("the fragment holds no member to change")
         if fragment.get("id", id_) != id_:
@@ -171,6 +179,8 @@ class Delivery:
             stored = await self._database.read(call.tenant, lambda tx: store.one_tx(tx, id_))
             if stored is None:
                 raise _unknown(id_)
+            if not (grant.is_all or stored.actor == call.actor or given.keys() <= _OF_ANYBODY):
+                raise Forbidden("this subscription is somebody else's, whose rights it has; make one of your own")
             if await self._replace(call, stored, given, context):
                 break
         self._sender.forget(call.tenant, id_)

@@ -90,7 +90,7 @@ class Matcher:
         self._catalogue = catalogue
         self._hand = hand
         self._room = Room()
-        self._calm: dict[str, int] = {}
+        self._calm: dict[str, tuple[int, int]] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         self.overflowed = 0
         self.released = 0
@@ -173,13 +173,13 @@ class Matcher:
     async def release(self, tenant: str) -> int | None:
         """Sends what throttling held back and is due; the next moment (microseconds) at which something is."""
         known = self._catalogue.revision(tenant)
-        if known is not None and self._calm.get(tenant) == known:
+        if known is not None and self._calm.get(tenant) == self._catalogue.key(tenant):
             return None
         revision, delta, holders, queued = await self._database.read(tenant, lambda tx: _holders_tx(tx, known))
         listing = await self._catalogue.take(tenant, revision, delta)
         if not holders and not listing.is_paced:
             # Nothing is held back, and as long as these are the subscriptions nothing will be.
-            self._calm[tenant] = listing.revision
+            self._calm[tenant] = listing.key
             return None
         now = times.micros(self._clock.now())
         later: list[int] = []

@@ -38,7 +38,8 @@ Accept = Literal["application/json", "application/ld+json", "application/geo+jso
 class StoredSubscription:
     """A row: document as it was given, its @context's source, what its terms meant, and who made it.
 
-    start_seq is the log's head when it was made; it hears what comes after. Moments are microseconds.
+    scopes are what its maker's token was limited to, None for no limit. start_seq is the log's head when it was made;
+    it hears what comes after. Moments are microseconds.
     """
 
     id: str
@@ -49,6 +50,7 @@ class StoredSubscription:
     start_seq: int
     created_at: int
     modified_at: int
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

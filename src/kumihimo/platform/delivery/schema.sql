@@ -84,3 +84,6 @@ CREATE INDEX subscription_state_queued ON subscription_state (last_queued) WHERE
 -- revision: of all subscriptions, when this one was last changed, so that the others need not be read again.
 ALTER TABLE subscription ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX subscription_changed ON subscription (revision);
+-- version 3
+-- scopes: what its maker's token was limited to, as a JSON array; '' where it was not limited.
+ALTER TABLE subscription ADD COLUMN scopes TEXT NOT NULL DEFAULT '';

@@ -86,7 +86,7 @@ class Sender:
         self._settler = Settler(database, numbers.attempts, numbers.kept)
         self._circuits = Circuits(Slots(numbers.per_endpoint, numbers.total, numbers.opens_after), self._seconds)
         self._queues: dict[str, Queues] = {}
-        self._revisions: dict[str, int] = {}
+        self._revisions: dict[str, tuple[int, int]] = {}
         self._stale: dict[str, set[str]] = defaultdict(set)
         self._tasks: dict[asyncio.Task[None], Owner] = {}
         self._busy_subscriptions: Counter[Owner] = Counter()
@@ -144,14 +144,20 @@ class Sender:
         """Has the subscriptions as they are now, and those of which something waits where that is not known."""
         stale = set(self._stale[tenant])
         known = self._catalogue.revision(tenant)
-        if not (look or stale or not queues.looked or known is None or self._revisions.get(tenant) != known):
+        if not (
+            look
+            or stale
+            or not queues.looked
+            or known is None
+            or self._revisions.get(tenant) != self._catalogue.key(tenant)
+        ):
             return
         waiting, revision, delta = await self._database.read(tenant, lambda tx: _waiting_tx(tx, known))
         listing = await self._catalogue.take(tenant, revision, delta)
         queues.found(waiting)
         self._stale[tenant] -= stale
-        if self._revisions.get(tenant) != listing.revision or stale:
-            self._revisions[tenant] = listing.revision
+        if self._revisions.get(tenant) != listing.key or stale:
+            self._revisions[tenant] = listing.key
             queues.renew(listing.by_id)
             self._circuits.keep(tenant, {one.endpoint for one in listing.by_id.values()})
 

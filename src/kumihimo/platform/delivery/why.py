@@ -10,7 +10,7 @@ from typing import cast
 from kumihimo.base import times
 from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import BadRequestData, ResourceNotFound
+from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
 from kumihimo.base.events import LogRecord
 from kumihimo.base.ids import is_uri
 from kumihimo.platform.access.decide import Access, Grant
@@ -76,6 +76,9 @@ class Why:
         stored = await self.database.read(call.tenant, lambda tx: store.one_tx(tx, subscription_id))
         if stored is None:
             raise ResourceNotFound(f"there is no subscription {subscription_id[:200]}")
+        if not (viewer.is_all or stored.actor == call.actor):
+            # Whether a filter of somebody who sees more was passed would tell of what this caller may not see.
+            raise Forbidden("this subscription is somebody else's; its maker, or who may see everything, can ask why")
         ready = (await self.catalogue.listing(call.tenant)).by_id.get(subscription_id)
         look = partial(_look_tx, call.tenant, stored, entity_id, viewer, limit, before)
         found = await self.database.read(call.tenant, look)

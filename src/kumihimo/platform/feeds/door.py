@@ -79,6 +79,7 @@ class Feeds:
                     yield one
             while not self._closing.is_set():
                 if not await tail.moved(position, restarts, self._ping):
+                    await watch.decide()
                     yield Event("ping", position)
                     continue
                 if tail.restarts != restarts:

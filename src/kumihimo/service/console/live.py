@@ -3,6 +3,9 @@
 The log is the truth, the bus a nudge (decision 1): a lost nudge delays a page by one ping at most.
 Event `change`: {"seq": 12, "entities": [{"id": "urn:…", "types": ["RiverGauge"], "changed": ["level"]}]}; an empty
 list means "look again at everything". Event `ping` every few seconds, so that a page notices silence.
+
+A page is told of what its caller may see, and of nothing else: neither entity nor attribute is named, and where none is
+left there is no event. Its stream ends once its caller may not read any more.
 """
 
 from __future__ import annotations
@@ -10,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, cast
 
 from starlette.responses import Response, StreamingResponse
 
@@ -20,8 +23,10 @@ from kumihimo.base.errors import Overloaded, Problem
 from kumihimo.base.events import LogRecord
 from kumihimo.base.jsontext import text
 from kumihimo.base.ports import Bus, log_topic, screens_topic
-from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.decide import EVERYTHING, Access, Grant
 from kumihimo.platform.broker.log import head_tx, read_log_tx
+from kumihimo.platform.broker.masks import admits, names_of
+from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Database, Tx
 
 log = logging.getLogger(__name__)
@@ -31,12 +36,21 @@ MAX_STREAMS_OF_TENANT = 400
 MAX_PENDING = 300
 BATCH = 500
 
+Named = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""Entity, its types, what changed of it."""
+
 
 class Mailbox:
-    """What one page was not told yet; folded, and bounded: over the limit it becomes "everything"."""
+    """What one page was not told yet; folded, and bounded: over the limit it becomes "everything".
 
-    def __init__(self, *, named: bool = True) -> None:
-        self._named = named
+    grant is what its caller may see, by the revision of the rights; without a call it is the platform's own, and stays.
+    """
+
+    def __init__(self, call: Call | None = None, grant: Grant = EVERYTHING, rights: int = 0) -> None:
+        self.call = call
+        self.grant = grant
+        self.rights = rights
+        self.is_over = False
         self._entities: dict[str, tuple[tuple[str, ...], set[str]]] = {}
         self._seq = 0
         self._everything = False
@@ -50,7 +64,7 @@ class Mailbox:
             known = self._entities.setdefault(entity_id, (types, set()))
             known[1].update(changed)
         self._seq = max(self._seq, seq)
-        if count == 0 or not self._named or len(self._entities) > MAX_PENDING:
+        if count == 0 or len(self._entities) > MAX_PENDING:
             self._everything = True
             self._entities.clear()
         self.full.set()
@@ -90,11 +104,12 @@ class Live:
 
     async def respond(self, call: Call) -> Response:
         """The endless answer to one page; Overloaded over the limit of streams, Unauthenticated when closed."""
-        grant = await self._access.decide(call, "read")
+        rights = self._access.revision(call.tenant)
+        box = Mailbox(call, await self._access.decide(call, "read"), rights)
         of_tenant = len(self._boxes.get(call.tenant, ()))
         if self.count >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_TENANT or self._closing.is_set():
             raise Overloaded(f"{of_tenant} pages of this tenant listen already; reload later", retry_after=10)
-        events = self.events(call.tenant, named=grant.restriction.everything)
+        events = self.events(call.tenant, box)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}
         )
@@ -111,15 +126,17 @@ class Live:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
 
-    async def events(self, tenant: str, *, named: bool = True) -> AsyncGenerator[str, None]:
-        """The stream's text, event by event, until the page goes or the platform stops."""
-        box = Mailbox(named=named)
+    async def events(self, tenant: str, box: Mailbox | None = None) -> AsyncGenerator[str, None]:
+        """The stream's text, event by event, until the page goes, its caller may not read any more, or the platform
+        stops.
+        """
+        box = box or Mailbox()
         self._join(tenant, box)
         try:
             yield "retry: 1000\nevent: ping\ndata: {}\n\n"
             while not self._closing.is_set():
                 told = await _within(box.full, self._ping)
-                if self._closing.is_set():
+                if self._closing.is_set() or box.is_over:
                     return
                 yield f"event: change\ndata: {text(box.take())}\n\n" if told else "event: ping\ndata: {}\n\n"
         finally:
@@ -150,6 +167,7 @@ class Live:
         try:
             while True:
                 try:
+                    await self._judge(tenant)
                     position = await self._tell(tenant, position)
                 except Problem as problem:
                     log.warning("live pages wait", extra={"tenant": tenant, "problem": problem.title})
@@ -173,19 +191,50 @@ class Live:
                 self._post(tenant, head, [])
                 return head
             if records:
-                self._post(tenant, records[-1].seq, [self._named(record) for record in records])
+                self._tell_each(tenant, records)
                 position = records[-1].seq
             if len(records) < BATCH:
                 return position
 
-    def _post(self, tenant: str, seq: int, entities: list[tuple[str, tuple[str, ...], tuple[str, ...]]]) -> None:
+    async def _judge(self, tenant: str) -> None:
+        """Asks anew what each page may be told of, where rights have changed since."""
+        rights = self._access.revision(tenant)
+        for box in list(self._boxes.get(tenant, ())):
+            if box.call is None or box.rights == rights:
+                continue
+            try:
+                box.grant, box.rights = await self._access.decide(box.call, "read"), rights
+            except Problem:
+                box.is_over = True
+                box.full.set()
+
+    def _tell_each(self, tenant: str, records: Sequence[LogRecord]) -> None:
+        """Each page hears of what it may see; pages with the same rights are looked at together."""
+        told: dict[Grant, list[Named]] = {}
+        for box in self._boxes.get(tenant, ()):
+            if box.grant not in told:
+                told[box.grant] = [one for record in records if (one := self._named(record, box.grant)) is not None]
+            if told[box.grant]:
+                box.put(records[-1].seq, told[box.grant])
+
+    def _post(self, tenant: str, seq: int, entities: list[Named]) -> None:
         for box in self._boxes.get(tenant, ()):
             box.put(seq, entities)
 
-    def _named(self, record: LogRecord) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    def _named(self, record: LogRecord, grant: Grant) -> Named | None:
+        """The entity and what changed of it, under short names; None where nothing of it may be seen."""
+        entity = cast("EntityDoc", record.entity)
+        changed = (*record.changed, *record.deleted)
+        if not grant.is_all:
+            if not admits(grant.restriction, entity):
+                return None
+            names = names_of(grant.visible, entity)
+            seen = tuple(name for name in changed if name in names)
+            if record.kind == "entityUpdated" and changed and not seen:
+                return None
+            changed = seen
         types = tuple(self._compact(name) for name in record.entity.get("type", ()))
-        changed = tuple(self._compact(name) for name in (*record.changed, *record.deleted))
-        return record.entity_id, types, changed
+        return record.entity_id, types, tuple(map(self._compact, changed))
 
 
 async def _listen(topics: AsyncIterator[str], ask: str, nudged: asyncio.Event, asked: asyncio.Event) -> None:
