@@ -64,3 +64,11 @@ def test_every_setting_has_a_meaning() -> None:
     rows = reference()
     assert len(rows) == len(Settings.__dataclass_fields__)
     assert all(meaning for *_, meaning in rows)
+
+
+@pytest.mark.parametrize("name", ["login_idle", "login_absolute"])
+@pytest.mark.parametrize("value", [0.0, 59.0, float("nan"), float("inf"), 1e9])
+def test_a_log_in_lasts_a_minute_to_a_month(name: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read_settings(given={name: value})
+    assert getattr(read_settings(given={name: 60.0}), name) == 60.0

@@ -45,6 +45,7 @@ from kumihimo.platform.identity.models import (
 )
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.platform.identity.store import SCHEMA
+from kumihimo.platform.identity.store import logins as store
 from kumihimo.platform.identity.tries import FORGIVEN, FREE_OF_NAME, FREE_OF_PLACE, MAX_WAIT, wait_after
 from kumihimo.storage.database import PLATFORM, Tx
 
@@ -184,6 +185,18 @@ async def test_a_half_log_in_ends_by_its_time_and_opens_nothing(house: House) ->
     await refused(Unauthenticated, lambda: house.caller(token))
     house.clock.advance(301)
     await refused(Wrong, lambda: house.identity.by_code(token, totp.at(house.clock.now()), VISITOR))
+
+
+async def test_what_waits_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MAX_PENDING", 3)
+    tokens = []
+    for _ in range(5):
+        house.clock.advance(1)
+        tokens.append(await house.identity.proofs.keep("assert", "", "x"))
+    for token in tokens[:2]:
+        await refused(Wrong, lambda token=token: house.identity.proofs.taken(token, "assert"))  # type: ignore[misc]
+    for token in tokens[2:]:
+        await house.identity.proofs.taken(token, "assert")
 
 
 async def test_the_secret_of_an_app_is_kept_sealed(house: House) -> None:
