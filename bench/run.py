@@ -4,9 +4,8 @@ With --keep it writes bench/results.json and the table of bench/README.md. Ends 
 the measurement is wrong), an answer was not 2xx or refused a part (207), or a notification was lost.
 Other runs are taken instead where they are named: --broker the five broker runs (broker.py; `--broker --help` tells
 their options), --mqtt connected devices (mqtt.py), --notify notifications at several rates (delivery.py), --dead what
-dead endpoints cost the others (dead.py), --history an import of history (past.py), --access decisions (access.py).
-dead endpoints cost the others (dead.py), --history an import of history (past.py), --meter what counting costs
-(meter.py).
+dead endpoints cost the others (dead.py), --history an import of history (past.py), --access decisions (access.py),
+--meter what counting costs (meter.py), --tokens who shows a token (tokens.py).
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ import load
 import meter
 import mqtt
 import past
+import tokens
 from harness import Platform, get, keep, post
 from sink import Sink
 
@@ -51,6 +51,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--history": past.main,
     "--access": access.main,
     "--meter": meter.main,
+    "--tokens": tokens.main,
 }
 
 

@@ -99,6 +99,27 @@ async def test_another_process_refuses_what_was_revoked_within_a_second(
             await other.bearer.caller(one)
 
 
+async def test_when_all_keys_are_thrown_away_another_process_refuses_what_they_signed_within_a_second(
+    provider: Provider, database: Database, fake_clock: FakeClock, tmp_path: Path
+) -> None:
+    other = provider_on(database, fake_clock, tmp_path)
+    made = await provider.applications.add("a", "w", "confidential", scopes=["ngsi-ld:read"])
+    shown, kept = [
+        (await provider.grants.give(made.application, {"grant_type": "client_credentials"}))["access_token"]
+        for _ in range(2)
+    ]
+    assert await other.bearer.caller(shown)
+    await provider.keys.rotate(at_once=True)
+    with pytest.raises(BadToken):
+        await provider.bearer.caller(kept)
+    fake_clock.advance(1)
+    for token in (shown, kept):
+        with pytest.raises(BadToken):
+            await other.bearer.caller(token)
+    given = await other.grants.give(made.application, {"grant_type": "client_credentials"})
+    assert await provider.bearer.caller(given["access_token"])
+
+
 async def test_applications_are_their_tenants_own_and_keep_what_was_said(provider: Provider) -> None:
     add = provider.applications.add
     made = await add(

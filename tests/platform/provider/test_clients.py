@@ -14,7 +14,7 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.provider.applications import Made
 from kumihimo.platform.provider.assertion import MAX_AHEAD, TYPE
 from kumihimo.platform.provider.jwks import MAX_KEYS, check_jwks
-from kumihimo.platform.provider.tries import Tries
+from kumihimo.platform.provider.tries import Tries, place_of
 
 EC, ED, RSA = ECKey.generate_key("P-256"), OKPKey.generate_key("Ed25519"), RSAKey.generate_key(2048)
 KEYS = (("ES256", EC), ("Ed25519", ED), ("PS256", RSA), ("RS256", RSA))
@@ -106,3 +106,11 @@ def test_private_weak_and_odd_keys_are_not_registered() -> None:
         with pytest.raises(BadRequestData):
             check_jwks(text)
     assert json.loads(check_jwks(public(EC, RSA)))["keys"][1]["kty"] == "RSA"
+
+
+def test_the_addresses_of_one_host_count_together() -> None:
+    assert place_of("192.0.2.1") == "192.0.2.1" == place_of("::ffff:192.0.2.1")
+    assert place_of("2001:db8::1") == place_of("2001:db8::ffff:2") == "2001:db8::/64"
+    assert place_of("2001:db8:0:1::1") != place_of("2001:db8::1")
+    assert place_of("fe80::1%eth0") == "fe80::/64"
+    assert place_of("::no address") == "::no address"

@@ -11,7 +11,7 @@ from kumihimo.base.call import Actor, Caller
 from kumihimo.base.ports import Credentials
 from kumihimo.platform.provider.applications import Applications
 from kumihimo.platform.provider.errors import BadToken
-from kumihimo.platform.provider.keys import SECOND
+from kumihimo.platform.provider.keys import SECOND, Keys
 from kumihimo.platform.provider.models import KEY_PREFIX, Family, Nudge, Revocation, Secret, secret_hash
 from kumihimo.platform.provider.store import applications as applications_store
 from kumihimo.platform.provider.store import families as families_store
@@ -40,17 +40,20 @@ class Known:
     secret: str = ""
 
     def is_hit(self, one: Revocation) -> bool:
-        """Whether this was revoked by that."""
-        return one.id == str(getattr(self, one.kind))
+        """Whether this was revoked by that; with all keys, every token that they signed."""
+        return not self.secret if one.kind == "keys" else one.id == str(getattr(self, one.kind))
 
 
 class Bearer:
     """Implements base.ports.Authenticate for `Authorization: Bearer`; nudge tells that this process revoked."""
 
-    def __init__(self, database: Database, applications: Applications, tokens: Tokens, nudge: Nudge) -> None:
+    def __init__(
+        self, database: Database, applications: Applications, tokens: Tokens, keys: Keys, nudge: Nudge
+    ) -> None:
         self._database = database
         self._applications = applications
         self._tokens = tokens
+        self._keys = keys
         self._nudge = nudge
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._revision = -1
@@ -125,6 +128,8 @@ class Bearer:
                 gone = [token for token, known in self._known.items() if any(map(known.is_hit, found))]
                 for token in gone:
                     self._known.pop(token, None)
+                if any(one.kind == "keys" for one in found):
+                    self._keys.forget()
             self._looked_at = now
 
     async def _since(self, revision: int) -> list[Revocation]:

@@ -15,7 +15,7 @@ from kumihimo.platform.provider.keys import SECOND
 from kumihimo.platform.provider.models import Application
 from kumihimo.platform.provider.store import families as store
 from kumihimo.platform.provider.tokens import Tokens
-from kumihimo.platform.provider.tries import Tries
+from kumihimo.platform.provider.tries import Tries, place_of
 from kumihimo.storage.database import PLATFORM, Database
 
 NOT_KNOWN = "the client is not known, is out of use, or did not prove itself as it was registered"
@@ -35,7 +35,8 @@ class Clients:
         """The client that posted this form. OAuthError invalid_client or invalid_request; TooManyRequests."""
         name, secret, is_basic = _shown(form, authorization)
         now = self._tokens.now() / SECOND
-        names = (address, f"{address} {name}")
+        place = place_of(address)
+        names = (place, f"{place} {name[:64]}")
         for one in names:
             self.tries.check(one, now)
         try:

@@ -54,14 +54,14 @@ class Provider:
         nudge = Nudge()
         self.issuer = issuer
         self.who, self.people = who, people
-        self.keys = Keys(database, clock, seal)
+        self.keys = Keys(database, clock, seal, nudge)
         self.tokens = Tokens(self.keys, clock, issuer, lifetimes or Lifetimes())
         self.applications = Applications(database, clock, nudge)
         self.clients = Clients(database, self.applications, self.tokens)
         self.tickets = Tickets(seal, self.tokens.now)
         self.authorize = Authorize(database, self.applications, self.tokens, self.tickets)
         self.grants = Grants(database, self.tokens, people, nudge)
-        self.bearer = Bearer(database, self.applications, self.tokens, nudge)
+        self.bearer = Bearer(database, self.applications, self.tokens, self.keys, nudge)
 
     def counters(self) -> dict[str, float]:
         """Numbers for /metrics."""

@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey
 from kumihimo.base import jsontext, times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import StorageRefused
-from kumihimo.platform.provider.models import Seal
+from kumihimo.platform.provider.models import Nudge, Seal
 from kumihimo.platform.provider.store import keys as store
 from kumihimo.storage.database import PLATFORM, Database, Tx
 
@@ -52,10 +52,11 @@ class SigningKey:
 class Keys:
     """All keys of the provider; they lie sealed in the platform's store."""
 
-    def __init__(self, database: Database, clock: Clock, seal: Seal) -> None:
+    def __init__(self, database: Database, clock: Clock, seal: Seal, nudge: Nudge) -> None:
         self._database = database
         self._clock = clock
         self._seal = seal
+        self._nudge = nudge
         self._known: list[SigningKey] = []
         self._opened: dict[str, ECKey] = {}
         self._read_at: int | None = None
@@ -84,7 +85,7 @@ class Keys:
 
     async def key(self, kid: str) -> ECKey | None:
         """The key of this id; one that is not known is looked for in the store, once in a second."""
-        found = self._held(kid)
+        found = None if self._read_at is None else self._held(kid)
         if found is None:
             await self._fresh(_LOOK_AGAIN)
             found = self._held(kid)
@@ -97,8 +98,14 @@ class Keys:
             await self.signing()
             await self._add(starts_at=now + LEAD_SECONDS * SECOND, unless_one=False)
             return
-        await self._database.write(PLATFORM, _drop_all_tx)
+        until = now + OVERLAP_SECONDS * SECOND
+        await self._database.write(PLATFORM, lambda tx: _drop_all_tx(tx, until))
         await self._add(starts_at=now, unless_one=True)
+        self._nudge.wanted = True
+
+    def forget(self) -> None:
+        """Looks at the store before a key is used again: another process threw all of them away."""
+        self._read_at = None
 
     async def pairwise(self, sector: str, account: str) -> str:
         """The name by which those of a sector know a person (OpenID Connect Core section 8.1)."""
@@ -158,8 +165,9 @@ class Keys:
         return times.micros(self._clock.now())
 
 
-async def _drop_all_tx(tx: Tx) -> None:
+async def _drop_all_tx(tx: Tx, until: int) -> None:
     await store.drop_keys_tx(tx, [row.id for row in await store.keys_tx(tx)])
+    await store.revoke_tx(tx, "keys", "", until)
 
 
 def _header(kid: str) -> Any:

@@ -174,7 +174,7 @@ class Lifetimes:
     refresh: int = 30 * 24 * 3600
 
 
-Revoked = Literal["jti", "family", "application", "secret"]
+Revoked = Literal["jti", "family", "application", "secret", "keys"]
 
 
 @dataclass(frozen=True, slots=True)
