@@ -200,9 +200,9 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def next_of(reply: Reply) -> dict[str, str]:
-    """Where the log-in page is to lead back to."""
-    path, _, query = reply.headers["location"].partition("?")
-    assert path == "/login"
-    asked = parse_qs(query)
-    back, _, given = asked["next"][0].partition("?")
-    return {"path": back, "again": asked.get("prompt", [""])[0], **dict(parse_qsl(given))}
+    """By way of which page, and where that is to lead back to."""
+    page, _, query = reply.headers["location"].partition("?")
+    (back,) = parse_qs(query)["next"]
+    assert len(back) <= 2048
+    path, _, given = back.partition("?")
+    return {"by": page, "path": path, **dict(parse_qsl(given))}

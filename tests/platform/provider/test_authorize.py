@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from tests.platform.provider.house import BACK, ISSUER, House, answered, challenge, next_of, request
 
+from kumihimo.base.call import NOBODY, Actor, Caller
 from kumihimo.platform.provider.authorize import CODE_SECONDS
 from kumihimo.platform.provider.tickets import TICKET_SECONDS
 
@@ -18,7 +19,8 @@ async def test_a_stranger_is_sent_to_log_in_and_comes_back_to_the_same_request(h
         assert (reply.status, reply.headers["cache-control"]) == (303, "no-store")
         back = next_of(reply)
         assert back.pop("path") == "/oauth/authorize"
-        assert back.pop("again") == ""
+        assert back.pop("by") == "/login"
+        assert back.pop("logged_in_after") == str(int(house.clock.now().timestamp()))
         assert back == request(house.web.application.id)
 
 
@@ -127,6 +129,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("invalid_request", {"prompt": "later"}),
     ("invalid_request", {"max_age": "-1"}),
     ("invalid_request", {"max_age": "soon"}),
+    ("invalid_request", {"nonce": "n" * 1000, "login_hint": "x" * 900}),
     ("request_not_supported", {"request": "eyJ"}),
     ("request_uri_not_supported", {"request_uri": "https://evil.example/"}),
 )
@@ -203,8 +206,8 @@ async def logs_in_again(house: House, changes: dict[str, Any]) -> None:
     house.people.login_at = (start - 100) * 1_000_000
     house.clock.advance(10)
     back = next_of(await house.authorize(**changes))
-    assert (back.pop("path"), back.pop("again"), back["logged_in_after"]) == (
-        "/oauth/authorize", "login", str(start + 10),
+    assert (back.pop("path"), back.pop("by"), back["logged_in_after"]) == (
+        "/oauth/authorize", "/prove", str(start + 10),
     )  # fmt: skip
     given: dict[str, Any] = {**back}
     assert "logged_in_after" in next_of(await house.authorize(**given)), "who only comes back is sent again"
@@ -224,3 +227,19 @@ async def test_a_code_lives_a_minute(house: House) -> None:
     house.clock.advance(CODE_SECONDS)
     assert (await house.exchange(code)).status == 400
     assert CODE_SECONDS == 60
+
+
+async def test_a_persons_token_is_no_log_in(house: House) -> None:
+    """As the listener finds a caller, by a cookie or by a token, and hands them on in the request's state."""
+    token = (await house.tokens())["access_token"]
+    inner = house.client.app
+    found = Caller(Actor("person", "p-1"), login="l-p-1")
+    by_token = await house.caller(token)
+    for caller, by in ((found, "https://app.example.jp/cb"), (by_token, "/login"), (NOBODY, "/login")):
+
+        async def app(scope: Any, receive: Any, send: Any, caller: Any = caller) -> None:
+            await inner({**scope, "state": {"caller": caller}}, receive, send)
+
+        house.client.app = app
+        reply = await house.authorize("")
+        assert reply.headers["location"].partition("?")[0] == by

@@ -278,3 +278,28 @@ async def test_a_key_is_followed_by_a_new_one_after_its_days_and_then_forgotten(
     assert first in [one["kid"] for one in await house.provider.keys.public()]
     house.clock.advance(8 * 86_400)
     assert first not in [one["kid"] for one in await house.provider.keys.public()]
+
+
+async def test_what_is_open_under_a_credential_stands_as_long_as_that_does(house: House) -> None:
+    bearer, applications = house.provider.bearer, house.provider.applications
+    key = await applications.add("mytown", "csv", "key", scopes=["ngsi-ld:read"])
+    given = await house.tokens()
+    own, other, person, by_key = [
+        str(caller.login)
+        for token in (await access(house), await access(house), given["access_token"], key.secret)
+        if (caller := await house.caller(token)) is not None
+    ]
+    assert [await bearer.is_live(one) for one in (own, other, person, by_key)] == [True] * 4
+    assert await bearer.is_live("l-p-1") is None, "a log-in of a person is not ours to judge"
+    assert [await bearer.is_live(one) for one in ("f-0", "s-0", "t-9999999999.x.a-0")] == [False] * 3
+    await house.provider.grants.end("p-1")
+    await applications.rotate("mytown", key.application.id, overlap=60)
+    house.clock.advance(60)
+    assert [await bearer.is_live(one) for one in (own, person, by_key)] == [True, False, False]
+    house.clock.advance(540)
+    assert await bearer.is_live(own) is False, "by its own time"
+    fresh = await house.caller(await access(house))
+    assert fresh is not None
+    assert await bearer.is_live(fresh.login)
+    await applications.disable("mytown", house.web.application.id)
+    assert await bearer.is_live(fresh.login) is False

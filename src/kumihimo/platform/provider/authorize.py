@@ -34,6 +34,10 @@ from kumihimo.platform.provider.tokens import Tokens
 from kumihimo.storage.database import PLATFORM, Database, Tx
 
 LOGIN: Final = "/login"
+PROVE: Final = "/prove"
+"""Where a person who is logged in proves anew that it is they."""
+MAX_REQUEST: Final = 1900
+"""Characters of a request's parameters: the log-in page leads back to them, in its own address."""
 CODE_SECONDS: Final = 60
 MAX_STATE: Final = 1024
 AFTER: Final = "logged_in_after"
@@ -138,11 +142,11 @@ class Authorize:
         if caller is None or login is None:
             if "none" in asked.prompts:
                 raise Refused(self._refusal(asked, "login_required", "nobody is logged in"))
-            return Go(_to_login(given, AUTHORIZE, now))
+            return Go(_by_way_of(LOGIN, given, now))
         if _is_stale(asked, login, now):
             if "none" in asked.prompts:
                 raise Refused(self._refusal(asked, "login_required", "the log-in is older than max_age"))
-            return Go(_to_login(given, AUTHORIZE, now, again=True))
+            return Go(_by_way_of(PROVE, given, now))
         if await self._needs_consent(asked, caller.actor.id):
             if "none" in asked.prompts:
                 raise Refused(self._refusal(asked, "consent_required", "the person has not allowed this yet"))
@@ -233,11 +237,10 @@ def _is_stale(asked: Asked, login: Login, now: int) -> bool:
     return asked.max_age >= 0 and now - login.at > asked.max_age * SECOND
 
 
-def _to_login(given: Mapping[str, str], path: str, now: int, *, again: bool = False) -> str:
-    """The log-in page, which leads back; `again` asks it to log in also who is."""
-    back = {**given, AFTER: str(now // SECOND)} if again else dict(given)
-    asked = {"next": f"{path}?{urlencode(back)}", **({"prompt": "login"} if again else {})}
-    return f"{LOGIN}?{urlencode(asked)}"
+def _by_way_of(page: str, given: Mapping[str, str], now: int) -> str:
+    """A page that a person has to pass first, and that leads back to the request."""
+    back = {**given, AFTER: str(now // SECOND)}
+    return f"{page}?{urlencode({'next': f'{AUTHORIZE}?{urlencode(back)}'})}"
 
 
 def _fault(given: Mapping[str, str], application: Application) -> tuple[str, str] | None:
@@ -245,6 +248,11 @@ def _fault(given: Mapping[str, str], application: Application) -> tuple[str, str
     scopes = frozenset(given.get("scope", "").split())
     prompts = frozenset(given.get("prompt", "").split())
     faults = (
+        (
+            len(urlencode(given)) > MAX_REQUEST,
+            "invalid_request",
+            f"the request has more than {MAX_REQUEST} characters",
+        ),
         (not _is_visible(given.get("state", "")), "invalid_request", f"state is needed: {_VISIBLE_WORDS}"),
         ("request" in given, "request_not_supported", "no request object is taken; use the query"),
         ("request_uri" in given, "request_uri_not_supported", "no request_uri is taken; use the query"),

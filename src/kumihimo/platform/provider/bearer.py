@@ -141,7 +141,7 @@ class Bearer:
         says = await self._tokens.read(token)
         family = await self.standing(says)
         actor = Actor("application", says.application) if family is None else Actor("person", family.account)
-        caller = Caller(actor, says.scopes, login=says.family or says.jti, tenant=says.tenant)
+        caller = Caller(actor, says.scopes, login=says.family or _login(says), tenant=says.tenant)
         return Known(caller, says.expires_at * SECOND, says.jti, says.family, says.application)
 
     async def standing(self, says: Access) -> Family | None:
@@ -162,6 +162,30 @@ class Bearer:
             raise BadToken("the access token was revoked; get a new one")
         return family
 
+    async def is_live(self, login: str) -> bool | None:
+        """Whether what a caller came by (Caller.login) still stands, for what stays open under it; None for a name that
+        is none of ours. A person's log-in at an application outlives its tokens, for they are refreshed.
+        """
+        kind, _, rest = login.partition("-")
+        if kind not in ("f", "s", "t"):
+            return None
+        expires, jti, name = (rest.split(".") if kind == "t" else ["", "", ""])[:3]
+
+        async def work(tx: Tx) -> bool:
+            if kind == "f":
+                family = await families_store.family_tx(tx, login)
+                is_good, of = family is not None and not family.ended_at, family.application if family else ""
+            elif kind == "s":
+                secret = await applications_store.secret_tx(tx, login)
+                is_good, of = secret is not None and secret.is_good(now), secret.application if secret else ""
+            else:
+                is_good, of = now < int(expires) * SECOND and not await keys_store.is_revoked_tx(tx, "jti", jti), name
+            application = await applications_store.application_tx(tx, of)
+            return is_good and application is not None and not application.disabled_at
+
+        now = self._tokens.now()
+        return await self._database.read(PLATFORM, work, quick=True)
+
     async def _key(self, token: str) -> Known:
         digest = secret_hash(token[:MAX_TOKEN])
         secret: Secret | None = await self._database.read(
@@ -174,3 +198,8 @@ class Bearer:
         until = min(now + KEY_MICROS, secret.expires_at or now + KEY_MICROS)
         caller = Caller(Actor("application", one.id), one.scopes, login=secret.id, name=one.name, tenant=one.tenant)
         return Known(caller, until, application=one.id, secret=secret.id)
+
+
+def _login(says: Access) -> str:
+    """By what an application's own token is told from others, with what tells whether it stands."""
+    return f"t-{says.expires_at}.{says.jti}.{says.application}"

@@ -40,7 +40,9 @@ OPEN: Final[tuple[tuple[str, str], ...]] = (
     ("POST", MINE),
     *(("OPTIONS", path) for path in (CONFIGURATION, SERVER, JWKS, TOKEN, USERINFO, REVOKE)),
 )
-"""Method and path of what a stranger reaches: each of these finds out by itself who asks."""
+"""Method and path of what a stranger reaches."""
+PROVE_THEMSELVES: Final = frozenset((TOKEN, USERINFO, REVOKE, INTROSPECT))
+"""Those of them that judge the Authorization field themselves: it holds a client's secret, or is refused in its way."""
 
 
 def document(issuer: str) -> dict[str, Any]:

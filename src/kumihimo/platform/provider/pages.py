@@ -195,21 +195,29 @@ class Pages:
     # --- who asks, and pages -----------------------------------------------------------------------------
 
     async def _session(self, request: Request) -> tuple[Caller | None, Login | None]:
-        """Whoever is logged in by cookie; nobody, where the cookie is old or of somebody who is no person."""
-        shown = Credentials(
-            request.method,
-            request.url.path,
-            cookie=request.headers.get("cookie", ""),
-            address=request.client.host if request.client is not None else "",
-        )
-        try:
-            caller = await self._provider.who(shown)
-        except Unauthenticated:
-            return None, None
-        if caller is None or caller.actor.kind != "person":
+        """Whoever is logged in by cookie; nobody, where the cookie is old or of somebody who is no person.
+
+        A person's token is no log-in: an application that has one cannot get more by it.
+        """
+        caller = await self._caller(request)
+        if caller is None or caller.actor.kind != "person" or caller.scopes is not None:
             return None, None
         login = await self._provider.people.login(caller)
         return (caller, login) if login is not None else (None, None)
+
+    async def _caller(self, request: Request) -> Caller | None:
+        """As the listener found, where it looked; else by the cookie."""
+        state = request.scope.get("state", {})
+        if "caller" in state:
+            found: Caller = state["caller"]
+            return found
+        cookie, address = request.headers.get("cookie", ""), request.client.host if request.client is not None else ""
+        try:
+            return await self._provider.who(
+                Credentials(request.method, request.url.path, cookie=cookie, address=address)
+            )
+        except Unauthenticated:
+            return None
 
     async def _logged_in(self, request: Request) -> tuple[Caller, Login]:
         caller, login = await self._session(request)

@@ -128,6 +128,12 @@ async def secret_of_tx(tx: Tx, digest: str) -> Secret | None:
     return None if row is None else Secret(*row)
 
 
+async def secret_tx(tx: Tx, name: str) -> Secret | None:
+    """The secret of this id."""
+    row = await tx.fetch_one(f"SELECT {_SECRET} FROM application_secret WHERE id = $1", name)
+    return None if row is None else Secret(*row)
+
+
 async def end_secret_tx(tx: Tx, name: str, at: int) -> None:
     """Lets a secret be taken until a moment; one that ends earlier already ends then."""
     await tx.execute(
