@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench judge soak docs wheel assets locks clean
+.PHONY: help demo test lint bench judge soak docs wheel assets peers locks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,12 +23,20 @@ $(VENDOR)/.ready: $(VENV)/.ready package.json package-lock.json tools/assets.py
 	$(BIN)/python tools/assets.py
 	@touch $@
 
+# What only tests need of npm lies where the rest does: npm takes away what it is not asked for, and this mark with it.
+PEERS := node_modules/.peers
+$(PEERS): $(VENV)/.ready package.json package-lock.json tools/assets.py
+	$(BIN)/python tools/assets.py --peers
+	@touch $(VENDOR)/.ready $@
+
 assets: $(VENDOR)/.ready ## fetch the console's scripts and styles from npm (needed once)
+
+peers: $(PEERS) ## fetch the programs that tests speak with from npm, and the assets
 
 demo: $(VENDOR)/.ready ## start the demo: the rivers of Fukui, June 2024 (DEMO_ARGS="--event 2023-08" for typhoon Lan)
 	$(BIN)/kumihimo demo $(DEMO_ARGS)
 
-test: $(VENDOR)/.ready ## run every test
+test: $(PEERS) $(VENDOR)/.ready ## run every test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready ## formatting, lint, types, import contracts, generated docs

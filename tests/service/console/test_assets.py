@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import re
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -67,3 +68,21 @@ def test_files_and_licences_are_copied_and_old_ones_go(assets: ModuleType, tmp_p
 async def test_a_room_without_static_files_gets_no_address(client: Client) -> None:
     assert [one.path for one in static_routes(["kumihimo.service.kpi"])] == ["/static/console"]
     assert (await client.get("/static/kpi/x.js")).status == 404
+
+
+@pytest.mark.parametrize(("given", "omitted"), [((), True), (("--peers",), False)])
+def test_what_only_tests_need_is_fetched_for_tests_alone(
+    assets: ModuleType, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], *, omitted: bool
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(assets, "find_npm", lambda: ["/usr/bin/npm"])
+    monkeypatch.setattr(assets.subprocess, "run", run)
+    assert assets.main(given) == 1
+    [command] = asked
+    assert ("--omit=dev" in command) is omitted
+    assert command[1:3] == ["ci", "--ignore-scripts"]
