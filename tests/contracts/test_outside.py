@@ -147,11 +147,13 @@ async def test_an_identity_belongs_to_one_account_alone(database: Database) -> N
 
 async def test_log_ins_are_found_by_person_and_by_session(database: Database) -> None:
     async def enter(login: str, subject: str, sid: str, at: int) -> None:
-        row = OutsideLogin(login, "a", subject, sid, "", at)
+        row = OutsideLogin(login, "p-1", "a", subject, sid, "", at)
         await database.write(PLATFORM, lambda tx: store.entered_tx(tx, row, at - 100))
 
     async def find(subject: str, sid: str, provider: str = "a") -> set[str]:
-        return set(await database.read(PLATFORM, lambda tx: store.logins_tx(tx, provider, subject, sid)))
+        found = await database.read(PLATFORM, lambda tx: store.logins_tx(tx, provider, subject, sid))
+        assert {one.account for one in found} <= {"p-1"}
+        return {one.login for one in found}
 
     await enter("l1", "s1", "x", 1)
     await enter("l2", "s1", "y", 2)

@@ -24,7 +24,7 @@ from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.outside.mock.app import mock_app
 from kumihimo.platform.outside.mock.issuer import Client, MockIssuer
 from kumihimo.platform.outside.mock.shapes import SHAPES, Shape
-from kumihimo.platform.outside.models import Entered, Provider
+from kumihimo.platform.outside.models import Entered, Provider, Visitor
 from kumihimo.platform.outside.profiles import profile
 from kumihimo.storage.database import Database
 
@@ -55,7 +55,7 @@ class People:
 
     names: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     logins: dict[str, str] = field(default_factory=dict)
-    how: list[str] = field(default_factory=list)
+    visits: list[Visitor] = field(default_factory=list)
     stale: set[str] = field(default_factory=set)
     disabled: set[str] = field(default_factory=set)
     ways: int = 0
@@ -68,10 +68,10 @@ class People:
         self.names[account] = (name, email, language)
         return account
 
-    async def log_in(self, account: str, how: str, address: str, device: str) -> Entered:
-        login = f"login-{len(self.how)}"
+    async def log_in(self, account: str, visitor: Visitor) -> Entered:
+        login = f"login-{len(self.visits)}"
         self.logins[login] = account
-        self.how.append(how)
+        self.visits.append(visitor)
         return Entered(SESSION, f"cookie-of-{login}", login)
 
     async def is_fresh(self, caller: Caller) -> bool:
@@ -80,8 +80,9 @@ class People:
     async def own_ways(self, account: str) -> int:
         return self.ways
 
-    async def end(self, login: str) -> None:
-        self.logins.pop(login, None)
+    async def end(self, account: str, login: str) -> None:
+        if self.logins.get(login) == account:
+            del self.logins[login]
 
     def caller(self, cookies: str) -> Caller:
         found = re.search(rf"{SESSION}=cookie-of-([\w-]+)", cookies)

@@ -25,7 +25,7 @@ async def test_a_person_comes_in_by_a_provider_and_is_the_same_the_next_time(tow
     assert [name for name, _, _ in town.people.names.values()] == ["架空 太郎"]
     await town.log_in(Browser(town))
     assert len(town.people.names) == 1
-    assert town.people.how == ["outside:idp", "outside:idp"]
+    assert [(one.address, one.secure) for one in town.people.visits] == [("203.0.113.7", True)] * 2
     await town.log_in(Browser(town), "hanako")
     assert [name for name, _, _ in town.people.names.values()] == ["架空 太郎", "見本 花子"]
 

@@ -16,9 +16,9 @@ from kumihimo.base.errors import Forbidden, InternalError, InvalidRequest, Paylo
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.problems import told
 from kumihimo.platform.outside.checks import is_way
-from kumihimo.platform.outside.door import Outside, Visitor
+from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.outside.flow import SECONDS
-from kumihimo.platform.outside.models import LogInRefused
+from kumihimo.platform.outside.models import LogInRefused, Visitor
 from kumihimo.platform.outside.pages import LOG_IN, dressed, language_of, page, refused
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class _Handlers:
         way = given.pop("next", "/")
         begun = await self.outside.begin(request.path_params["provider"], way, visitor_of(request), given)
         answer = dressed(RedirectResponse(begun.location, 303))
-        _keep(answer, self.outside, begun.cookie)
+        _keep(request, answer, begun.cookie)
         return answer
 
     async def answer(self, request: Request) -> Response:
@@ -77,7 +77,7 @@ class _Handlers:
         done = await self.outside.finish(
             request.path_params["provider"],
             dict(pairs),
-            request.cookies.get(cookie_name(self.outside), ""),
+            request.cookies.get(cookie_name(request), ""),
             caller_of(request),
             visitor_of(request),
         )
@@ -87,7 +87,7 @@ class _Handlers:
                 done.entered.cookie,
                 done.entered.value,
                 path="/",
-                secure=self.outside.is_secure(),
+                secure=is_secure(request),
                 httponly=True,
                 samesite="lax",
             )
@@ -132,7 +132,7 @@ class _Handlers:
             return dressed(RedirectResponse(MINE, 303))
         begun = await self.outside.begin_link(name, caller_of(request), visitor_of(request))
         response = _onward(request, begun.location, begun.title)
-        _keep(response, self.outside, begun.cookie)
+        _keep(request, response, begun.cookie)
         return response
 
 
@@ -142,7 +142,7 @@ def routes(outside: Outside) -> list[Route]:
     return [
         Route(CHOOSE, _screen(on.choose), methods=["GET"]),
         Route(START, _screen(on.start), methods=["GET"]),
-        Route(ANSWER, _ending(on.answer, outside), methods=["GET"]),
+        Route(ANSWER, _ending(on.answer), methods=["GET"]),
         Route(KEYS, _program(on.keys), methods=["GET"]),
         Route(ENDED, _program(on.ended), methods=["POST"]),
         Route(LEAVE, _screen(on.leave), methods=["POST"]),
@@ -157,18 +157,23 @@ def _onward(request: Request, location: str, title: str) -> Response:
     return page(request, "go.html", "outside.go", title_values={"title": title}, name=title, go=location)
 
 
-def cookie_name(outside: Outside) -> str:
+def is_secure(request: Request) -> bool:
+    """Whether the request came over TLS, perhaps to a proxy before us."""
+    return bool(request.scope.get("state", {}).get("secure", request.url.scheme == "https"))
+
+
+def cookie_name(request: Request) -> str:
     """The cookie of a log-in under way; over TLS no other host and no plain connection can set it (__Host-)."""
-    return "__Host-kumihimo-with" if outside.is_secure() else "kumihimo-with"
+    return "__Host-kumihimo-with" if is_secure(request) else "kumihimo-with"
 
 
-def _keep(response: Response, outside: Outside, value: str) -> None:
+def _keep(request: Request, response: Response, value: str) -> None:
     response.set_cookie(
-        cookie_name(outside),
+        cookie_name(request),
         value,
         max_age=SECONDS if value else 0,
         path="/",
-        secure=outside.is_secure(),
+        secure=is_secure(request),
         httponly=True,
         samesite="lax",
     )
@@ -194,13 +199,13 @@ def _screen(handler: Handler) -> Handler:
     return answer
 
 
-def _ending(handler: Handler, outside: Outside) -> Handler:
+def _ending(handler: Handler) -> Handler:
     """As _screen; whatever came of it, the log-in that was under way is so no more."""
     inner = _screen(handler)
 
     async def answer(request: Request) -> Response:
         response = await inner(request)
-        _keep(response, outside, "")
+        _keep(request, response, "")
         return response
 
     answer.__doc__ = handler.__doc__
@@ -242,7 +247,9 @@ def caller_of(request: Request) -> Caller:
 def visitor_of(request: Request) -> Visitor:
     """Where the request comes from."""
     agent = "".join(letter for letter in request.headers.get("user-agent", "")[:MAX_AGENT] if letter.isprintable())
-    return Visitor(request.client.host if request.client else "", agent, language_of(request))
+    state = request.scope.get("state", {})
+    address = str(state.get("address") or (request.client.host if request.client else ""))
+    return Visitor(address, agent, language_of(request), is_secure(request))
 
 
 def check_same_origin(request: Request) -> None:

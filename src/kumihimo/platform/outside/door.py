@@ -29,6 +29,7 @@ from kumihimo.platform.outside.models import (
     Provider,
     Sealer,
     TooManyTries,
+    Visitor,
 )
 from kumihimo.platform.outside.names import Names
 from kumihimo.platform.outside.people import email_of, may_sign_up, name_of
@@ -43,15 +44,6 @@ BURST_SECONDS: Final = 120.0
 REMEMBERED: Final = 40 * 24 * 3600 * 1_000_000
 """Microseconds for which it is known where a log-in came from; none stands so long."""
 LOGOUT_REMEMBERED: Final = 3600 * 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Where a request comes from, what its browser calls itself, and its language (ja or en)."""
-
-    address: str
-    device: str = ""
-    lang: str = "ja"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +95,6 @@ class Outside:
         self.names = Names(database, sealer)
         self._begun = Rates(PER_SECOND, burst_seconds=BURST_SECONDS)
 
-    def is_secure(self) -> bool:
-        """Whether others reach us over TLS, so that cookies may be for TLS alone."""
-        return self._address().startswith("https://")
-
     def redirect(self, name: str) -> str:
         """Our address for the answers of the provider of this name; each has its own (RFC 9700 section 4.4)."""
         return f"{self._address()}/login/from/{name}"
@@ -152,8 +140,8 @@ class Outside:
             await self._link(one, flow, proven, caller)
             return Done(flow.way)
         account = await self._account(one, proven, visitor)
-        entered = await self._accounts.log_in(account, f"outside:{name}", visitor.address, visitor.device)
-        await self._note(one, proven, entered)
+        entered = await self._accounts.log_in(account, visitor)
+        await self._note(one, proven, account, entered)
         log.info("logged in from outside", extra={"provider": name, "person": await self.names.of(account, "log")})
         return Done(flow.way, entered)
 
@@ -192,10 +180,10 @@ class Outside:
         found = {name: proven.claims[name] for name in one.keep if name in proven.claims}
         return self._sealer.seal(f"outside-kept:{proven.subject}", jsontext.dumps(found)) if found else ""
 
-    async def _note(self, one: Provider, proven: Proven, entered: Entered) -> None:
+    async def _note(self, one: Provider, proven: Proven, account: str, entered: Entered) -> None:
         hint = self._sealer.seal(f"outside-hint:{entered.login}", proven.id_token.encode()) if proven.id_token else ""
         now = times.micros(self._clock.now())
-        row = OutsideLogin(entered.login, one.name, proven.subject, proven.sid, hint, now)
+        row = OutsideLogin(entered.login, account, one.name, proven.subject, proven.sid, hint, now)
         await self._database.write(PLATFORM, lambda tx: store.entered_tx(tx, row, now - REMEMBERED))
 
     # --- linking ------------------------------------------------------------------------------------------
@@ -275,7 +263,7 @@ class Outside:
         if not login:
             return "", ""
         found = await self._database.read(PLATFORM, lambda tx: store.outside_login_tx(tx, login), quick=True)
-        await self._accounts.end(login)
+        await self._accounts.end(caller.actor.id, login)
         if found is None:
             return "", ""
         await self._database.write(PLATFORM, lambda tx: store.forget_login_tx(tx, login))
@@ -304,9 +292,9 @@ class Outside:
         if not await self._first_time(f"logout\n{name}\n{token_id}", until):
             raise LogInRefused("token", "the logout token was shown before")
         logins = await self._database.read(PLATFORM, lambda tx: store.logins_tx(tx, name, subject, sid))
-        for login in logins:
-            await self._accounts.end(login)
-            await self._forget(login)
+        for each in logins:
+            await self._accounts.end(each.account, each.login)
+            await self._forget(each.login)
         log.info("logged out from outside", extra={"provider": name, "logins": len(logins)})
         return len(logins)
 

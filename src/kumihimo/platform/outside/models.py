@@ -75,6 +75,7 @@ class OutsideLogin:
     """A log-in here that came from a provider: subject and session id there as digests, hint the sealed ID token."""
 
     login: str
+    account: str
     provider: str
     subject: str
     sid: str
@@ -171,6 +172,16 @@ class Entered:
     login: str
 
 
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request comes from, what its browser calls itself, its language (ja or en), and whether by TLS."""
+
+    address: str
+    device: str = ""
+    lang: str = "ja"
+    secure: bool = True
+
+
 class Accounts(Protocol):
     """The people who may log in here, as this room needs them."""
 
@@ -182,7 +193,7 @@ class Accounts(Protocol):
         """A new account without any role; its id. An e-mail address that another has gives no way into that one."""
         ...
 
-    async def log_in(self, account: str, how: str, address: str, device: str) -> Entered:
+    async def log_in(self, account: str, visitor: Visitor) -> Entered:
         """Opens a log-in of the account; address and device are shown to the person in their list of log-ins."""
         ...
 
@@ -194,6 +205,6 @@ class Accounts(Protocol):
         """In how many ways the account is entered without an outside identity: password, passkeys."""
         ...
 
-    async def end(self, login: str) -> None:
-        """Ends a log-in; nothing where it ended before."""
+    async def end(self, account: str, login: str) -> None:
+        """Ends a log-in of the account; nothing where it ended before."""
         ...

@@ -17,6 +17,8 @@ from kumihimo.platform.outside.models import LogInRefused
 PACKAGE: Final = "kumihimo.platform.outside"
 LOG_IN: Final = "/login"
 """Where the log-in page is."""
+PROVE: Final = "/prove?next=/me/outside"
+"""Where a person who is logged in proves themselves anew."""
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
@@ -77,6 +79,7 @@ def refused(request: Request, problem: Problem) -> Response:
         key,
         problem.status,
         advice=words(language_of(request), f"{key}.do"),
+        back=PROVE if code == "proof" else LOG_IN,
         request_id=str(request.scope.get("state", {}).get("request_id", "")),
     )
     answer.headers.update(problem.headers())

@@ -28,6 +28,7 @@ CREATE TABLE outside_identity (
 CREATE INDEX outside_identity_account ON outside_identity (account);
 CREATE TABLE outside_login (
   login TEXT PRIMARY KEY,
+  account TEXT NOT NULL,
   provider TEXT NOT NULL,
   subject TEXT NOT NULL,
   sid TEXT NOT NULL,

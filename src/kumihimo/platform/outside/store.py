@@ -14,7 +14,7 @@ _BESIDE = ("name", "secret", "active", "made_at", "updated_at")
 _LISTS = ("scopes", "acr_values", "acr_needed", "pass_on", "take", "keep", "domains")
 _PROVIDER = "name, settings, secret, active, made_at, updated_at"
 _IDENTITY = "provider, subject, account, kept, linked_at, used_at"
-_LOGIN = "login, provider, subject, sid, hint, at"
+_LOGIN = "login, account, provider, subject, sid, hint, at"
 
 
 def _provider(row: Row) -> Provider:
@@ -165,8 +165,9 @@ async def entered_tx(tx: Tx, one: OutsideLogin, oldest: int) -> None:
     """Notes a log-in, and forgets those that began before `oldest`: no log-in stands for so long."""
     await tx.execute("DELETE FROM outside_login WHERE at < $1", oldest)
     await tx.execute(
-        f"INSERT INTO outside_login ({_LOGIN}) VALUES ($1, $2, $3, $4, $5, $6)",
+        f"INSERT INTO outside_login ({_LOGIN}) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         one.login,
+        one.account,
         one.provider,
         one.subject,
         one.sid,
@@ -181,15 +182,15 @@ async def outside_login_tx(tx: Tx, login: str) -> OutsideLogin | None:
     return None if row is None else OutsideLogin(*row)
 
 
-async def logins_tx(tx: Tx, provider: str, subject: str, sid: str) -> list[str]:
-    """Ids of the log-ins of a subject, or of one session of it where sid is not ""; of a session alone without one."""
+async def logins_tx(tx: Tx, provider: str, subject: str, sid: str) -> list[OutsideLogin]:
+    """The log-ins of a subject, of one session of it where sid is not "", or of a session whoever has it."""
     rows = await tx.fetch(
-        "SELECT login FROM outside_login WHERE provider = $1 AND (subject = $2 OR $2 = '') AND (sid = $3 OR $3 = '')",
+        f"SELECT {_LOGIN} FROM outside_login WHERE provider = $1 AND (subject = $2 OR $2 = '') AND (sid = $3 OR $3 = '')",
         provider,
         subject,
         sid,
     )
-    return [str(row[0]) for row in rows]
+    return [OutsideLogin(*row) for row in rows]
 
 
 async def forget_login_tx(tx: Tx, login: str) -> None:
