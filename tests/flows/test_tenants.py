@@ -69,6 +69,12 @@ SHOWS_NO_TENANT = {
     "/oauth/userinfo": "the person behind a token",
     "/oauth/end-session": "whoever is logged in",
     "/me/applications": "whoever is logged in",
+    "/login/with": "log-in belongs to the platform",
+    "/login/with/{provider}": "log-in belongs to the platform",
+    "/login/from/{provider}": "log-in belongs to the platform",
+    "/login/keys/{provider}": "log-in belongs to the platform",
+    "/login/left": "log-in belongs to the platform",
+    "/me/outside": "log-in belongs to the platform",
 }
 """Routes on which b finds no canary either, and why. Every other GET must show it to b."""
 ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")
@@ -342,6 +348,7 @@ def paths(template: str, tenant: str, names: Names) -> list[str]:
         "subscriptionId": [names.ids[3]],
         "contextId": [names.context],
         "rest:path": [names.ids[0]],
+        "provider": ["nobody"],
     }
     found = [template]
     for parameter in re.findall(r"{([^}]+)}", template):

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
 from kumihimo.app.access import subjects
+from kumihimo.app.federation import open_paths as federation_paths
 from kumihimo.app.flood import flood_doors
 from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
@@ -41,11 +42,11 @@ from kumihimo.platform.access.screens import access_screens
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
-from kumihimo.platform.outside.api import OPEN as OUTSIDE_OPEN
 from kumihimo.platform.provider import api as provider_http
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
 from kumihimo.platform.provider.pages import page_routes
 from kumihimo.platform.provider.screens import application_screens
+from kumihimo.platform.outside import api as outside_http
 from kumihimo.platform.signing import api as signing_http
 from kumihimo.service.console.doors import Doors as ConsoleDoors
 from kumihimo.service.console.frame import Setup
@@ -70,18 +71,13 @@ MAX_OF_TENANT = 410
 MAX_TENANT = 64
 
 
-def _any_part(path: str) -> str:
-    """The pattern of a route's path, each of its variable parts being anything but a slash."""
-    return re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(path))
-
-
 OPEN_PATHS = (
     *PROBES,
     OpenPath(("POST",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:readings|certificate))", proves_itself=True),
     OpenPath(("GET",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:authority|revoked))", proves_itself=True),
     *OPEN_PAGES,
     *(OpenPath((method,), re.escape(path), proves_itself=True) for method, path in PROVIDER_OPEN),
-    *(OpenPath((method,), _any_part(path)) for method, path in OUTSIDE_OPEN),
+    *federation_paths(),
 )
 """What strangers may ask for; the provider's endpoints find out by themselves which application asks, and who;
 devices prove themselves with their own key, certificate or claim code, in the handlers
@@ -148,6 +144,7 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
         *probe_routes(ready, _stats(platform, limits), lambda caller: may_enter_of(platform)(caller, "")),
         _openapi_route(api),
         *api,
+        *outside_http.routes(platform.federation),
         *feeds_http.routes(platform.feeds, platform.contexts),
         *provider_http.routes(platform.provider),
         *page_routes(platform.provider, console.page),
@@ -213,6 +210,7 @@ def doors_of(platform: Platform) -> Doors:
         metrics,
         platform.identity,
         lambda: platform.settings.public_address.rstrip("/") or _own_address(platform),
+        platform.federation,
     )
 
 

@@ -36,6 +36,7 @@ from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.provider.door import Provider
+from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.signing.door import Signing
 from kumihimo.service.alerts.door import Alerts
@@ -74,6 +75,7 @@ class Platform:
     identity: Identity
     leashes: Leashes
     provider: Provider
+    federation: Outside
     feeds: Feeds
     registry: Registry
     enrolment: Enrolment

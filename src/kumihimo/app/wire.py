@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
 from kumihimo.app.people import PeopleOf
 from kumihimo.app.platform import Platform
@@ -61,6 +62,7 @@ from kumihimo.platform.metering.store import SCHEMA as METERING
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.provider.models import Lifetimes
 from kumihimo.platform.provider.store import SCHEMA as PROVIDER
+from kumihimo.platform.outside.store import SCHEMA as FEDERATION
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
 from kumihimo.platform.signing.door import Signing
@@ -91,6 +93,7 @@ SCHEMAS: tuple[Schema, ...] = (
     SIGNING,
     IDENTITY,
     PROVIDER,
+    FEDERATION,
     SHELF,
     METERING,
     METERING_OF_ALL,
@@ -184,6 +187,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         identity=identity,
         leashes=Leashes(identity.is_live),
         provider=_provider(settings, database, clock, late, identity, seal),
+        federation=federation_of(database, clock, seal, identity, fetch, late.address),
         registry=registry,
         enrolment=enrolment,
         arbiter=arbiter,

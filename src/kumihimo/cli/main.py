@@ -17,7 +17,9 @@ from kumihimo.cli import (
     history,
     imports,
     member,
+    mock_issuer,
     policy,
+    provider,
     serve,
     source,
     tenant,
@@ -52,6 +54,7 @@ app.add_typer(usage.app, name="usage")
 app.add_typer(member.app, name="member")
 app.add_typer(policy.app, name="policy")
 app.add_typer(tls.app, name="tls")
+app.add_typer(provider.app, name="provider")
 
 
 def _say_version(*, asked: bool) -> None:
@@ -112,6 +115,24 @@ def demo_command(
 def doctor_command(*, data: Data = None, config: Config = None) -> None:
     """Check this machine and this data folder, and say what to mend."""
     raise typer.Exit(doctor.examine(settings_of(config, data)))
+
+
+@app.command("mock-issuer")
+def mock_issuer_command(
+    *,
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 takes 8090 or the next free one.")] = 0,
+    shape: Annotated[str, typer.Option(help="digital-auth-app, keycloak or entra.")] = "digital-auth-app",
+    provider_name: Annotated[str, typer.Option("--provider", help="The mock's name on the platform.")] = "mock",
+    platform: Annotated[str, typer.Option(help="Where the platform is reached.")] = "http://localhost:8080",
+    client_id: Annotated[str, typer.Option(help="The platform's client id at the mock.")] = "RP00000001",
+    secret_file: Annotated[
+        Path | None, typer.Option(help="File with the client secret; without it one is made and shown.")
+    ] = None,
+) -> None:
+    """Start a mock of a log-in provider with invented people, for demonstrations and tests."""
+    secret = provider.read_secret(secret_file) if secret_file is not None else ""
+    wanted = mock_issuer.Wanted(shape, port, platform, provider_name, client_id, secret)
+    raise typer.Exit(mock_issuer.run_mock(wanted))
 
 
 @app.command("metrics")

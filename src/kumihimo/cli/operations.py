@@ -12,6 +12,7 @@ from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import check_device, check_tenant, is_uri
 from kumihimo.cli.credentials import CREDENTIALS
 from kumihimo.device.enrolment.door import Enrolment
+from kumihimo.cli.provider_operations import PROVIDER_OPERATIONS
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.days import end_of
@@ -30,6 +31,7 @@ from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.metering.models import CALLS, Plan
 from kumihimo.platform.metering.tables import cost_table, service, usage_table
 from kumihimo.platform.provider.door import Provider
+from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.signing.door import Signing
 from kumihimo.service.sources.door import Sources
 from kumihimo.service.sources.models import Reading, Source
@@ -62,6 +64,7 @@ class Doors:
     identity: Identity
     address: Callable[[], str]
     """Where people reach the platform."""
+    outside: Outside
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]
@@ -412,7 +415,15 @@ async def token_keys_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
     return await token_keys(doors, given)
 
 
+def _of_outside(work: Callable[[Outside, Mapping[str, Any]], Awaitable[Any]]) -> Operation:
+    async def operation(doors: Doors, given: Mapping[str, Any]) -> Any:
+        return await work(doors.outside, given)
+
+    return operation
+
+
 OPERATIONS: dict[str, Operation] = {
+    **{name: _of_outside(work) for name, work in PROVIDER_OPERATIONS.items()},
     "account-add": account_add,
     "account-list": account_list,
     "account-disable": account_disable,

@@ -282,7 +282,9 @@ async def test_a_new_key_of_the_provider_is_found_and_made_up_ones_cost_it_nothi
 
 async def test_secret_short_and_foreign_keys_of_a_set_are_never_used(town: Town) -> None:
     weak: Any = town.mock.certs()["keys"][0]
+    private = town.mock.key.as_dict(private=True)
     strange = [
+        private,
         {"kty": "oct", "k": "AAAA", "kid": weak["kid"]},
         {**weak, "use": "enc"},
         {**weak, "n": weak["n"][:100]},

@@ -99,6 +99,16 @@ class Outside:
         """Our address for the answers of the provider of this name; each has its own (RFC 9700 section 4.4)."""
         return f"{self._address()}/login/from/{name}"
 
+    def to_register(self, one: Provider) -> dict[str, str]:
+        """Our addresses that the provider has to know: for its answers, our keys, its logouts, and after a logout."""
+        at = self._address()
+        found = {
+            "redirect_uri": self.redirect(one.name),
+            "post_logout_redirect_uri": f"{at}/login/left",
+            "backchannel_logout_uri": f"{at}/login/ended/{one.name}",
+        }
+        return found | ({"jwks_uri": f"{at}/login/keys/{one.name}"} if one.auth == "private_key_jwt" else {})
+
     # --- log-in -------------------------------------------------------------------------------------------
 
     async def offered(self) -> list[Provider]:

@@ -183,9 +183,10 @@ async def outside_login_tx(tx: Tx, login: str) -> OutsideLogin | None:
 
 
 async def logins_tx(tx: Tx, provider: str, subject: str, sid: str) -> list[OutsideLogin]:
-    """The log-ins of a subject, of one session of it where sid is not "", or of a session whoever has it."""
+    """The log-ins of a subject, of one session of it where sid is not "", or of a session alone."""
     rows = await tx.fetch(
-        f"SELECT {_LOGIN} FROM outside_login WHERE provider = $1 AND (subject = $2 OR $2 = '') AND (sid = $3 OR $3 = '')",
+        f"SELECT {_LOGIN} FROM outside_login WHERE provider = $1"
+        " AND (subject = $2 OR $2 = '') AND (sid = $3 OR $3 = '')",
         provider,
         subject,
         sid,
