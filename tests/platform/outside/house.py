@@ -24,7 +24,7 @@ from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.outside.mock.app import mock_app
 from kumihimo.platform.outside.mock.issuer import Client, MockIssuer
 from kumihimo.platform.outside.mock.shapes import SHAPES, Shape
-from kumihimo.platform.outside.models import Entered, Provider, Visitor
+from kumihimo.platform.outside.models import Accounts, Entered, Provider, Visitor
 from kumihimo.platform.outside.profiles import profile
 from kumihimo.storage.database import Database
 
@@ -191,17 +191,28 @@ class QuickMock(MockIssuer):
 class Town:
     """The platform's side, and the mock of a provider of this shape at which it is registered as `name`."""
 
-    def __init__(self, database: Database, clock: FakeClock, shape: str = "keycloak", name: str = "idp") -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: FakeClock,
+        shape: str = "keycloak",
+        name: str = "idp",
+        accounts: Accounts | None = None,
+    ) -> None:
         self.clock = clock
         self.net = Net()
         self.people = People()
         self.database = database
-        self.outside = Outside(database, clock, Sealing(), self.people, self.net, lambda: TOWN)
+        self.outside = Outside(database, clock, Sealing(), accounts or self.people, self.net, lambda: TOWN)
         self.app = Starlette(routes=list(routes(self.outside)))
         self.net.apps[TOWN] = self._with_caller
         self.shape: Shape = SHAPES[shape]
         self.name = name
         self.mock = self.add_mock(IDP, name)
+
+    async def caller(self, cookies: str) -> Caller:
+        """Who shows these cookies."""
+        return self.people.caller(cookies)
 
     def add_mock(self, base: str, name: str, kind: type[MockIssuer] = QuickMock) -> MockIssuer:
         client = Client(
@@ -218,7 +229,7 @@ class Town:
 
     async def _with_caller(self, scope: Scope, receive: Receive, send_: Send) -> None:
         cookies = dict(scope["headers"]).get(b"cookie", b"").decode()
-        scope["state"]["caller"] = self.people.caller(cookies)
+        scope["state"]["caller"] = await self.caller(cookies)
         await self.app(scope, receive, send_)
 
     def provider(self, **more: Any) -> Provider:
