@@ -235,7 +235,7 @@ class Town:
     def provider(self, **more: Any) -> Provider:
         profiles = {"keycloak": "keycloak", "entra": "entra", "digital-auth-app": "digital-auth-app"}
         given = profile(profiles[self.shape.name], self.mock.issuer)
-        return Provider(name=self.name, client_id=CLIENT, **{"signup": "anyone", **given, **more})
+        return Provider(**{"name": self.name, "client_id": CLIENT, "signup": "anyone", **given, **more})
 
     async def register(self, **more: Any) -> Provider:
         one = self.provider(**{"signup": "anyone", **more})
