@@ -19,13 +19,13 @@ import ground
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from harness import keep
-
 from kumihimo.app.nobody import Nobody
+from kumihimo.platform.provider.seal import FileSeal
+
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.ports import Credentials
 from kumihimo.platform.provider.applications import Made
 from kumihimo.platform.provider.door import Provider
-from kumihimo.platform.provider.seal import FileSeal
 from kumihimo.platform.provider.store import SCHEMA
 from kumihimo.storage.database import Database
 from kumihimo.storage.opening import database_for

@@ -42,11 +42,11 @@ from kumihimo.platform.access.screens import access_screens
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
+from kumihimo.platform.outside import api as outside_http
 from kumihimo.platform.provider import api as provider_http
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
 from kumihimo.platform.provider.pages import page_routes
 from kumihimo.platform.provider.screens import application_screens
-from kumihimo.platform.outside import api as outside_http
 from kumihimo.platform.signing import api as signing_http
 from kumihimo.service.console.doors import Doors as ConsoleDoors
 from kumihimo.service.console.frame import Setup

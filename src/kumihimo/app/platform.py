@@ -35,8 +35,8 @@ from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.metering.door import Metering
-from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.outside.door import Outside
+from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.signing.door import Signing
 from kumihimo.service.alerts.door import Alerts

@@ -59,10 +59,10 @@ from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.metering.store import PLATFORM_SCHEMA as METERING_OF_ALL
 from kumihimo.platform.metering.store import SCHEMA as METERING
+from kumihimo.platform.outside.store import SCHEMA as FEDERATION
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.provider.models import Lifetimes
 from kumihimo.platform.provider.store import SCHEMA as PROVIDER
-from kumihimo.platform.outside.store import SCHEMA as FEDERATION
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
 from kumihimo.platform.signing.door import Signing

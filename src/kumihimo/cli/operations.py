@@ -11,8 +11,8 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import check_device, check_tenant, is_uri
 from kumihimo.cli.credentials import CREDENTIALS
-from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.cli.provider_operations import PROVIDER_OPERATIONS
+from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.device.registry.models import Device
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.days import end_of
@@ -30,8 +30,8 @@ from kumihimo.platform.jsonld.names import check_name
 from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.metering.models import CALLS, Plan
 from kumihimo.platform.metering.tables import cost_table, service, usage_table
-from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.outside.door import Outside
+from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.signing.door import Signing
 from kumihimo.service.sources.door import Sources
 from kumihimo.service.sources.models import Reading, Source

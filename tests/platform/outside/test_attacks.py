@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -20,6 +21,7 @@ from tests.platform.outside.house import CLIENT, SECRET, SESSION, TOWN, Browser,
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import HttpAnswer
 from kumihimo.network.http.fetch import GuardedFetch
+from kumihimo.platform.outside import relying
 from kumihimo.platform.outside.discovery import MAX_ANSWER
 from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.outside.flow import Flow
@@ -339,6 +341,25 @@ async def test_a_provider_that_fails_is_told_in_plain_words(town: Town, where: s
     refused(page, words, 502)
     english = await browser.get(f"{TOWN}/login/from/idp?lang=en")
     assert "This log-in cannot be continued" in english.text
+
+
+async def test_a_provider_that_hangs_holds_up_so_many_and_no_more(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relying, "AT_ONCE", 1)
+    came, gate = asyncio.Event(), asyncio.Event()
+
+    async def waits(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        came.set()
+        await gate.wait()
+        raise TimeoutError
+
+    first = Browser(town)
+    answer = await town.choose(first, (await first.get(f"{TOWN}/login/with/idp")).location)
+    town.net.instead["/token"] = waits
+    hangs_there = asyncio.create_task(first.get(answer))
+    await came.wait()
+    refused(await town.log_in(Browser(town)), "混み合っています", 502)
+    gate.set()
+    refused(await hangs_there, "つながりません", 502)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ MAX_KEYS: Final = 50
 """Keys of one provider that are looked at."""
 AGE: Final = 3_600_000_000
 """Microseconds after which a set is fetched anew, so that a key which was taken back is no longer believed."""
-PAUSE: Final = 30_000_000
-"""Microseconds between two fetches for keys that are not known, so that made-up names of keys cost it nothing."""
+PAUSE: Final = 30
+"""Seconds between two fetches for keys that are not known, so that made-up names of keys cost it nothing."""
 MIN_RSA_BITS: Final = 2048
 _KIND = {"R": "RSA", "P": "RSA", "E": "EC"}
 
@@ -55,7 +55,7 @@ class KeySets:
             if not 0 <= now - kept.fetched_at < AGE or not kept.keys:
                 await self._refresh(url, kept, now)
             found = _choose(kept.keys, kid, alg)
-            if found is None and not 0 <= now - kept.tried_at < PAUSE:
+            if found is None and not 0 <= now - kept.tried_at < PAUSE * 1_000_000:
                 await self._refresh(url, kept, now)
                 found = _choose(kept.keys, kid, alg)
             return found

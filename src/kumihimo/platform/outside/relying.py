@@ -36,8 +36,8 @@ from kumihimo.platform.outside.tokens import (
 )
 
 MAX_CODE: Final = 4096
-AT_ONCE: Final = 16
-"""Log-ins of one provider whose codes are exchanged at once; one that hangs holds up none of another."""
+AT_ONCE: Final = 64
+"""Log-ins of one provider whose codes are exchanged at once; where it hangs, the next are told so at once."""
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FORM: Final = "application/x-www-form-urlencoded"
 _ERROR = re.compile(r"[a-z_]{1,64}\Z")
@@ -111,7 +111,10 @@ class RelyingParty:
         code = answer.get("code", "")
         if not 0 < len(code) <= MAX_CODE or not code.isascii():
             raise LogInRefused("nonsense", "the answer holds no code")
-        async with self._doors[one.name]:
+        door = self._doors[one.name]
+        if door.locked():
+            raise ProviderFailed("busy", f"{AT_ONCE} log-ins of the provider are under way")
+        async with door:
             return await self._redeem(one, metadata, flow, code, redirect)
 
     async def _redeem(self, one: Provider, metadata: Metadata, flow: Flow, code: str, redirect: str) -> Proven:
