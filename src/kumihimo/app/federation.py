@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from kumihimo.base.call import Caller
 from kumihimo.base.clock import Clock
@@ -71,6 +71,15 @@ def federation_of(
 ) -> Outside:
     """Log-in through providers outside. fetch checks each address; address is ours, as others reach us."""
     return Outside(database, clock, seal, IdentityAccounts(identity), fetch, address)
+
+
+def others_of(outside: Outside) -> Callable[[str], Awaitable[list[tuple[str, str]]]]:
+    """What the log-in page offers: name and title of each provider, in a language."""
+
+    async def others(lang: str) -> list[tuple[str, str]]:
+        return [(one.name, one.title(lang)) for one in await outside.offered()]
+
+    return others
 
 
 def open_paths() -> tuple[OpenPath, ...]:

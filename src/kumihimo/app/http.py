@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Scope
 from kumihimo import __version__
 from kumihimo.app.access import subjects
 from kumihimo.app.federation import open_paths as federation_paths
+from kumihimo.app.federation import others_of
 from kumihimo.app.flood import flood_doors
 from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
@@ -281,7 +282,8 @@ def console_of(platform: Platform) -> Console:
         *access_screens(platform.access, platform.rules, subjects(platform.broker), platform.contexts.core.expand),
         *console_screens(_console_doors(platform)),
     ]
-    places = [*LoginPages(platform.identity).places(), *MyPages(platform.identity).places()]
+    others = others_of(platform.federation)
+    places = [*LoginPages(platform.identity, others).places(), *MyPages(platform.identity, others).places()]
     packages = [*(screen.package for screen in screens), *(place.package for place in places)]
     words = load_words([OWN_PACKAGE, *(package for package in packages if package)])
     setup = Setup(

@@ -42,6 +42,24 @@ async def test_what_is_asked_of_the_provider_is_fresh_each_time(town: Town) -> N
         assert first[name] != second[name]
 
 
+async def test_a_log_in_in_the_place_of_another_ends_that(town: Town) -> None:
+    await town.register()
+    browser = Browser(town)
+    await town.log_in(browser)
+    await town.log_in(browser, "hanako")
+    assert list(town.people.logins.values()) == ["p-1"]
+
+
+async def test_nobody_logs_in_where_a_cookie_would_travel_in_the_clear(town: Town) -> None:
+    await town.register()
+    plain = TOWN.replace("https", "http")
+    town.net.apps[plain] = town.net.apps[TOWN]
+    for path in ("/login/with/idp", "/login/from/idp?code=x&state=x"):
+        page = await Browser(town).get(plain + path)
+        assert page.status == 403
+        assert "暗号化されていない接続" in page.text
+
+
 async def test_the_digital_authentication_app_is_asked_with_its_own_parameters(
     database_factory: DatabaseFactory, fake_clock: FakeClock
 ) -> None:

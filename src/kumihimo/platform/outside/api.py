@@ -15,6 +15,7 @@ from kumihimo.base.call import NOBODY, Caller
 from kumihimo.base.errors import Forbidden, InternalError, InvalidRequest, PayloadTooLarge, Problem, Unauthenticated
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.problems import told
+from kumihimo.base.settings import LOOPBACK
 from kumihimo.platform.outside.checks import is_way
 from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.outside.flow import SECONDS
@@ -59,6 +60,7 @@ class _Handlers:
 
     async def start(self, request: Request) -> Response:
         """Sends the browser to the provider; next is the page to come back to, sign_transaction_id goes along."""
+        check_safe(request)
         given = dict(request.query_params)
         way = given.pop("next", "/")
         begun = await self.outside.begin(request.path_params["provider"], way, visitor_of(request), given)
@@ -68,6 +70,7 @@ class _Handlers:
 
     async def answer(self, request: Request) -> Response:
         """Takes the provider's answer and opens the log-in."""
+        check_safe(request)
         try:
             pairs = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=50)
         except ValueError as problem:
@@ -250,6 +253,12 @@ def visitor_of(request: Request) -> Visitor:
     state = request.scope.get("state", {})
     address = str(state.get("address") or (request.client.host if request.client else ""))
     return Visitor(address, agent, language_of(request), is_secure(request))
+
+
+def check_safe(request: Request) -> None:
+    """LogInRefused where the cookie of a log-in would travel in the clear: plain HTTP is for this machine alone."""
+    if not is_secure(request) and (request.url.hostname or "") not in LOOPBACK:
+        raise LogInRefused("insecure", "logging in needs HTTPS here: set up TLS, or public_address behind a proxy")
 
 
 def check_same_origin(request: Request) -> None:

@@ -150,6 +150,8 @@ class Outside:
             await self._link(one, flow, proven, caller)
             return Done(flow.way)
         account = await self._account(one, proven, visitor)
+        if caller.login:
+            await self._accounts.end(caller.actor.id, caller.login)
         entered = await self._accounts.log_in(account, visitor)
         await self._note(one, proven, account, entered)
         log.info("logged in from outside", extra={"provider": name, "person": await self.names.of(account, "log")})

@@ -16,10 +16,12 @@ from kumihimo.platform.identity.models import Half, LinkGone, Opened, place_of
 from kumihimo.service.console.people.visits import (
     PACKAGE,
     SHOWN,
+    Others,
     check_safe,
     entered,
     leave,
     left,
+    no_others,
     page,
     program,
     said,
@@ -37,8 +39,9 @@ NOTHING: Mapping[str, Any] = {"key": "", "seconds": 0}
 class LoginPages:
     """The pages that a stranger sees."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, others: Others = no_others) -> None:
         self._identity = identity
+        self._others = others
         self._asked = Rates(QUESTIONS_PER_SECOND)
 
     def places(self) -> list[Place]:
@@ -63,11 +66,12 @@ class LoginPages:
         wished = local_path(visit.query.get("next", "/"))
         if visit.caller.actor.kind == "person":
             return Redirect(wished)
-        return self._login(wished)
+        return await self._login(visit, wished)
 
-    def _login(self, wished: str, name: str = "", problem: Problem | None = None) -> Answer:
+    async def _login(self, visit: Visit, wished: str, name: str = "", problem: Problem | None = None) -> Answer:
         trouble = NOTHING if problem is None else trouble_of(problem)
-        data = {"next": wished, "name": name[:100], "trouble": trouble}
+        others = await self._others(visit.lang)
+        data = {"next": wished, "name": name[:100], "trouble": trouble, "others": others}
         return page("login.html", "people.login", data, status=problem.status if problem else 200, script=True)
 
     async def take(self, visit: Visit) -> Answer:
@@ -77,7 +81,7 @@ class LoginPages:
         try:
             found = await self._identity.by_password(name, visit.form.get("password", ""), visitor_of(visit))
         except SHOWN as problem:
-            return self._login(wished, name, problem)
+            return await self._login(visit, wished, name, problem)
         if isinstance(found, Half):
             return self._code(found.token, wished)
         return await self._in(visit, found, wished)

@@ -14,9 +14,11 @@ from kumihimo.platform.identity.door import Identity
 from kumihimo.service.console.people.visits import (
     PACKAGE,
     SHOWN,
+    Others,
     check_safe,
     entered,
     left,
+    no_others,
     page,
     person,
     program,
@@ -34,8 +36,9 @@ _YEAR = 365 * 24 * 3600
 class MyPages:
     """The pages of who is logged in."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, others: Others = no_others) -> None:
         self._identity = identity
+        self._others = others
 
     def places(self) -> list[Place]:
         """All of them."""
@@ -68,6 +71,7 @@ class MyPages:
             "codes_left": mine.codes_left,
             "logins": mine.logins,
             "login": visit.caller.login,
+            "others": bool(await self._others(visit.lang)),
             "trouble": NOTHING if problem is None else trouble_of(problem),
             "where": where,
             "only_password": bool(mine.account.password) and not mine.account.totp and not mine.passkeys,

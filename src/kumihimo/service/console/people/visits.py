@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final
 
@@ -68,6 +68,15 @@ async def leave(identity: Identity, visit: Visit) -> None:
     """Ends the log-in that the browser came with, where there is one: the next one has another id."""
     if visit.caller.actor.kind == "person" and await identity.is_live(visit.caller.login):
         await identity.logins.end(visit.caller.actor.id, visit.caller.login)
+
+
+Others = Callable[[str], Awaitable[Sequence[tuple[str, str]]]]
+"""Name and title, in a language, of each provider outside by which people log in as well."""
+
+
+async def no_others(_: str) -> Sequence[tuple[str, str]]:
+    """Nobody logs in by a provider outside."""
+    return ()
 
 
 def page(template: str, title: str, data: Mapping[str, Any], *, status: int = 200, script: bool = False) -> Page:
