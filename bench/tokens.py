@@ -19,11 +19,12 @@ import ground
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from harness import keep
-from kumihimo.app.nobody import Nobody
-from kumihimo.platform.provider.seal import FileSeal
 
+from kumihimo.app.people import PeopleOf
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.ports import Credentials
+from kumihimo.platform.identity.door import Identity
+from kumihimo.platform.identity.seal import Seal
 from kumihimo.platform.provider.applications import Made
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.provider.store import SCHEMA
@@ -96,8 +97,10 @@ async def rounds(database: Database, folder: Path, count: int, times: int) -> di
     await database.open()
     try:
         await database.add_tenant("bench")
-        seal, nobody = FileSeal(folder / "provider.key"), Nobody()
-        provider = Provider(database, SystemClock(), lambda: "http://localhost:8080", nobody, nobody, seal)
+        seal = Seal(folder / "seal.key")
+        people = Identity(database, SystemClock(), seal)
+        address = "http://localhost:8080"
+        provider = Provider(database, SystemClock(), lambda: address, people.authenticate, PeopleOf(people), seal)
         client = await provider.applications.add("bench", "client", "confidential", scopes=["ngsi-ld:read"])
         key = await provider.applications.add("bench", "key", "key", scopes=["ngsi-ld:read"])
         measured = Measured(provider, client, count)

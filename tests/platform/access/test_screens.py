@@ -15,7 +15,8 @@ from kumihimo.base.call import Actor, Caller
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
-from kumihimo.platform.access.screens import PACKAGE, access_screens
+from kumihimo.platform.access.screens import access_screens
+from kumihimo.platform.access.sharing import PACKAGE
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
