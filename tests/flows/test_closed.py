@@ -17,6 +17,7 @@ from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
 from kumihimo.device.registry.models import Device
+from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
 
 HERE, NOWHERE, OTHER = "kanaria7", "niemand7", "verborgen5"
 """The tenant that is guessed, one of the same length that nobody has, and one that must never be named."""
@@ -35,6 +36,10 @@ NO_PROVIDER = {
     ("POST", "/login/ended/x"),
 }
 """Log-in through a provider outside that there is not."""
+PROVIDER = {*PROVIDER_OPEN, *(("HEAD", path) for method, path in PROVIDER_OPEN if method == "GET")}
+"""The provider's endpoints find out by themselves which application asks, and who is logged in."""
+OF_DEVICES = tuple(f"/devices/v1/{HERE}/x/{what}" for what in ("authority", "revoked"))
+"""A device proves itself there, and is told so by a problem document whatever it accepts."""
 READINGS = "/devices/v1/{tenant}/{device}/readings"
 
 
@@ -88,11 +93,13 @@ async def test_a_strangers_walk_names_no_tenant(stranger: Stranger, accept: str)
     for method in METHODS:
         for here, nowhere in zip(stranger.places(HERE), stranger.places(NOWHERE), strict=True):
             status, headers, body = await stranger.ask(method, here, accept)
-            assert (status == 200) == ((method, here) in OPEN), (method, here, status)
+            is_providers = (method, here) in PROVIDER
+            assert is_providers or (status == 200) == ((method, here) in OPEN), (method, here, status)
             is_form = method == "POST" and here in LOGGING_IN
-            may_log_in = accept == "text/html" and method in ("GET", "HEAD")
+            may_log_in = accept == "text/html" and method in ("GET", "HEAD") and here not in OF_DEVICES
             refused = 403 if is_form else 303 if may_log_in else 401
             expected = (400, 404) if (method, here) in NO_PROVIDER else (200, refused)
+            expected = (200, 204, 303, 400, 401, 403, 415) if is_providers else expected
             assert status in expected, (method, here, status)
             if status == 303:
                 assert headers["location"].startswith("/login?next=%2F")
