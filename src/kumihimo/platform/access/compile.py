@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from cedarpy import policies_to_json_str
 
-from kumihimo.platform.access.conditions import ALWAYS, AllOf, Asked, Call, Condition, Facts, holds, rows_where
+from kumihimo.platform.access.conditions import ALWAYS, AllOf, Asked, Call, Condition, Facts, rows_where, test_of
 from kumihimo.platform.access.models import NO_ROW, Clause, Names, Rights, RowNode
 from kumihimo.platform.access.narrow import narrowed
 from kumihimo.platform.access.read import Unfit, condition_of, scope_of
@@ -44,6 +44,8 @@ class Policy:
     body: Asked
     text: str
     line: int
+    fits: Callable[[Facts], bool] = field(repr=False)
+    """Whether the head fits a call."""
 
 
 _Applying = tuple[tuple[Policy, tuple[bool, ...]], ...]
@@ -52,7 +54,7 @@ _Applying = tuple[tuple[Policy, tuple[bool, ...]], ...]
 
 def rights_of(policies: Iterable[Policy], facts: Facts) -> Rights:
     """What the policies say for this caller and action; without any clause in `shown` nothing is granted."""
-    applying = tuple((one, one.body.told(facts)) for one in policies if holds(one.head, facts))
+    applying = tuple([(one, one.body.told(facts)) for one in policies if one.fits(facts)])
     return _rights(applying, facts.tenant is None)
 
 
@@ -156,4 +158,5 @@ def _fit(whole: Any, one: Statement) -> Policy:
     body = Asked(AllOf((resource, condition_of(policy))))
     if len(body.names) > MAX_ATTRIBUTES:
         raise Unfit(f"a policy may name {MAX_ATTRIBUTES} attributes")
-    return Policy(policy["effect"], AllOf((principal, action)), body, one.text, one.line)
+    head = AllOf((principal, action))
+    return Policy(policy["effect"], head, body, one.text, one.line, test_of(head))

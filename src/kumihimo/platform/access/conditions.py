@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -117,16 +117,18 @@ class Asked:
     condition: Condition
     names: frozenset[str] = field(init=False)
     facts: tuple[Fact, ...] = field(init=False)
+    _tests: tuple[Callable[[Facts], bool], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         leaves = list(leaves_of(self.condition))
         names = (one.any_of for one in leaves if isinstance(one, Attribute))
         object.__setattr__(self, "names", frozenset[str]().union(*names))
         object.__setattr__(self, "facts", tuple(dict.fromkeys(one for one in leaves if isinstance(one, Fact))))
+        object.__setattr__(self, "_tests", tuple(test_of(one) for one in self.facts))
 
     def told(self, facts: Facts) -> tuple[bool, ...]:
         """Which of its facts hold of this call."""
-        return tuple(holds(one, facts) for one in self.facts)
+        return tuple([test(facts) for test in self._tests])
 
 
 def leaves_of(condition: Condition) -> Iterator[Fact | Attribute | Rows]:
@@ -140,28 +142,27 @@ def leaves_of(condition: Condition) -> Iterator[Fact | Attribute | Rows]:
         yield condition
 
 
-def holds(condition: Condition, facts: Facts) -> bool:
-    """Whether a condition of facts alone holds of this call."""
+def test_of(condition: Condition) -> Callable[[Facts], bool]:
+    """Tells whether a condition of facts alone holds of a call; made once, as it is asked of every policy."""
     match condition:
         case AllOf(parts):
-            return all(holds(part, facts) for part in parts)
-        case AnyOf(parts):
-            return any(holds(part, facts) for part in parts)
-        case Not(part):
-            return not holds(part, facts)
+            tests = tuple(test_of(part) for part in parts if part != ALWAYS)
+            return tests[0] if len(tests) == 1 else lambda facts: all(test(facts) for test in tests)
         case Roles(any_of):
-            return not any_of.isdisjoint(facts.roles)
+            return lambda facts: not any_of.isdisjoint(facts.roles)
         case Kind(name):
-            return name == facts.kind
+            return lambda facts: name == facts.kind
         case Who(people):
-            return (facts.kind, facts.id) in people
+            return lambda facts: (facts.kind, facts.id) in people
         case Does(any_of):
-            return facts.action in any_of
+            return lambda facts: facts.action in any_of
         case For(any_of):
-            return facts.purpose in any_of
+            return lambda facts: facts.purpose in any_of
+        case OfTenant(None):
+            return lambda facts: facts.tenant is not None
         case OfTenant(tenant):
-            return facts.tenant is not None and tenant in {None, facts.tenant}
-    raise ValueError(f"{type(condition).__name__} is asked of entities, not of a call")
+            return lambda facts: facts.tenant == tenant
+    raise ValueError(f"{type(condition).__name__} is not asked of a call alone")
 
 
 class Call(NamedTuple):
