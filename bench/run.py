@@ -5,7 +5,8 @@ the measurement is wrong), an answer was not 2xx or refused a part (207), or a n
 Other runs are taken instead where they are named: --broker the five broker runs (broker.py; `--broker --help` tells
 their options), --mqtt connected devices (mqtt.py), --notify notifications at several rates (delivery.py), --dead what
 dead endpoints cost the others (dead.py), --history an import of history (past.py), --access decisions (access.py),
---meter what counting costs (meter.py), --tokens who shows a token (tokens.py).
+--meter what counting costs (meter.py), --tokens who shows a token (tokens.py), --rights what rights cost the broker
+(rights.py).
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ import tokens
 from harness import Platform, get, keep, post
 from sink import Sink
 
+import rights
+
 HERE = Path(__file__).parent
 ENTITIES = 1000
 POINTS = 10_000
@@ -52,6 +55,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--access": access.main,
     "--meter": meter.main,
     "--tokens": tokens.main,
+    "--rights": rights.main,
 }
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kumihimo.platform.access.grants import Restriction, Visible, same_everywhere
 from kumihimo.platform.access.models import (
     Names,
     QNode,
-    Restriction,
     RowAnd,
     RowIds,
     RowNode,
@@ -16,8 +16,6 @@ from kumihimo.platform.access.models import (
     RowTypes,
     TypeAnd,
     TypeNode,
-    Visible,
-    same_everywhere,
 )
 
 

@@ -15,9 +15,9 @@ from tests.model.house import House
 from tests.model.translate import typed
 
 from kumihimo.base.call import Call
+from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.access.models import (
     Clause,
-    Grant,
     Names,
     Rights,
     RowAnd,
@@ -166,12 +166,15 @@ async def _asked(house: House, random: Random, town: Any, grant: Grant) -> None:
     for _ in range(EACH):
         plain = generate.linked_query(random) if random.random() < 0.3 else generate.query(random)
         attrs = tuple(random.sample(NAMES, 2)) if random.random() < 0.4 else ()
+        type_ = random.choice([None, None, *generate.TYPES])
         chosen = [
             one["id"]
             for one in town
-            if slow_query.answers(one, plain, town) and (not attrs or any(name in one["attrs"] for name in attrs))
+            if slow_query.answers(one, plain, town)
+            and (not attrs or any(name in one["attrs"] for name in attrs))
+            and (type_ is None or type_ in one["type"])
         ]
-        query = Query(grant.restriction, grant.visible, q=typed(plain), attrs=attrs, limit=2, count=True)
+        query = Query(grant.restriction, grant.visible, type_, q=typed(plain), attrs=attrs, limit=2, count=True)
         assert await _pages(house, query, len(chosen)) == chosen, plain
         keys = generate.order(random)
         order = Ordering(tuple(OrderKey(QPath(tuple(one[0]), one[1], tuple(one[2])), one[3]) for one in keys))
@@ -179,8 +182,11 @@ async def _asked(house: House, random: Random, town: Any, grant: Grant) -> None:
         assert [one["id"] for one in ordered.entities] == slow_order.ordered(town, keys), keys
     for name in NAMES:
         plain = ("term", [name], "", [], random.choice(["exists", "absent"]), [])
-        found = await broker.find("town", Query(grant.restriction, grant.visible, q=typed(plain), limit=ENTITIES))
-        assert [one["id"] for one in found.entities] == [one["id"] for one in town if slow_query.answers(one, plain)]
+        for type_ in (None, *generate.TYPES):
+            query = Query(grant.restriction, grant.visible, type_, q=typed(plain), limit=ENTITIES)
+            assert [one["id"] for one in (await broker.find("town", query)).entities] == [
+                one["id"] for one in town if slow_query.answers(one, plain) and (type_ is None or type_ in one["type"])
+            ]
     near = await broker.find("town", Query(grant.restriction, grant.visible, geo=NEAR, limit=ENTITIES))
     assert [one["id"] for one in near.entities] == [
         one["id"] for one in town if PLACE in one["attrs"] and one["attrs"][PLACE][0]["value"]["coordinates"][0] > 0
@@ -215,4 +221,4 @@ async def _pages(house: House, query: Query, total: int) -> list[str]:
 
 
 def _members(query: Query) -> dict[str, Any]:
-    return {name: getattr(query, name) for name in ("restriction", "visible", "q", "attrs", "limit", "count")}
+    return {name: getattr(query, name) for name in ("restriction", "visible", "types", "q", "attrs", "limit", "count")}

@@ -16,7 +16,8 @@ from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound, Unauthenticated
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.decide import EVERYTHING, Access, Action, Grant
-from kumihimo.platform.access.models import ALL_ATTRIBUTES, ALL_ROWS, QPath, QTerm
+from kumihimo.platform.access.grants import ALL_ATTRIBUTES, ALL_ROWS
+from kumihimo.platform.access.models import QPath, QTerm
 from kumihimo.platform.broker.models import Op
 from kumihimo.platform.broker.parse import Reading, parse_q
 from kumihimo.platform.delivery import explain as explaining

@@ -19,7 +19,8 @@ from kumihimo.base.errors import Forbidden, NonexistentTenant, Problem, Unauthen
 from kumihimo.platform.access.compile import rights_of
 from kumihimo.platform.access.conditions import Facts
 from kumihimo.platform.access.explain import Explanation, Subject, explained
-from kumihimo.platform.access.models import ALL_RIGHTS, EVERYTHING, Grant, Rights
+from kumihimo.platform.access.grants import EVERYTHING, Grant
+from kumihimo.platform.access.models import ALL_RIGHTS, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
 from kumihimo.platform.access.words import ACTIONS, START_ROLES, Action
 

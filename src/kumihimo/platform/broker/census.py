@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kumihimo.base.jsontext import parse
-from kumihimo.platform.access.models import Restriction, Visible
+from kumihimo.platform.access.grants import Restriction, Visible
 from kumihimo.platform.broker.masks import admits, masked
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Tx

@@ -15,10 +15,11 @@ from kumihimo.base import jsontext
 from kumihimo.platform.broker import boxes, moments
 from kumihimo.platform.broker.models import (
     ALL_ATTRIBUTES,
-    ALL_ROWS,
     EVERY_ROW,
+    EVERYTHING,
     NO_ROW,
     GeoQuery,
+    Grant,
     QAnd,
     QLink,
     QNode,
@@ -64,6 +65,7 @@ class Conditions:
         self.parameters: list[Any] = []
         self._row = "e"
         self._links = 0
+        self._filtering = False
         self._made: dict[tuple[str, RowNode], str] = {}
 
     @property
@@ -91,8 +93,8 @@ class Conditions:
         return _joined(" OR ", parts)
 
     def _of_type(self, types: str) -> str:
-        """Entities are looked up by their type; of a linked one, which its id has found, the type is looked up."""
-        if self._row[0] == _LINKED:
+        """Entities are looked up by their type; of one that was found by something else, its type is looked up."""
+        if self._row[0] == _LINKED or self._filtering:
             return f"EXISTS (SELECT 1 FROM entity_type y WHERE y.type {types} AND y.number = {self._row}.number)"
         return f"{self._row}.number IN (SELECT number FROM entity_type WHERE type {types})"
 
@@ -147,32 +149,32 @@ class Conditions:
 
     # --- q -----------------------------------------------------------------------------------------------
 
-    def q(self, node: QNode, visible: Visible, restriction: Restriction) -> str:
+    def q(self, node: QNode, visible: Visible, linked: Grant) -> str:
         """The entity satisfies the q expression (clause 4.9); an attribute that may not be seen is not there.
 
-        The same holds for entities that it links to, and one that may not be seen is not there at all.
+        Of entities that it links to may be seen what `linked` says; one that may not be seen is not there at all.
         """
         if isinstance(node, QAnd):
             # What the text of a document can deny goes first: it spares the others their look inside.
             parts = sorted(node.parts, key=lambda part: not (isinstance(part, QTerm) and _texts(part)))
-            return _joined(" AND ", [self.q(part, visible, restriction) for part in parts])
+            return _joined(" AND ", [self.q(part, visible, linked) for part in parts])
         if isinstance(node, QOr):
-            return _joined(" OR ", [self.q(part, visible, restriction) for part in node.parts])
+            return _joined(" OR ", [self.q(part, visible, linked) for part in node.parts])
         if isinstance(node, QLink):
-            return self._seen(visible.where(node.attribute), lambda: self._link(node, visible, restriction))
+            return self._seen(visible.where(node.attribute), lambda: self._link(node, linked))
         if visible.is_all or not node.path.attributes:
             return self._term(node)
         rows = visible.where(node.path.attributes[0])
         return self._seen(rows, lambda: self._term(node), otherwise=node.operator == "absent")
 
-    def _link(self, link: QLink, visible: Visible, restriction: Restriction) -> str:
+    def _link(self, link: QLink, linked: Grant) -> str:
         """An entity that the relationship names, found by its id, satisfies the part."""
         ways = [("attrs", link.attribute, "*", *way) for way in TARGET_WAYS]
         tables = [f"SELECT w.txt FROM {self._dialect.json_values(self._doc, way)} w" for way in ways]
         outside = self._row
         self._links += 1
         self._row = row = f"{_LINKED}{self._links}"
-        parts = [self.q(link.part, visible, restriction), *self.restricted(restriction)]
+        parts = [self.q(link.part, linked.visible, linked), *self.restricted(linked.restriction)]
         if link.types:
             parts.append(self.types(TypeOr(link.types)))
         self._row = outside
@@ -184,18 +186,22 @@ class Conditions:
     def restricted(self, restriction: Restriction) -> list[str]:
         """The entity may be seen; all of them hold."""
         rows = restriction.rows
-        return [self.rows(part) for part in (rows.parts if isinstance(rows, RowAnd) else (rows,))]
+        parts = rows.parts if isinstance(rows, RowAnd) else (rows,)
+        # Types that all must have may lead to the entities, where nothing else does.
+        return [self.types(_any_of(part)) if isinstance(part, RowTypes) else self.rows(part) for part in parts]
 
     def rows(self, node: RowNode) -> str:
         """The entity is among the rows: true or false, and never unknown. Rights may look at what nobody may see."""
         known = self._made.get((self._row, node))
         if known is None:
+            outside, self._filtering = self._filtering, True
             known = self._made[self._row, node] = self._among(node)
+            self._filtering = outside
         return known
 
     def _among(self, node: RowNode) -> str:
         if isinstance(node, RowTypes):
-            return self.types(TypeOr(tuple(sorted(node.types))))
+            return self.types(_any_of(node))
         if isinstance(node, RowIds):
             return self.ids(sorted(node.ids))
         if isinstance(node, RowScope):
@@ -206,7 +212,7 @@ class Conditions:
             return _joined(" OR ", [self.rows(part) for part in node.parts])
         if isinstance(node, RowNot):
             return f"(NOT ({self.rows(node.part)}))"
-        return self.q(node.q, ALL_ATTRIBUTES, ALL_ROWS)
+        return self.q(node.q, ALL_ATTRIBUTES, EVERYTHING)
 
     def selectors(self, selectors: Sequence[Selector]) -> str:
         """The entity satisfies one of the selectors (clause 5.2.33); each is looked up by its own index."""
@@ -348,6 +354,10 @@ class Conditions:
         if geo.min_distance is not None:
             parts.append(f"{distance} > {self.bind(float(geo.min_distance))}")
         return " AND ".join(parts) or FALSE
+
+
+def _any_of(rows: RowTypes) -> TypeNode:
+    return TypeOr(tuple(sorted(rows.types)))
 
 
 def _key(kind: moments.Kind) -> str:

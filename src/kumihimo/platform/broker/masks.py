@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from kumihimo.platform.access.models import (
-    Names,
-    Restriction,
-    RowAnd,
-    RowIds,
-    RowNode,
-    RowNot,
-    RowOr,
-    RowScope,
-    RowTypes,
-    Visible,
-)
+from kumihimo.platform.access.grants import Restriction, Visible
+from kumihimo.platform.access.models import Names, RowAnd, RowIds, RowNode, RowNot, RowOr, RowScope, RowTypes
 from kumihimo.platform.broker.evaluate import Asked
 from kumihimo.platform.broker.scopes import matches_scope, scope_node
 from kumihimo.platform.jsonld.models import EntityDoc
@@ -69,7 +59,10 @@ def names_of(visible: Visible, doc: EntityDoc) -> Names:
 
 def masked(doc: EntityDoc, visible: Visible) -> EntityDoc:
     """The entity without the attributes that may not be seen."""
-    return doc if visible.is_all else left_of(doc, names_of(visible, doc))
+    if visible.is_all:
+        return doc
+    names = visible.flat
+    return left_of(doc, visible.names(Standing(doc).holds, doc["attrs"]) if names is None else names)
 
 
 def left_of(doc: EntityDoc, names: Names) -> EntityDoc:

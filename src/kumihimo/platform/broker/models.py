@@ -8,16 +8,20 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from kumihimo.base.errors import Problem
-from kumihimo.platform.access.models import (
+from kumihimo.platform.access.grants import (
     ALL_ATTRIBUTES,
     ALL_ROWS,
-    EVERY_ROW,
     EVERYTHING,
     NO_ATTRIBUTES,
-    NO_ROW,
     NO_ROWS,
     NOTHING,
     Grant,
+    Restriction,
+    Visible,
+)
+from kumihimo.platform.access.models import (
+    EVERY_ROW,
+    NO_ROW,
     QAnd,
     QLink,
     QNode,
@@ -27,7 +31,6 @@ from kumihimo.platform.access.models import (
     QRange,
     QTerm,
     QValue,
-    Restriction,
     RowAnd,
     RowIds,
     RowNode,
@@ -38,7 +41,6 @@ from kumihimo.platform.access.models import (
     TypeAnd,
     TypeNode,
     TypeOr,
-    Visible,
 )
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.storage.database import Tx

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from kumihimo.base.errors import Forbidden, ResourceNotFound
-from kumihimo.platform.access.models import Grant, Names
+from kumihimo.platform.access.grants import Grant
+from kumihimo.platform.access.models import Names
 from kumihimo.platform.broker.masks import admits, names_of
 from kumihimo.platform.broker.merge import Effect, plan
 from kumihimo.platform.broker.models import Change, Op

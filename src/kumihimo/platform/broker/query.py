@@ -9,12 +9,14 @@ from typing import Any
 
 from kumihimo.base.errors import BadRequestData, TooManyResults
 from kumihimo.base.jsontext import parse, text
+from kumihimo.platform.access.grants import of_type
 from kumihimo.platform.broker.conditions import Conditions
 from kumihimo.platform.broker.leading import leading, needed_attributes
 from kumihimo.platform.broker.masks import admits, masked
 from kumihimo.platform.broker.models import (
     Found,
     FoundTexts,
+    Grant,
     Ordering,
     Query,
     Restriction,
@@ -173,8 +175,11 @@ def _statement(tx: Tx, query: Query) -> tuple[str, Conditions, list[str]]:
     and no further.
     """
     conditions = Conditions(tx.dialect)
-    restriction = query.restriction
+    restriction, visible = query.restriction, query.visible
     lead = leading(query)
+    if lead.type and not (restriction.everything and visible.is_all):
+        # The type is certain: what rights ask of types needs no look, and mostly nothing is left of them.
+        restriction, visible = Restriction(of_type(restriction.rows, lead.type)), visible.of_type(lead.type)
     where: list[str] = []
     source = "entity e"
     if lead.type:
@@ -184,16 +189,16 @@ def _statement(tx: Tx, query: Query) -> tuple[str, Conditions, list[str]]:
         source = "entity_attribute t JOIN entity e ON e.number = t.number"
         where.append(f"t.attribute = {conditions.bind(lead.attribute)}")
     elif (needed := needed_attributes(query)) and not (query.ids or query.selectors or query.geo):
-        where.append(conditions.needs(sorted(needed), query.visible))
+        where.append(conditions.needs(sorted(needed), visible))
     parts: list[tuple[Any, Callable[[Any], str]]] = [
         (lead.rest, conditions.types),
         (query.ids, conditions.ids),
         (query.id_pattern and check_pattern(query.id_pattern), conditions.id_pattern),
         (query.selectors, conditions.selectors),
-        (query.geo, lambda geo: conditions.geo(geo, query.visible)),
-        (query.attrs, lambda names: conditions.attrs(names, query.visible)),
+        (query.geo, lambda geo: conditions.geo(geo, visible)),
+        (query.attrs, lambda names: conditions.attrs(names, visible)),
         (query.scope_q and parse_scope_q(query.scope_q), conditions.scope),
-        (query.q, lambda q: conditions.q(q, query.visible, restriction)),
+        (query.q, lambda q: conditions.q(q, visible, Grant(query.restriction, query.visible))),
     ]
     where += [make(value) for value, make in parts if value]
     if not restriction.everything:

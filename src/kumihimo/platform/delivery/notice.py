@@ -10,7 +10,8 @@ from typing import Any, cast
 from kumihimo.base import jsontext, times
 from kumihimo.base.events import LogRecord
 from kumihimo.base.ids import DEFAULT_TENANT, new_id
-from kumihimo.platform.access.models import ALL_NAMES, Grant, Names
+from kumihimo.platform.access.grants import Grant
+from kumihimo.platform.access.models import ALL_NAMES, Names
 from kumihimo.platform.broker.masks import admits, left_of, names_of
 from kumihimo.platform.delivery.changes import Changes
 from kumihimo.platform.delivery.models import Outgoing, Subscription

@@ -9,10 +9,11 @@ from urllib.parse import quote, unquote
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text
-from kumihimo.platform.access.models import Names, same_everywhere
+from kumihimo.platform.access.grants import same_everywhere
+from kumihimo.platform.access.models import Names
 from kumihimo.platform.broker import query as current
 from kumihimo.platform.broker.collation import collation
-from kumihimo.platform.broker.models import Query
+from kumihimo.platform.broker.models import Grant, Query
 from kumihimo.platform.broker.scopes import ScopeNode, parse_scope_q
 from kumihimo.platform.history.apart import apart_tx
 from kumihimo.platform.history.masks import alike_tx
@@ -101,7 +102,7 @@ async def _holding_tx(tx: Tx, ids: Sequence[str], names: Names, query: Query, te
         f"EXISTS (SELECT 1 FROM history h WHERE h.entity_id = n.entity_id AND {window.shown(conditions.bind)})",
     ]
     if query.q is not None:
-        where.append(conditions.q(query.q, visible, query.restriction))
+        where.append(conditions.q(query.q, visible, Grant(query.restriction, visible)))
     if query.geo is not None:
         where.append(conditions.geo(query.geo, visible))
     rows = await tx.fetch(

@@ -11,7 +11,8 @@ from typing import Any
 
 from kumihimo.base.errors import Forbidden, ResourceNotFound
 from kumihimo.base.jsontext import parse
-from kumihimo.platform.access.models import Grant, Names
+from kumihimo.platform.access.grants import Grant
+from kumihimo.platform.access.models import Names
 from kumihimo.platform.broker.masks import admits, admits_head, decided, names_of
 from kumihimo.platform.broker.models import Allowed
 from kumihimo.platform.broker.permit import UNNAMED, require

@@ -1,0 +1,247 @@
+"""What is made of rights: a filter of rows, and what may be seen of each row; said as shortly as the rights allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from kumihimo.platform.access.models import (
+    ALL_NAMES,
+    EVERY_ROW,
+    NO_ROW,
+    Clause,
+    Names,
+    Rights,
+    RowAnd,
+    RowIds,
+    RowNode,
+    RowNot,
+    RowOr,
+    RowTypes,
+)
+
+
+def folded(node: RowNode) -> RowNode:
+    """The same rows, said shortly: EVERY_ROW or NO_ROW where it comes to that by the form of the expression alone."""
+    if isinstance(node, RowAnd):
+        return all_of(map(folded, node.parts))
+    if isinstance(node, RowOr):
+        return any_of(map(folded, node.parts))
+    if isinstance(node, RowNot):
+        return _but(folded(node.part))
+    if (isinstance(node, RowTypes) and not node.types) or (isinstance(node, RowIds) and not node.ids):
+        return NO_ROW
+    return node
+
+
+def all_of(parts: Iterable[RowNode]) -> RowNode:
+    """Rows that are in all of these, which are folded."""
+    kept = _flat(parts, RowAnd)
+    if NO_ROW in kept or any(_but(one) in kept for one in kept):
+        return NO_ROW
+    left = tuple(one for one in kept if not (isinstance(one, RowOr) and any(part in kept for part in one.parts)))
+    return left[0] if len(left) == 1 else RowAnd(left)
+
+
+def any_of(parts: Iterable[RowNode]) -> RowNode:
+    """Rows that are in any of these, which are folded."""
+    kept = _together(_flat(parts, RowOr))
+    if EVERY_ROW in kept or any(_but(one) in kept for one in kept):
+        return EVERY_ROW
+    left = tuple(
+        one for one in kept if not (isinstance(one, RowAnd) and any(_within(part, kept) for part in one.parts))
+    )
+    return left[0] if len(left) == 1 else RowOr(left)
+
+
+def _within(node: RowNode, kept: Collection[RowNode]) -> bool:
+    """Whether rows are surely among others: some are the same, or have more types or ids."""
+    if isinstance(node, RowTypes):
+        return any(isinstance(one, RowTypes) and node.types <= one.types for one in kept)
+    if isinstance(node, RowIds):
+        return any(isinstance(one, RowIds) and node.ids <= one.ids for one in kept)
+    return node in kept
+
+
+def _flat(parts: Iterable[RowNode], kind: type[RowAnd | RowOr]) -> dict[RowNode, None]:
+    return {one: None for part in parts for one in (part.parts if isinstance(part, kind) else (part,))}
+
+
+def _together(parts: dict[RowNode, None]) -> dict[RowNode, None]:
+    """All types are asked for at once, and all ids: what may be seen is mostly the sum of many clauses."""
+    types = [one for one in parts if isinstance(one, RowTypes)]
+    ids = [one for one in parts if isinstance(one, RowIds)]
+    found: dict[RowNode, None] = {}
+    if types:
+        found[RowTypes(frozenset().union(*(one.types for one in types)))] = None
+    if ids:
+        found[RowIds(frozenset().union(*(one.ids for one in ids)))] = None
+    return found | {one: None for one in parts if not isinstance(one, RowTypes | RowIds)}
+
+
+def of_type(node: RowNode, type_: str) -> RowNode:
+    """The same rows among entities that are known to have the type."""
+    if isinstance(node, RowTypes):
+        return EVERY_ROW if type_ in node.types else node
+    if isinstance(node, RowAnd):
+        return all_of(of_type(part, type_) for part in node.parts)
+    if isinstance(node, RowOr):
+        return any_of(of_type(part, type_) for part in node.parts)
+    return _but(of_type(node.part, type_)) if isinstance(node, RowNot) else node
+
+
+def _but(node: RowNode) -> RowNode:
+    if isinstance(node, RowNot):
+        return node.part
+    if node in (EVERY_ROW, NO_ROW):
+        return NO_ROW if node == EVERY_ROW else EVERY_ROW
+    return RowNot(node)
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Which rows the caller may see (decision 8). everything: all of them, so that nothing has to be asked."""
+
+    rows: RowNode
+    everything: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        rows = folded(self.rows)
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "everything", rows == EVERY_ROW)
+
+
+_TYPES_KEPT = 100
+Holds = Callable[[RowNode], bool | None]
+"""Whether an entity is among the rows; None where that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Which attributes the caller may see of which rows, as in Rights; a sub-attribute goes with its attribute.
+
+    is_all: all of all. flat: the names, where they are the same for every row; None where they are not.
+    """
+
+    shown: tuple[Clause, ...]
+    hidden: tuple[Clause, ...] = ()
+    is_all: bool = field(init=False, compare=False, repr=False)
+    flat: Names | None = field(init=False, compare=False, repr=False)
+    _named: frozenset[str] = field(init=False, compare=False, repr=False)
+    _where: dict[str, RowNode] = field(init=False, compare=False, repr=False)
+    _typed: dict[str, Visible] = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shown, hidden = _clauses(self.shown), _clauses(self.hidden)
+        flat = None
+        if all(one.rows == EVERY_ROW for one in (*shown, *hidden)):
+            flat = _union(one.names for one in shown) - _union(one.names for one in hidden)
+        for name, value in (
+            ("shown", shown),
+            ("hidden", hidden),
+            ("flat", flat),
+            ("is_all", flat == ALL_NAMES),
+            ("_named", frozenset().union(*(one.names.names for one in (*shown, *hidden)))),
+            ("_where", {}),
+            ("_typed", {}),
+            ("_hash", hash((shown, hidden))),
+        ):
+            object.__setattr__(self, name, value)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The attributes of which something is said by name; all others are seen alike."""
+        return self._named
+
+    def where(self, attribute: str) -> RowNode:
+        """The rows on which the attribute may be seen."""
+        key = attribute if attribute in self._named else ""
+        found = self._where.get(key)
+        if found is None:
+            shown = any_of(one.rows for one in self.shown if attribute in one.names)
+            hidden = any_of(one.rows for one in self.hidden if attribute in one.names)
+            found = self._where[key] = all_of((shown, _but(hidden)))
+        return found
+
+    def names(self, holds: Holds, among: Collection[str] | None = None) -> Names:
+        """The attributes of one entity that may be seen. What cannot be told of its rows shows nothing.
+
+        Where it is said among which names, only of these the answer is good, and no more is asked than that needs.
+        """
+        if self.flat is not None:
+            return self.flat
+        shown = _union(one.names for one in self.shown if _touches(one.names, among) and holds(one.rows))
+        return shown - _union(
+            one.names for one in self.hidden if _touches(one.names, among) and holds(one.rows) is not False
+        )
+
+    def of_type(self, type_: str) -> Visible:
+        """The same for entities that are known to have the type."""
+        found = self._typed.get(type_)
+        if found is None:
+            if len(self._typed) >= _TYPES_KEPT:
+                self._typed.clear()
+            shown, hidden = (
+                tuple(Clause(of_type(one.rows, type_), one.names) for one in many) for many in (self.shown, self.hidden)
+            )
+            found = self._typed[type_] = Visible(shown, hidden)
+        return found
+
+
+def _touches(names: Names, among: Collection[str] | None) -> bool:
+    return names.others or among is None or any(name in among for name in names.names)
+
+
+def _clauses(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+    """Those that say anything, folded; of the same rows one."""
+    names: dict[RowNode, Names] = {}
+    for one in clauses:
+        rows = folded(one.rows)
+        names[rows] = names.get(rows, Names()) | one.names
+    return tuple(Clause(rows, many) for rows, many in names.items() if rows != NO_ROW and many != Names())
+
+
+def _union(many: Iterable[Names]) -> Names:
+    found = Names()
+    for one in many:
+        found |= one
+    return found
+
+
+ALL_ROWS = Restriction(EVERY_ROW)
+NO_ROWS = Restriction(NO_ROW)
+ALL_ATTRIBUTES = Visible((Clause(EVERY_ROW, ALL_NAMES),))
+NO_ATTRIBUTES = Visible(())
+
+
+def same_everywhere(names: Names) -> Visible:
+    """These attributes of every row."""
+    return Visible((Clause(EVERY_ROW, names),))
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the caller may see, or change: rows and attributes. Having one means that the action itself is allowed."""
+
+    restriction: Restriction
+    visible: Visible
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it is everything."""
+        return self.restriction.everything and self.visible.is_all
+
+    @classmethod
+    def of(cls, rights: Rights) -> Grant:
+        """What the rights come to: an entity may be seen where any attribute, named in them or not, would be."""
+        visible = Visible(rights.shown, rights.hidden)
+        rows = any_of(visible.where(name) for name in ("", *sorted(visible.named)))
+        return cls(Restriction(rows), visible)
+
+
+EVERYTHING = Grant(ALL_ROWS, ALL_ATTRIBUTES)
+NOTHING = Grant(NO_ROWS, NO_ATTRIBUTES)
