@@ -131,5 +131,5 @@ def test_a_closed_platform_has_no_feed_for_a_stranger(tmp_path: Path) -> None:
             "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
         }
-        assert served.ask("GET", FEED, headers=handshake)[0] == 403
+        assert served.ask("GET", FEED, headers=handshake)[0] == 401
         assert served.stop() == 0

@@ -339,7 +339,9 @@ async def test_who_has_nothing_to_do_in_a_tenant_does_not_see_it(town: Town) -> 
     link = await town.platform.identity.link(account.id)
     await surfer.post(f"/welcome/{link}", {"password": PASSWORD})
     assert (await surfer.get("/me")).status == 200
-    assert "kawa" not in (await surfer.get("/")).text
+    home = (await surfer.get("/")).text
+    assert "kawa" not in home
+    assert "役割を割り当てて" in home
     assert [(await one.get("/metrics")).status for one in (root, surfer, town.surfer())] == [200, 403, 303]
     there, nowhere = await surfer.get("/t/kawa/entities"), await surfer.get("/t/yama/entities")
     assert there.status == nowhere.status == 404

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +20,7 @@ from kumihimo.network.http.refuse import Refusal, deny
 PROBES: Final = (OpenPath(("GET",), "/healthz"), OpenPath(("GET",), "/readyz"))
 LOGIN: Final = "/login"
 MAX_NEXT: Final = 2048
+_CREDENTIALS: Final = frozenset((b"authorization", b"cookie"))
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 
 
@@ -43,7 +44,8 @@ class Authenticated:
     ) -> None:
         self._app = app
         self._ways = ways
-        self._open_paths = [(frozenset(one.methods), re.compile(one.path), one.proves_itself) for one in open_paths]
+        self._open = _by_method([one for one in open_paths if not one.proves_itself])
+        self._own = _by_method([one for one in open_paths if one.proves_itself])
         self._leashes = leashes
         self._open_house = open_house
         self._behind_tls = behind_tls
@@ -69,11 +71,11 @@ class Authenticated:
 
     async def _caller(self, scope: Scope) -> Caller:
         """Who may go on, NOBODY for a stranger on an open path. Unauthenticated, Forbidden, or the store is away."""
-        is_open, proves_itself = self._openness(scope)
-        if proves_itself:
+        if _is_among(self._own, scope) or (self._open_house and not _shows_any(scope)):
             return NOBODY
+        is_open = self._open_house or _is_among(self._open, scope)
         credentials = credentials_of(scope)
-        is_lenient = (is_open or self._open_house) and not credentials.authorization
+        is_lenient = is_open and not credentials.authorization
         try:
             caller = await self._known(credentials)
         except Problem:
@@ -81,7 +83,7 @@ class Authenticated:
                 return NOBODY
             raise
         if caller is None:
-            if is_open or self._open_house:
+            if is_open:
                 return NOBODY
             raise Unauthenticated("log-in is needed: this platform shows nothing to strangers")
         if caller.actor.kind == "person" and not credentials.authorization:
@@ -97,19 +99,6 @@ class Authenticated:
             raise Unauthenticated("the credential in the Authorization field is none that is known here")
         return None
 
-    def _openness(self, scope: Scope) -> tuple[bool, bool]:
-        """Whether a stranger may pass, and whether what stands behind judges the credential by itself.
-
-        Not a path more and not a method more: even an error page of what stands behind may tell something.
-        """
-        if scope["type"] == "websocket":
-            return False, False
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        for methods, path, proves_itself in self._open_paths:
-            if method in methods and path.fullmatch(scope["path"]):
-                return True, proves_itself
-        return False, False
-
     async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             if "websocket.http.response" in scope.get("extensions", {}):
@@ -118,6 +107,28 @@ class Authenticated:
                 await send({"type": "websocket.close", "code": 1008, "reason": problem.detail[:120]})
             return
         await _refusal(problem, scope)(scope, receive, send)
+
+
+def _by_method(paths: Sequence[OpenPath]) -> dict[str, re.Pattern[str]]:
+    """One pattern for all open paths of a method; what may be got may be asked for its head."""
+    found: dict[str, list[str]] = {}
+    for one in paths:
+        for method in {*one.methods, *(("HEAD",) if "GET" in one.methods else ())}:
+            found.setdefault(method, []).append(f"(?:{one.path})")
+    return {method: re.compile("|".join(each)) for method, each in found.items()}
+
+
+def _is_among(paths: Mapping[str, re.Pattern[str]], scope: Scope) -> bool:
+    """Not a path more and not a method more: even an error page of what stands behind may tell something."""
+    pattern = paths.get(scope["method"]) if scope["type"] == "http" else None
+    return pattern is not None and pattern.fullmatch(scope["path"]) is not None
+
+
+def _shows_any(scope: Scope) -> bool:
+    """Whether the request shows any credential at all; most of an open house do not, and need not be looked at."""
+    if any(name in _CREDENTIALS for name, _ in scope["headers"]):
+        return True
+    return bool((scope.get("extensions") or {}).get("tls"))
 
 
 def credentials_of(scope: Scope) -> Credentials:

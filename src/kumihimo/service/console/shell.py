@@ -194,7 +194,8 @@ class Console:
     async def _towns(self, request: Request) -> Response:
         tenants = await self._tenants_of(request)
         towns = await self._cards.of(tenants, _call(request, ""))
-        data = {"entry": self._entry_path(), "towns": towns}
+        hidden = not tenants and bool(await self._tenants())
+        data = {"entry": self._entry_path(), "towns": towns, "hidden": hidden}
         page = Page("kumihimo.service.console:home.html", "home.title", data)
         return await self._render(request, page, "", tenants=tenants)
 
