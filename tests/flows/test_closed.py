@@ -98,7 +98,7 @@ async def test_a_strangers_walk_names_no_tenant(stranger: Stranger, accept: str)
             is_form = method == "POST" and here in LOGGING_IN
             may_log_in = accept == "text/html" and method in ("GET", "HEAD") and here not in OF_DEVICES
             refused = 403 if is_form else 303 if may_log_in else 401
-            expected = (400, 404) if (method, here) in NO_PROVIDER else (200, refused)
+            expected: tuple[int, ...] = (400, 404) if (method, here) in NO_PROVIDER else (200, refused)
             expected = (200, 204, 303, 400, 401, 403, 415) if is_providers else expected
             assert status in expected, (method, here, status)
             if status == 303:

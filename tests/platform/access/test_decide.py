@@ -12,7 +12,8 @@ from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import Forbidden, NonexistentTenant, Unauthenticated
 from kumihimo.platform.access.decide import EVERYTHING, Access, Action, Grant
 from kumihimo.platform.access.door import StoredRules
-from kumihimo.platform.access.models import ALL_RIGHTS, ALL_ROWS, Names, same_everywhere
+from kumihimo.platform.access.grants import ALL_ROWS, same_everywhere
+from kumihimo.platform.access.models import ALL_RIGHTS, Names
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.storage.database import Database
 
