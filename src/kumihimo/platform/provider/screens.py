@@ -21,14 +21,15 @@ def application_screens(applications: Applications, allow: Callable[[Call], Awai
 
     async def page(ask: Ask, *, made: Made | None = None, problem: Problem | None = None) -> Page:
         found = [await _shown(applications, one) for one in await applications.all(ask.tenant)]
+        given: Mapping[str, str] = ask.form if problem is not None else {}
         data = {
             "applications": found,
             "kinds": KINDS,
             "scopes": SCOPES,
             "made": made,
             "problem": problem,
-            "form": {name: ask.form.get(name, "") for name in _FIELDS},
-            "chosen": _chosen(ask.form),
+            "form": {name: given.get(name, "") for name in _FIELDS},
+            "chosen": _chosen(given),
         }
         status = 200 if problem is None else problem.status
         # A key that is shown once must not come back by the browser's own memory.
