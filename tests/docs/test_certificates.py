@@ -55,7 +55,7 @@ class Shell:
 @pytest.mark.slow
 @pytest.mark.enable_socket
 def test_a_device_gets_a_certificate_sends_renews_and_is_revoked(tmp_path: Path) -> None:
-    for name, package in (("mosquitto_pub", "mosquitto-clients"), ("jq", "jq"), ("curl", "curl")):
+    for name, package in (("mosquitto_pub", "mosquitto-clients"), ("curl", "curl"), ("openssl", "openssl")):
         program(name, package)
     shell = Shell(tmp_path, {one: str(free_port()) for one in PORTS})
     dev, enrol, device, send, renew, revoke = blocks("sh")

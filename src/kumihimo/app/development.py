@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kumihimo.network.tls import write_file
 
 AUTHORITY_DAYS: Final = 3650
 CERTIFICATE_DAYS: Final = 397
@@ -66,14 +67,9 @@ def make_files(folder: Path, names: Sequence[str], now: datetime) -> Files:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
         .sign(signing, hashes.SHA256())
     )
-    write_secret(found.key, _key_pem(key))
-    _write(found.certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_file(found.key, _key_pem(key), 0o600)
+    write_file(found.certificate, made.public_bytes(serialization.Encoding.PEM), 0o644)
     return found
-
-
-def write_secret(file: Path, content: bytes) -> None:
-    """Puts the content in the file's place whole; only this user may read it."""
-    _write(file, content, 0o600)
 
 
 def _make_authority(found: Files, now: datetime) -> None:
@@ -107,8 +103,8 @@ def _make_authority(found: Files, now: datetime) -> None:
         )
         .sign(key, hashes.SHA256())
     )
-    write_secret(found.authority_key, _key_pem(key))
-    _write(found.authority, made.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_file(found.authority_key, _key_pem(key), 0o600)
+    write_file(found.authority, made.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 def _name(text: str) -> x509.GeneralName:
@@ -124,11 +120,3 @@ def _name(text: str) -> x509.GeneralName:
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     form, nothing = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, form, nothing)
-
-
-def _write(file: Path, content: bytes, mode: int) -> None:
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
-        out.write(content)
-    fresh.replace(file)

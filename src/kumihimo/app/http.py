@@ -32,6 +32,7 @@ from kumihimo.cli.operations import Doors
 from kumihimo.device import http as device_http
 from kumihimo.device.enrolment import api as enrolment_http
 from kumihimo.device.screens import device_screens
+from kumihimo.network.acme import Challenges
 from kumihimo.network.http.authenticate import PROBES, Authenticated
 from kumihimo.network.http.fairness import Fairness
 from kumihimo.network.http.limits import Limits
@@ -115,7 +116,7 @@ def build_http(platform: Platform) -> ASGIApp:
         ),
     )
     platform.limits = limits
-    return Proxies(limits, networks_of(settings.trusted_proxies))
+    return Proxies(Challenges(limits, platform.acme_answers), networks_of(settings.trusted_proxies))
 
 
 def tenant_of(scope: Scope) -> str:

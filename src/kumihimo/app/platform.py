@@ -15,6 +15,7 @@ from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.device.gateway import Gateway
 from kumihimo.device.registry.registry import Registry
+from kumihimo.network.acme import AcmeCertificate
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.network.http.fetch import GuardedFetch
 from kumihimo.network.http.leash import Leashes
@@ -100,7 +101,10 @@ class Platform:
     mqtt_ports: dict[str, int] = field(default_factory=dict)
     """The other ways to MQTT by their scheme: mqtts, ws, wss."""
     certificates: list[Certificate] = field(default_factory=list)
-    """What the listeners show that ask a client for its certificate: told of every authority of ours."""
+    """What the listeners with TLS show."""
+    acme: AcmeCertificate | None = None
+    """Where the certificate comes from, if its hosts were named."""
+    acme_answers: dict[str, str] = field(default_factory=dict)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     ready: bool = False
     failed: bool = False
@@ -108,7 +112,8 @@ class Platform:
     def trust(self, authority: str) -> None:
         """Takes clients' certificates that this authority (PEM) signed, at every listener that asks for them."""
         for one in self.certificates:
-            one.trust(authority)
+            if one.asks:
+                one.trust(authority)
 
     @property
     def address(self) -> str:

@@ -86,12 +86,24 @@ def run_sources(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.sources.run(), "sources", platform)
 
 
-async def trust_devices(platform: Platform, certificate: Certificate) -> None:
-    """Lets clients show certificates of our authorities: those that there are, and those that are made later."""
-    platform.certificates.append(certificate)
+async def certificate_of(
+    platform: Platform, name: str, files: tuple[str, str] = ("", ""), *, protocols: Sequence[str] = (), asks: bool
+) -> Certificate:
+    """What a listener shows: of its own files, or of those for all. One that asks clients for theirs takes what our
+    authorities signed: those that there are, and those that are made later.
+    """
+    settings = platform.settings
+    if not files[0]:
+        files = (settings.tls_certificate, settings.tls_key)
+    if not files[0] and platform.acme is not None:
+        platform.acme.prepare()
+        files = (str(platform.acme.certificate), str(platform.acme.key))
+    made = Certificate(*files, name=name, protocols=protocols, clients=asks)
+    platform.certificates.append(made)
     platform.enrolment.on_authority = platform.trust
-    if known := await platform.enrolment.authorities():
-        certificate.trust(known)
+    if asks and (known := await platform.enrolment.authorities()):
+        made.trust(known)
+    return made
 
 
 @asynccontextmanager
@@ -100,10 +112,7 @@ async def listen_mqtt(platform: Platform) -> AsyncIterator[None]:
     settings, mqtt = platform.settings, platform.mqtt
     is_secure = settings.mqtt_tls_port >= 0 or settings.mqtt_wss_port >= 0
     files = (settings.mqtt_certificate, settings.mqtt_key)
-    files = files if settings.mqtt_certificate else (settings.tls_certificate, settings.tls_key)
-    certificate = Certificate(*files, name="MQTT", clients=True) if is_secure else None
-    if certificate is not None:
-        await trust_devices(platform, certificate)
+    certificate = await certificate_of(platform, "MQTT", files, asks=True) if is_secure else None
     tls = None if certificate is None else certificate.context
     hosts = (*LOOPBACK, settings.host, *settings.allowed_hosts)
     try:
@@ -141,15 +150,8 @@ async def _secure_doors(platform: Platform, stack: ExitStack) -> list[Secure]:
     for name, port in (("https", settings.https_port), ("devices", settings.https_device_port)):
         if port < 0:
             continue
-        certificate = Certificate(
-            settings.tls_certificate,
-            settings.tls_key,
-            name=f"HTTP ({name})",
-            protocols=("http/1.1",),
-            clients=name == "devices",
-        )
-        if name == "devices":
-            await trust_devices(platform, certificate)
+        asks = name == "devices"
+        certificate = await certificate_of(platform, f"HTTP ({name})", protocols=("http/1.1",), asks=asks)
         certificate.watch()
         stack.callback(certificate.stop)
         found.append(Secure(port, certificate.context, partial(platform.https_ports.__setitem__, name)))
@@ -216,6 +218,22 @@ async def listen_http(platform: Platform) -> AsyncIterator[None]:
         await task
 
 
+@asynccontextmanager
+async def run_acme(platform: Platform) -> AsyncIterator[None]:
+    """Gets and renews the certificate, where its hosts were named; the authority asks at the HTTP listener."""
+    if platform.acme is None:
+        yield
+        return
+
+    def renewed() -> None:
+        for one in platform.certificates:
+            one.refresh()
+
+    platform.acme.renewed = renewed
+    async with background(platform.acme.run(), "acme", platform):
+        yield
+
+
 START: tuple[Step, ...] = (
     open_database,
     open_outbound,
@@ -231,6 +249,7 @@ START: tuple[Step, ...] = (
     run_outside,
     offer_welcome,
     listen_http,
+    run_acme,
     run_flood,
 )
 

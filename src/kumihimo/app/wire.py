@@ -27,6 +27,7 @@ from kumihimo.device.registry.store import SCHEMA as REGISTRY
 from kumihimo.device.sessions.door import MqttSessions
 from kumihimo.device.sessions.store import PLATFORM_SCHEMA as SESSIONS_OF_NOBODY
 from kumihimo.device.sessions.store import SCHEMA as SESSIONS
+from kumihimo.network.acme import AcmeCertificate
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.network.http.fetch import GuardedFetch
 from kumihimo.network.http.leash import Leashes
@@ -200,6 +201,10 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         stage=Stage(),
     )
     late.platform = platform
+    if settings.acme_hosts:
+        folder = Path(settings.data) / "tls" / "acme"
+        account = (settings.acme_directory, settings.acme_hosts, settings.acme_email)
+        platform.acme = AcmeCertificate(folder, *account, platform.acme_answers, clock)
     platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
     return platform
 

@@ -55,6 +55,16 @@ class Settings:
         "`mqtt_certificate` is empty; read again when it is renewed.",
     )
     tls_key: str = _setting("", "PEM file of the key of `tls_certificate`.")
+    acme_hosts: tuple[str, ...] = _setting(
+        (),
+        "Host names for which a certificate is had by ACME (RFC 8555, http-01) and renewed, in place of "
+        "`tls_certificate`; needs `kumihimo[acme]`, and port 80 of each host must lead to `port`. By naming them you "
+        "agree to the terms of the authority behind `acme_directory`.",
+    )
+    acme_directory: str = _setting(
+        "https://acme-v02.api.letsencrypt.org/directory", "The directory of the ACME authority."
+    )
+    acme_email: str = _setting("", "Address to which the ACME authority may write of certificates that run out.")
     device_certificate_days: int = _setting(
         365, "Days for which a device's certificate is good; it renews itself with the one that it has."
     )
@@ -198,17 +208,28 @@ class Settings:
 
     def _check_certificate(self) -> None:
         for name in ("mqtt_tls_port", "mqtt_wss_port"):
-            if getattr(self, name) >= 0 and not (self.mqtt_certificate or self.tls_certificate):
+            if getattr(self, name) >= 0 and not (self.mqtt_certificate or self.tls_certificate or self.acme_hosts):
                 raise SettingsError(f"{name} needs mqtt_certificate and mqtt_key, the PEM files of a certificate")
         for name in ("https_port", "https_device_port"):
-            if getattr(self, name) >= 0 and not self.tls_certificate:
+            if getattr(self, name) >= 0 and not (self.tls_certificate or self.acme_hosts):
                 raise SettingsError(f"{name} needs tls_certificate and tls_key, the PEM files of a certificate")
+        self._check_acme()
         for kind in ("tls", "mqtt"):
             given = (getattr(self, f"{kind}_certificate"), getattr(self, f"{kind}_key"))
             if bool(given[0]) != bool(given[1]):
                 raise SettingsError(f"{kind}_certificate and {kind}_key belong together: give both, or neither")
         if self.port < 0 and self.https_port < 0:
             raise SettingsError("port is -1, and so is https_port; one of them is needed")
+
+    def _check_acme(self) -> None:
+        if not self.acme_hosts:
+            return
+        if self.tls_certificate:
+            raise SettingsError("acme_hosts and tls_certificate contradict each other: give one of them")
+        if self.port < 0:
+            raise SettingsError("acme_hosts needs port: the authority asks there, without TLS")
+        if not self.acme_directory.startswith("https://"):
+            raise SettingsError("acme_directory must begin with https://")
 
     def _check_proxies(self) -> None:
         for one in self.trusted_proxies:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,7 @@ class Certificate:
         self._name = name
         self._files = (Path(certificate), Path(key))
         self.context = _context(protocols)
+        self.asks = clients
         if clients:
             self.context.verify_mode = ssl.CERT_OPTIONAL
         self._timer: asyncio.TimerHandle | None = None
@@ -93,6 +95,17 @@ class Certificate:
 
     def _moments(self) -> list[tuple[int, int]]:
         return [(found.st_mtime_ns, found.st_size) for found in (one.stat() for one in self._files)]
+
+
+def write_file(file: Path, content: bytes, mode: int) -> None:
+    """Puts the content in the file's place whole, with this mode from the first moment."""
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)
 
 
 def client_certificate(transport: asyncio.BaseTransport | None) -> bytes:

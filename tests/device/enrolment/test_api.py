@@ -76,6 +76,16 @@ async def test_a_program_gets_what_it_needs_to_begin() -> None:
     assert door.asked == [("a", "ABCDE-FGHJK", b"", "203.0.113.7"), ("a", "c", signing, "203.0.113.7")]
 
 
+async def test_a_device_without_json_sends_its_request_as_it_is() -> None:
+    door, where = Door(), "/devices/v1/a/claim"
+    status, headers, body = await ask(door, where, b"the request", media="application/pkcs10", key="Bearer ABCDE-FGHJK")
+    assert (status, headers["content-type"], body) == (201, "application/pem-certificate-chain", b"PEM")
+    assert door.asked == [("a", "ABCDE-FGHJK", b"the request", "203.0.113.7")]
+    assert (await ask(door, where, b"the request", media="application/pkcs10"))[0] == 401
+    assert (await ask(door, where, b"", media="application/pkcs10", key="Bearer c"))[0] == 400
+    assert len(door.asked) == 1
+
+
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'{"code": 1}', b'{"code": " "}', b'"x"'])
 async def test_without_a_code_nothing_is_tried(body: bytes) -> None:
     door = Door()

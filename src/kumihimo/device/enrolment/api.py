@@ -59,7 +59,7 @@ def routes(enrolment: Enrolment, prove: Proof) -> list[Route]:
     """The room's addresses on the HTTP listener."""
 
     async def claim(request: Request) -> Response:
-        """Takes a claim code, once: JSON {"code", "csr"?} for programs, a form for people at a telephone."""
+        """Takes a claim code, once: JSON {"code", "csr"?}, or a signing request with the code as bearer token."""
         return await _redeem(enrolment, request)
 
     async def certificate(request: Request) -> Response:
@@ -92,9 +92,9 @@ async def claim_page(request: Request) -> Response:
 
 
 async def _redeem(enrolment: Enrolment, request: Request) -> Response:
-    is_form = _media(request) == _FORM
+    is_form, is_bare = _media(request) == _FORM, _media(request) == _REQUESTS[0]
     try:
-        given = await _given(request, is_form=is_form)
+        given = await (_bare(request) if is_bare else _given(request, is_form=is_form))
         client = request.client.host if request.client is not None else ""
         found = await enrolment.redeem(request.path_params["tenant"], given["code"], given["csr"], address=client)
     except Problem as problem:
@@ -103,7 +103,18 @@ async def _redeem(enrolment: Enrolment, request: Request) -> Response:
         return _said(problem)
     if is_form:
         return _page(request, 200, found=found)
+    if is_bare:
+        return Response(found.certificate, 201, _NO_STORE, PEM_CHAIN)
     return Response(dumps(_told(request.path_params["tenant"], found)), 201, _NO_STORE, "application/json")
+
+
+async def _bare(request: Request) -> dict[str, Any]:
+    """For devices without JSON: the signing request itself, the code as bearer token; the answer is the certificate."""
+    code = _needed(bearer(request.headers.get("authorization", "")))
+    body = await _body(request, MAX_REQUEST)
+    if not body:
+        raise BadRequestData("the body is to be a certificate signing request (PKCS #10, PEM or DER)")
+    return {"code": code, "csr": body}
 
 
 async def _given(request: Request, *, is_form: bool) -> dict[str, Any]:
