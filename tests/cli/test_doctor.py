@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from kumihimo.app.development import make_files
 from kumihimo.app.start import socket_of
 from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
@@ -84,6 +86,20 @@ def test_a_command_says_which_setting_is_wrong(
     assert said.exit_code == 2, said.output
     assert name.removeprefix("KUMIHIMO_").lower() in said.output
     assert isinstance(said.exception, SystemExit)
+
+
+def test_certificates_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    now = SystemClock().now()
+    good, old = (make_files(tmp_path / one, [], now - timedelta(days=days)) for one, days in (("a", 0), ("b", 390)))
+
+    def said(certificate: Path, key: Path) -> str:
+        examine(settings(tmp_path, https_port=0, tls_certificate=str(certificate), tls_key=str(key)))
+        return capsys.readouterr().out
+
+    assert "ok   tls_certificate, good for 39" in said(good.certificate, good.key)
+    assert "MEND tls_certificate, good for 6 days: renew it" in said(old.certificate, old.key)
+    assert "MEND tls_certificate: the certificate" in said(good.certificate, old.key)
+    assert "MEND tls_certificate: the certificate" in said(tmp_path / "none.pem", good.key)
 
 
 def test_an_ipv6_address_is_written_in_brackets(tmp_path: Path) -> None:

@@ -165,6 +165,18 @@ async def test_a_certificate_is_good_for_its_days(town: Town, fake_clock: FakeCl
         await town.enrolment.device_of(shown)
 
 
+async def test_who_stays_connected_is_cut_when_the_certificate_has_run_out(town: Town, fake_clock: FakeClock) -> None:
+    shown = await town.certificate()
+    await town.enrolment.device_of(shown)
+    await town.enrolment.device_of(await town.certificate("b"), stays=True)
+    fake_clock.advance(30 * DAY - 1)
+    town.registry.end_overdue()
+    assert town.cut == []
+    fake_clock.advance(1)
+    town.registry.end_overdue()
+    assert town.cut == [("b", "g1")]
+
+
 async def test_a_device_that_is_removed_takes_its_credentials_along(town: Town, fake_clock: FakeClock) -> None:
     shown, claim = await town.certificate(), await town.enrolment.claim("a", "g1")
     fake_clock.advance(1)

@@ -178,14 +178,14 @@ async def test_an_old_key_is_taken_for_a_while_beside_the_new_one(registry: Regi
         assert await registry.authenticate("a", "g1", key) is not None
     assert await registry.authenticate("a", "g1", first) is not None, "it comes back by the old one"
     fake_clock.advance(3599)
-    registry.end_old_keys()
+    registry.end_overdue()
     assert cut == []
     fake_clock.advance(1)
-    registry.end_old_keys()
+    registry.end_overdue()
     assert cut == [("a", "g1")], "who came by the old key is cut when its time is over"
     assert await registry.authenticate("a", "g1", first) is None
     assert await registry.authenticate("a", "g1", second) is not None
-    registry.end_old_keys()
+    registry.end_overdue()
     assert len(cut) == 1
 
 
@@ -196,7 +196,7 @@ async def test_who_moved_to_the_new_key_stays_connected(registry: Registry, fake
     second = await registry.rotate("a", "g1", keep=60)
     assert await registry.authenticate("a", "g1", second) is not None
     fake_clock.advance(61)
-    registry.end_old_keys()
+    registry.end_overdue()
     assert cut == []
 
 

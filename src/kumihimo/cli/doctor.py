@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
+from cryptography import x509
+
 from kumihimo.app.start import open_database
 from kumihimo.app.wire import read_preload, wire
 from kumihimo.base.clock import SystemClock
@@ -17,16 +19,26 @@ from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli.say import say
 from kumihimo.cli.socket import LONGEST_PATH, ask, size_of, socket_path
 from kumihimo.network.sockets import AddressInUse, CannotListen, listening
+from kumihimo.network.tls import Certificate
 from kumihimo.storage.database import Database, Tx
 
 ENOUGH_DISK = 1 << 30
+ENOUGH_DAYS = 14
 Finding = tuple[bool, str, str]
 """Whether it is well, what was looked at, and what to do where it is not."""
 
 
 def examine(settings: Settings) -> int:
     """Prints one line per check. 0 where all is well, 1 otherwise."""
-    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_python, _folder, _assets, _contexts, _store, _ports)
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _folder,
+        _assets,
+        _contexts,
+        _store,
+        _certificates,
+        _ports,
+    )
     well = True
     for check in checks:
         for good, what, todo in check(settings):
@@ -105,11 +117,29 @@ async def _tenant(database: Database, name: str) -> Finding | None:
     return None
 
 
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    """The certificates that the listeners would show: whether they can be used, and for how long."""
+    for kind in ("tls", "mqtt"):
+        certificate, key = getattr(settings, f"{kind}_certificate"), getattr(settings, f"{kind}_key")
+        if not certificate:
+            continue
+        try:
+            Certificate(certificate, key)
+            found = x509.load_pem_x509_certificate(Path(certificate).read_bytes())
+        except (OSError, ValueError) as problem:
+            yield False, f"{kind}_certificate", str(problem)
+            continue
+        left = (found.not_valid_after_utc - SystemClock().now()).days
+        yield left >= ENOUGH_DAYS, f"{kind}_certificate, good for {left} days", "renew it; it is read again by itself"
+
+
 def _ports(settings: Settings) -> Iterator[Finding]:
     if socket_path(Path(settings.data)).exists():
         return
     ports = (
         ("HTTP", settings.port),
+        ("HTTPS", settings.https_port),
+        ("HTTPS for devices", settings.https_device_port),
         ("MQTT", settings.mqtt_port),
         ("MQTT with TLS", settings.mqtt_tls_port),
         ("MQTT over WebSocket", settings.mqtt_ws_port),

@@ -67,7 +67,7 @@ class Devices(Protocol):
 class Certificates(Protocol):
     """Whose a certificate (DER) is (see enrolment.Enrolment); NotOurs, which is Refused, where it is not good."""
 
-    async def device_of(self, certificate: bytes) -> tuple[str, Device]: ...
+    async def device_of(self, certificate: bytes, *, stays: bool = False) -> tuple[str, Device]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Gateway:
         if self._certificates is None:
             raise Refused(_NONE_TAKEN.ja, _NONE_TAKEN.en)
         try:
-            return await self._certificates.device_of(certificate)
+            return await self._certificates.device_of(certificate, stays=way == "connect")
         except NotOurs as refusal:
             known = refusal.device and await self._registry.known(refusal.tenant, refusal.device)
             if known:

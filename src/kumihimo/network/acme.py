@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kumihimo.base.clock import Clock
-from kumihimo.network.sockets import CannotListen
+from kumihimo.base.settings import SettingsError
 from kumihimo.network.tls import write_file
 
 log = logging.getLogger(__name__)
@@ -58,15 +58,15 @@ class Challenges:
 class AcmeCertificate:
     """The certificate for some hosts, in a folder of its own: account.key, certificate.pem, key.pem.
 
-    answers: where the questions' answers are put. renewed() is called with each new certificate. CannotListen where the
-    library is missing.
+    answers: where the questions' answers are put. renewed() is called with each new certificate. SettingsError where
+    the library is missing.
     """
 
     def __init__(
         self, folder: Path, directory: str, hosts: Sequence[str], email: str, answers: Answers, clock: Clock
     ) -> None:
         if find_spec("acme") is None:
-            raise CannotListen("acme_hosts needs a library that is not installed: pip install 'kumihimo[acme]'")
+            raise SettingsError("acme_hosts needs a library that is not installed: pip install 'kumihimo[acme]'")
         self._folder = folder
         self._directory = directory
         self._hosts = list(hosts)

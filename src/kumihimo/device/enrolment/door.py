@@ -55,6 +55,8 @@ class Registered(Protocol):
 
     def cut(self, tenant: str, device: str) -> None: ...
 
+    def ends(self, tenant: str, device: str, until: int) -> None: ...
+
 
 class Enrolment:
     """Credentials of all tenants' devices.
@@ -184,11 +186,11 @@ class Enrolment:
             self._registry.cut(tenant, device)
         return count
 
-    async def device_of(self, certificate: bytes) -> tuple[str, Device]:
+    async def device_of(self, certificate: bytes, *, stays: bool = False) -> tuple[str, Device]:
         """The tenant and the device that a certificate (DER) is of; Refused, with whom it names, where it is not good.
 
         Asks the store each time: what counts is that this very certificate was issued here, is not revoked, and is of
-        a device that still is what it was then.
+        a device that still is what it was then. One that stays connected is cut when the certificate has run out.
         """
         tenant, name = certificates.names_in(certificate)
         try:
@@ -207,6 +209,8 @@ class Enrolment:
         if not _is_good(found, now):
             raise NotOurs(tenant, name, *_RUN_OUT)
         await self._note_use(tenant, found, now)
+        if stays:
+            self._registry.ends(tenant, name, found.not_after)
         return tenant, device
 
     async def _note_use(self, tenant: str, found: CertificateRecord, now: int) -> None:

@@ -59,8 +59,8 @@ class Registry:
         self._counts: dict[str, dict[str, Counts]] = {}
         self._refusals: dict[str, deque[Refusal]] = {}
         self._refused_elsewhere = 0
-        self._by_old_key: dict[tuple[str, str], int] = {}
-        """Who is connected by the key before, until when it may be."""
+        self._ends: dict[tuple[str, str], int] = {}
+        """Who is connected by a credential whose time will be over, and when."""
 
     # --- the list of devices ------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Registry:
         if old_until:
             self._forget(tenant, device)
             # Whoever is connected now came by the key that is the old one from here on.
-            self._by_old_key[tenant, device] = old_until
+            self._ends[tenant, device] = old_until
         else:
             self._revoke(tenant, device)
 
@@ -138,15 +138,19 @@ class Registry:
         """To be called after another credential of the device was taken away: what is open is ended."""
         self._revoke(tenant, device)
 
-    def end_old_keys(self) -> None:
-        """Cuts whoever came by a key whose time is over; done every few seconds by `run`."""
+    def ends(self, tenant: str, device: str, until: int) -> None:
+        """To be called where the device stays connected by a credential that is good until then (microseconds)."""
+        self._ends[tenant, device] = until
+
+    def end_overdue(self) -> None:
+        """Cuts whoever came by a credential whose time is over; done every few seconds by `run`."""
         now = self._now()
-        for tenant, device in [who for who, until in self._by_old_key.items() if until <= now]:
+        for tenant, device in [who for who, until in self._ends.items() if until <= now]:
             self._revoke(tenant, device)
 
     def _revoke(self, tenant: str, device: str) -> None:
         self._forget(tenant, device)
-        self._by_old_key.pop((tenant, device), None)
+        self._ends.pop((tenant, device), None)
         if self.on_revoked is not None:
             self.on_revoked(tenant, device)
 
@@ -179,9 +183,9 @@ class Registry:
         if is_current:
             self._count(tenant, device).key_used = self._now()
         if stays and is_current:
-            self._by_old_key.pop((tenant, device), None)
+            self._ends.pop((tenant, device), None)
         elif stays:
-            self._by_old_key[tenant, device] = kept.old_until
+            self._ends[tenant, device] = kept.old_until
 
     async def find_known(self, tenant: str, device: str) -> tuple[Device, Keys] | None:
         """The device and what is kept of its key; None for what is no name, no tenant or no device."""
@@ -328,7 +332,7 @@ class Registry:
         try:
             while True:
                 await asyncio.sleep(FLUSH_SECONDS)
-                self.end_old_keys()
+                self.end_overdue()
                 await self._flush_or_tell()
         finally:
             await self._flush_or_tell()
