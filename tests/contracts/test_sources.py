@@ -143,8 +143,33 @@ async def test_files_into_the_current_state(town: Town) -> None:
     await town.add(Reading("Shelter"))
     found = await town.look()
     assert (found.outcome, found.taken, found.refused) == ("taken", 2, 1)
-    assert "line 4: its id urn:ngsi-ld:Shelter:2 stands in line 3 already" in found.detail
+    assert "line 4: its id urn:ngsi-ld:Shelter:2 stands in line 3 already" in found.reasons[0]
     assert len((await town.broker.find("town", Query(ALL_ROWS, ALL_ATTRIBUTES))).entities) == 2
+
+
+async def test_what_was_refused_is_told_until_other_content_is_found(town: Town) -> None:
+    town.put("a.csv", GOOD + "1,yesterday,1.7\n")
+    await town.add()
+    first = await town.look()
+    assert (first.outcome, first.refused) == ("taken", 1)
+    assert first.reasons == ("line 4: 'yesterday' is no date and time",)
+    for _ in range(2):
+        town.clock.advance(700)
+        found = await town.look()
+        assert (found.outcome, found.reasons, found.detail) == ("unchanged", first.reasons, "")
+    away = town.inbox.rename(town.inbox.with_name("away"))
+    town.clock.advance(700)
+    failed = await town.look()
+    assert (failed.outcome, failed.reasons) == ("failed", first.reasons)
+    assert "cannot be read" in failed.detail
+    away.rename(town.inbox)
+    town.clock.advance(1400)
+    back = await town.look()
+    assert (back.outcome, back.reasons, back.detail) == ("unchanged", first.reasons, "")
+    town.put("b.csv", GOOD.replace("06-23", "06-24"))
+    town.clock.advance(700)
+    good = await town.look()
+    assert (good.outcome, good.reasons) == ("taken", ())
 
 
 async def test_only_what_may_hold_data_is_opened(town: Town) -> None:
@@ -196,7 +221,7 @@ async def test_what_cannot_be_read_is_told_once_and_set_aside(town: Town) -> Non
     await town.add()
     first = await town.look()
     assert (first.outcome, first.taken, first.failures) == ("aside", 2, 0)
-    assert "bad.csv: no column says when" in first.detail
+    assert first.reasons[0].startswith("bad.csv: no column says when")
     town.clock.advance(700)
     assert (await town.look()).outcome == "unchanged"
     assert list(await town.aside()) == ["bad.csv"]

@@ -94,8 +94,9 @@ def list_(*, tenant: Tenant, data: Data = None, config: Config = None, form: For
         say(f"{one['name']}: {one['place']}")
         for each in one["aside"]:
             say(f"  set aside {each['name'] or 'the answer'}: {each['detail']}")
-        if one["detail"] and one["outcome"] != "aside":
-            say(f"  {one['detail']}")
+        for each in (one["detail"], *(() if one["outcome"] == "aside" else one["reasons"])):
+            if each:
+                say(f"  {each}")
 
 
 @app.command("run")
@@ -103,8 +104,9 @@ def run_(name: Name, *, tenant: Tenant, data: Data = None, config: Config = None
     """Look at a source once, now."""
     found = run(settings_of(config, data), "source-run", tenant=tenant, name=name)
     say(f"{found['outcome']}: {found['taken']} taken, {found['refused']} refused since it was added")
-    if found["detail"]:
-        say(found["detail"])
+    for each in (found["detail"], *found["reasons"]):
+        if each:
+            say(each)
     if found["outcome"] in ("failed", "aside"):
         raise typer.Exit(1)
 

@@ -89,11 +89,19 @@ async def test_the_page_shows_how_sources_fared(sources: Sources, get: Get) -> N
     async def fared(tx: Any) -> None:
         held = await store.source_tx(tx, "web")
         assert held is not None
-        await store.put_tx(tx, replace(held, outcome="failed", detail="it answered 404", taken=1234, refused=56))
+        reasons = ("line 4: 'x' is no date and time", "urn:x:1: a store's own words", "24.csv: no header")
+        fared = replace(held, outcome="failed", detail="it answered 404", taken=1234, refused=56, reasons=reasons)
+        await store.put_tx(tx, fared)
         for number in range(25):
             await store.put_content_tx(tx, "inbox", Content(f"{number}.csv", "1", "aside", "no header"))
 
     await sources._database.write("a", fared)
     _, text = await get("a", "ja")
-    for wanted in ("失敗(後で再試行)", "it answered 404", ">1234<", ">56<", "no header", "ほか 5 件", "除けたもの"):
+    for wanted in ("失敗(後で再試行)", "応答は 404 でした。", ">1234<", ">56<", "no header", "ほか 5 件", "除けたもの"):
         assert wanted in text
+    assert '<li lang="ja">4 行目: &#39;x&#39; は日時として読めません。</li>' in text
+    assert '<li lang="en">urn:x:1: a store&#39;s own words</li>' in text
+    assert "line 4" not in text
+    english = (await get("a", "en"))[1]
+    assert "line 4: &#39;x&#39; is no date and time" in english
+    assert "it answered 404" in english

@@ -33,6 +33,7 @@ MAX_SOURCES = 100
 AT_ONCE = 4
 """Looks at the same time, over all tenants."""
 MAX_DETAIL = 500
+MAX_REASONS, MAX_REASON = 20, 300
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", re.ASCII)
 
 
@@ -175,7 +176,7 @@ class Sources:
     async def _looked(self, tenant: str, source: Source, look: Look) -> Source:
         outcome: Outcome = "aside" if look.aside else "taken" if look.files else "unchanged"
         wait = 0.0 if look.more else self._jittered(source.every)
-        words = "; ".join([*look.aside, *look.reasons])
+        said = [one[:MAX_REASON] for one in (*look.aside, *look.reasons)][:MAX_REASONS]
         if look.aside or look.refused:
             log.warning(
                 "a source gave what was not taken",
@@ -187,7 +188,8 @@ class Sources:
             lambda now: replace(
                 now,
                 outcome=outcome,
-                detail=words[:MAX_DETAIL],
+                detail="",
+                reasons=said if look.files else now.reasons,  # nobody may have read them before nothing new was found
                 taken=now.taken + look.taken,
                 refused=now.refused + look.refused,
                 failures=0,

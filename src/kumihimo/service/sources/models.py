@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,7 +28,8 @@ class Source:
     """place is a folder of this machine or a URL; every in seconds, moments in microseconds.
 
     taken and refused count entities or observations since it was added, failures the looks in a row that failed.
-    validators are what the URL's last answer said of its version (RFC 9110 section 8.8), as request headers.
+    validators are what the URL's last answer said of its version (RFC 9110 section 8.8), as request headers. detail
+    says why the last look failed; reasons what of the content that was found last was not taken, until other is found.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Source:
     refused: int = 0
     failures: int = 0
     validators: Mapping[str, str] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

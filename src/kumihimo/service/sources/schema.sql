@@ -26,3 +26,6 @@ CREATE TABLE source_content (
   at BIGINT NOT NULL,
   PRIMARY KEY (source, name)
 );
+-- version 2
+-- What of the content that was taken last was refused, and why: a JSON array of texts.
+ALTER TABLE source ADD COLUMN reasons TEXT NOT NULL DEFAULT '[]';

@@ -15,13 +15,14 @@ SCHEMA = Schema("sources", __package__)
 
 _COLUMNS = (
     "name, kind, place, every, options, added_at, next_run, last_run, outcome, detail, taken, refused, failures,"
-    " validators"
+    " validators, reasons"
 )
 _PUT = (
-    f"INSERT INTO source ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+    f"INSERT INTO source ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     " ON CONFLICT (name) DO UPDATE SET next_run = excluded.next_run, last_run = excluded.last_run,"
     " outcome = excluded.outcome, detail = excluded.detail, taken = excluded.taken, refused = excluded.refused,"
-    " failures = excluded.failures, validators = excluded.validators"
+    " failures = excluded.failures, validators = excluded.validators,"
+    " reasons = excluded.reasons"
 )
 _PUT_CONTENT = (
     "INSERT INTO source_content (source, name, mark, state, detail, at) VALUES ($1, $2, $3, $4, $5, $6)"
@@ -34,7 +35,8 @@ def _source(row: Row) -> Source:
     reading = _reading(jsontext.parse(row[4]))
     members = dict(zip(_COLUMNS.split(", "), row, strict=True))
     del members["options"]
-    return Source(**{**members, "reading": reading, "validators": jsontext.parse(row[13])})
+    members |= {"validators": jsontext.parse(row[13]), "reasons": tuple(jsontext.parse(row[14]))}
+    return Source(**{**members, "reading": reading})
 
 
 def _reading(given: dict[str, Any]) -> Reading:
@@ -78,6 +80,7 @@ async def put_tx(tx: Tx, one: Source) -> None:
         one.refused,
         one.failures,
         jsontext.text(dict(one.validators)),
+        jsontext.text(list(one.reasons)),
     )
 
 
