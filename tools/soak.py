@@ -1,7 +1,7 @@
 """`make soak MINUTES=30`: the kill stories with new chances, until the time is over or something broke.
 
-`--story writes`, `--story delivery` or `--story history` takes one of them alone; delivery also stands on PostgreSQL
-(`--engine`), where the platform is killed and the server stays.
+`--story writes`, `--story delivery` or `--story history` takes one of them alone; delivery and history also stand on
+PostgreSQL (`--engine`), where the platform or the import is killed and the server stays.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--story", choices=tuple(STORIES), action="append", help="all where none is named")
-    parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite", help="of the delivery story")
+    parser.add_argument(
+        "--engine", choices=("sqlite", "postgresql"), default="sqlite", help="of the stories of delivery and history"
+    )
     parser.add_argument("--seed", type=int, help="of the first round, to see again what broke")
     options = parser.parse_args()
     until = time.monotonic() + options.minutes * 60
@@ -61,9 +63,9 @@ def delivery(folder: Path, chance: random.Random, given: Environ) -> str:
     )
 
 
-def history(folder: Path, _: random.Random, __: Environ) -> str:
-    """An import of history: it goes on where it was committed (SQLite)."""
-    test_import_kill.story(folder, IMPORT_ROWS, IMPORT_KILLS)
+def history(folder: Path, _: random.Random, given: Environ) -> str:
+    """An import of history: it goes on where it was committed."""
+    test_import_kill.story(folder, IMPORT_ROWS, IMPORT_KILLS, given)
     return f"{IMPORT_KILLS} kills of an import of {IMPORT_ROWS} rows, none lost, none doubled"
 
 
