@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import warnings
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.platform.outside.house import CLIENT, SESSION, TOWN, UNDER_WAY, Browser, Town, query_of
 
+from kumihimo.base.ports import HttpAnswer
 from kumihimo.platform.outside.store import SCHEMA
 
 
@@ -48,6 +58,65 @@ async def test_a_log_in_in_the_place_of_another_ends_that(town: Town) -> None:
     await town.log_in(browser)
     await town.log_in(browser, "hanako")
     assert list(town.people.logins.values()) == ["p-1"]
+
+
+async def test_two_tabs_that_come_in_at_once_make_one_account(town: Town) -> None:
+    await town.register()
+    pages = await asyncio.gather(*(town.log_in(Browser(town)) for _ in range(4)))
+    assert [page.status for page in pages] == [303] * 4
+    assert len(town.people.names) == 1
+
+
+@pytest.mark.parametrize(
+    "alg", ["RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS512", "PS512", "ES512", "Ed25519", "EdDSA"]
+)
+async def test_every_signature_that_is_offered_is_understood(
+    database_factory: DatabaseFactory, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, alg: str
+) -> None:
+    town = Town(await database_factory([SCHEMA]), fake_clock)
+    curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        key: Any = RSAKey.import_key(town.mock.key.as_pem(private=True), {"kid": "1"})
+        if alg in curve:
+            key = ECKey.generate_key(curve[alg], auto_kid=True)
+        elif alg.startswith("Ed"):
+            key = OKPKey.generate_key("Ed25519", auto_kid=True)
+
+    def signed(claims: dict[str, Any], kind: str = "JWT") -> str:
+        name = {"256": "sha256", "384": "sha384"}.get(alg[-3:], "sha512")
+        digest = hashlib.new(name, list(town.mock.tokens)[-1].encode()).digest()
+        half = urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return jwt.encode({"alg": alg, "kid": key.kid}, {**claims, "at_hash": half}, key, algorithms=[alg])
+
+    document = {**town.mock.document(), "id_token_signing_alg_values_supported": [alg]}
+    public = {name: value for name, value in key.as_dict(private=False).items() if name != "alg"}
+    monkeypatch.setattr(town.mock, "signed", signed)
+    monkeypatch.setattr(town.mock, "document", lambda: document)
+    monkeypatch.setattr(town.mock, "certs", lambda: {"keys": [public]})
+    await town.register()
+    assert (await town.log_in(Browser(town))).status == 303
+
+
+async def test_signed_userinfo_is_taken_where_it_is_for_us(
+    database_factory: DatabaseFactory, fake_clock: FakeClock
+) -> None:
+    town = Town(await database_factory([SCHEMA]), fake_clock)
+    await town.register()
+    change: dict[str, Any] = {}
+
+    async def userinfo(method: str, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        told = town.mock.userinfo(headers["authorization"].removeprefix("Bearer "))
+        claims = {"iss": town.mock.issuer, "aud": CLIENT, **(told or {}), **change}
+        return HttpAnswer(200, {"content-type": "application/jwt"}, town.mock.signed(claims).encode())
+
+    town.net.instead["/userinfo"] = userinfo
+    assert (await town.log_in(Browser(town))).status == 303
+    for wrong in ({"aud": "x"}, {"iss": "x"}, {"sub": "x"}):
+        change = wrong
+        assert (await town.log_in(Browser(town))).status == 403
 
 
 async def test_nobody_logs_in_where_a_cookie_would_travel_in_the_clear(town: Town) -> None:

@@ -23,7 +23,9 @@ SECONDS: Final = 5.0
 REMEMBERED: Final = 3_600_000_000
 """Microseconds for which what a provider says of itself is used without asking again."""
 MAX_DEPTH: Final = 16
-ALGORITHMS: Final = ("RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS512", "PS512", "ES512", "EdDSA")
+ALGORITHMS: Final = (
+    *("RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS512", "PS512", "ES512", "Ed25519", "EdDSA"),
+)
 """Signatures that are taken of an ID token: those with a public key, and no others (RFC 8725 section 3.1)."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -92,6 +93,7 @@ class Outside:
         self._address = address
         self.providers = Providers(database, clock, sealer)
         self.party = RelyingParty(self.providers, fetch, clock)
+        self._signing_up = asyncio.Lock()
         self.names = Names(database, sealer)
         self._begun = Rates(PER_SECOND, burst_seconds=BURST_SECONDS)
 
@@ -179,11 +181,15 @@ class Outside:
     async def _sign_up(self, one: Provider, proven: Proven, kept: str, visitor: Visitor) -> str:
         may_sign_up(one, proven.claims)
         name = name_of(one, proven.claims, one.title(visitor.lang))
-        account = await self._accounts.create(name, email_of(one, proven.claims), visitor.lang)
-        now = times.micros(self._clock.now())
-        identity = Identity(one.name, proven.subject, account, kept, now, now)
-        if not await self._database.write(PLATFORM, lambda tx: store.link_tx(tx, identity)):
-            raise LogInRefused("stale", "the same identity was linked at the same moment")
+        async with self._signing_up:
+            found = await self._database.read(PLATFORM, lambda tx: store.identity_tx(tx, one.name, proven.subject))
+            if found is not None:  # from a second tab of the same person
+                return found.account
+            account = await self._accounts.create(name, email_of(one, proven.claims), visitor.lang)
+            now = times.micros(self._clock.now())
+            identity = Identity(one.name, proven.subject, account, kept, now, now)
+            if not await self._database.write(PLATFORM, lambda tx: store.link_tx(tx, identity)):
+                raise LogInRefused("stale", "the same identity was linked at the same moment by another process")
         log.info("signed up from outside", extra={"provider": one.name, "person": await self.names.of(account, "log")})
         return account
 

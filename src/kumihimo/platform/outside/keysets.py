@@ -25,7 +25,8 @@ AGE: Final = 3_600_000_000
 PAUSE: Final = 30
 """Seconds between two fetches for keys that are not known, so that made-up names of keys cost it nothing."""
 MIN_RSA_BITS: Final = 2048
-_KIND = {"R": "RSA", "P": "RSA", "E": "EC"}
+_KIND = {"RS": "RSA", "PS": "RSA", "ES": "EC"}
+_CURVE = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "Ed25519": "Ed25519", "EdDSA": "Ed25519"}
 
 
 @dataclass(slots=True)
@@ -107,10 +108,9 @@ def _read_key(given: dict[str, Any]) -> PublicKey | None:
 
 
 def _choose(keys: list[PublicKey], kid: str, alg: str) -> PublicKey | None:
-    fitting = [key for key in keys if key.key_type == _KIND.get(alg[0], "OKP") and key.get("alg", alg) == alg]
-    if alg.startswith("ES"):
-        curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[alg]
-        fitting = [key for key in fitting if key.get("crv") == curve]
+    fitting = [key for key in keys if key.key_type == _KIND.get(alg[:2], "OKP") and key.get("alg", alg) == alg]
+    if alg in _CURVE:
+        fitting = [key for key in fitting if key.get("crv") == _CURVE[alg]]
     if kid:
         fitting = [key for key in fitting if key.get("kid") == kid]
         return fitting[0] if fitting else None
