@@ -319,17 +319,20 @@ def says(status: int, body: bytes) -> Any:
     return way
 
 
-@pytest.mark.parametrize("where", ["/openid-configuration", "/token", "/certs", "/userinfo"])
+UNREADABLE = "読み取れません"
+WAYS = [
+    (hangs, "つながりません"),
+    (huge, UNREADABLE),
+    (says(200, b"<html>"), UNREADABLE),
+]
+STRANGE = [says(200, b"[]"), says(200, b'{"a":' * 50 + b"1" + b"}" * 50), says(500, b"{}"), says(302, b"")]
+
+
 @pytest.mark.parametrize(
-    ("way", "words"),
+    ("where", "way", "words"),
     [
-        (hangs, "つながりません"),
-        (huge, "読み取れません"),
-        (says(200, b"<html>"), "読み取れません"),
-        (says(200, b"[]"), "読み取れません"),
-        (says(200, b'{"a":' * 50 + b"1" + b"}" * 50), "読み取れません"),
-        (says(500, b"{}"), "読み取れません"),
-        (says(302, b""), "読み取れません"),
+        *((where, *way) for where in ("/openid-configuration", "/token", "/certs", "/userinfo") for way in WAYS),
+        *(("/token", way, UNREADABLE) for way in STRANGE),
     ],
 )
 async def test_a_provider_that_fails_is_told_in_plain_words(town: Town, where: str, way: Any, words: str) -> None:
