@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,13 +20,13 @@ from kumihimo.app.federation import others_of
 from kumihimo.app.flood import flood_doors
 from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
-from kumihimo.base.call import NOBODY, Caller
-from kumihimo.base.errors import MethodNotAllowed, ResourceNotFound
+from kumihimo.base.call import NOBODY, Call, Caller
+from kumihimo.base.errors import Forbidden, MethodNotAllowed, ResourceNotFound
 from kumihimo.base.ids import DEFAULT_TENANT
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import OpenPath
 from kumihimo.base.problems import told
-from kumihimo.base.screens import Screen
+from kumihimo.base.screens import WHOLE, Screen
 from kumihimo.base.settings import Settings
 from kumihimo.cli.operations import Doors
 from kumihimo.device import http as device_http
@@ -40,6 +40,7 @@ from kumihimo.network.http.probes import probe_routes
 from kumihimo.network.http.proxies import Proxies, networks_of
 from kumihimo.network.sockets import at
 from kumihimo.network.tls import counters as tls_counters
+from kumihimo.platform.access.decide import Action
 from kumihimo.platform.access.screens import access_screens
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
@@ -274,11 +275,11 @@ def console_of(platform: Platform) -> Console:
             platform.registry,
             platform.arbiter,
             platform.enrolment,
-            lambda call: platform.access.decide(call, "administer"),
+            lambda call: platform.access.decide(call, "devices"),
             platform.gateway.counters,
         ),
         *usage_pages(platform),
-        *source_screens(platform.sources, lambda call: platform.access.decide(call, "administer")),
+        *source_screens(platform.sources, lambda call: platform.access.decide(call, "sources")),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
         *access_screens(platform.access, platform.rules, subjects(platform.broker), platform.contexts.core.expand),
         *console_screens(_console_doors(platform)),
@@ -301,15 +302,29 @@ def console_of(platform: Platform) -> Console:
         clock=platform.clock,
         places=places,
         may_enter=may_enter_of(platform),
+        allow=allow_of(platform),
     )
 
 
-def may_enter_of(platform: Platform) -> Callable[[Caller, str], Awaitable[bool]]:
-    """Who is shown which tenant: in an open house all of them, else whoever operates the platform."""
+def allow_of(platform: Platform) -> Callable[[Call, str], Awaitable[None]]:
+    """Raises a Problem where a call may not do what a screen needs."""
 
-    async def may_enter(caller: Caller, _: str) -> bool:
+    async def allow(call: Call, needs: str) -> None:
+        grant = await platform.access.decide(call, "read" if needs == WHOLE else cast("Action", needs))
+        if needs == WHOLE and not grant.is_all:
+            raise Forbidden("this page shows all data of the tenant, of which you may see a part only")
+
+    return allow
+
+
+def may_enter_of(platform: Platform) -> Callable[[Caller, str], Awaitable[bool]]:
+    """Who is shown which tenant: in an open house everybody, else who holds a role there; "" is the platform itself."""
+
+    async def may_enter(caller: Caller, tenant: str) -> bool:
         if platform.settings.open:
             return True
-        return caller.actor.kind == "person" and await platform.identity.is_operator(caller.actor.id)
+        if caller.actor.kind not in ("person", "application") or caller.tenant not in ("", tenant):
+            return False
+        return bool(await platform.access.roles(tenant, caller.actor))
 
     return may_enter

@@ -17,7 +17,7 @@ from kumihimo.platform.access.decide import Action
 from kumihimo.platform.metering.screens import usage_screens
 from kumihimo.platform.ngsild import api as ngsild
 
-SEES_USAGE: Final[Action] = "administer"
+SEES_USAGE: Final[Action] = "usage"
 """What one must be allowed to do in a tenant to see what it used, and platform-wide to see what it costs whom."""
 
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

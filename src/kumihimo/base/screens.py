@@ -23,6 +23,8 @@ class Ask:
     query: Mapping[str, str]
     form: Mapping[str, str]
     base_url: str = ""
+    person: str = ""
+    """How who asks is called, "" for nobody who logged in."""
 
     @property
     def tenant(self) -> str:
@@ -95,10 +97,17 @@ Answer = Page | Redirect | Document
 Handler = Callable[[Ask], Awaitable[Answer]]
 
 
+WHOLE = "whole"
+"""May read everything of the tenant: what a page needs that shows data as it is, without asking what is hidden."""
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """One address of the console. path is below "/t/{tenant}", e.g. "/flood/alerts/{id}"; nav is the text key
     of its entry in the navigation, empty where it has none; order sorts the navigation.
+
+    needs: what one must be allowed to do to see it (an action of access, or WHOLE), takes: to send its form; "" where
+    the handler asks by itself. menu: the text key of the menu in which its entry stands, "" for the bar itself.
     """
 
     path: str
@@ -107,6 +116,9 @@ class Screen:
     nav: str = ""
     order: int = 100
     package: str = ""
+    needs: str = WHOLE
+    takes: str = "administer"
+    menu: str = ""
 
 
 # --- pages of no tenant -----------------------------------------------------------------------------------

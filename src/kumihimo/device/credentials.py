@@ -64,7 +64,7 @@ def credential_screen(registry: Registry, enrolment: Enrolment, allow: Callable[
         await allow(ask.call)
         return await page(ask, await _act(registry, enrolment, ask))
 
-    return Screen(PATH, show, post, package=PACKAGE)
+    return Screen(PATH, show, post, package=PACKAGE, needs="devices", takes="devices")
 
 
 async def _act(registry: Registry, enrolment: Enrolment, ask: Ask) -> Done:

@@ -49,7 +49,7 @@ def device_screens(
         return Page(f"{PACKAGE}:devices.html", "devices.title", data)
 
     return [
-        Screen("/devices", show, nav="nav.devices", order=60, package=PACKAGE),
+        Screen("/devices", show, nav="nav.devices", order=60, package=PACKAGE, needs="devices", menu="nav.manage"),
         credential_screen(registry, enrolment, allow),
     ]
 

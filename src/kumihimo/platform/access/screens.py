@@ -33,10 +33,32 @@ def access_screens(access: Access, rules: StoredRules, look: Look, expand: Expan
     members, policies = _Members(access, rules), _Policies(access, rules)
     check = _Check(access, look, expand)
     return [
-        Screen("/members", members.show, members.take, nav="members.nav", order=70, package=PACKAGE),
-        Screen("/policies", policies.list, policies.add, nav="policies.nav", order=71, package=PACKAGE),
-        Screen("/policies/{id}", policies.one, policies.change, package=PACKAGE),
-        Screen("/access-check", check.show, nav="check.nav", order=72, package=PACKAGE),
+        Screen(
+            "/members",
+            members.show,
+            members.take,
+            nav="members.nav",
+            order=70,
+            package=PACKAGE,
+            needs="members",
+            takes="",
+            menu="nav.manage",
+        ),
+        Screen(
+            "/policies",
+            policies.list,
+            policies.add,
+            nav="policies.nav",
+            order=71,
+            package=PACKAGE,
+            needs="policies",
+            takes="",
+            menu="nav.manage",
+        ),
+        Screen("/policies/{id}", policies.one, policies.change, package=PACKAGE, needs="policies", takes=""),
+        Screen(
+            "/access-check", check.show, nav="check.nav", order=72, package=PACKAGE, needs="policies", menu="nav.manage"
+        ),
         *sharing_screens(access, rules),
     ]
 

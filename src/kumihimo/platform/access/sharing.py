@@ -21,8 +21,28 @@ def sharing_screens(access: Access, rules: StoredRules) -> list[Screen]:
     """The pages /agreements and /emergency."""
     agreements, emergencies = _Agreements(access, rules), _Emergencies(access, rules)
     return [
-        Screen("/agreements", agreements.show, agreements.take, nav="agreements.nav", order=73, package=PACKAGE),
-        Screen("/emergency", emergencies.show, emergencies.take, nav="emergency.nav", order=74, package=PACKAGE),
+        Screen(
+            "/agreements",
+            agreements.show,
+            agreements.take,
+            nav="agreements.nav",
+            order=73,
+            package=PACKAGE,
+            needs="agreements",
+            takes="",
+            menu="nav.manage",
+        ),
+        Screen(
+            "/emergency",
+            emergencies.show,
+            emergencies.take,
+            nav="emergency.nav",
+            order=74,
+            package=PACKAGE,
+            needs="",
+            takes="",
+            menu="nav.manage",
+        ),
     ]
 
 

@@ -29,8 +29,8 @@ def usage_screens(metering: Metering, allow: Allow, allow_all: Allow) -> list[Sc
     """
     pages = _Pages(metering, allow, allow_all)
     return [
-        Screen("/usage", pages.usage, nav="usage.nav", order=75, package=PACKAGE),
-        Screen("/usage/split", pages.split, package=PACKAGE),
+        Screen("/usage", pages.usage, nav="usage.nav", order=75, package=PACKAGE, needs="usage", menu="nav.manage"),
+        Screen("/usage/split", pages.split, package=PACKAGE, needs=""),
     ]
 
 

@@ -48,7 +48,18 @@ def application_screens(applications: Applications, allow: Callable[[Call], Awai
         except (BadRequestData, ResourceNotFound) as problem:
             return await page(ask, problem=problem)
 
-    return [Screen("/applications", show, post, nav="applications.nav", order=66, package=PACKAGE)]
+    return [
+        Screen(
+            "/applications",
+            show,
+            post,
+            nav="applications.nav",
+            order=66,
+            package=PACKAGE,
+            needs="administer",
+            menu="nav.manage",
+        )
+    ]
 
 
 async def _done(applications: Applications, ask: Ask) -> Made | None:

@@ -28,17 +28,20 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class NavEntry:
-    """One entry of the navigation; here tells that the page stands in this part."""
+    """One entry of the navigation; here tells that the page stands in this part. menu: the label of its menu."""
 
     path: str
     label: str
     here: bool
+    menu: str = ""
 
 
 def entries_of(nav: Sequence[Screen], path: str, t: Translate) -> list[NavEntry]:
     """The navigation, with the entry marked in whose part `path` lies."""
     here = _part(nav, path)
-    return [NavEntry(screen.path, t(screen.nav), screen is here) for screen in nav]
+    return [
+        NavEntry(screen.path, t(screen.nav), screen is here, t(screen.menu) if screen.menu else "") for screen in nav
+    ]
 
 
 def crumbs_of(nav: Sequence[Screen], path: str, t: Translate) -> list[NavEntry]:

@@ -27,6 +27,7 @@ from kumihimo.service.console.words import Words, choose_language, translator
 
 log = logging.getLogger(__name__)
 Tenants = Callable[[], Awaitable[Sequence[str]]]
+Allow = Callable[[Call, str], Awaitable[object]]
 MayEnter = Callable[[Caller, str], Awaitable[bool]]
 """Whether the caller has anything to do in this tenant; of another they learn not even that it is there."""
 _YEAR = 365 * 24 * 3600
@@ -47,6 +48,7 @@ class Console:
     names there are (`Database.tenants`); live: the page's stream of changes; setup: names, tiles, credit;
     card: what a solution says of a town on the first page; clock: when a page was made, for its print.
     places: pages of no tenant; may_enter: whose tenants are shown to whom, all to everybody where it is not given.
+    allow: raises a Problem where a call may not do what a screen needs; where it is not given, everybody may.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class Console:
         clock: Clock | None = None,
         places: Sequence[Place] = (),
         may_enter: MayEnter | None = None,
+        allow: Allow | None = None,
     ) -> None:
         self._screens = list(screens)
         self._places = list(places)
         self._may_enter = may_enter
+        self._allow = allow
         self._nav = sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
         self._texts = texts
         self._tenants = tenants
@@ -152,14 +156,19 @@ class Console:
             raise MethodNotAllowed("this page takes no form")
         if posting:
             check_same_origin(request)
+        call = _call(request, tenant)
+        await self._check(call, screen.needs)
+        if posting:
+            await self._check(call, screen.takes)
         form = await read_form(request) if posting else {}
         ask = Ask(
-            call=_call(request, tenant),
+            call=call,
             lang=self._language(request),
             path={name: str(value) for name, value in request.path_params.items() if name != "tenant"},
             query=dict(request.query_params),
             form=form,
             base_url=str(request.base_url).rstrip("/"),
+            person=_person(_caller(request)),
         )
         for values in (ask.path, ask.query, ask.form):
             check_texts(values)
@@ -170,6 +179,24 @@ class Console:
         if isinstance(answer, Document):
             return self._dress(request, Response(answer.body, answer.status, media_type=answer.media_type))
         return await self._render(request, answer, tenant)
+
+    async def _check(self, call: Call, needs: str) -> None:
+        if needs and self._allow is not None:
+            await self._allow(call, needs)
+
+    async def _nav_of(self, request: Request, tenant: str) -> list[Screen]:
+        """The entries that lead the caller anywhere."""
+        if self._allow is None or not tenant:
+            return self._nav
+        call = _call(request, tenant)
+        return [screen for screen in self._nav if await self._is_allowed(call, screen.needs)]
+
+    async def _is_allowed(self, call: Call, needs: str) -> bool:
+        try:
+            await self._check(call, needs)
+        except Problem:
+            return False
+        return True
 
     async def _known_tenant(self, request: Request) -> str:
         tenant = str(request.path_params["tenant"])
@@ -205,7 +232,9 @@ class Console:
             tenant = await self._known_tenant(request)
         except Problem as problem:
             return await self.problem(request, problem)
-        return self._dress(request, RedirectResponse(f"/t/{quote(tenant)}{self._entry_path()}", status_code=303))
+        nav = await self._nav_of(request, tenant)
+        first = nav[0].path if nav else self._entry_path()
+        return self._dress(request, RedirectResponse(f"/t/{quote(tenant)}{first}", status_code=303))
 
     def _entry_path(self) -> str:
         return self._nav[0].path if self._nav else "/entities"
@@ -275,6 +304,7 @@ class Console:
         lang = self._language(request, languages)
         t = translator(self._texts, lang)
         path = request.url.path.removeprefix(f"/t/{tenant}") if tenant else request.url.path
+        nav = await self._nav_of(request, tenant)
         frame = Frame(
             lang=lang,
             tenant=tenant,
@@ -283,8 +313,8 @@ class Console:
             path=path,
             title=t(page.title) if page.title in self._texts else page.title,
             page=page,
-            nav=entries_of(self._nav, path, t),
-            crumbs=crumbs_of(self._nav, path, t),
+            nav=entries_of(nav, path, t),
+            crumbs=crumbs_of(nav, path, t),
             language_links={code: _with_language(request, code) for code in languages},
             made_at=self._clock.now(),
             person=_person(_caller(request)),

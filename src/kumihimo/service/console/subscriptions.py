@@ -24,8 +24,24 @@ def subscription_screens(doors: Doors) -> list[Screen]:
     """The list with the form, and the page of one subscription with its attempts and what was given up."""
     pages = _Subscriptions(doors)
     return [
-        Screen("/subscriptions", pages.list, pages.create, nav="nav.subscriptions", order=910, package=OWN_PACKAGE),
-        Screen("/subscriptions/{id:path}", pages.one, pages.change, package=OWN_PACKAGE),
+        Screen(
+            "/subscriptions",
+            pages.list,
+            pages.create,
+            nav="nav.subscriptions",
+            order=910,
+            package=OWN_PACKAGE,
+            needs="subscribe",
+            takes="subscribe",
+        ),
+        Screen(
+            "/subscriptions/{id:path}",
+            pages.one,
+            pages.change,
+            package=OWN_PACKAGE,
+            needs="subscribe",
+            takes="subscribe",
+        ),
     ]
 
 

@@ -19,7 +19,16 @@ SUGGESTED = 20
 def why_screens(doors: Doors) -> list[Screen]:
     """The page below a subscription's own; it has to stand before that one, whose address takes any rest."""
     pages = _Why(doors)
-    return [Screen("/subscriptions/{id:path}/why", pages.show, pages.again, package=OWN_PACKAGE)]
+    return [
+        Screen(
+            "/subscriptions/{id:path}/why",
+            pages.show,
+            pages.again,
+            package=OWN_PACKAGE,
+            needs="subscribe",
+            takes="subscribe",
+        )
+    ]
 
 
 class _Why:

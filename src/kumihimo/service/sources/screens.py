@@ -25,7 +25,7 @@ def source_screens(sources: Sources, allow: Callable[[Call], Awaitable[object]])
         command = f"kumihimo source add inbox --tenant {ask.tenant} --folder /srv/inbox --every 10m --type Shelter"
         return Page(f"{PACKAGE}:sources.html", "sources.title", {"sources": found, "add_command": command})
 
-    return [Screen("/sources", show, nav="sources.nav", order=65, package=PACKAGE)]
+    return [Screen("/sources", show, nav="sources.nav", order=65, package=PACKAGE, needs="sources", menu="nav.manage")]
 
 
 async def _shown(sources: Sources, tenant: str, one: Source, lang: str) -> dict[str, Any]:

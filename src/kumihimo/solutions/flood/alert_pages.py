@@ -65,7 +65,7 @@ class AlertPages:
 
     async def decide(self, ask: Ask) -> Answer:
         """Takes the form: verdict and version, or decision and step (send again); with reason and who."""
-        call = replace(ask.call, actor=Actor("person", ask.form.get("who", "").strip()[:200]), purpose="decide")
+        call = replace(ask.call, actor=_decider(ask), purpose="decide")
         try:
             if "decision" in ask.form:
                 await self._again(ask, call)
@@ -98,6 +98,13 @@ class AlertPages:
         """The decision log as CSV with a byte order mark, so that Excel reads its Japanese."""
         found = await self._doors.alerts.decisions(ask.tenant, limit=100_000)
         return Document(decisions_table(list(found), ask.lang).encode("utf-8-sig"), "text/csv; charset=utf-8")
+
+
+def _decider(ask: Ask) -> Actor:
+    """Who decides: whoever logged in, by name and account; in an open house who the form says."""
+    if ask.call.actor.kind == "person":
+        return Actor("person", f"{ask.person} ({ask.call.actor.id})"[:200])
+    return Actor("person", ask.form.get("who", "").strip()[:200])
 
 
 def _number(text: str, name: str) -> int:

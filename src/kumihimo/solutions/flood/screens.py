@@ -21,7 +21,7 @@ def flood_screens(doors: FloodDoors, stage: Stage) -> list[Screen]:
         Screen("/flood/base.json", overview.base_json, package=PACKAGE),
         Screen("/flood/replay", overview.replay, overview.control, package=PACKAGE),
         Screen("/flood/alerts", alerts.index, nav="flood.alerts.nav", order=20, package=PACKAGE),
-        Screen("/flood/alerts/{id}", alerts.show, alerts.decide, package=PACKAGE),
+        Screen("/flood/alerts/{id}", alerts.show, alerts.decide, package=PACKAGE, takes="approve"),
         Screen("/flood/decisions", alerts.decisions, nav="flood.decisions.nav", order=30, package=PACKAGE),
         Screen("/flood/decisions.csv", alerts.decisions_csv, package=PACKAGE),
         Screen("/flood/gauges/{id}", gauges.show, package=PACKAGE),
