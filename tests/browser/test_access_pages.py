@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
-from tests.browser.conftest import Factory, Open, Serve
+from tests.browser.conftest import Open, Serve
 from tests.fakes import FakeClock
-from tests.service.console.console_town import SCHEMAS
+from tests.service.console.console_town import SCHEMAS, Factory
 
 from kumihimo.base.call import Actor
 from kumihimo.network.bus.memory import MemoryBus

@@ -132,6 +132,23 @@ def test_an_actor_is_written_by_its_kind() -> None:
             actor_of(wrong)
 
 
+async def test_a_tenant_made_anew_has_nothing_of_the_one_before(
+    rules: StoredRules, access: Access, fake_clock: FakeClock
+) -> None:
+    await rules.members.add("echizen", SATO, "officer", BY)
+    await rules.documents.put("echizen", "all", TEXT.replace("officer", "resident"), BY, "why")
+    assert await may_read(access, SATO, "echizen")
+    await rules.changes.database.remove_tenant("echizen")
+    await rules.changes.database.add_tenant("echizen")
+    fake_clock.advance(1)
+    elsewhere = StoredRules(rules.changes.database, fake_clock)
+    for actor in (TANAKA, PROGRAM):
+        await elsewhere.members.add("echizen", actor, "resident", BY)
+    assert not await may_read(access, SATO, "echizen")
+    with pytest.raises(Forbidden):
+        await access.decide(Call("echizen", TANAKA), "write")
+
+
 # --- policies ---------------------------------------------------------------------------------------------
 
 

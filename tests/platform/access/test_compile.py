@@ -64,6 +64,7 @@ REFUSED = {
     f"{HEAD} when {{ true{' && true' * 300} }};": "operators",
     HEAD: "no Cedar policy",
     f"{HEAD};;": "no Cedar policy",
+    f"{HEAD}; // \x00": "U+0000",
     f"{HEAD} when {{ }};": "no Cedar policy",
     " " * MAX_BYTES + f"{HEAD};": f"more than {MAX_BYTES} bytes",
 }

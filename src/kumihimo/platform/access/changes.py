@@ -30,10 +30,11 @@ class Changes:
 
     async def write(self, scope: str, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs the work and counts the change, durably; then tells of it."""
+        now = self.now()
 
         async def counted(tx: Tx) -> T:
             found = await work(tx)
-            await store.touch_tx(tx)
+            await store.touch_tx(tx, now)
             return found
 
         try:

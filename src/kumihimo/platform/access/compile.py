@@ -89,6 +89,8 @@ def policies_of(text: str) -> tuple[Policy, ...]:
     """The policies of a document. PolicyRefused where one cannot be kept, with the line and the reason."""
     if len(text.encode()) > MAX_BYTES:
         raise PolicyRefused(f"the policies have more than {MAX_BYTES} bytes; cut them into several documents")
+    if "\x00" in text:
+        raise PolicyRefused("the policies hold the character U+0000")
     found = tuple(_policy(one) for one in statements(text))
     if len(found) > MAX_POLICIES:
         raise PolicyRefused(f"{len(found)} policies in one document; a tenant may have {MAX_POLICIES}")

@@ -31,7 +31,7 @@ class StoredRules:
         self._standing: dict[str, Standing] = {}
 
     async def revision(self, scope: str) -> int:
-        """How many changes there were."""
+        """A number that grows with every change."""
         return await self._database.read(scope, store.revision_tx, quick=True)
 
     async def look(self, scope: str, actor: Actor, now: int) -> Looked:

@@ -1,5 +1,5 @@
 -- version 1
--- Counts every change of what follows, so that another process sees that it must look again.
+-- Grows with every change of what follows, so that another process sees that it must look again.
 CREATE TABLE access_revision (
   id BIGINT PRIMARY KEY,
   revision BIGINT NOT NULL

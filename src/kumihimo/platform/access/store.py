@@ -21,16 +21,17 @@ _EMERGENCY = "id, reason, hours, asked_at, asked_by, opened_at, opened_by, ends_
 
 
 async def revision_tx(tx: Tx) -> int:
-    """How many changes there were."""
+    """A number that grows with every change, 0 before the first."""
     row = await tx.fetch_one("SELECT revision FROM access_revision WHERE id = 0")
     return 0 if row is None else int(row[0])
 
 
-async def touch_tx(tx: Tx) -> None:
-    """Counts a change."""
+async def touch_tx(tx: Tx, now: int) -> None:
+    """Counts a change. The count begins at the moment, so that a tenant made anew has no number of the one before."""
     await tx.execute(
-        "INSERT INTO access_revision (id, revision) VALUES (0, 1)"
-        " ON CONFLICT (id) DO UPDATE SET revision = access_revision.revision + 1"
+        "INSERT INTO access_revision (id, revision) VALUES (0, $1)"
+        " ON CONFLICT (id) DO UPDATE SET revision = access_revision.revision + 1",
+        now,
     )
 
 
