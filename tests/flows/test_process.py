@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -230,6 +231,9 @@ async def test_without_open_a_stranger_gets_nothing_and_a_device_gets_in(tmp_pat
         assert added.returncode == 0, added.stderr
         key = added.stdout.split("key")[1].split()[0]
         _check_closed(served)
+        link = re.search(r"(/welcome/[\w-]{43})\n", served.log.read_text())
+        assert link, "a start without any account prints the link of the first administrator"
+        assert served.ask("GET", link[1])[0] == 200
         _check_device_over_http(served, key)
         for username, password in ((None, None), ("town/g1", "wrong"), ("town/other", key), ("", "")):
             with pytest.raises(aiomqtt.MqttError):
@@ -247,9 +251,9 @@ async def test_without_open_a_stranger_gets_nothing_and_a_device_gets_in(tmp_pat
 
 
 def _check_closed(served: Served) -> None:
-    for path in ("/healthz", "/readyz"):
+    for path in ("/healthz", "/readyz", "/login", "/static/console/css/shell.css"):
         assert served.ask("GET", path)[0] == 200
-    for path in ("/", "/metrics", "/openapi.json", "/t/town/entities", "/static/console/css/shell.css", "/nowhere"):
+    for path in ("/", "/metrics", "/openapi.json", "/t/town/entities", "/static/console/js/km-map.js", "/nowhere"):
         assert served.ask("GET", path)[0] == 401, path
     for method in ("GET", "POST", "PATCH", "DELETE"):
         for path in (
