@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,6 +18,7 @@ from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.metering.models import MAX_SERVICES, Plan
 from kumihimo.platform.metering.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.storage.database import Database
+from kumihimo.storage.opening import database_for
 
 PERSON = Actor("person", "p-hanako")
 DEVICE = Actor("device", "gauge-1")
@@ -123,6 +125,30 @@ async def test_two_processes_add(metering: Metering, database: Database, fake_cl
 
     assert sorted(await asyncio.gather(roll(), roll())) == [0, 1], "also where both make months of old days"
     assert await numbers(metering) == {("", "application:a-1", "read"): 36}
+
+
+@pytest.mark.postgres
+async def test_two_processes_on_one_server_add_at_once(postgres_url: str, fake_clock: FakeClock) -> None:
+    """Each with connections of its own, and the same numbers in another order: none waits for the other for ever."""
+    fake_clock.set(JUNE)
+    databases = [database_for(Path("unused"), postgres_url, [SCHEMA, PLATFORM_SCHEMA], fake_clock) for _ in range(2)]
+    try:
+        for database in databases:
+            await database.open()
+            await database.add_tenant("a")
+        both = [Metering(database, fake_clock) for database in databases]
+        services = [Actor("application", f"a-{number:02d}") for number in range(40)]
+        for _ in range(4):
+            for metering, order in zip(both, (services, services[::-1]), strict=True):
+                for who in order:
+                    metering.counters.count("a", "read", who)
+            await asyncio.gather(*(metering.flush() for metering in both))
+        found = await numbers(both[0])
+        assert len(found) == 40
+        assert set(found.values()) == {8}
+    finally:
+        for database in databases:
+            await database.close()
 
 
 async def test_more_services_than_a_day_has_room_for_are_the_others(metering: Metering) -> None:

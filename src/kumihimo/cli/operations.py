@@ -29,7 +29,7 @@ from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.names import check_name
 from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.metering.models import CALLS, Plan
-from kumihimo.platform.metering.tables import cost_table, service, usage_table
+from kumihimo.platform.metering.tables import cost_table, usage_table
 from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.signing.door import Signing
@@ -229,7 +229,7 @@ async def usage(doors: Doors, given: Mapping[str, Any]) -> Any:
     tenant, month, lang = str(given["tenant"]), str(given["month"]), str(given["lang"])
     if tenant:
         found = [await doors.metering.usage(check_tenant(tenant), month)]
-        rows = [{"service": service(name, "en"), **_used(sums)} for name, sums in found[0].by("service").items()]
+        rows = [{"service": name, **_used(sums)} for name, sums in found[0].by("service").items()]
     else:
         found = await doors.metering.all(month)
         rows = [{"tenant": one.tenant, **_used(one.sums()), "stored": one.stored} for one in found]
