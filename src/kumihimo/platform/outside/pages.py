@@ -17,8 +17,12 @@ from kumihimo.platform.outside.models import LogInRefused
 PACKAGE: Final = "kumihimo.platform.outside"
 LOG_IN: Final = "/login"
 """Where the log-in page is."""
+_YEAR: Final = 365 * 24 * 3600
 PROVE: Final = "/prove?next=/me/outside"
 """Where a person who is logged in proves themselves anew."""
+MINE: Final = "/me/outside"
+_OF_MINE: Final = ("last-way", "linked-before", "too-many-links", "taken", "other-session")
+"""What goes wrong for who is logged in already."""
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
@@ -61,12 +65,18 @@ def page(request: Request, template: str, title: str, status: int = 200, **value
     made = {
         "go": "",
         "back": LOG_IN,
+        "back_words": "log-in",
+        "has_languages": status == 200 and "go" not in values,
+        "path": request.url.path,
         **values,
         "lang": lang,
         "title": words(lang, title, **values.get("title_values", {})),
         "t": lambda key, **more: words(lang, key, **more),
     }
-    return dressed(HTMLResponse(_environment().get_template(template).render(made), status))
+    answer = dressed(HTMLResponse(_environment().get_template(template).render(made), status))
+    if request.query_params.get("lang", "") in LANGUAGES:
+        answer.set_cookie("lang", lang, max_age=_YEAR, httponly=True, samesite="lax", path="/")
+    return answer
 
 
 def refused(request: Request, problem: Problem) -> Response:
@@ -79,7 +89,8 @@ def refused(request: Request, problem: Problem) -> Response:
         key,
         problem.status,
         advice=words(language_of(request), f"{key}.do"),
-        back=PROVE if code == "proof" else LOG_IN,
+        back=PROVE if code == "proof" else MINE if code in _OF_MINE else LOG_IN,
+        back_words="prove" if code == "proof" else "mine" if code in _OF_MINE else "log-in",
         request_id=str(request.scope.get("state", {}).get("request_id", "")),
     )
     answer.headers.update(problem.headers())
