@@ -33,6 +33,12 @@ from kumihimo.platform.provider.store import SCHEMA
 from kumihimo.storage.database import Database
 from kumihimo.storage.opening import database_for
 
+
+async def operates_nothing(account: str) -> None:
+    """No account is made here."""
+    del account
+
+
 HITS = 200
 """How often each token is shown again, so that the look at what was revoked, once in a second, weighs as it does."""
 
@@ -100,7 +106,7 @@ async def rounds(database: Database, folder: Path, count: int, times: int) -> di
     try:
         await database.add_tenant("bench")
         seal = Seal(folder / "seal.key")
-        people = Identity(database, SystemClock(), seal)
+        people = Identity(database, SystemClock(), seal, operates_nothing)
         address = "http://localhost:8080"
         provider = Provider(database, SystemClock(), lambda: address, people.authenticate, PeopleOf(people), seal)
         client = await provider.applications.add("bench", "client", "confidential", scopes=["ngsi-ld:read"])

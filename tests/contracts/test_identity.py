@@ -17,6 +17,7 @@ from tests.platform.identity.house import (
     half_of,
     house_on,
     of,
+    operates_nothing,
     refused,
     with_passkey,
     with_totp,
@@ -76,7 +77,9 @@ async def test_waits_outlast_a_restart_and_hold_for_the_right_password_too(any_h
     await any_house.sato()
     for _ in range(FREE_OF_NAME):
         await refused(Wrong, lambda: any_house.enter("wrong-wrong-wrong"))
-    again = Identity(any_house.database, any_house.clock, Seal(any_house.folder / "keys" / "seal"), hasher=CHEAP)
+    again = Identity(
+        any_house.database, any_house.clock, Seal(any_house.folder / "keys" / "seal"), operates_nothing, hasher=CHEAP
+    )
     await refused(TooManyRequests, lambda: again.by_password("sato", PASSWORD, OTHER))
     await refused(TooManyRequests, lambda: again.by_password("ＳＡＴＯ", PASSWORD, OTHER))
     any_house.clock.advance(2)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.flows.browser import Surfer
+from tests.platform.identity.house import operates_nothing
 from tests.platform.outside.house import (
     CLIENT,
     IDP,
@@ -59,7 +60,7 @@ class RealTown(Town):
 @pytest.fixture
 async def town(database_factory: DatabaseFactory, fake_clock: FakeClock, tmp_path: Path) -> RealTown:
     database = await database_factory([IDENTITY, SCHEMA])
-    identity = Identity(database, fake_clock, Seal(tmp_path / "keys" / "seal.key"))
+    identity = Identity(database, fake_clock, Seal(tmp_path / "keys" / "seal.key"), operates_nothing)
     town = RealTown(database, fake_clock, accounts=IdentityAccounts(identity))
     town.identity = identity
     return town
@@ -77,7 +78,6 @@ async def test_who_comes_from_outside_is_a_person_without_rights_and_leaves_with
     assert (await town.log_in(browser)).status == 303
     caller = await caller_of(town, browser)
     assert caller.actor.kind == "person"
-    assert not await town.identity.is_operator(caller.actor.id)
     mine = await town.identity.mine(caller.actor.id)
     assert (mine.account.name, mine.account.password) == ("架空 太郎", "")
     assert mine.account.email == "taro@town.example.jp"

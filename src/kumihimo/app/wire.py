@@ -11,6 +11,7 @@ from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
 from kumihimo.app.people import PeopleOf
 from kumihimo.app.platform import Platform
+from kumihimo.base.call import Actor
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
 from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
@@ -39,6 +40,7 @@ from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.store import PLATFORM_SCHEMA as ACCESS_OF_PLATFORM
 from kumihimo.platform.access.store import SCHEMA as ACCESS
+from kumihimo.platform.access.words import OPERATOR
 from kumihimo.platform.broker.collation import collation
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
@@ -78,7 +80,7 @@ from kumihimo.service.sources.store import SCHEMA as SOURCES
 from kumihimo.service.sources.take import Taker
 from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
 from kumihimo.solutions.flood.stage import Stage
-from kumihimo.storage.database import Database, Schema
+from kumihimo.storage.database import PLATFORM, Database, Schema
 from kumihimo.storage.opening import database_for
 
 OF_DEVICES = "device authority"
@@ -131,10 +133,15 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
     seal = Seal(Path(settings.data) / "keys" / "seal.key")
+
+    async def make_operator(account: str) -> None:
+        await access.add_member(PLATFORM, Actor("person", account), OPERATOR, "first start")
+
     identity = Identity(
         database,
         clock,
         seal,
+        make_operator,
         numbers=Numbers(idle=settings.login_idle, absolute=settings.login_absolute),
         ended=late.ended,
     )
@@ -164,6 +171,12 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     )
     carry = Carrier(late.notify, publish, signing, clock)
     delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
+    provider = _provider(settings, database, clock, late, identity, seal)
+
+    async def is_live(login: str) -> bool:
+        of_token = await provider.bearer.is_live(login)
+        return await identity.is_live(login) if of_token is None else of_token
+
     platform = Platform(
         settings=settings,
         clock=clock,
@@ -186,8 +199,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         feeds=Feeds(database, bus, delivery),
         signing=signing,
         identity=identity,
-        leashes=Leashes(identity.is_live),
-        provider=_provider(settings, database, clock, late, identity, seal),
+        leashes=Leashes(is_live),
+        provider=provider,
         federation=federation_of(database, clock, seal, identity, fetch, late.address),
         registry=registry,
         enrolment=enrolment,

@@ -18,7 +18,9 @@ from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.days import end_of
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.members import actor_of
+from kumihimo.platform.access.records import Member
 from kumihimo.platform.access.standing import PLATFORM
+from kumihimo.platform.access.words import OPERATOR as PLATFORM_OPERATOR
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.imports.door import Imports
@@ -287,17 +289,23 @@ async def account_list(doors: Doors, _: Mapping[str, Any]) -> Any:
             "account": one.sign_in,
             "name": one.name,
             "id": one.id,
-            "operator": await doors.identity.is_operator(one.id),
+            "operator": any(role.role == PLATFORM_OPERATOR for role in await _held_here(doors, one.id)),
             "disabled": bool(one.disabled_at),
         }
         for one in await doors.identity.accounts()
     ]
 
 
+async def _held_here(doors: Doors, account: str) -> list[Member]:
+    return await doors.rules.members.held(PLATFORM, Actor("person", account))
+
+
 async def account_disable(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Lets an account log in no more and ends its log-ins, or lets it again."""
     found = await doors.identity.named(str(given["account"]))
     await doors.identity.disable(found.id, disabled=bool(given["disabled"]))
+    if given["disabled"]:
+        await doors.provider.grants.end(found.id)
     return {"account": found.sign_in, "disabled": bool(given["disabled"])}
 
 

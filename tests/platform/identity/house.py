@@ -34,6 +34,7 @@ class House:
     clock: FakeClock
     folder: Path
     ended: list[str] = field(default_factory=list)
+    operators: list[str] = field(default_factory=list)
 
     async def sato(self, **more: Any) -> Opened:
         """Somebody with a password, logged in."""
@@ -53,8 +54,18 @@ class House:
 
 def house_on(database: Database, clock: FakeClock, folder: Path) -> House:
     ended: list[str] = []
-    identity = Identity(database, clock, Seal(folder / "keys" / "seal"), ended=ended.append, hasher=CHEAP)
-    return House(identity, database, clock, folder, ended)
+    operators: list[str] = []
+
+    async def operate(account: str) -> None:
+        operators.append(account)
+
+    seal = Seal(folder / "keys" / "seal")
+    identity = Identity(database, clock, seal, operate, ended=ended.append, hasher=CHEAP)
+    return House(identity, database, clock, folder, ended, operators)
+
+
+async def operates_nothing(account: str) -> None:
+    raise AssertionError(f"{account} was made an operator")
 
 
 def of(opened: Opened) -> Caller:

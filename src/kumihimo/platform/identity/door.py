@@ -55,14 +55,14 @@ __all__ = ["Identity", "MakeOperator", "cookie_name"]
 
 log = logging.getLogger(__name__)
 MakeOperator = Callable[[str], Awaitable[None]]
-"""Makes the account with this id an operator of the platform."""
 _SECOND = 1_000_000
 
 
 class Identity:
-    """Everything about people. make_operator: who keeps the operators; without it this room does.
+    """Everything about people.
 
-    ended is told of every log-in that is ended, after the commit.
+    make_operator: makes the account with this id an operator of the platform; that is kept elsewhere. ended is told of
+    every log-in that is ended, after the commit.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class Identity:
         database: Database,
         clock: Clock,
         seal: Seal,
+        make_operator: MakeOperator,
         *,
         numbers: Numbers | None = None,
         ended: Ended = lambda _: None,
-        make_operator: MakeOperator | None = None,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self.numbers = numbers or Numbers()
         self._database = database
         self._clock = clock
         self._seal = seal
-        self._make_operator = make_operator or self._note_operator
+        self._make_operator = make_operator
         self._passwords = Passwords(hasher or owasp_hasher())
         self.logins = Logins(database, clock, self.numbers, ended)
         self.proofs = Proofs(database, clock, seal, self._passwords, Tries(database, clock), self.numbers)
@@ -110,17 +110,9 @@ class Identity:
         """The cookie of a new log-in, for who was proved elsewhere. ResourceNotFound without such an account."""
         return (await self._open(await self._known(account), how, Visitor(address, device))).cookie
 
-    async def is_operator(self, account: str) -> bool:
-        """Whether this room was told that the account operates the platform."""
-        return await self._database.read(PLATFORM, lambda tx: people.is_operator_tx(tx, account), quick=True)
-
     async def make_operator(self, account: str) -> None:
         """The account operates the platform from now on, wherever that is kept. ResourceNotFound."""
         await self._make_operator((await self._known(account)).id)
-
-    async def _note_operator(self, account: str) -> None:
-        now = self._now()
-        await self._database.write(PLATFORM, lambda tx: people.make_operator_tx(tx, account, now))
 
     # --- accounts, as an operator keeps them -------------------------------------------------------------------
 

@@ -62,7 +62,3 @@ CREATE TABLE account_try (
   until BIGINT NOT NULL
 );
 CREATE INDEX account_try_last ON account_try (last_at);
-CREATE TABLE platform_operator (
-  account TEXT PRIMARY KEY,
-  made_at BIGINT NOT NULL
-);

@@ -161,20 +161,3 @@ async def codes_left_tx(tx: Tx, account: str) -> int:
     """How many recovery codes are unused."""
     row = await tx.fetch_one("SELECT COUNT(*) FROM account_recovery WHERE account = $1", account)
     return int(row[0]) if row is not None else 0
-
-
-# --- who operates the platform ---------------------------------------------------------------------------
-
-
-async def make_operator_tx(tx: Tx, account: str, now: int) -> None:
-    """The account operates the platform."""
-    await tx.execute(
-        "INSERT INTO platform_operator (account, made_at) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING",
-        account,
-        now,
-    )
-
-
-async def is_operator_tx(tx: Tx, account: str) -> bool:
-    """Whether it does."""
-    return await tx.fetch_one("SELECT 1 FROM platform_operator WHERE account = $1", account) is not None
