@@ -45,6 +45,9 @@ def test_later_sources_win() -> None:
         ({"given": {"http_tenant_rate": float("nan")}}, "http_tenant_rate is nan"),
         ({"given": {"http_client_rate": float("inf")}}, "http_client_rate is inf"),
         ({"given": {"mqtt_session_expiry": -1}}, "mqtt_session_expiry is -1"),
+        ({"given": {"token_seconds": 59}}, "token_seconds is 59; use 60 to 3600"),
+        ({"given": {"token_seconds": 3601}}, "token_seconds is 3601"),
+        ({"given": {"refresh_seconds": 3599}}, "refresh_seconds is 3599; use 3600 to 15552000"),
     ],
 )
 def test_a_wrong_setting_says_which_and_where(options: dict[str, Any], words: str) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+from base64 import urlsafe_b64encode
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 
+from kumihimo.base.call import Actor, Caller
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData, NonexistentTenant, ResourceNotFound, StorageRefused
 from kumihimo.base.ports import Credentials
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.platform.provider import applications
 from kumihimo.platform.provider.applications import MAX_SECRETS
+from kumihimo.platform.provider.authorize import Go
 from kumihimo.platform.provider.door import Provider
-from kumihimo.platform.provider.errors import BadToken
+from kumihimo.platform.provider.errors import BadToken, OAuthError
 from kumihimo.platform.provider.models import Consent, Family, Login
 from kumihimo.platform.provider.store import SCHEMA, families
 from kumihimo.platform.provider.store.applications import application_tx
@@ -118,6 +124,44 @@ async def test_when_all_keys_are_thrown_away_another_process_refuses_what_they_s
             await other.bearer.caller(token)
     given = await other.grants.give(made.application, {"grant_type": "client_credentials"})
     assert await provider.bearer.caller(given["access_token"])
+
+
+async def test_of_many_who_show_one_code_or_one_refresh_token_at_once_one_is_served_and_then_nobody(
+    provider: Provider,
+) -> None:
+    back, verifier = "https://a.jp/cb", "v" * 43
+    challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    made = await provider.applications.add(
+        "a", "w", "confidential", scopes=["openid"], redirect_uris=[back], is_own=True
+    )
+    asked = {
+        "response_type": "code", "client_id": made.application.id, "redirect_uri": back, "scope": "openid",
+        "state": "s", "nonce": "n", "code_challenge": challenge, "code_challenge_method": "S256",
+    }  # fmt: skip
+
+    async def shown(form: dict[str, str]) -> list[dict[str, str]]:
+        """What those get who show the same at the same time."""
+        attempts = [provider.grants.give(made.application, form) for _ in range(4)]
+        found = await asyncio.gather(*attempts, return_exceptions=True)
+        assert all(isinstance(one, dict | OAuthError) for one in found), found
+        return [one for one in found if isinstance(one, dict)]
+
+    async def code() -> dict[str, str]:
+        caller = Caller(Actor("person", "p-1"), login="l-1")
+        found = await provider.authorize.begin(asked, caller, Login(provider.tokens.now()))
+        assert isinstance(found, Go)
+        given = dict(parse_qsl(urlsplit(found.to).query))["code"]
+        return {"grant_type": "authorization_code", "code": given, "redirect_uri": back, "code_verifier": verifier}
+
+    (served,) = await shown(await code())
+    with pytest.raises(BadToken):
+        await provider.bearer.caller(served["access_token"])
+    good = await provider.grants.give(made.application, await code())
+    form = {"grant_type": "refresh_token", "refresh_token": str(good["refresh_token"])}
+    (served,) = await shown(form)
+    for one in (good, served):
+        with pytest.raises(BadToken):
+            await provider.bearer.caller(str(one["access_token"]))
 
 
 async def test_applications_are_their_tenants_own_and_keep_what_was_said(provider: Provider) -> None:
