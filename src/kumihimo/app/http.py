@@ -48,6 +48,7 @@ from kumihimo.platform.ngsild.openapi import document
 from kumihimo.platform.outside import api as outside_http
 from kumihimo.platform.provider import api as provider_http
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
+from kumihimo.platform.provider.discovery import PROVE_THEMSELVES
 from kumihimo.platform.provider.pages import page_routes
 from kumihimo.platform.provider.screens import application_screens
 from kumihimo.platform.signing import api as signing_http
@@ -79,7 +80,7 @@ OPEN_PATHS = (
     OpenPath(("POST",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:readings|certificate))", proves_itself=True),
     OpenPath(("GET",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:authority|revoked))", proves_itself=True),
     *OPEN_PAGES,
-    *(OpenPath((method,), re.escape(path), proves_itself=True) for method, path in PROVIDER_OPEN),
+    *(OpenPath((method,), re.escape(path), path in PROVE_THEMSELVES) for method, path in PROVIDER_OPEN),
     *federation_paths(),
 )
 """What strangers may ask for; the provider's endpoints find out by themselves which application asks, and who;
