@@ -21,6 +21,7 @@ from tests.flows.trace import ROOT, Trace
 
 from kumihimo.app.platform import Platform
 from kumihimo.base.events import LogRecord
+from kumihimo.device.actuation import arbiter
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.broker.log import head_tx, read_log_tx
 from kumihimo.platform.delivery import run
@@ -74,9 +75,10 @@ TENANT = {"NGSILD-Tenant": "town"}
 
 @pytest.fixture(autouse=True)
 def nobody_looks_in_turn() -> Iterator[None]:
-    """Delivery's look at an idle tenant, once a second, is no part of the story and might come in the middle of it."""
+    """What delivery and the arbiter look at once a second is no part of the story and might come in its middle."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "_ROUND_SECONDS", 3600.0)
+        patch.setattr(arbiter, "LOOK_EVERY", 3600.0)
         yield
 
 
