@@ -48,6 +48,7 @@ def flood_doors(platform: Platform) -> FloodDoors:
         base_url=lambda: platform.address,
         commands=commands,
         may_read=may_read,
+        rights=lambda call: platform.access.decide(call, "read"),
     )
 
 

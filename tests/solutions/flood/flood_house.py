@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.fakes import DatabaseFactory
 
+from kumihimo.base.call import Call
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.ports import CommandOutcome, HttpAnswer
 from kumihimo.device.actuation.arbiter import Arbiter
@@ -20,6 +21,7 @@ from kumihimo.device.registry.store import SCHEMA as REGISTRY
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.network.mqtt.client import MqttConnector
 from kumihimo.network.mqtt.listener import MqttListener
+from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
 from kumihimo.platform.broker.store import SCHEMA as BROKER
@@ -42,6 +44,11 @@ class House:
     gateway: Gateway
     arbiter: Arbiter
     kpi: Kpi
+
+
+async def everybody(call: Call) -> Grant:
+    """Rights of an open house."""
+    return EVERYTHING
 
 
 @asynccontextmanager
@@ -89,6 +96,7 @@ async def opened(make: DatabaseFactory) -> AsyncIterator[House]:
         fetch,
         lambda: "http://test",
         commands,
+        rights=everybody,
     )
     kpi = Kpi()
     kpi.register(LEAD_TIME, LeadTimes(broker, history))

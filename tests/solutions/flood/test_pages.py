@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory
+from tests.rights import all_but
 from tests.service.console.asgi_client import Client
 from tests.solutions.flood.flood_house import House, opened
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.ports import Reading
+from kumihimo.base.screens import Ask
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.grants import ALL_ROWS, EVERYTHING, NOTHING, Grant
 from kumihimo.platform.broker.log import read_log_tx
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.contexts import Contexts
@@ -28,12 +32,15 @@ from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.screens import kpi_screens
 from kumihimo.solutions.flood import demo, entities, read
 from kumihimo.solutions.flood.demo import Prepared
+from kumihimo.solutions.flood.gauge_pages import GaugePages
+from kumihimo.solutions.flood.overview import Overview
 from kumihimo.solutions.flood.screens import flood_screens
 from kumihimo.solutions.flood.stage import Stage
 from kumihimo.solutions.flood.steps import propose
 from kumihimo.solutions.flood.tenants import PREFECTURE
 from kumihimo.solutions.flood.thresholds import HOUR
 from kumihimo.solutions.flood.training import TRAINING
+from kumihimo.solutions.flood.views import docs_of
 from kumihimo.solutions.flood.watch import Watch
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.slow]
@@ -73,6 +80,7 @@ async def stand(database_factory: DatabaseFactory) -> AsyncIterator[Stand]:
 
 async def test_the_pages_say_what_stands_in_the_tenants(stand: Stand) -> None:
     await _first_page(stand)
+    await _who_may_see_less_is_shown_less(stand)
     await _city(stand)
     for lang in ("ja", "en"):
         await _table_says_what_the_map_says(stand, lang)
@@ -87,6 +95,25 @@ async def test_the_pages_say_what_stands_in_the_tenants(stand: Stand) -> None:
         f"/flood/gauges/1?hours={'9' * 5000}",
     ):
         assert (await stand.client.get(f"{PREF}{path}")).status in (400, 404)
+
+
+async def _who_may_see_less_is_shown_less(stand: Stand) -> None:
+    """Without rights no gauge is there, and a level that is hidden has neither value nor series."""
+    gauges = [doc["id"] for doc in await docs_of(stand.house.doors.broker, PREFECTURE, entities.GAUGE, EVERYTHING)]
+    for grant, shown in ((NOTHING, 0), (Grant(ALL_ROWS, all_but(entities.LEVEL)), len(gauges))):
+
+        async def rights(call: Call, grant: Grant = grant) -> Grant:
+            return grant
+
+        doors = replace(stand.house.doors, rights=rights)
+        found = await Overview(doors, stand.stage)._rows(Call(PREFECTURE))
+        assert len(found) == shown
+        assert all(row.height is None for row in found)
+        assert await Overview(doors, stand.stage)._sites(Call(PREFECTURE), "ja") == [] or shown
+        if shown:
+            gauge = {"id": gauges[0].rpartition(":")[2]}
+            seen = await GaugePages(doors)._see(Ask(Call(PREFECTURE), "ja", gauge, {}, {}))
+            assert seen.levels == []
 
 
 async def _first_page(stand: Stand) -> None:

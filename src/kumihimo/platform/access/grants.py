@@ -104,11 +104,16 @@ class Restriction:
 
     rows: RowNode
     everything: bool = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         rows = folded(self.rows)
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "everything", rows == EVERY_ROW)
+        object.__setattr__(self, "_hash", hash(rows))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 _TYPES_KEPT = 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from kumihimo.base.errors import BadRequestData, TooManyResults
@@ -14,6 +15,7 @@ from kumihimo.platform.broker.conditions import Conditions
 from kumihimo.platform.broker.leading import leading, needed_attributes
 from kumihimo.platform.broker.masks import admits, masked
 from kumihimo.platform.broker.models import (
+    ALL_ROWS,
     Found,
     FoundTexts,
     Grant,
@@ -31,6 +33,8 @@ from kumihimo.storage.database import Tx
 MAX_SELECTED = 100_000
 _PAGE = 500
 _QUICK_LIMIT, _QUICK_OFFSET = 100, 1000
+_SMALL, _REMEMBERED = 8192, 4096
+"""Of how many characters, and how many, masked entities are remembered: 64 MiB of characters in the worst case."""
 
 
 async def find_tx(tx: Tx, query: Query) -> Found:
@@ -87,7 +91,7 @@ def is_quick(query: Query) -> bool:
     """Whether the query reads no more than a page's beginning of one type, so that others may wait for it."""
     asks_more = query.ids or query.id_pattern or query.geo or query.attrs or query.scope_q or query.q or query.count
     few = query.limit <= _QUICK_LIMIT and query.offset <= _QUICK_OFFSET
-    whole = query.restriction.everything and query.order is None
+    whole = query.restriction.everything and query.visible.is_all and query.order is None
     return few and isinstance(query.types, str) and whole and not asks_more
 
 
@@ -115,9 +119,9 @@ async def get_text_tx(tx: Tx, entity_id: str, restriction: Restriction, visible:
     row = await tx.fetch_one("SELECT doc FROM entity WHERE id = $1", entity_id)
     if row is None:
         return None
-    if not restriction.everything and not admits(restriction, parse(row[0])):
-        return None
-    return _masked_text(row[0], visible)
+    if restriction.everything and visible.is_all:
+        return str(row[0])
+    return _seen_text(row[0], restriction, visible)
 
 
 async def types_tx(tx: Tx, restriction: Restriction, visible: Visible) -> list[tuple[str, list[str], int]]:
@@ -141,7 +145,24 @@ async def types_tx(tx: Tx, restriction: Restriction, visible: Visible) -> list[t
 
 
 def _masked_text(stored: str, visible: Visible) -> str:
-    return stored if visible.is_all else text(masked(parse(stored), visible))
+    if visible.is_all:
+        return stored
+    return _seen_text(stored, ALL_ROWS, visible) or ""  # of all rows there is one
+
+
+def _seen_text(stored: str, restriction: Restriction, visible: Visible) -> str | None:
+    """What may be seen of the document that was stored as this text; None where the entity may not be seen."""
+    return (_seen if len(stored) <= _SMALL else _seen.__wrapped__)(stored, restriction, visible)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _seen(stored: str, restriction: Restriction, visible: Visible) -> str | None:
+    """It hangs on nothing but what is given: an entity that changed, or other rights, are another question."""
+    doc: EntityDoc = parse(stored)
+    if not admits(restriction, doc):
+        return None
+    seen = masked(doc, visible)
+    return stored if len(seen["attrs"]) == len(doc["attrs"]) else text(seen)
 
 
 def cursor(number: int) -> str:

@@ -12,7 +12,6 @@ from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
-from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Decision, Step, Verdict
 from kumihimo.service.kpi.models import temporal_path
 from kumihimo.solutions.flood import entities
@@ -46,7 +45,7 @@ class AlertPages:
         data = {
             "alert": alert,
             "gauge": entities.number_of(alert.subject),
-            "now": await self._now(ask.tenant, alert),
+            "now": await self._now(ask.call, alert),
             "events": await self._doors.alerts.events(ask.tenant, alert.id),
             "decisions": spoken(await self._doors.alerts.decisions(ask.tenant, alert.id), ask.lang),
             "temporal": _temporal(alert),
@@ -58,10 +57,11 @@ class AlertPages:
         status = 200 if problem is None else problem.status
         return Page(f"{PACKAGE}:alert.html", title, data, status=status, live=LIVE)
 
-    async def _now(self, tenant: str, alert: Alert) -> dict[str, Any] | None:
+    async def _now(self, call: Call, alert: Alert) -> dict[str, Any] | None:
         """The figures of the gauge's newest reading: the river has moved since the alert was raised."""
-        doc = await self._doors.broker.get(tenant, alert.subject, ALL_ROWS, ALL_ATTRIBUTES)
-        return None if doc is None else await facts_now(self._doors.history, tenant, doc)
+        grant = await self._doors.seen_by(call)
+        doc = await self._doors.broker.get(call.tenant, alert.subject, grant.restriction, grant.visible)
+        return None if doc is None else await facts_now(self._doors.history, call.tenant, doc)
 
     async def decide(self, ask: Ask) -> Answer:
         """Takes the form: verdict and version, or decision and step (send again); with reason and who."""
@@ -80,7 +80,7 @@ class AlertPages:
         verdict = verdicts.get(ask.form.get("verdict", ""), "undecided")
         version = _number(ask.form.get("version", ""), "version")
         alert = await self._doors.alerts.get(ask.tenant, ask.path["id"])
-        facts = await self._now(ask.tenant, alert)
+        facts = await self._now(ask.call, alert)
         await self._doors.alerts.decide(call, alert.id, version, verdict, ask.form.get("reason", ""), facts)
 
     async def _again(self, ask: Ask, call: Call) -> None:

@@ -25,7 +25,8 @@ class TownCards:
         """As base.screens.CardOf; None also of a town that the caller may not read."""
         if self._doors.may_read is None or not await self._doors.may_read(call):
             return None
-        rows = views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE))
+        grant = await self._doors.seen_by(call)
+        rows = views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE, grant))
         if not rows:
             return None
         alerts = await self._doors.alerts.list(call.tenant, state="open")

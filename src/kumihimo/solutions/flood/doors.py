@@ -9,6 +9,7 @@ from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.ports import Act, Bus, CommandOutcome, HttpFetch, Ingest, MqttConnect
 from kumihimo.device.registry.registry import Registry
+from kumihimo.platform.access.grants import NOTHING, Grant
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.history.query import History
 from kumihimo.service.alerts.door import Alerts
@@ -20,7 +21,8 @@ class FloodDoors:
     """The doors that the wing goes through; base_url is asked when needed, because the port may be any free one.
 
     commands gives where a tenant's commands stand; without it, decisions stay at "sent". may_read tells whether a
-    caller may read the tenant of its call; without it, no page looks into another tenant.
+    caller may read the tenant of its call; without it, no page looks into another tenant. rights gives what a caller
+    may see of it, and raises a Problem for nothing at all; without it, pages show nothing.
     """
 
     database: Database
@@ -37,3 +39,8 @@ class FloodDoors:
     base_url: Callable[[], str]
     commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]] | None = None
     may_read: Callable[[Call], Awaitable[bool]] | None = None
+    rights: Callable[[Call], Awaitable[Grant]] | None = None
+
+    async def seen_by(self, call: Call) -> Grant:
+        """What the caller may see of its tenant."""
+        return NOTHING if self.rights is None else await self.rights(call)

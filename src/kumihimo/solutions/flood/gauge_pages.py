@@ -9,7 +9,6 @@ from typing import Any
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.screens import Answer, Ask, Document, Page
-from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.models import temporal_path
 from kumihimo.solutions.flood import entities, views
@@ -42,7 +41,8 @@ class GaugePages:
 
     async def _see(self, ask: Ask) -> _Seen:
         entity_id = entities.gauge_id(ask.path["id"])
-        doc = await self._doors.broker.get(ask.tenant, entity_id, ALL_ROWS, ALL_ATTRIBUTES)
+        grant = await self._doors.seen_by(ask.call)
+        doc = await self._doors.broker.get(ask.tenant, entity_id, grant.restriction, grant.visible)
         rows = views.gauge_rows([doc]) if doc is not None else []
         if not rows:
             raise ResourceNotFound(f"there is no gauge {ask.path['id'][:64]!r} here")
@@ -50,13 +50,19 @@ class GaugePages:
         hours = _hours(ask.query.get("hours", ""))
         end = row.at or 0
         start = end - hours * HOUR
-        levels = await self._doors.history.points(ask.tenant, entity_id, entities.LEVEL, start, end)
-        stations = await views.docs_of(self._doors.broker, ask.tenant, entities.RAIN_GAUGE)
+        levels = await self._points(ask, doc, entities.LEVEL, start, end)
+        stations = await views.docs_of(self._doors.broker, ask.tenant, entities.RAIN_GAUGE, grant)
         near = views.nearest((row.lon, row.lat), stations)
         if near is None:
             return _Seen(row, levels, [], None, 0.0, hours, start, end)
-        rain = await self._doors.history.points(ask.tenant, near[0]["id"], entities.RAIN, start, end)
+        rain = await self._points(ask, near[0], entities.RAIN, start, end)
         return _Seen(row, levels, rain, near[0], near[1], hours, start, end)
+
+    async def _points(self, ask: Ask, doc: EntityDoc | None, name: str, start: int, end: int) -> list[tuple[int, Any]]:
+        """A series of what may be seen of the entity."""
+        if doc is None or name not in doc["attrs"]:
+            return []
+        return await self._doors.history.points(ask.tenant, doc["id"], name, start, end)
 
     async def show(self, ask: Ask) -> Answer:
         """One gauge: its levels against its thresholds, its curve, its alerts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
@@ -31,30 +32,34 @@ class Overview:
         self._doors = doors
         self._stage = stage
 
-    async def _rows(self, tenant: str) -> list[views.GaugeRow]:
-        return views.gauge_rows(await views.docs_of(self._doors.broker, tenant, entities.GAUGE))
+    async def _rows(self, call: Call) -> list[views.GaugeRow]:
+        grant = await self._doors.seen_by(call)
+        return views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE, grant))
 
     async def show(self, ask: Ask) -> Answer:
         """The map and the list of gauges, each with the level that its river reached."""
-        rows = await self._rows(ask.tenant)
+        rows = await self._rows(ask.call)
         needed = await attention(self._doors, ask.call, rows)
         data = {
             "rows": [views.said(row, ask.lang) for row in rows],
             "counts": views.counts(rows),
             "attention": needed[:SHOWN],
             "hidden": len(needed) - SHOWN,
-            "sites": await self._sites(ask.tenant, ask.lang),
+            "sites": await self._sites(ask.call, ask.lang),
             "no_rain": self._no_rain(),
             **self._replay_data(),
         }
         live = ("RiverGauge", "Alert", "RiversideSign", "RiversideSiren")
         return Page(TEMPLATE, "flood.title", data, live=live)
 
-    async def _sites(self, tenant: str, lang: str) -> list[dict[str, Any]]:
+    async def _sites(self, call: Call, lang: str) -> list[dict[str, Any]]:
         """Signs and sirens with what they show now."""
+        grant = await self._doors.seen_by(call)
         found: list[dict[str, Any]] = []
         for kind in (entities.SIGN, entities.SIREN):
-            found += [_site(doc, kind, lang) for doc in await views.docs_of(self._doors.broker, tenant, kind)]
+            found += [
+                _site(doc, kind, lang) for doc in await views.docs_of(self._doors.broker, call.tenant, kind, grant)
+            ]
         return sorted(found, key=lambda site: (site["state"] is None, str(site["name"])))
 
     def _no_rain(self) -> bool:
@@ -67,12 +72,12 @@ class Overview:
 
     async def map_json(self, ask: Ask) -> Answer:
         """The gauges for km-map."""
-        rows = [views.said(row, ask.lang) for row in await self._rows(ask.tenant)]
+        rows = [views.said(row, ask.lang) for row in await self._rows(ask.call)]
         return Document(dumps(views.map_of(rows, ask.tenant, ask.lang)), GEOJSON)
 
     async def base_json(self, ask: Ask) -> Answer:
         """The schematic base map."""
-        return Document(dumps(base_map(await self._rows(ask.tenant), ask.lang)), GEOJSON)
+        return Document(dumps(base_map(await self._rows(ask.call), ask.lang)), GEOJSON)
 
     # --- the replay --------------------------------------------------------------------------------------
 

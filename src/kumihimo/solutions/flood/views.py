@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from kumihimo.base import times
 from kumihimo.platform.broker.door import Broker
-from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Query
+from kumihimo.platform.broker.models import Grant, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.models import Level, Thresholds, level_name
@@ -64,12 +64,12 @@ class GaugeRow:
         return round(above[0] - self.height, 2) if above and self.height is not None else None
 
 
-async def docs_of(broker: Broker, tenant: str, kind: str) -> list[EntityDoc]:
-    """All entities of a type."""
+async def docs_of(broker: Broker, tenant: str, kind: str, grant: Grant) -> list[EntityDoc]:
+    """All entities of a type, as they may be seen."""
     found: list[EntityDoc] = []
     after = ""
     while True:
-        query = Query(ALL_ROWS, ALL_ATTRIBUTES, types=kind, limit=1000, after=after)
+        query = Query(grant.restriction, grant.visible, types=kind, limit=1000, after=after)
         page = await broker.find(tenant, query)
         found += page.entities
         after = page.after
