@@ -111,7 +111,7 @@ async def _who_may_see_less_is_shown_less(stand: Stand) -> None:
         assert all(row.height is None for row in found)
         assert await Overview(doors, stand.stage)._sites(Call(PREFECTURE), "ja") == [] or shown
         if shown:
-            gauge = {"id": gauges[0].rpartition(":")[2]}
+            gauge = {"id": gauges[0]}
             seen = await GaugePages(doors)._see(Ask(Call(PREFECTURE), "ja", gauge, {}, {}))
             assert seen.levels == []
 
