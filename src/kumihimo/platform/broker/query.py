@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -122,6 +122,12 @@ async def get_text_tx(tx: Tx, entity_id: str, restriction: Restriction, visible:
     if restriction.everything and visible.is_all:
         return str(row[0])
     return _seen_text(row[0], restriction, visible)
+
+
+async def docs_tx(tx: Tx, ids: Sequence[str]) -> dict[str, EntityDoc]:
+    """Those of the entities that stand, whole, for rooms that have to ask what somebody may see of them."""
+    rows = await tx.fetch(f"SELECT id, doc FROM entity WHERE {tx.dialect.any_of('id', '$1')}", text(list(ids)))
+    return {row[0]: parse(row[1]) for row in rows}
 
 
 async def types_tx(tx: Tx, restriction: Restriction, visible: Visible) -> list[tuple[str, list[str], int]]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from kumihimo.base.jsontext import parse, text
 from kumihimo.platform.access.models import Names
+from kumihimo.platform.broker import query as current
 from kumihimo.platform.broker.masks import decided, names_of
 from kumihimo.platform.broker.models import Visible
-from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.storage.database import Tx
 
 
@@ -21,11 +21,9 @@ async def masks_tx(tx: Tx, ids: Sequence[str], visible: Visible) -> dict[str, Na
     """The attributes that may be seen of each of the entities. Nothing is read where they are the same for all."""
     if visible.flat is not None:
         return dict.fromkeys(ids, visible.flat)
-    asked = text(list(ids))
-    rows = await tx.fetch(f"SELECT id, doc FROM entity WHERE {tx.dialect.any_of('id', '$1')}", asked)
-    docs: dict[str, EntityDoc] = {row[0]: parse(row[1]) for row in rows}
+    docs = await current.docs_tx(tx, ids)
     heads = await tx.fetch(
-        f"SELECT entity_id, types FROM history_entity WHERE {tx.dialect.any_of('entity_id', '$1')}", asked
+        f"SELECT entity_id, types FROM history_entity WHERE {tx.dialect.any_of('entity_id', '$1')}", text(list(ids))
     )
     types: dict[str, Any] = {row[0]: parse(row[1]) for row in heads if row[0] not in docs}
     found = dict.fromkeys(ids, Names())

@@ -13,6 +13,7 @@ from kumihimo.base.errors import Forbidden, ResourceNotFound
 from kumihimo.base.jsontext import parse
 from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.access.models import Names
+from kumihimo.platform.broker import query as current
 from kumihimo.platform.broker.masks import admits, admits_head, decided, names_of
 from kumihimo.platform.broker.models import Allowed
 from kumihimo.platform.broker.permit import UNNAMED, require
@@ -36,11 +37,10 @@ async def permitted_tx(
     if allowed.grant.is_all:
         return
     row = await tx.fetch_one("SELECT types FROM history_entity WHERE entity_id = $1", entity_id)
-    held = await tx.fetch_one("SELECT doc FROM entity WHERE id = $1", entity_id)
+    doc = (await current.docs_tx(tx, [entity_id])).get(entity_id)
     if row is None and not types:
         return
     head = {"id": entity_id, "type": types if row is None else parse(row[0])}
-    doc: EntityDoc | None = None if held is None else parse(held[0])
     if row is not None and not _admits(allowed.sight, doc, head) and not _admits(allowed.grant, doc, head):
         if types:
             raise Forbidden(f"you may not write the past of entity {entity_id}")

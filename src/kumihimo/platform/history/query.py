@@ -11,8 +11,8 @@ from typing import Any
 
 from kumihimo.base.errors import InternalError
 from kumihimo.platform.broker import query as current
-from kumihimo.platform.broker.masks import admits_head
-from kumihimo.platform.broker.models import NO_ATTRIBUTES, Query, Restriction, Visible
+from kumihimo.platform.broker.masks import admits, admits_head
+from kumihimo.platform.broker.models import Query, Restriction, Visible
 from kumihimo.platform.history.aggregate import figures_tx
 from kumihimo.platform.history.evolve import HEAD, Series, assemble, head, series_tx
 from kumihimo.platform.history.find import Holder, cursor, holders_tx
@@ -72,9 +72,8 @@ async def _admitted_tx(tx: Tx, entity_id: str, row: Row, restriction: Restrictio
     """The restriction is asked of the entity as it stands; a deleted one has types and id left only."""
     if restriction.everything:
         return True
-    if await tx.fetch_one("SELECT 1 FROM entity WHERE id = $1", entity_id) is None:
-        return admits_head(restriction, head(entity_id, row))
-    return await current.get_tx(tx, entity_id, restriction, NO_ATTRIBUTES) is not None
+    doc = (await current.docs_tx(tx, [entity_id])).get(entity_id)
+    return admits_head(restriction, head(entity_id, row)) if doc is None else admits(restriction, doc)
 
 
 async def find_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> FoundPast:
