@@ -16,14 +16,14 @@ def flood_screens(doors: FloodDoors, stage: Stage) -> list[Screen]:
     """The pages, in the order of the navigation."""
     overview, gauges, alerts = Overview(doors, stage), GaugePages(doors), AlertPages(doors)
     return [
-        Screen("/flood", overview.show, nav="flood.nav", order=10, package=PACKAGE),
-        Screen("/flood/map.json", overview.map_json, package=PACKAGE),
-        Screen("/flood/base.json", overview.base_json, package=PACKAGE),
+        Screen("/flood", overview.show, nav="flood.nav", order=10, package=PACKAGE, needs="read"),
+        Screen("/flood/map.json", overview.map_json, package=PACKAGE, needs="read"),
+        Screen("/flood/base.json", overview.base_json, package=PACKAGE, needs="read"),
         Screen("/flood/replay", overview.replay, overview.control, package=PACKAGE),
         Screen("/flood/alerts", alerts.index, nav="flood.alerts.nav", order=20, package=PACKAGE),
         Screen("/flood/alerts/{id}", alerts.show, alerts.decide, package=PACKAGE, takes="approve"),
         Screen("/flood/decisions", alerts.decisions, nav="flood.decisions.nav", order=30, package=PACKAGE),
         Screen("/flood/decisions.csv", alerts.decisions_csv, package=PACKAGE),
-        Screen("/flood/gauges/{id}", gauges.show, package=PACKAGE),
-        Screen("/flood/gauges/{id}/chart.json", gauges.chart_json, package=PACKAGE),
+        Screen("/flood/gauges/{id}", gauges.show, package=PACKAGE, needs="read"),
+        Screen("/flood/gauges/{id}/chart.json", gauges.chart_json, package=PACKAGE, needs="read"),
     ]
