@@ -245,3 +245,15 @@ async def test_memory_is_bounded(access: Access, monkeypatch: pytest.MonkeyPatch
     for number in range(10):
         await may(access, Actor("person", f"p-{number}"), "read")
         assert len(access._known) <= 3
+
+
+async def test_what_ends_by_its_time_is_a_change_too(access: Access, fake_clock: FakeClock) -> None:
+    ends = times.micros(fake_clock.now()) + 60_000_000
+    await access.add_member("town", PERSON, "officer", "person:p-0", ends)
+    assert await may(access, PERSON, "read")
+    before = access.revision("town")
+    fake_clock.advance(59)
+    assert access.revision("town") == before
+    fake_clock.advance(2)
+    assert access.revision("town") > before
+    assert not await may(access, PERSON, "read")

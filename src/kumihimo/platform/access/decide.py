@@ -63,13 +63,16 @@ class Access:
         self._known: dict[_Key, _Known] = {}
         self._looked: dict[str, tuple[datetime, int]] = {}
         self._changes = 0
+        self._soonest: int | None = None
         self._told: list[Callable[[str], None]] = []
 
     def revision(self, tenant: str) -> int:  # noqa: ARG002 - a change of the platform's rules is one of every tenant's
-        """A number that changes with every change of rules that was seen in this process, in whatever tenant.
-
-        A right that ends by its time, or was changed by another process, is seen when it is asked for again.
+        """A number that changes with every change of rules that was seen in this process, in whatever tenant, and when
+        a right that was decided on ends by its time. What another process changed is seen at the next decision.
         """
+        if self._soonest is not None and times.micros(self._clock.now()) >= self._soonest:
+            self._soonest = None
+            self._changes += 1
         return self._changes
 
     async def decide(self, call: Call, action: Action) -> Grant:
@@ -176,6 +179,8 @@ class Access:
             found = await holding(self._rules, call, times.micros(now))
         except NonexistentTenant as said:
             return await self._in_no_tenant(call, action, now, said)
+        if found.ends is not None:
+            self._soonest = found.ends if self._soonest is None else min(self._soonest, found.ends)
         rights = rights_of(found.policies, facts_of(call, action, found.roles))
         problem, grant = _refusal(call, action, found, rights), None
         if problem is None:
