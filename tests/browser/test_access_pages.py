@@ -8,6 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from tests.browser.conftest import Open, Serve
 from tests.fakes import FakeClock
+from tests.platform.access.directory import OneSato
 from tests.service.console.console_town import SCHEMAS, Factory
 
 from kumihimo.base.call import Actor
@@ -75,7 +76,7 @@ async def app(database_factory: Factory, fake_clock: FakeClock) -> Starlette:
 
     access = Access(True, rules, fake_clock)
     live = Live(database, MemoryBus(), access, Contexts().core.compact)
-    screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}")
+    screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}", OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
     console = Console(screens, words, tenants=database.tenants, live=live, clock=fake_clock)
     return Starlette(routes=console.routes())

@@ -11,8 +11,9 @@ import typer
 
 from kumihimo.base.errors import BadRequestData, StorageRefused
 from kumihimo.base.settings import Settings
-from kumihimo.cli import operations, reach
+from kumihimo.cli import reach
 from kumihimo.cli.history import Wanted, import_history, units_of
+from kumihimo.cli.operations import perform as operations
 from kumihimo.platform.imports import observations
 from kumihimo.platform.imports.observations import Layout
 

@@ -1,14 +1,18 @@
-"""An entity as access policies see it, for the page on which one tries them."""
+"""What the pages of access ask of other rooms: an entity as policies see it, and who is who."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
+from kumihimo.base.call import Actor
 from kumihimo.platform.access.explain import Subject
+from kumihimo.platform.access.members import actor_of
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
+from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
+from kumihimo.platform.provider.applications import Applications
 
 _MEMBERS = ("value", "object", "vocab", "json", "valueList", "objectList")
 """Where an instance holds what `q` compares."""
@@ -50,3 +54,30 @@ def _plain(value: Any) -> Iterator[str | int | bool]:
         yield value
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         yield int(value)
+
+
+class Directory:
+    """Implements Directory of the access pages over accounts and applications."""
+
+    def __init__(self, identity: Identity, applications: Applications) -> None:
+        self._identity = identity
+        self._applications = applications
+
+    async def actor(self, text: str) -> Actor:
+        """By a sign-in name, or an id with its kind. ResourceNotFound, BadRequestData."""
+        if ":" in text:
+            return actor_of(text)
+        return Actor("person", (await self._identity.named(text.strip())).id)
+
+    async def names(self, actors: Iterable[str]) -> dict[str, str]:
+        """A person's name with the sign-in name, which no two have; an application's name."""
+        found = {one: await self._name(one) for one in set(actors)}
+        return {one: name for one, name in found.items() if name}
+
+    async def _name(self, actor: str) -> str:
+        kind, _, id_ = actor.partition(":")
+        if kind == "person" and (person := await self._identity.person(id_)) is not None:
+            return f"{person.name} ({person.sign_in})"
+        if kind == "application" and (application := await self._applications.find(id_)) is not None:
+            return application.name
+        return ""

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
-from kumihimo.app.access import subjects
+from kumihimo.app.access import Directory, subjects
 from kumihimo.app.federation import open_paths as federation_paths
 from kumihimo.app.federation import others_of
 from kumihimo.app.flood import flood_doors
@@ -28,7 +28,7 @@ from kumihimo.base.ports import OpenPath
 from kumihimo.base.problems import told
 from kumihimo.base.screens import WHOLE, Screen
 from kumihimo.base.settings import Settings
-from kumihimo.cli.operations import Doors
+from kumihimo.cli.operations.doors import Doors
 from kumihimo.device import http as device_http
 from kumihimo.device.enrolment import api as enrolment_http
 from kumihimo.device.screens import device_screens
@@ -282,7 +282,13 @@ def console_of(platform: Platform) -> Console:
         *usage_pages(platform),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "sources")),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
-        *access_screens(platform.access, platform.rules, subjects(platform.broker), platform.contexts.core.expand),
+        *access_screens(
+            platform.access,
+            platform.rules,
+            subjects(platform.broker),
+            platform.contexts.core.expand,
+            Directory(platform.identity, platform.provider.applications),
+        ),
         *console_screens(_console_doors(platform)),
     ]
     others = others_of(platform.federation)

@@ -15,7 +15,7 @@ from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError
-from kumihimo.cli.operations import perform
+from kumihimo.cli.operations.perform import perform
 from kumihimo.cli.say import fail
 from kumihimo.cli.socket import ask
 

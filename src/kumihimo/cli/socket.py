@@ -15,7 +15,8 @@ from starlette.routing import Route
 from kumihimo.base.errors import InternalError, Problem
 from kumihimo.base.jsontext import dumps, loads
 from kumihimo.base.problems import told
-from kumihimo.cli.operations import Doors, perform
+from kumihimo.cli.operations.doors import Doors
+from kumihimo.cli.operations.perform import perform
 
 SOCKET = "kumihimo.sock"
 LONGEST_PATH = 100

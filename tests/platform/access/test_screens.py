@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory, FakeClock
+from tests.platform.access.directory import OneSato
 
 from kumihimo.base.call import Actor, Caller
 from kumihimo.platform.access.decide import Access
@@ -51,7 +52,7 @@ def ask(rules: StoredRules, fake_clock: FakeClock) -> Ask:
         return RIVER if (tenant, id_) == ("fukui", RIVER.id) else None
 
     live: Any = None
-    screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}")
+    screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}", OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
     app = Starlette(
         routes=Console(screens, words, tenants=rules.changes.database.tenants, live=live, clock=fake_clock).routes()
@@ -112,6 +113,8 @@ async def test_a_role_is_given_and_ended_on_the_page(ask: Ask, rules: StoredRule
     assert "2027-04-01 00:00" in text
     (held,) = await rules.members.held("fukui", Actor("person", "p-9"))
     assert held.by == "person:p-1"
+    assert "<td>佐藤 (sato)</td>" in text, "who gave it, by name"
+    assert "person:p-9" in text, "who has none, by id"
     status, text = await ask("/members", {"action": "end", "id": held.id, "why": ""})
     assert (status, "say it in 1 to 500 characters" in text) == (400, True)
     assert (await ask("/members", {"action": "end", "id": held.id, "why": "退職"}))[0] == 303
@@ -119,6 +122,12 @@ async def test_a_role_is_given_and_ended_on_the_page(ask: Ask, rules: StoredRule
     status, text = await ask("/members", {**given, "until": "never"})
     assert (status, "is no day" in text) == (400, True)
     assert 'value="person:p-9"' in text, "what was written stays in the form"
+
+
+async def test_a_person_is_named_by_how_they_sign_in(ask: Ask, rules: StoredRules) -> None:
+    assert (await ask("/members", {"action": "add", "actor": "sato", "role": "auditor"}))[0] == 303
+    assert "auditor" in {one.role for one in await rules.members.held("fukui", SATO)}
+    assert "operator" in (await ask("/access-check?actor=sato&action=policies"))[1]
 
 
 async def test_policies_are_changed_compared_and_brought_back(ask: Ask, rules: StoredRules) -> None:

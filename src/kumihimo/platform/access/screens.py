@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, Protocol
 
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, Problem
@@ -14,7 +14,6 @@ from kumihimo.platform.access.days import end_of
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
-from kumihimo.platform.access.members import actor_of
 from kumihimo.platform.access.records import Version
 from kumihimo.platform.access.sharing import PACKAGE, failed, sharing_screens
 from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, START_ROLES, Action
@@ -25,13 +24,27 @@ Look = Callable[[str, str], Awaitable[Subject | None]]
 Expand = Callable[[str], str]
 
 
-def access_screens(access: Access, rules: StoredRules, look: Look, expand: Expand) -> list[Screen]:
+class Directory(Protocol):
+    """Who is who: people and applications are kept by ids, and called by names."""
+
+    async def actor(self, text: str) -> Actor:
+        """Who is meant by a sign-in name, "person:ID" or "application:ID". A Problem where that is nobody."""
+        ...
+
+    async def names(self, actors: Iterable[str]) -> Mapping[str, str]:
+        """The names of those ("person:ID") that have one."""
+        ...
+
+
+def access_screens(
+    access: Access, rules: StoredRules, look: Look, expand: Expand, directory: Directory
+) -> list[Screen]:
     """The pages /members, /policies, /access-check, /agreements and /emergency.
 
     look finds the entity that is tried; expand gives the expanded name of an attribute that was written short.
     """
-    members, policies = _Members(access, rules), _Policies(access, rules)
-    check = _Check(access, look, expand)
+    members, policies = _Members(access, rules, directory), _Policies(access, rules)
+    check = _Check(access, look, expand, directory)
     return [
         Screen(
             "/members",
@@ -64,9 +77,10 @@ def access_screens(access: Access, rules: StoredRules, look: Look, expand: Expan
 
 
 class _Members:
-    def __init__(self, access: Access, rules: StoredRules) -> None:
+    def __init__(self, access: Access, rules: StoredRules, directory: Directory) -> None:
         self._access = access
         self._members = rules.members
+        self._directory = directory
 
     async def show(self, ask: Ask) -> Page:
         """Who holds which role, and a form that gives one."""
@@ -81,7 +95,7 @@ class _Members:
                 await self._members.end(ask.tenant, given.get("id", ""), by, given.get("why", ""))
             else:
                 until = end_of(given["until"]) if given.get("until") else None
-                actor, role = actor_of(given.get("actor", "")), given.get("role", "").strip()
+                actor, role = await self._directory.actor(given.get("actor", "")), given.get("role", "").strip()
                 await self._members.add(ask.tenant, actor, role, by, until, given.get("why", ""))
         except Problem as problem:
             return await self._page(ask, problem)
@@ -89,9 +103,12 @@ class _Members:
 
     async def _page(self, ask: Ask, problem: Problem | None = None) -> Page:
         await self._access.decide(ask.call, "members")
+        members, past = await self._members.list(ask.tenant, SHOWN), await self._members.past(ask.tenant)
+        named = [*(str(one.actor) for one in (*members, *past)), *(one.by for one in members)]
         data = {
-            "members": await self._members.list(ask.tenant, SHOWN),
-            "past": await self._members.past(ask.tenant),
+            "members": members,
+            "past": past,
+            "names": await self._directory.names([*named, *(one.ended_by for one in past)]),
             "roles": START_ROLES,
             "form": {"actor": "", "role": "", "until": "", "why": "", **ask.form},
             "problem": problem,
@@ -178,8 +195,9 @@ def _diff(versions: list[Version], chosen: Version | None) -> list[str]:
 
 
 class _Check:
-    def __init__(self, access: Access, look: Look, expand: Expand) -> None:
+    def __init__(self, access: Access, look: Look, expand: Expand, directory: Directory) -> None:
         self._access = access
+        self._directory = directory
         self._look = look
         self._expand = expand
 
@@ -198,7 +216,7 @@ class _Check:
 
     async def _tried(self, tenant: str, form: Mapping[str, str]) -> dict[str, Any]:
         action = _action(form["action"])
-        actor, subject = _anybody(form["actor"]), None
+        actor, subject = await self._anybody(form["actor"]), None
         if form["entity"] and action in ENTITY_ACTIONS:
             subject = await self._look(tenant, form["entity"].strip())
             if subject is None:
@@ -208,6 +226,13 @@ class _Check:
         call = Call(tenant, actor, form["purpose"].strip() or "operate")
         found = await self._access.explain(call, action, subject, attribute)
         return {"found": found, "subject": subject, "attribute": attribute, "shown": _shown(subject)}
+
+    async def _anybody(self, text: str) -> Actor:
+        """Who is tried: also a device, or nobody who is known."""
+        kind, _, id_ = text.strip().partition(":")
+        if kind == "anonymous":
+            return Actor("anonymous")
+        return Actor("device", id_) if kind == "device" and id_ else await self._directory.actor(text)
 
 
 def _shown(subject: Subject | None) -> str:
@@ -222,11 +247,3 @@ def _action(name: str) -> Action:
         if one == name:
             return one
     raise BadRequestData(f"{name[:40]!r} is no action; there are {', '.join(ACTIONS)}")
-
-
-def _anybody(text: str) -> Actor:
-    """Who is tried: also a device, or nobody who is known."""
-    kind, _, id_ = text.strip().partition(":")
-    if kind == "anonymous":
-        return Actor("anonymous")
-    return Actor("device", id_) if kind == "device" and id_ else actor_of(text)

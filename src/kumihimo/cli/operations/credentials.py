@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import check_device, check_tenant
-
-if TYPE_CHECKING:
-    from kumihimo.cli.operations import Doors
+from kumihimo.cli.operations.doors import Doors
 
 
 async def device_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
