@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,11 @@ sys.path.insert(0, str(ROOT))
 
 from tests.mosquitto_server import Mosquitto, MosquittoMissing, program
 from tests.postgres_server import PostgresServer
-from tests.processes import Served, free_port
+from tests.processes import KUMIHIMO, Served, free_port
 from tools import judge_cedar, judge_paho
+from tools.bearer import with_bearer
+
+from kumihimo.base.ids import DEFAULT_TENANT
 
 SUITE_CONTEXTS = (
     "https://raw.githubusercontent.com/marek-mraz/ngsi-ld-test-suite/main/resources/jsonld-contexts/",
@@ -42,6 +46,7 @@ ABSENT = (
     "http://smartdatamodels.org/context.jsonld",
 )
 """Contexts that the suite names and does not hold. Only whether they are kept is asked, so an empty one stands in."""
+SCOPES = ("ngsi-ld:read", "ngsi-ld:write", "ngsi-ld:subscribe")
 START_SECONDS = 300.0
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 AREAS = (
@@ -102,9 +107,9 @@ def postgres(engine: str) -> Iterator[PostgresServer | None]:
         server.stop()
 
 
-def platform(data: Path, contexts: Path, server: PostgresServer | None) -> Served:
+def platform(data: Path, contexts: Path, server: PostgresServer | None, *, closed: bool = False) -> Served:
     """An empty platform that is about to start."""
-    served = Served(data)
+    served = Served(data, words=("serve",) if closed else ("serve", "--open"))
     served.environ["KUMIHIMO_DATABASE_URL"] = "" if server is None else server.url(server.create_database())
     served.environ |= {"KUMIHIMO_CONTEXT_PRELOAD": str(contexts), "KUMIHIMO_CONTEXT_HOSTS": "127.0.0.1,localhost"}
     # The suite's cases of temporal paging have 20 instances, and take a limit below that for granted.
@@ -121,6 +126,22 @@ def served_within(served: Served, seconds: float) -> Iterator[None]:
     with ExitStack() as stack:
         stack.push(served.__exit__)
         yield
+
+
+def key_of_operator(data: Path) -> str:
+    """An API key of an application that may do everything in the default tenant of a closed platform."""
+
+    def said(*words: str) -> str:
+        done = subprocess.run([*KUMIHIMO, *words, "--data", str(data)], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    said("tenant", "add", DEFAULT_TENANT)
+    scopes = [part for one in SCOPES for part in ("--scope", one)]
+    made = said("application", "add", "judge", "--tenant", DEFAULT_TENANT, "--kind", "key", *scopes)
+    (application,) = re.findall(r"a-[\w-]+", made)[:1]
+    (key,) = re.findall(r"kmh_[\w-]+", made)[:1]
+    said("member", "add", f"application:{application}", "--role", "operator", "--tenant", DEFAULT_TENANT)
+    return str(key)
 
 
 def run_robot(programs: Path, suite: Path, port: int, output: Path, area: str) -> None:
@@ -194,6 +215,16 @@ def page(name: str, suite: Path, engine: str, found: list[tuple[str, str, str]])
     return "\n".join(lines) + "\n"
 
 
+@contextmanager
+def shown(served: Served, *, token: bool) -> Iterator[int]:
+    """Where the suite asks: the platform itself, or before a closed one a proxy that shows a key for it."""
+    if not token:
+        yield served.port
+        return
+    with with_bearer(served.port, key_of_operator(served.data)) as port:
+        yield port
+
+
 def judge_etsi(given: argparse.Namespace, target: Path) -> tuple[int, int]:
     """How many cases passed, and of how many; every area has an empty platform."""
     programs = environment(given.suite.resolve())
@@ -205,9 +236,9 @@ def judge_etsi(given: argparse.Namespace, target: Path) -> tuple[int, int]:
         with mqtt_broker(Path(scratch)), postgres(given.engine) as server:
             for area in given.area or [one for one in AREAS if (given.suite / "TP" / "NGSI-LD" / one).is_dir()]:
                 output = (given.output or Path(scratch) / "output") / area.replace("/", "-")
-                served = platform(Path(scratch) / area.replace("/", "-"), contexts, server)
-                with served_within(served, START_SECONDS):
-                    run_robot(programs, given.suite.resolve(), served.port, output.resolve(), area)
+                served = platform(Path(scratch) / area.replace("/", "-"), contexts, server, closed=given.token)
+                with served_within(served, START_SECONDS), shown(served, token=given.token) as port:
+                    run_robot(programs, given.suite.resolve(), port, output.resolve(), area)
                     served.stop()
                 found += results(output)
     if given.area:
@@ -259,13 +290,17 @@ def main() -> int:
         "--area", action="append", help="only these, and no page: folders below TP/NGSI-LD (etsi), cases (paho)"
     )
     options.add_argument("--commit", default="", help="the suite's commit, where its folder does not say it (cedar)")
+    options.add_argument(
+        "--token", action="store_true", help="ask a closed platform, as an application that may do everything (etsi)"
+    )
     options.add_argument("--output", type=Path, help="keep the suite's own report here (etsi)")
     given = options.parse_args()
     judge, holds = SUITES[given.name]
     if not (given.suite / holds).exists():
         options.error(f"{given.suite} holds no {holds}; give the suite's own folder")
     engine = "" if given.name == "cedar" else f"-{given.engine}"
-    target = ROOT / "docs" / "reference" / f"judge-{given.name}{engine}.md"
+    shown_name = f"{given.name}-token" if given.token else given.name
+    target = ROOT / "docs" / "reference" / f"judge-{shown_name}{engine}.md"
     passed, total = judge(given, target)
     print(f"{passed} of {total} passed" + ("" if given.area else f"; see {target.relative_to(ROOT)}"))
     return 0 if passed == total else 1

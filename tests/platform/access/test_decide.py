@@ -15,6 +15,7 @@ from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.grants import ALL_ROWS, same_everywhere
 from kumihimo.platform.access.models import ALL_RIGHTS, Names
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
+from kumihimo.platform.access.words import IN_WORDS
 from kumihimo.storage.database import Database
 
 ACTIONS = get_args(Action)
@@ -62,7 +63,7 @@ async def test_an_open_house_lets_everybody_do_everything(action: Action) -> Non
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_a_closed_house_is_closed_by_default(action: Action) -> None:
     access = Access(False)
-    with pytest.raises(Unauthenticated, match=f"to {action} here, log in"):
+    with pytest.raises(Unauthenticated, match=f"to {IN_WORDS[action]} here, log in"):
         await access.decide(Call("town", ANONYMOUS), action)
     with pytest.raises(Forbidden, match=r"roles held are none; a member with the role .*operator"):
         await access.decide(Call("town", PERSON), action)
@@ -125,9 +126,9 @@ async def test_a_token_does_what_its_scopes_cover(access: Access, action: Action
     await access.add_member("town", PROGRAM, "operator", "person:p-0")
     every = frozenset({"ngsi-ld:read", "ngsi-ld:write", "ngsi-ld:subscribe", "feeds:read", "openid", "devices:write"})
     too_few = every - {scope, "ngsi-ld:read", "feeds:read"}
-    with pytest.raises(Forbidden, match=f"the token may not {action}: "):
+    with pytest.raises(Forbidden, match=f"the token may not {IN_WORDS[action]}: "):
         await access.decide(Call("town", PROGRAM, scopes=too_few), action)
-    with pytest.raises(Forbidden, match=f"the token may not {action}: "):
+    with pytest.raises(Forbidden, match=f"the token may not {IN_WORDS[action]}: "):
         await access.rights(Call("town", PROGRAM, scopes=too_few), action)
     assert await access.decide(Call("town", PROGRAM, scopes=None), action) == EVERYTHING
     if scope:

@@ -89,7 +89,7 @@ async def test_a_form_from_elsewhere_is_refused(client: Client, town: Town, head
     base = {"content-type": "application/x-www-form-urlencoded", "accept-language": "en"}
     reply = await client.post("/t/fukui/subscriptions", {"type": "X"}, {**base, **headers})
     assert reply.status == 403
-    assert "This was refused" in reply.text
+    assert "This is not allowed" in reply.text
     assert (await town.doors.delivery.list(Call("fukui"), 1, 0))[1] == 0
 
 

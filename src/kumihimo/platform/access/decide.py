@@ -22,7 +22,7 @@ from kumihimo.platform.access.explain import Explanation, Subject, explained
 from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.platform.access.models import ALL_RIGHTS, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
-from kumihimo.platform.access.words import ACTIONS, START_ROLES, Action
+from kumihimo.platform.access.words import ACTIONS, IN_WORDS, START_ROLES, Action
 
 __all__ = ["ACTIONS", "EVERYTHING", "Access", "Action", "Grant"]
 
@@ -222,12 +222,12 @@ def _refusal(call: Call, action: Action, found: Holding, rights: Rights) -> Prob
     if _lacks_scope(call, action):
         needed = " or ".join(sorted(_SCOPES.get(action, ())))
         what = f"it needs the scope {needed}" if needed else "this needs one that is not limited to scopes"
-        return Forbidden(f"the token may not {action}: {what}")
+        return Forbidden(f"the token may not {IN_WORDS[action]}: {what}")
     return None
 
 
 def _log_in(action: Action) -> Unauthenticated:
-    return Unauthenticated(f"to {action} here, log in; only a platform started with --open serves without")
+    return Unauthenticated(f"to {IN_WORDS[action]} here, log in; only a platform started with --open serves without")
 
 
 def _not_here(call: Call, action: Action, found: Holding) -> Forbidden:
@@ -240,7 +240,7 @@ def _not_here(call: Call, action: Action, found: Holding) -> Forbidden:
         else "no role may; the policies would have to change"
     )
     where = f"in {call.tenant}" if call.tenant else "on the whole platform"
-    return Forbidden(f"{call.actor.kind} may not {action} {where}: roles held are {held}; {way}")
+    return Forbidden(f"the {call.actor.kind} may not {IN_WORDS[action]} {where}: roles held are {held}; {way}")
 
 
 def _would(found: Holding, facts: Facts, role: str) -> bool:

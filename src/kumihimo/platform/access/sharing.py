@@ -39,7 +39,7 @@ def sharing_screens(access: Access, rules: StoredRules) -> list[Screen]:
             nav="emergency.nav",
             order=74,
             package=PACKAGE,
-            needs="",
+            needs="approve",
             takes="",
             menu="nav.manage",
         ),

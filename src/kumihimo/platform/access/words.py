@@ -25,6 +25,23 @@ Action = Literal[
     "administer",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+IN_WORDS: Final[dict[Action, str]] = {
+    "read": "read",
+    "write": "write",
+    "delete": "delete",
+    "subscribe": "subscribe",
+    "command": "command devices",
+    "approve": "decide on alerts and emergencies",
+    "devices": "manage devices",
+    "sources": "manage sources",
+    "members": "give roles",
+    "policies": "change policies",
+    "agreements": "make agreements",
+    "usage": "see what is used",
+    "audit": "see the records",
+    "administer": "administer",
+}
+"""Each action behind "may" or "to"."""
 ENTITY_ACTIONS: Final[frozenset[str]] = frozenset({"read", "write", "delete", "subscribe"})
 """Actions on entities and their attributes; all others concern the tenant as a whole."""
 PRINCIPALS: Final = {"person": "Person", "application": "Application", "device": "Device", "anonymous": "Anonymous"}
