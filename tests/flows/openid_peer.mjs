@@ -3,7 +3,7 @@
 import * as client from "openid-client";
 
 const given = JSON.parse(process.argv[2]);
-const cookie = { cookie: "who=p-1" };
+const cookie = { cookie: given.cookie, origin: new URL(given.issuer).origin };
 const found = {};
 
 const made = async (id, auth, metadata = {}) => {

@@ -6,10 +6,8 @@ import asyncio
 import json
 import os
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -19,16 +17,13 @@ from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient
 from oauthlib.oauth2.rfc6749.errors import InvalidGrantError
 from tools.assets import find_node
 
-from kumihimo.app import wire as wiring
 from kumihimo.app.platform import Platform
 from kumihimo.app.start import run
-from kumihimo.base import times
-from kumihimo.base.call import Actor, Caller
+from kumihimo.app.wire import wire
+from kumihimo.base.call import Actor
 from kumihimo.base.clock import SystemClock
-from kumihimo.base.ports import Credentials
 from kumihimo.base.settings import Settings
 from kumihimo.platform.provider.errors import BadToken
-from kumihimo.platform.provider.models import Login
 
 pytestmark = pytest.mark.enable_socket
 HERE = Path(__file__).parent
@@ -36,34 +31,9 @@ MODULE = HERE.parents[1] / "node_modules/openid-client"
 BACK, SPA, BYE = "https://app.example.jp/cb", "https://map.example.jp/cb", "https://app.example.jp/bye"
 
 
-@dataclass
-class People:
-    """In place of the accounts: the cookie `who=p-1` is a person who logged in when the test began."""
-
-    at: int = field(default_factory=lambda: times.micros(SystemClock().now()))
-    ended: list[str] = field(default_factory=list)
-
-    async def __call__(self, credentials: Credentials) -> Caller | None:
-        name = credentials.cookie.removeprefix("who=")
-        return Caller(Actor("person", name), login=f"l-{name}") if name else None
-
-    async def login(self, caller: Caller) -> Login | None:
-        return Login(self.at, "", ("pwd",))
-
-    async def claims(self, account: str, scopes: frozenset[str]) -> Mapping[str, Any] | None:
-        return {"name": "花子"} if "profile" in scopes else {}
-
-    async def end(self, caller: Caller) -> None:
-        self.ended.append(caller.login)
-
-
 @pytest.fixture
-async def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
-    people = People()
-    monkeypatch.setattr(wiring, "Nobody", lambda: people)
-    made = wiring.wire(
-        Settings(data=str(tmp_path / "data"), host="127.0.0.1", port=0, mqtt_port=-1, open=True), SystemClock()
-    )
+async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+    made = wire(Settings(data=str(tmp_path / "data"), host="127.0.0.1", port=0, mqtt_port=-1), SystemClock())
     started = asyncio.Event()
     running = asyncio.create_task(run(made, started=started.set))
     async with asyncio.timeout(30):
@@ -72,6 +42,13 @@ async def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     yield made
     made.stop.set()
     assert await running, "a part of the platform failed"
+
+
+async def hanako(platform: Platform) -> tuple[str, str]:
+    """An account's id, and the cookie of its log-in."""
+    account = await platform.identity.add("hanako", "花子")
+    cookie = await platform.identity.log_in(account.id, "password", "127.0.0.1")
+    return account.id, f"kumihimo={cookie}"
 
 
 async def test_openid_client_logs_in_refreshes_signs_revokes_and_logs_out(platform: Platform) -> None:
@@ -93,7 +70,7 @@ async def test_openid_client_logs_in_refreshes_signs_revokes_and_logs_out(platfo
     given = {
         "issuer": platform.provider.issuer(), "redirect": BACK, "spaRedirect": SPA, "bye": BYE,
         "web": {"id": web.application.id, "secret": web.secret}, "spa": {"id": spa.application.id},
-        "signer": signer.application.id, "key": dict(key.as_dict(private=True)),
+        "cookie": (await hanako(platform))[1], "signer": signer.application.id, "key": dict(key.as_dict(private=True)),
     }  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         node, HERE / "openid_peer.mjs", json.dumps(given), stdout=PIPE, stderr=PIPE
@@ -103,7 +80,8 @@ async def test_openid_client_logs_in_refreshes_signs_revokes_and_logs_out(platfo
     assert process.returncode == 0, complaints.decode()
     found = json.loads(said)
     assert (found["claims"]["aud"], found["scope"]) == (web.application.id, "ngsi-ld:read openid profile")
-    assert found["userinfo"] == {"sub": found["claims"]["sub"], "name": "花子"}
+    told = {name: found["userinfo"][name] for name in ("sub", "name", "preferred_username", "locale")}
+    assert told == {"sub": found["claims"]["sub"], "name": "花子", "preferred_username": "hanako", "locale": "ja"}
     assert found["spa"]["sub"] != found["claims"]["sub"], "another sector"
     assert (found["replay"], found["revoked"]) == ("invalid_grant", "invalid_grant")
     assert found["wrong"] == "OAUTH_WWW_AUTHENTICATE_CHALLENGE", "its name for 401 with a challenge"
@@ -145,7 +123,8 @@ async def test_oauthlib_gets_tokens_for_itself_and_for_a_person(
             f"{issuer}/oauth/authorize", redirect_uri=BACK, scope=["openid", "ngsi-ld:read"], state="s-1", nonce="n-1",
             code_challenge=web.create_code_challenge(verifier, "S256"), code_challenge_method="S256",
         )  # fmt: skip
-        async with session.get(asked, headers={"Cookie": "who=p-1"}, allow_redirects=False) as answer:
+        account, cookie = await hanako(platform)
+        async with session.get(asked, headers={"Cookie": cookie}, allow_redirects=False) as answer:
             back = answer.headers["Location"]
         assert parse_qs(urlsplit(back).query)["iss"] == [issuer]
         web.parse_request_uri_response(back, state="s-1")
@@ -153,7 +132,7 @@ async def test_oauthlib_gets_tokens_for_itself_and_for_a_person(
         first = web.parse_request_body_response(await post(body), scope=["openid", "ngsi-ld:read"])
         caller = await platform.provider.bearer.caller(first["access_token"])
         assert caller is not None
-        assert caller.actor == Actor("person", "p-1")
+        assert caller.actor == Actor("person", account)
         body = web.prepare_refresh_body(refresh_token=first["refresh_token"])
         second = web.parse_request_body_response(await post(body), scope=["openid", "ngsi-ld:read"])
         assert second["refresh_token"] != first["refresh_token"]

@@ -1,13 +1,21 @@
-"""What our OpenID provider asks of people, from the room that knows them."""
+"""People and the tokens that stand for them: their rooms, made and bound to each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from kumihimo.base.call import Caller
+from kumihimo.base.call import Actor, Caller
+from kumihimo.base.clock import Clock
+from kumihimo.base.settings import Settings
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.words import OPERATOR
 from kumihimo.platform.identity.door import Identity
-from kumihimo.platform.provider.models import Login
+from kumihimo.platform.identity.models import Numbers
+from kumihimo.platform.identity.seal import Seal
+from kumihimo.platform.provider.door import Provider
+from kumihimo.platform.provider.models import Lifetimes, Login
+from kumihimo.storage.database import PLATFORM, Database
 
 PROVEN_BY: Final[dict[str, tuple[str, ...]]] = {
     "password": ("pwd",),
@@ -54,3 +62,33 @@ class PeopleOf:
     async def end(self, caller: Caller) -> None:
         """Ends the log-in by which the person came."""
         await self._identity.logins.end(caller.actor.id, caller.login)
+
+
+def identity_of(
+    settings: Settings, database: Database, clock: Clock, seal: Seal, access: Access, ended: Callable[[str], None]
+) -> Identity:
+    """The accounts; who operates the platform is a member of it."""
+
+    async def make_operator(account: str) -> None:
+        await access.add_member(PLATFORM, Actor("person", account), OPERATOR, "first start")
+
+    numbers = Numbers(idle=settings.login_idle, absolute=settings.login_absolute)
+    return Identity(database, clock, seal, make_operator, numbers=numbers, ended=ended)
+
+
+def provider_of(
+    settings: Settings, database: Database, clock: Clock, seal: Seal, identity: Identity, address: Callable[[], str]
+) -> Provider:
+    """Our own OpenID provider, for whoever has an account."""
+    lifetimes = Lifetimes(settings.token_seconds, settings.refresh_seconds)
+    return Provider(database, clock, address, identity.authenticate, PeopleOf(identity), seal, lifetimes)
+
+
+def alive_of(identity: Identity, provider: Provider) -> Callable[[str], Awaitable[bool]]:
+    """Whether that by which a caller came, a log-in or a token, still stands."""
+
+    async def is_live(login: str) -> bool:
+        of_token = await provider.bearer.is_live(login)
+        return await identity.is_live(login) if of_token is None else of_token
+
+    return is_live

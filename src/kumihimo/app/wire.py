@@ -9,9 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
-from kumihimo.app.people import PeopleOf
+from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
-from kumihimo.base.call import Actor
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
 from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
@@ -40,7 +39,6 @@ from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.store import PLATFORM_SCHEMA as ACCESS_OF_PLATFORM
 from kumihimo.platform.access.store import SCHEMA as ACCESS
-from kumihimo.platform.access.words import OPERATOR
 from kumihimo.platform.broker.collation import collation
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
@@ -52,8 +50,6 @@ from kumihimo.platform.feeds.door import Feeds
 from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
-from kumihimo.platform.identity.door import Identity
-from kumihimo.platform.identity.models import Numbers
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.platform.identity.store import SCHEMA as IDENTITY
 from kumihimo.platform.imports.door import Imports
@@ -63,8 +59,6 @@ from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.metering.store import PLATFORM_SCHEMA as METERING_OF_ALL
 from kumihimo.platform.metering.store import SCHEMA as METERING
 from kumihimo.platform.outside.store import SCHEMA as FEDERATION
-from kumihimo.platform.provider.door import Provider
-from kumihimo.platform.provider.models import Lifetimes
 from kumihimo.platform.provider.store import SCHEMA as PROVIDER
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.shelf.store import SCHEMA as SHELF
@@ -80,7 +74,7 @@ from kumihimo.service.sources.store import SCHEMA as SOURCES
 from kumihimo.service.sources.take import Taker
 from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
 from kumihimo.solutions.flood.stage import Stage
-from kumihimo.storage.database import PLATFORM, Database, Schema
+from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
 
 OF_DEVICES = "device authority"
@@ -121,41 +115,18 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     publish = GuardedPublish(fetch.addresses)
     late = Late(fetch)
     shelf = TenantShelf(database, clock)
-    contexts = Contexts(
-        _context_fetch(settings, fetch),
-        preload=read_preload(settings.context_preload),
-        shelf=shelf,
-        clock=clock,
-        address=late.address,
-    )
+    contexts = _contexts(settings, fetch, shelf, clock, late)
     rules = StoredRules(database, clock, bus)
     access = Access(settings.open, rules, clock)
     rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
     seal = Seal(Path(settings.data) / "keys" / "seal.key")
-
-    async def make_operator(account: str) -> None:
-        await access.add_member(PLATFORM, Actor("person", account), OPERATOR, "first start")
-
-    identity = Identity(
-        database,
-        clock,
-        seal,
-        make_operator,
-        numbers=Numbers(idle=settings.login_idle, absolute=settings.login_absolute),
-        ended=late.ended,
-    )
+    identity = identity_of(settings, database, clock, seal, access, late.ended)
+    provider = provider_of(settings, database, clock, seal, identity, late.address)
     broker = Broker(database, clock, bus, remember_tx)
     metering = Metering(database, clock)
     registry = Registry(database, clock, late.cut, metering.counters)
-    enrolment = Enrolment(
-        database,
-        registry,
-        clock,
-        lambda key: seal.seal(OF_DEVICES, key).encode(),
-        lambda sealed: seal.unseal(OF_DEVICES, sealed.decode()),
-        settings.device_certificate_days,
-    )
+    enrolment = _enrolment(settings, database, registry, clock, seal)
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
     imports = Imports(database, clock, bus, remember_tx)
@@ -171,12 +142,6 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     )
     carry = Carrier(late.notify, publish, signing, clock)
     delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
-    provider = _provider(settings, database, clock, late, identity, seal)
-
-    async def is_live(login: str) -> bool:
-        of_token = await provider.bearer.is_live(login)
-        return await identity.is_live(login) if of_token is None else of_token
-
     platform = Platform(
         settings=settings,
         clock=clock,
@@ -199,7 +164,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         feeds=Feeds(database, bus, delivery),
         signing=signing,
         identity=identity,
-        leashes=Leashes(is_live),
+        leashes=Leashes(alive_of(identity, provider)),
         provider=provider,
         federation=federation_of(database, clock, seal, identity, fetch, late.address),
         registry=registry,
@@ -222,11 +187,25 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     return platform
 
 
-def _provider(
-    settings: Settings, database: Database, clock: Clock, late: Late, identity: Identity, seal: Seal
-) -> Provider:
-    lifetimes = Lifetimes(settings.token_seconds, settings.refresh_seconds)
-    return Provider(database, clock, late.address, identity.authenticate, PeopleOf(identity), seal, lifetimes)
+def _contexts(settings: Settings, fetch: GuardedFetch, shelf: TenantShelf, clock: Clock, late: Late) -> Contexts:
+    return Contexts(
+        _context_fetch(settings, fetch),
+        preload=read_preload(settings.context_preload),
+        shelf=shelf,
+        clock=clock,
+        address=late.address,
+    )
+
+
+def _enrolment(settings: Settings, database: Database, registry: Registry, clock: Clock, seal: Seal) -> Enrolment:
+    return Enrolment(
+        database,
+        registry,
+        clock,
+        lambda key: seal.seal(OF_DEVICES, key).encode(),
+        lambda sealed: seal.unseal(OF_DEVICES, sealed.decode()),
+        settings.device_certificate_days,
+    )
 
 
 def mqtt_limits(settings: Settings) -> MqttLimits:

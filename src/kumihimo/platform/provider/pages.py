@@ -239,7 +239,8 @@ class Pages:
     async def refused(self, request: Request, problem: Problem) -> Response:
         """A refusal that no application can be told of, as a page."""
         status = problem.code if isinstance(problem, OAuthError) else problem.status
-        page = Page(f"{PACKAGE}:refused.html", "provider.refused.title", {"detail": problem.detail}, status=status)
+        data = {"detail": problem.detail}
+        page = Page(f"{PACKAGE}:refused.html", "provider.refused.title", data, status=status, headers=problem.headers())
         return _unkept(await self._show(request, page))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from kumihimo.base import jsontext
@@ -72,7 +73,7 @@ class LoginPages:
         trouble = NOTHING if problem is None else trouble_of(problem)
         others = await self._others(visit.lang)
         data = {"next": wished, "name": name[:100], "trouble": trouble, "others": others}
-        return page("login.html", "people.login", data, status=problem.status if problem else 200, script=True)
+        return page("login.html", "people.login", data, problem=problem, script=True)
 
     async def take(self, visit: Visit) -> Answer:
         """Takes name and password: logs in, or asks for a code."""
@@ -88,7 +89,7 @@ class LoginPages:
 
     def _code(self, half: str, wished: str, problem: Problem | None = None) -> Answer:
         data = {"half": half, "next": wished, "trouble": NOTHING if problem is None else trouble_of(problem)}
-        return page("code.html", "people.code", data, status=problem.status if problem else 200)
+        return page("code.html", "people.code", data, problem=problem)
 
     async def take_code(self, visit: Visit) -> Answer:
         """Takes the code of an app, or a recovery code, after the password."""
@@ -134,8 +135,7 @@ class LoginPages:
 
     def _recover(self, name: str, problem: Problem | None) -> Answer:
         trouble = NOTHING if problem is None else trouble_of(problem)
-        status = problem.status if problem else 200
-        return page("recover.html", "people.recover", {"name": name[:100], "trouble": trouble}, status=status)
+        return page("recover.html", "people.recover", {"name": name[:100], "trouble": trouble}, problem=problem)
 
     async def take_recover(self, visit: Visit) -> Answer:
         """Takes a recovery code, with the password where there is one."""
@@ -159,7 +159,7 @@ class LoginPages:
         try:
             known = await self._identity.linked(token)
         except LinkGone:
-            return page("gone.html", "people.gone", {}, status=410)
+            return replace(page("gone.html", "people.gone", {}), status=410)
         data = {
             "token": token,
             "known": known.sign_in if known else "",
@@ -168,7 +168,7 @@ class LoginPages:
             "trouble": NOTHING if problem is None else trouble_of(problem),
         }
         title = "people.welcome.again" if known else "people.welcome"
-        return page("welcome.html", title, data, status=problem.status if problem else 200, script=True)
+        return page("welcome.html", title, data, problem=problem, script=True)
 
     async def take_welcome(self, visit: Visit) -> Answer:
         """Uses the link up with a password."""

@@ -76,7 +76,7 @@ class MyPages:
             "where": where,
             "only_password": bool(mine.account.password) and not mine.account.totp and not mine.passkeys,
         }
-        return page("me.html", "people.me", data, status=problem.status if problem else 200, script=True)
+        return page("me.html", "people.me", data, problem=problem, script=True)
 
     async def describe(self, visit: Visit) -> Answer:
         """How one is called and spoken to."""
@@ -122,7 +122,7 @@ class MyPages:
             "picture": segno.make(address, micro=False).svg_data_uri(scale=5, border=3, light="#fff"),
             "trouble": NOTHING if problem is None else trouble_of(problem),
         }
-        return page("app.html", "people.app", data, status=problem.status if problem else 200)
+        return page("app.html", "people.app", data, problem=problem)
 
     async def finish_app(self, visit: Visit) -> Answer:
         """The first code of the app sets it up."""
@@ -177,7 +177,7 @@ class MyPages:
             "has_passkey": bool(mine.passkeys),
             "trouble": NOTHING if problem is None else trouble_of(problem),
         }
-        return page("prove.html", "people.prove", data, status=problem.status if problem else 200, script=True)
+        return page("prove.html", "people.prove", data, problem=problem, script=True)
 
     async def prove(self, visit: Visit) -> Answer:
         """Takes the password, and a code where there is an app."""

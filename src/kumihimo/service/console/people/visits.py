@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
@@ -79,10 +80,13 @@ async def no_others(_: str) -> Sequence[tuple[str, str]]:
     return ()
 
 
-def page(template: str, title: str, data: Mapping[str, Any], *, status: int = 200, script: bool = False) -> Page:
-    """A page of this package."""
+def page(
+    template: str, title: str, data: Mapping[str, Any], *, problem: Problem | None = None, script: bool = False
+) -> Page:
+    """A page of this package, with the status and the headers of what was refused."""
     scripts = (SCRIPT,) if script else ()
-    return Page(f"{PACKAGE}:{template}", title, data, status=status, scripts=scripts)
+    found = Page(f"{PACKAGE}:{template}", title, data, scripts=scripts)
+    return found if problem is None else replace(found, status=problem.status, headers=problem.headers())
 
 
 def trouble_of(problem: Problem) -> dict[str, Any]:
