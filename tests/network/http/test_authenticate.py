@@ -208,7 +208,7 @@ async def test_a_store_that_is_away_lets_nobody_in_and_still_answers_probes() ->
 
 async def test_a_certificate_and_tls_reach_who_judges_them() -> None:
     door = Door()
-    await door.ask("GET", "/x", COOKIE, scheme="https", extensions={"tls": {"client_cert": b"der"}})
+    await door.ask("GET", "/x", COOKIE, scheme="https", extensions={"tls": {"client_cert_der": b"der"}})
     assert (door.asked[0].certificate, door.asked[0].secure) == (b"der", True)
     await door.ask("GET", "/x", COOKIE, extensions={"tls": None})
     assert (door.asked[1].certificate, door.asked[1].secure) == (b"", False)

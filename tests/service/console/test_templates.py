@@ -12,6 +12,10 @@ SOURCE = Path(kumihimo.__file__).parent
 TEMPLATES = sorted(SOURCE.rglob("templates/**/*.html"))
 WORDS = sorted(SOURCE.rglob("texts.toml"))
 NAMES = [str(path.relative_to(SOURCE)) for path in TEMPLATES]
+BILINGUAL = ("device/enrolment/templates/claim.html", "platform/outside/mock/templates/")
+"""Pages of their own that say everything in both languages at once: whoever types a claim code has chosen none, and the
+mock is no page of ours.
+"""
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=NAMES)
@@ -33,8 +37,9 @@ def test_every_text_key_is_there(path: Path) -> None:
     assert not [key for key in keys if key not in words]
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=NAMES)
-def test_no_words_stand_in_templates(path: Path) -> None:
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(BILINGUAL)])
+def test_no_words_stand_in_templates(name: str) -> None:
+    path = SOURCE / name
     source = re.sub(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", "", path.read_text("utf-8"), flags=re.DOTALL)
     assert not re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]+", source)
 

@@ -30,7 +30,7 @@ PEM_CHAIN: Final = "application/pem-certificate-chain"
 _REQUESTS: Final = ("application/pkcs10", "application/x-pem-file", "text/plain", "application/octet-stream")
 _FORM: Final = "application/x-www-form-urlencoded"
 _PAGE_HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",

@@ -155,7 +155,7 @@ def credentials_of(scope: Scope) -> Credentials:
 def _certificate(scope: Scope) -> bytes:
     """The client's certificate where the listener put one into the scope."""
     tls = (scope.get("extensions") or {}).get("tls") or {}
-    found = tls.get("client_cert") or b""
+    found = tls.get("client_cert_der") or b""
     return found if isinstance(found, bytes) else b""
 
 
