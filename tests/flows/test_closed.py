@@ -18,6 +18,7 @@ from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
+from kumihimo.service.console.webhook import webhook_address
 
 HERE, NOWHERE, OTHER = "kanaria7", "niemand7", "verborgen5"
 """The tenant that is guessed, one of the same length that nobody has, and one that must never be named."""
@@ -40,12 +41,15 @@ PROVIDER = {*PROVIDER_OPEN, *(("HEAD", path) for method, path in PROVIDER_OPEN i
 """The provider's endpoints find out by themselves which application asks, and who is logged in."""
 OF_DEVICES = tuple(f"/devices/v1/{HERE}/x/{what}" for what in ("authority", "revoked"))
 """A device proves itself there, and is told so by a problem document whatever it accepts."""
+WEBHOOK = f"/webhooks/{HERE}/x"
+"""Its token is not the tenant's: 404, as where there is no such tenant."""
 READINGS = "/devices/v1/{tenant}/{device}/readings"
 
 
 class Stranger:
     def __init__(self, platform: Any) -> None:
         self.app = build_http(platform)
+        self.database = platform.database
         self.paths = sorted({getattr(route, "path", "") for route in route_table(platform)})
         self.mounts = {route.path for route in route_table(platform) if isinstance(route, Mount)}
 
@@ -99,6 +103,7 @@ async def test_a_strangers_walk_names_no_tenant(stranger: Stranger, accept: str)
             may_log_in = accept == "text/html" and method in ("GET", "HEAD") and here not in OF_DEVICES
             refused = 403 if is_form else 303 if may_log_in else 401
             expected: tuple[int, ...] = (400, 404) if (method, here) in NO_PROVIDER else (200, refused)
+            expected = (404,) if (method, here) == ("POST", WEBHOOK) else expected
             expected = (200, 204, 303, 400, 401, 403, 415) if is_providers else expected
             assert status in expected, (method, here, status)
             if status == 303:
@@ -120,3 +125,11 @@ async def test_only_a_devices_own_door_takes_a_key(stranger: Stranger) -> None:
     for method, path in (("GET", f"/devices/v1/{HERE}/x/readings"), ("POST", f"/devices/v1/{HERE}/x/other")):
         status, headers, _ = await stranger.ask(method, path, "application/json", authorization="Bearer x")
         assert (status, headers["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
+
+
+async def test_notifications_reach_the_webhook_page_by_its_address_alone(stranger: Stranger) -> None:
+    address = await webhook_address(stranger.database, HERE, "")
+    assert (await stranger.ask("POST", address, "application/json"))[0] == 204
+    assert (await stranger.ask("POST", f"{address}0", "application/json"))[0] == 404
+    assert (await stranger.ask("POST", address.replace(HERE, OTHER), "application/json"))[0] == 404
+    assert (await stranger.ask("GET", address, "application/json"))[0] == 401

@@ -79,13 +79,15 @@ OPEN_PATHS = (
     *PROBES,
     OpenPath(("POST",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:readings|certificate))", proves_itself=True),
     OpenPath(("GET",), r"/devices/v1/[^/]+/(?:claim|[^/]+/(?:authority|revoked))", proves_itself=True),
+    OpenPath(("POST",), r"/webhooks/[^/]+/[^/]+", proves_itself=True),
     *OPEN_PAGES,
     *(OpenPath((method,), re.escape(path), path in PROVE_THEMSELVES) for method, path in PROVIDER_OPEN),
     *federation_paths(),
 )
 """What strangers may ask for; the provider's endpoints find out by themselves which application asks, and who;
 devices prove themselves with their own key, certificate or claim code, in the handlers
-behind these paths; the page on which a person types a claim code is the same for whatever tenant."""
+behind these paths; the page on which a person types a claim code is the same for whatever tenant; the address of a
+tenant's webhook page holds a token that only the page tells."""
 
 
 _NAMES_TENANT = re.compile(r"/(?:t|webhooks|(?:devices|feeds|signing)/v1)/([^/]+)")
