@@ -50,7 +50,7 @@ async def test_a_no_names_the_roles_that_may(access: Access) -> None:
     found = await access.explain(Call("fukui", SATO), "write", RIVER, LEVEL)
     assert not found.allowed
     assert not found.causes
-    roles = ["disaster-officer", "data-manager", "operator", "device", "emergency"]
+    roles = ["disaster-officer", "data-manager", "operator", "emergency"]
     assert found.needs == tuple(Need("role", role) for role in roles)
     told = await access.explain(Call("fukui", SATO), "members")
     assert told.needs == (Need("role", "operator"),)

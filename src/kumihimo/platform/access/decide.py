@@ -22,7 +22,7 @@ from kumihimo.platform.access.explain import Explanation, Subject, explained
 from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.platform.access.models import ALL_RIGHTS, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
-from kumihimo.platform.access.words import ACTIONS, IN_WORDS, START_ROLES, Action
+from kumihimo.platform.access.words import ACTIONS, GIVEN_ROLES, IN_WORDS, Action
 
 __all__ = ["ACTIONS", "EVERYTHING", "Access", "Action", "Grant"]
 
@@ -233,7 +233,7 @@ def _log_in(action: Action) -> Unauthenticated:
 def _not_here(call: Call, action: Action, found: Holding) -> Forbidden:
     facts = facts_of(call, action, found.roles)
     held = ", ".join(sorted(found.roles)) or "none"
-    could = [role for role in START_ROLES if role not in found.roles and _would(found, facts, role)]
+    could = [role for role in GIVEN_ROLES if role not in found.roles and _would(found, facts, role)]
     way = (
         f"a member with the role {' or '.join(could)} may"
         if could

@@ -19,7 +19,7 @@ from kumihimo.platform.access.standing import (
     holding,
     shared_document,
 )
-from kumihimo.platform.access.words import EMERGENCY, START_ROLES
+from kumihimo.platform.access.words import EMERGENCY, GIVEN_ROLES, START_ROLES
 
 NAMED_BY_NOBODY: Final = "urn:kumihimo:an-attribute-that-no-policy-names"
 
@@ -130,7 +130,7 @@ def _roles_named(documents: Sequence[Document]) -> list[str]:
         for role in leaf.any_of
         if "/" not in role
     }
-    return [*START_ROLES, *sorted(named - {*START_ROLES, EMERGENCY}), EMERGENCY]
+    return [*GIVEN_ROLES, *sorted(named - {*START_ROLES, EMERGENCY}), EMERGENCY]
 
 
 def _purposes_named(documents: Sequence[Document]) -> list[str]:

@@ -16,7 +16,7 @@ from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.records import Version
 from kumihimo.platform.access.sharing import PACKAGE, failed, sharing_screens
-from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, START_ROLES, Action
+from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, GIVEN_ROLES, Action
 
 SHOWN: Final = 200
 Look = Callable[[str, str], Awaitable[Subject | None]]
@@ -109,7 +109,7 @@ class _Members:
             "members": members,
             "past": past,
             "names": await self._directory.names([*named, *(one.ended_by for one in past)]),
-            "roles": START_ROLES,
+            "roles": GIVEN_ROLES,
             "form": {"actor": "", "role": "", "until": "", "why": "", **ask.form},
             "problem": problem,
         }

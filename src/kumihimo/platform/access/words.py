@@ -56,6 +56,8 @@ START_ROLES: Final = (
     "business",
     "device",
 )
+GIVEN_ROLES: Final = START_ROLES[:-1]
+"""Those that people and applications are given; a device holds its own by being the tenant's."""
 OPERATOR: Final = "operator"
 DEVICE: Final = "device"
 EMERGENCY: Final = "emergency"
