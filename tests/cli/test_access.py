@@ -42,7 +42,8 @@ def test_members_are_added_listed_and_removed() -> None:
     for words, why in (
         (("remove", "person:p-1", "--role", "officer", "--tenant", "town", "--why", "x"), "does not hold the role"),
         (("remove", "person:p-1", "--role", "operator", "--why", "x"), "last operator"),
-        (("add", "p-1", "--role", "officer"), "person:<id>"),
+        (("add", "p-1", "--role", "officer"), "there is no account 'p-1'"),
+        (("add", "someone:p-1", "--role", "officer"), "person:<id>"),
         (("add", "person:p-1", "--role", "officer", "--until", "soon"), "'soon' is no day"),
         (("add", "person:p-1", "--role", "officer", "--tenant", "nowhere"), "nowhere"),
     ):

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from starlette.routing import Mount
+from tests.fakes import FakeClock
 from tests.flows.test_tenants import route_table
 
 from kumihimo.app.http import build_http
 from kumihimo.app.start import open_database
 from kumihimo.app.wire import wire
-from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
@@ -81,8 +81,8 @@ class Stranger:
 
 
 @pytest.fixture
-async def stranger(tmp_path: Path) -> AsyncIterator[Stranger]:
-    platform = wire(Settings(data=str(tmp_path / "data"), port=0, mqtt_port=-1), SystemClock())
+async def stranger(tmp_path: Path, fake_clock: FakeClock) -> AsyncIterator[Stranger]:
+    platform = wire(Settings(data=str(tmp_path / "data"), port=0, mqtt_port=-1), fake_clock)
     async with open_database(platform):
         for tenant in (HERE, OTHER):
             await platform.database.add_tenant(tenant)

@@ -255,11 +255,11 @@ def _check_closed(served: Served) -> None:
         assert served.ask("GET", path)[0] == 200
     for path in ("/", "/metrics", "/openapi.json", "/t/town/entities", "/static/console/js/km-map.js", "/nowhere"):
         assert served.ask("GET", path)[0] == 401, path
+    assert [served.ask(method, "/webhooks/town/x", {})[0] for method in ("POST", "PATCH")] == [404, 401]
     for method in ("GET", "POST", "PATCH", "DELETE"):
         for path in (
             ENTITIES,
             f"{ENTITIES}/urn:a:b",
-            "/webhooks/town/x",
             "/t/town/webhook",
             "/t/town/live",
             "//healthz",
