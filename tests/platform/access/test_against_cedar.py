@@ -6,7 +6,7 @@ from typing import Any
 
 import cedarpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.platform.access.policy_texts import (
     ENTITIES,
@@ -64,6 +64,13 @@ def test_masks_are_what_cedar_says_of_every_attribute(
     assert ours == asked_of_cedar(text, facts, [uid("Entity", one["id"]) for one in ENTITIES], attributes)
 
 
+ONE_ATTRIBUTE = 'when { context.attribute == "https://example.org/a" };'
+OFFICER_MAY = 'permit (principal in Role::"officer", action, resource)'
+SATO = (("Person", "p-1"), frozenset({"officer"}), "members", "operate")
+
+
+@example(f"{OFFICER_MAY} {ONE_ATTRIBUTE}", *SATO)
+@example(f"{OFFICER_MAY}; forbid (principal, action, resource) {ONE_ATTRIBUTE}", *SATO)
 @settings(max_examples=50, deadline=None)
 @given(POLICY_SETS, WHO, HELD, st.sampled_from(["usage", "members"]), st.sampled_from(PURPOSES))
 def test_what_concerns_no_entity_is_what_cedar_says_of_the_tenant(

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from cedarpy import policies_to_json_str
 
 from kumihimo.platform.access.conditions import ALWAYS, AllOf, Asked, Call, Condition, Facts, rows_where, test_of
-from kumihimo.platform.access.models import NO_ROW, Clause, Names, Rights, RowNode
+from kumihimo.platform.access.models import ALL_NAMES, NO_ROW, Clause, Names, Rights, RowNode
 from kumihimo.platform.access.narrow import narrowed
 from kumihimo.platform.access.read import Unfit, condition_of, scope_of
 from kumihimo.platform.access.words import (
@@ -70,9 +70,14 @@ def _rights(applying: _Applying, of_entities: bool) -> Rights:
 
 @lru_cache(maxsize=8192)
 def _clauses(body: Asked, told: tuple[bool, ...], of_entities: bool) -> tuple[Clause, ...]:
-    """Names that see the same rows stand together; all that no condition names are alike."""
+    """Names that see the same rows stand together; all that no condition names are alike.
+
+    What concerns a tenant concerns no attribute: what a policy says of one by name is not said of it.
+    """
     ask = Call(dict(zip(body.facts, told, strict=True)), of_entities)
     other = rows_where(body.condition, ask, None)
+    if not of_entities:
+        return () if other == NO_ROW else (Clause(other, ALL_NAMES),)
     found: dict[RowNode, set[str]] = {}
     for name in sorted(body.names):
         rows = rows_where(body.condition, ask, name)
