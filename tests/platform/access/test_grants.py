@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kumihimo.platform.access.grants import EVERYTHING, NOTHING, Grant, Restriction, Visible, folded, of_type
+from kumihimo.platform.access.grants import EVERYTHING, NOTHING, Grant, Restriction, Visible
 from kumihimo.platform.access.models import (
     ALL_NAMES,
     ALL_RIGHTS,
@@ -30,6 +30,7 @@ from kumihimo.platform.access.models import (
     RowQ,
     RowTypes,
 )
+from kumihimo.platform.access.rows import folded, of_type
 from kumihimo.platform.broker.masks import Standing, decided
 
 TYPES, IDS, NAMES = ("A", "B"), ("urn:1", "urn:2"), ("x", "y", "z")

@@ -11,10 +11,11 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from tests.platform.provider.house import FORM, ISSUER, House
 
 from kumihimo.base.errors import BadRequestData
+from kumihimo.platform.identity.models import place_of
 from kumihimo.platform.provider.applications import Made
 from kumihimo.platform.provider.assertion import MAX_AHEAD, TYPE
 from kumihimo.platform.provider.jwks import MAX_KEYS, check_jwks
-from kumihimo.platform.provider.tries import Tries, place_of
+from kumihimo.platform.provider.tries import Tries
 
 EC, ED, RSA = ECKey.generate_key("P-256"), OKPKey.generate_key("Ed25519"), RSAKey.generate_key(2048)
 KEYS = (("ES256", EC), ("Ed25519", ED), ("PS256", RSA), ("RS256", RSA))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kumihimo.platform.access.models import EVERY_ROW, NO_ROW, RowNode
-from kumihimo.platform.access.rows import rows_and, rows_not, rows_or
+from kumihimo.platform.access.rows import all_but, all_of, any_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +176,13 @@ def rows_where(condition: Condition, call: Call, attribute: str | None) -> RowNo
     """The rows for which the condition holds of this attribute; None is one that no condition names."""
     match condition:
         case AllOf(parts):
-            return rows_and(rows_where(part, call, attribute) for part in parts)
+            return all_of(rows_where(part, call, attribute) for part in parts)
         case AnyOf(parts):
-            return rows_or(rows_where(part, call, attribute) for part in parts)
+            return any_of(rows_where(part, call, attribute) for part in parts)
         case Not(part):
-            return rows_not(rows_where(part, call, attribute))
-        case Rows(rows):
-            return rows if call.of_entities else NO_ROW
-        case Attribute(any_of):
-            return EVERY_ROW if attribute in any_of else NO_ROW
+            return all_but(rows_where(part, call, attribute))
+        case Rows(entities):
+            return entities if call.of_entities else NO_ROW
+        case Attribute(names):
+            return EVERY_ROW if attribute in names else NO_ROW
     return EVERY_ROW if call.told[condition] else NO_ROW

@@ -77,26 +77,18 @@ class Access:
 
     async def decide(self, call: Call, action: Action) -> Grant:
         """What the call may see. Raises Unauthenticated or Forbidden where it may not act at all."""
-        actor = call.actor
-        if self._open_house or actor.kind == "system":
+        known = await self._decision(call, action)
+        if known is None:
             return EVERYTHING
-        key = (call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes)
-        known = self._known.get(key)
-        if known is None or not known.since <= self._clock.now() < known.until:
-            known = await self._look(call, action, key)
         if known.grant is None:
             raise _again(known.problem)
         return known.grant
 
     async def rights(self, call: Call, action: Action) -> Rights:
         """As `decide`, the rights themselves."""
-        actor = call.actor
-        if self._open_house or actor.kind == "system":
+        known = await self._decision(call, action)
+        if known is None:
             return ALL_RIGHTS
-        key = (call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes)
-        known = self._known.get(key)
-        if known is None or not known.since <= self._clock.now() < known.until:
-            known = await self._look(call, action, key)
         if not known.rights.shown:
             raise _again(known.problem)
         return known.rights
@@ -133,6 +125,17 @@ class Access:
     def tell(self, of_change: Callable[[str], None]) -> None:
         """From now on the function is called with the tenant ("" for all) after each change that was seen here."""
         self._told.append(of_change)
+
+    async def _decision(self, call: Call, action: Action) -> _Known | None:
+        """What is decided; None where nothing is: an open house, or a part of the platform itself."""
+        actor = call.actor
+        if self._open_house or actor.kind == "system":
+            return None
+        key = (call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes)
+        known = self._known.get(key)
+        if known is None or not known.since <= self._clock.now() < known.until:
+            known = await self._look(call, action, key)
+        return known
 
     # --- what is not known yet ----------------------------------------------------------------------------
 

@@ -12,90 +12,9 @@ from kumihimo.platform.access.models import (
     Clause,
     Names,
     Rights,
-    RowAnd,
-    RowIds,
     RowNode,
-    RowNot,
-    RowOr,
-    RowTypes,
 )
-
-
-def folded(node: RowNode) -> RowNode:
-    """The same rows, said shortly: EVERY_ROW or NO_ROW where it comes to that by the form of the expression alone."""
-    if isinstance(node, RowAnd):
-        return all_of(map(folded, node.parts))
-    if isinstance(node, RowOr):
-        return any_of(map(folded, node.parts))
-    if isinstance(node, RowNot):
-        return _but(folded(node.part))
-    if (isinstance(node, RowTypes) and not node.types) or (isinstance(node, RowIds) and not node.ids):
-        return NO_ROW
-    return node
-
-
-def all_of(parts: Iterable[RowNode]) -> RowNode:
-    """Rows that are in all of these, which are folded."""
-    kept = _flat(parts, RowAnd)
-    if NO_ROW in kept or any(_but(one) in kept for one in kept):
-        return NO_ROW
-    left = tuple(one for one in kept if not (isinstance(one, RowOr) and any(part in kept for part in one.parts)))
-    return left[0] if len(left) == 1 else RowAnd(left)
-
-
-def any_of(parts: Iterable[RowNode]) -> RowNode:
-    """Rows that are in any of these, which are folded."""
-    kept = _together(_flat(parts, RowOr))
-    if EVERY_ROW in kept or any(_but(one) in kept for one in kept):
-        return EVERY_ROW
-    left = tuple(
-        one for one in kept if not (isinstance(one, RowAnd) and any(_within(part, kept) for part in one.parts))
-    )
-    return left[0] if len(left) == 1 else RowOr(left)
-
-
-def _within(node: RowNode, kept: Collection[RowNode]) -> bool:
-    """Whether rows are surely among others: some are the same, or have more types or ids."""
-    if isinstance(node, RowTypes):
-        return any(isinstance(one, RowTypes) and node.types <= one.types for one in kept)
-    if isinstance(node, RowIds):
-        return any(isinstance(one, RowIds) and node.ids <= one.ids for one in kept)
-    return node in kept
-
-
-def _flat(parts: Iterable[RowNode], kind: type[RowAnd | RowOr]) -> dict[RowNode, None]:
-    return {one: None for part in parts for one in (part.parts if isinstance(part, kind) else (part,))}
-
-
-def _together(parts: dict[RowNode, None]) -> dict[RowNode, None]:
-    """All types are asked for at once, and all ids: what may be seen is mostly the sum of many clauses."""
-    types = [one for one in parts if isinstance(one, RowTypes)]
-    ids = [one for one in parts if isinstance(one, RowIds)]
-    found: dict[RowNode, None] = {}
-    if types:
-        found[RowTypes(frozenset().union(*(one.types for one in types)))] = None
-    if ids:
-        found[RowIds(frozenset().union(*(one.ids for one in ids)))] = None
-    return found | {one: None for one in parts if not isinstance(one, RowTypes | RowIds)}
-
-
-def of_type(node: RowNode, type_: str) -> RowNode:
-    """The same rows among entities that are known to have the type."""
-    if isinstance(node, RowTypes):
-        return EVERY_ROW if type_ in node.types else node
-    if isinstance(node, RowAnd):
-        return all_of(of_type(part, type_) for part in node.parts)
-    if isinstance(node, RowOr):
-        return any_of(of_type(part, type_) for part in node.parts)
-    return _but(of_type(node.part, type_)) if isinstance(node, RowNot) else node
-
-
-def _but(node: RowNode) -> RowNode:
-    if isinstance(node, RowNot):
-        return node.part
-    if node in (EVERY_ROW, NO_ROW):
-        return NO_ROW if node == EVERY_ROW else EVERY_ROW
-    return RowNot(node)
+from kumihimo.platform.access.rows import all_but, all_of, any_of, folded, of_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +88,7 @@ class Visible:
         if found is None:
             shown = any_of(one.rows for one in self.shown if attribute in one.names)
             hidden = any_of(one.rows for one in self.hidden if attribute in one.names)
-            found = self._where[key] = all_of((shown, _but(hidden)))
+            found = self._where[key] = all_of((shown, all_but(hidden)))
         return found
 
     def names(self, holds: Holds, among: Collection[str] | None = None) -> Names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kumihimo.platform.access.models import EVERY_ROW, Clause, Names, Rights, RowNode
-from kumihimo.platform.access.rows import rows_or
+from kumihimo.platform.access.rows import any_of
 
 
 def narrowed(shown: Iterable[Clause], hidden: Iterable[Clause]) -> Rights:
@@ -14,46 +14,22 @@ def narrowed(shown: Iterable[Clause], hidden: Iterable[Clause]) -> Rights:
     never = Names()
     for clause in apart:
         if clause.rows == EVERY_ROW:
-            never = names_or(never, clause.names)
-    left = [Clause(one.rows, names_without(one.names, never)) for one in shown]
+            never = never | clause.names
+    left = [Clause(one.rows, one.names - never) for one in shown]
     kept = _together(one for one in left if one.names != Names())
     if not kept:
         return Rights()
-    rest = [Clause(one.rows, names_without(one.names, never)) for one in apart if one.rows != EVERY_ROW]
+    rest = [Clause(one.rows, one.names - never) for one in apart if one.rows != EVERY_ROW]
     hides = [one for one in rest if one.names != Names()]
     return Rights(tuple(kept), tuple(hides))
-
-
-def names_or(one: Names, other: Names) -> Names:
-    """Names that are in either."""
-    if one.others and other.others:
-        return Names(one.names & other.names, others=True)
-    if one.others:
-        return Names(one.names - other.names, others=True)
-    if other.others:
-        return Names(other.names - one.names, others=True)
-    return Names(one.names | other.names)
-
-
-def names_without(one: Names, other: Names) -> Names:
-    """Names that are in the one and not in the other."""
-    if not other.names and not other.others:
-        return one
-    if one.others and other.others:
-        return Names(other.names - one.names)
-    if one.others:
-        return Names(one.names | other.names, others=True)
-    if other.others:
-        return Names(one.names & other.names)
-    return Names(one.names - other.names)
 
 
 def _together(clauses: Iterable[Clause]) -> list[Clause]:
     by_rows: dict[RowNode, Names] = {}
     for one in clauses:
         known = by_rows.get(one.rows)
-        by_rows[one.rows] = one.names if known is None else names_or(known, one.names)
+        by_rows[one.rows] = one.names if known is None else known | one.names
     by_names: dict[Names, list[RowNode]] = {}
     for rows, names in by_rows.items():
         by_names.setdefault(names, []).append(rows)
-    return [Clause(rows_or(found), names) for names, found in by_names.items()]
+    return [Clause(any_of(found), names) for names, found in by_names.items()]

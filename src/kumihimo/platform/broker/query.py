@@ -10,7 +10,7 @@ from typing import Any
 
 from kumihimo.base.errors import BadRequestData, TooManyResults
 from kumihimo.base.jsontext import parse, text
-from kumihimo.platform.access.grants import of_type
+from kumihimo.platform.access.rows import of_type
 from kumihimo.platform.broker.conditions import Conditions
 from kumihimo.platform.broker.leading import leading, needed_attributes
 from kumihimo.platform.broker.masks import admits, masked

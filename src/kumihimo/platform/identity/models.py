@@ -223,11 +223,11 @@ def check_device(text: str) -> str:
 
 
 def place_of(address: str) -> str:
-    """Whose tries are counted together: an IPv4 address, or the /64 that an IPv6 address stands in."""
+    """Whose tries are counted together: an IPv4 address, or the /64 of an IPv6 one, out of which a host may choose."""
+    if ":" not in address:
+        return address[:64]
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
         return address[:64]
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else found)
+    return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))

@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
+from kumihimo.platform.identity.models import place_of
 from kumihimo.platform.provider.applications import Applications
 from kumihimo.platform.provider.assertion import TYPE, issuer_of, read_assertion
 from kumihimo.platform.provider.discovery import TOKEN
@@ -15,7 +16,7 @@ from kumihimo.platform.provider.keys import SECOND
 from kumihimo.platform.provider.models import Application
 from kumihimo.platform.provider.store import families as store
 from kumihimo.platform.provider.tokens import Tokens
-from kumihimo.platform.provider.tries import Tries, place_of
+from kumihimo.platform.provider.tries import Tries
 from kumihimo.storage.database import PLATFORM, Database
 
 NOT_KNOWN = "the client is not known, is out of use, or did not prove itself as it was registered"

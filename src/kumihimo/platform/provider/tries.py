@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 from collections import OrderedDict
 from typing import Final
@@ -41,14 +40,3 @@ class Tries:
             self._waiting.move_to_end(name)
             if len(self._waiting) > MAX_WAITING:
                 self._waiting.popitem(last=False)
-
-
-def place_of(address: str) -> str:
-    """Whose tries are counted together: an IPv4 address, or the /64 of an IPv6 one, out of which a host may choose."""
-    if ":" not in address:
-        return address[:64]
-    try:
-        found = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
