@@ -31,6 +31,7 @@ Allow = Callable[[Call, str], Awaitable[object]]
 MayEnter = Callable[[Caller, str], Awaitable[bool]]
 """Whether the caller has anything to do in this tenant; of another they learn not even that it is there."""
 _YEAR = 365 * 24 * 3600
+_TENANTS = "kumihimo.tenants"
 
 
 class ScreenRoute(Route):
@@ -208,11 +209,13 @@ class Console:
         return tenant
 
     async def _tenants_of(self, request: Request) -> list[str]:
-        """Those in which the caller has anything to do."""
-        tenants, caller = await self._tenants(), _caller(request)
-        if self._may_enter is None:
-            return list(tenants)
-        return [tenant for tenant in tenants if await self._may_enter(caller, tenant)]
+        """Those in which the caller has anything to do; asked once for each request, as a page needs them twice."""
+        found: list[str] | None = request.scope.get(_TENANTS)
+        if found is None:
+            tenants, caller, may_enter = await self._tenants(), _caller(request), self._may_enter
+            found = [one for one in tenants if may_enter is None or await may_enter(caller, one)]
+            request.scope[_TENANTS] = found
+        return found
 
     async def _home(self, request: Request) -> Response:
         """The tenants to choose from."""
