@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kumihimo.platform.access.models import (
     ALL_NAMES,
@@ -159,12 +160,19 @@ class Grant:
         """Whether it is everything."""
         return self.restriction.everything and self.visible.is_all
 
-    @classmethod
-    def of(cls, rights: Rights) -> Grant:
-        """What the rights come to: an entity may be seen where any attribute, named in them or not, would be."""
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def of(rights: Rights) -> Grant:
+        """What the rights come to: an entity may be seen where any attribute, named in them or not, would be.
+
+        Kept, because many callers hold the same roles.
+        """
         visible = Visible(rights.shown, rights.hidden)
-        rows = any_of(visible.where(name) for name in ("", *sorted(visible.named)))
-        return cls(Restriction(rows), visible)
+        if visible.hidden:
+            rows = any_of(visible.where(name) for name in ("", *sorted(visible.named)))
+        else:  # nothing takes a name away again, so each clause shows its rows by whatever it names
+            rows = any_of(one.rows for one in visible.shown)
+        return Grant(Restriction(rows), visible)
 
 
 EVERYTHING = Grant(ALL_ROWS, ALL_ATTRIBUTES)
