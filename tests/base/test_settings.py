@@ -56,7 +56,8 @@ def test_a_wrong_setting_says_which_and_where(options: dict[str, Any], words: st
 
 
 def test_one_certificate_does_for_http_and_mqtt() -> None:
-    Settings(port=-1, https_port=443, mqtt_tls_port=8883, mqtt_wss_port=0, tls_certificate="c", tls_key="k")
+    found = Settings(port=-1, https_port=443, mqtt_tls_port=8883, mqtt_wss_port=0, tls_certificate="c", tls_key="k")
+    assert (found.tls_certificate, found.mqtt_certificate) == ("c", "")
 
 
 def test_lists_come_from_commas() -> None:

@@ -76,15 +76,15 @@ async def test_wrong_is_said_alike_whether_there_is_an_account_or_not(any_house:
 async def test_waits_outlast_a_restart_and_hold_for_the_right_password_too(any_house: House) -> None:
     await any_house.sato()
     for _ in range(FREE_OF_NAME):
-        await refused(Wrong, lambda: any_house.enter("wrong-wrong-wrong"))
+        assert await refused(Wrong, lambda: any_house.enter("wrong-wrong-wrong"))
     again = Identity(
         any_house.database, any_house.clock, Seal(any_house.folder / "keys" / "seal"), operates_nothing, hasher=CHEAP
     )
-    await refused(TooManyRequests, lambda: again.by_password("sato", PASSWORD, OTHER))
-    await refused(TooManyRequests, lambda: again.by_password("ＳＡＴＯ", PASSWORD, OTHER))
+    assert await refused(TooManyRequests, lambda: again.by_password("sato", PASSWORD, OTHER))
+    assert await refused(TooManyRequests, lambda: again.by_password("ＳＡＴＯ", PASSWORD, OTHER))
     any_house.clock.advance(2)
     await again.by_password("sato", PASSWORD, OTHER)
-    await refused(Wrong, lambda: again.by_password("sato", "wrong-wrong-wrong", OTHER))
+    assert await refused(Wrong, lambda: again.by_password("sato", "wrong-wrong-wrong", OTHER))
 
 
 async def test_many_guesses_at_once_are_no_way_around(any_house: House) -> None:
@@ -113,13 +113,13 @@ async def test_recovery_codes_are_good_once_and_new_ones_end_the_old(any_house: 
     token = await half_of(any_house)
     await any_house.identity.by_code(token, codes[0].lower(), VISITOR)
     again = await half_of(any_house)
-    await refused(Wrong, lambda: any_house.identity.by_code(again, codes[0], VISITOR))
+    assert await refused(Wrong, lambda: any_house.identity.by_code(again, codes[0], VISITOR))
     by_code = await any_house.identity.by_recovery("sato", PASSWORD, codes[1].replace("-", " "), VISITOR)
-    await refused(Wrong, lambda: any_house.identity.by_recovery("sato", PASSWORD, codes[1], VISITOR))
-    await refused(Wrong, lambda: any_house.identity.by_recovery("sato", "wrong-wrong-wrong", codes[2], VISITOR))
+    assert await refused(Wrong, lambda: any_house.identity.by_recovery("sato", PASSWORD, codes[1], VISITOR))
+    assert await refused(Wrong, lambda: any_house.identity.by_recovery("sato", "wrong-wrong-wrong", codes[2], VISITOR))
     assert (await any_house.identity.mine(by_code.account.id)).codes_left == RECOVERY_CODES - 2
     await any_house.identity.new_codes(of(opened))
-    await refused(Wrong, lambda: any_house.identity.by_recovery("sato", PASSWORD, codes[2], VISITOR))
+    assert await refused(Wrong, lambda: any_house.identity.by_recovery("sato", PASSWORD, codes[2], VISITOR))
 
 
 async def test_what_a_passkey_said_once_or_elsewhere_or_as_a_copy_is_refused(any_house: House) -> None:
@@ -127,25 +127,25 @@ async def test_what_a_passkey_said_once_or_elsewhere_or_as_a_copy_is_refused(any
     token, options = await any_house.identity.proofs.question(VISITOR)
     said = key.sign(options)
     await any_house.identity.by_passkey(token, said, VISITOR)
-    await refused(Wrong, lambda: any_house.identity.by_passkey(token, said, VISITOR))
+    assert await refused(Wrong, lambda: any_house.identity.by_passkey(token, said, VISITOR))
     token, options = await any_house.identity.proofs.question(VISITOR)
-    await refused(Wrong, lambda: any_house.identity.by_passkey(token, said, VISITOR))
+    assert await refused(Wrong, lambda: any_house.identity.by_passkey(token, said, VISITOR))
 
     async def attempt() -> None:
         token, options = await any_house.identity.proofs.question(VISITOR)
         await any_house.identity.by_passkey(token, key.sign(options), VISITOR)
 
     key.origin = "http://evil.example"
-    await refused(Wrong, attempt)
+    assert await refused(Wrong, attempt)
     key.origin, key.counter = "http://localhost:8080", 0
-    await refused(Wrong, attempt)  # a copy whose counter lags behind
+    assert await refused(Wrong, attempt)  # a copy whose counter lags behind
     key.counter, key.flags = 50, 0x01
-    await refused(Wrong, attempt)  # nobody was asked for a finger or a number
+    assert await refused(Wrong, attempt)  # nobody was asked for a finger or a number
     key.flags, key.handle = 0x05, b"p-somebody-else"
-    await refused(Wrong, attempt)
-    await refused(BadRequestData, lambda: any_house.identity.by_passkey(token, "{" * 20_000, VISITOR))
-    await refused(BadRequestData, lambda: any_house.identity.by_passkey(token, '{"id": 5}', VISITOR))
-    await refused(Wrong, lambda: any_house.identity.by_passkey(token, '{"id": "unknown"}', VISITOR))
+    assert await refused(Wrong, attempt)
+    assert await refused(BadRequestData, lambda: any_house.identity.by_passkey(token, "{" * 20_000, VISITOR))
+    assert await refused(BadRequestData, lambda: any_house.identity.by_passkey(token, '{"id": 5}', VISITOR))
+    assert await refused(Wrong, lambda: any_house.identity.by_passkey(token, '{"id": "unknown"}', VISITOR))
 
 
 async def test_numbers_of_passkeys_and_log_ins_are_bounded(any_house: House) -> None:
@@ -153,7 +153,7 @@ async def test_numbers_of_passkeys_and_log_ins_are_bounded(any_house: House) -> 
     for _ in range(MAX_PASSKEYS):
         token, options = await any_house.identity.begin_passkey(of(opened), VISITOR)
         await any_house.identity.finish_passkey(of(opened), token, Authenticator().make(options), "", VISITOR)
-    await refused(Forbidden, lambda: any_house.identity.begin_passkey(of(opened), VISITOR))
+    assert await refused(Forbidden, lambda: any_house.identity.begin_passkey(of(opened), VISITOR))
     for _ in range(MAX_LOGINS):
         any_house.clock.advance(1)
         await any_house.identity.log_in(opened.account.id, "outside", "192.0.2.3")
@@ -168,8 +168,8 @@ async def test_a_new_password_ends_all_log_ins_and_disabling_too(any_house: Hous
     assert await any_house.caller(after.cookie)
     assert after.cookie not in (first.cookie, second.cookie)
     await any_house.identity.disable(after.account.id)
-    await refused(Unauthenticated, lambda: any_house.caller(after.cookie))
+    assert await refused(Unauthenticated, lambda: any_house.caller(after.cookie))
     assert await any_house.identity.person(after.account.id) is None
-    await refused(Unauthenticated, lambda: any_house.identity.log_in(after.account.id, "outside", "192.0.2.3"))
+    assert await refused(Unauthenticated, lambda: any_house.identity.log_in(after.account.id, "outside", "192.0.2.3"))
     await any_house.identity.disable(after.account.id, disabled=False)
     await any_house.enter("a-wholly-new-word")

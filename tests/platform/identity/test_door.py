@@ -59,13 +59,13 @@ async def house(database_factory: DatabaseFactory, fake_clock: FakeClock, tmp_pa
 async def test_the_first_administrator_is_made_behind_the_newest_link_once(house: House) -> None:
     old = await house.identity.link()
     link = await house.identity.link()
-    await refused(LinkGone, lambda: house.identity.linked(old))
+    assert await refused(LinkGone, lambda: house.identity.linked(old))
     assert await house.identity.linked(link) is None
     opened = await house.identity.welcome(link, "Admin-1", "管理 花子", "ja", PASSWORD, VISITOR)
     assert opened.account.id in house.operators
     assert (await house.caller(opened.cookie)) == of(opened)
-    await refused(LinkGone, lambda: house.identity.welcome(link, "x", "x", "ja", PASSWORD, VISITOR))
-    await refused(Forbidden, house.identity.link)
+    assert await refused(LinkGone, lambda: house.identity.welcome(link, "x", "x", "ja", PASSWORD, VISITOR))
+    assert await refused(Forbidden, house.identity.link)
     assert [(one.sign_in, one.name) for one in await house.identity.accounts()] == [("admin-1", "管理 花子")]
 
 
@@ -74,7 +74,7 @@ async def test_links_end_by_their_time(house: House) -> None:
     house.clock.advance(3599)
     await house.identity.linked(link)
     house.clock.advance(2)
-    await refused(LinkGone, lambda: house.identity.linked(link))
+    assert await refused(LinkGone, lambda: house.identity.linked(link))
 
 
 async def test_a_link_of_the_operator_gives_a_new_password_and_ends_what_was_open(house: House) -> None:
@@ -86,8 +86,8 @@ async def test_a_link_of_the_operator_gives_a_new_password_and_ends_what_was_ope
     after = await house.identity.welcome(link, "ignored", "ignored", "en", "a-wholly-new-word", VISITOR)
     assert house.ended == [before.login]
     assert after.account.id == before.account.id
-    await refused(Unauthenticated, lambda: house.caller(before.cookie))
-    await refused(Wrong, house.enter)
+    assert await refused(Unauthenticated, lambda: house.caller(before.cookie))
+    assert await refused(Wrong, house.enter)
     await house.enter("a-wholly-new-word")
 
 
@@ -123,7 +123,7 @@ async def test_a_name_that_nobody_has_costs_a_hash_too(house: House, monkeypatch
 
     monkeypatch.setattr(PasswordHasher, "verify", lambda _, kept, given: verify(kept, given))
     for name in ("sato", "nobody"):
-        await refused(Wrong, lambda name=name: house.enter("wrong-wrong-wrong", name=name))  # type: ignore[misc]
+        assert await refused(Wrong, lambda name=name: house.enter("wrong-wrong-wrong", name=name))  # type: ignore[misc]
     assert len(checked) == 2
     assert checked[0].split("$")[:4] == checked[1].split("$")[:4]
 
@@ -147,35 +147,35 @@ async def test_one_password_tried_at_many_names_is_slowed_by_its_address(house: 
     guesses = [f"name{at}" for at in range(FREE_OF_PLACE)]
     near = [Visitor(f"2001:db8::{at}") for at in range(len(guesses))]
     for name, visitor in zip(guesses, near, strict=True):
-        await refused(Wrong, lambda n=name, v=visitor: house.enter("wrong-wrong-wrong", v, n))  # type: ignore[misc]
-    await refused(TooManyRequests, lambda: house.enter("wrong-wrong-wrong", Visitor("2001:db8::ffff"), "name99"))
-    await refused(Wrong, lambda: house.enter("wrong-wrong-wrong", VISITOR, "name99"))
+        assert await refused(Wrong, lambda n=name, v=visitor: house.enter("wrong-wrong-wrong", v, n))  # type: ignore[misc]
+    assert await refused(TooManyRequests, lambda: house.enter("wrong-wrong-wrong", Visitor("2001:db8::ffff"), "name99"))
+    assert await refused(Wrong, lambda: house.enter("wrong-wrong-wrong", VISITOR, "name99"))
     house.clock.advance(2 * FORGIVEN)
-    await refused(Wrong, lambda: house.enter("wrong-wrong-wrong", Visitor("2001:db8::ffff"), "name99"))
+    assert await refused(Wrong, lambda: house.enter("wrong-wrong-wrong", Visitor("2001:db8::ffff"), "name99"))
 
 
 async def test_with_an_app_a_log_in_needs_its_code_and_each_code_is_good_once(house: House) -> None:
     _, totp = await with_totp(house)
     used = totp.at(house.clock.now())
     token = await half_of(house)
-    await refused(Wrong, lambda: house.identity.by_code(token, used, VISITOR))  # it set the app up
+    assert await refused(Wrong, lambda: house.identity.by_code(token, used, VISITOR))  # it set the app up
     house.clock.advance(STEP_SECONDS)
     code = totp.at(house.clock.now())
     opened = await house.identity.by_code(token, f" {code[:3]} {code[3:]} ", VISITOR)
     assert (await house.caller(opened.cookie)) == of(opened)
-    await refused(Wrong, lambda: house.identity.by_code(token, code, VISITOR))
+    assert await refused(Wrong, lambda: house.identity.by_code(token, code, VISITOR))
     again = await half_of(house)
-    await refused(Wrong, lambda: house.identity.by_code(again, code, VISITOR))
+    assert await refused(Wrong, lambda: house.identity.by_code(again, code, VISITOR))
     late = totp.at(house.clock.now())
     house.clock.advance(3 * STEP_SECONDS)
-    await refused(Wrong, lambda: house.identity.by_code(again, late, VISITOR))
+    assert await refused(Wrong, lambda: house.identity.by_code(again, late, VISITOR))
 
 
 async def test_after_a_few_wrong_codes_the_password_is_asked_for_anew(house: House) -> None:
     _, totp = await with_totp(house)
     token = await half_of(house)
     for _ in range(FREE_OF_NAME):
-        await refused(Wrong, lambda: house.identity.by_code(token, "123456", VISITOR))
+        assert await refused(Wrong, lambda: house.identity.by_code(token, "123456", VISITOR))
     house.clock.advance(STEP_SECONDS)
     right = totp.at(house.clock.now())
     said = await refused(Wrong, lambda: house.identity.by_code(token, right, VISITOR))
@@ -185,9 +185,9 @@ async def test_after_a_few_wrong_codes_the_password_is_asked_for_anew(house: Hou
 async def test_a_half_log_in_ends_by_its_time_and_opens_nothing(house: House) -> None:
     _, totp = await with_totp(house)
     token = await half_of(house)
-    await refused(Unauthenticated, lambda: house.caller(token))
+    assert await refused(Unauthenticated, lambda: house.caller(token))
     house.clock.advance(301)
-    await refused(Wrong, lambda: house.identity.by_code(token, totp.at(house.clock.now()), VISITOR))
+    assert await refused(Wrong, lambda: house.identity.by_code(token, totp.at(house.clock.now()), VISITOR))
 
 
 async def test_what_waits_is_bounded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ async def test_what_waits_is_bounded(house: House, monkeypatch: pytest.MonkeyPat
         house.clock.advance(1)
         tokens.append(await house.identity.proofs.keep("assert", "", "x"))
     for token in tokens[:2]:
-        await refused(Wrong, lambda token=token: house.identity.proofs.taken(token, "assert"))  # type: ignore[misc]
+        assert await refused(Wrong, lambda token=token: house.identity.proofs.taken(token, "assert"))  # type: ignore[misc]
     for token in tokens[2:]:
         await house.identity.proofs.taken(token, "assert")
 
@@ -226,10 +226,10 @@ async def test_the_last_way_in_stays(house: House) -> None:
     token, options = await house.identity.welcome_question(link, "", "", "", VISITOR)
     opened = await house.identity.welcome_passkey(link, token, key.make(options), VISITOR)
     [only] = (await house.identity.mine(account.id)).passkeys
-    await refused(Forbidden, lambda: house.identity.drop_passkey(of(opened), only.id))
+    assert await refused(Forbidden, lambda: house.identity.drop_passkey(of(opened), only.id))
     changed = await house.identity.set_password(of(opened), PASSWORD, VISITOR)
     await house.identity.drop_passkey(of(changed), only.id)
-    await refused(ResourceNotFound, lambda: house.identity.drop_passkey(of(changed), only.id))
+    assert await refused(ResourceNotFound, lambda: house.identity.drop_passkey(of(changed), only.id))
 
 
 async def test_the_first_administrator_may_have_a_passkey_alone(house: House) -> None:
@@ -247,10 +247,10 @@ async def test_a_log_in_ends_unused_and_in_any_case_by_its_times(house: House) -
         house.clock.advance(3590)
         assert await house.caller(opened.cookie)
     house.clock.advance(3590)
-    await refused(Unauthenticated, lambda: house.caller(opened.cookie))
+    assert await refused(Unauthenticated, lambda: house.caller(opened.cookie))
     idle = await house.enter()
     house.clock.advance(3601)
-    await refused(Unauthenticated, lambda: house.caller(idle.cookie))
+    assert await refused(Unauthenticated, lambda: house.caller(idle.cookie))
     assert not await house.identity.is_live(idle.login)
     assert (await house.identity.mine(idle.account.id)).logins == []
 
@@ -258,11 +258,11 @@ async def test_a_log_in_ends_unused_and_in_any_case_by_its_times(house: House) -
 async def test_one_ends_ones_own_log_ins_and_nobody_elses(house: House) -> None:
     first, other = await house.sato(), await house.enter()
     stranger = await house.identity.add("tanaka", "田中")
-    await refused(ResourceNotFound, lambda: house.identity.logins.end(stranger.id, first.login))
+    assert await refused(ResourceNotFound, lambda: house.identity.logins.end(stranger.id, first.login))
     assert await house.identity.is_live(first.login)
     await house.identity.logins.end(first.account.id, first.login)
     assert house.ended == [first.login]
-    await refused(Unauthenticated, lambda: house.caller(first.cookie))
+    assert await refused(Unauthenticated, lambda: house.caller(first.cookie))
     assert await house.caller(other.cookie)
 
 
@@ -281,9 +281,9 @@ async def test_credentials_change_only_with_a_fresh_proof(house: House) -> None:
         lambda: house.identity.drop_passkey(caller, "x"),
     ]
     for change in changes:
-        await refused(ProofNeeded, change)
-    await refused(Wrong, lambda: house.identity.prove_by_password(caller, "wrong-wrong-wrong", "", VISITOR))
-    await refused(ProofNeeded, lambda: house.identity.new_codes(caller))
+        assert await refused(ProofNeeded, change)
+    assert await refused(Wrong, lambda: house.identity.prove_by_password(caller, "wrong-wrong-wrong", "", VISITOR))
+    assert await refused(ProofNeeded, lambda: house.identity.new_codes(caller))
     await house.identity.prove_by_password(caller, PASSWORD, "", VISITOR)
     await house.identity.new_codes(caller)
 
@@ -294,7 +294,7 @@ async def test_another_persons_passkey_proves_nothing(house: House) -> None:
     link = await house.identity.link(tanaka.id)
     his = of(await house.identity.welcome(link, "", "", "", PASSWORD, OTHER))
     token, options = await house.identity.proofs.question(VISITOR)
-    await refused(Wrong, lambda: house.identity.prove_by_passkey(his, token, key.sign(options), VISITOR))
+    assert await refused(Wrong, lambda: house.identity.prove_by_passkey(his, token, key.sign(options), VISITOR))
     token, options = await house.identity.proofs.question(VISITOR)
     await house.identity.prove_by_passkey(of(opened), token, key.sign(options), VISITOR)
 
@@ -306,14 +306,14 @@ async def test_a_cookie_of_another_name_or_twice_or_made_up_is_none(house: House
     over_tls = Credentials("GET", "/", cookie=f"kumihimo={opened.cookie}", secure=True)
     assert await house.identity.authenticate(over_tls) is None
     twice = Credentials("GET", "/", cookie=f"kumihimo=x; kumihimo={opened.cookie}")
-    await refused(Unauthenticated, lambda: house.identity.authenticate(twice))
-    await refused(Unauthenticated, lambda: house.caller("x" * 30_000))
-    await refused(Unauthenticated, lambda: house.caller("é\udc80"))
+    assert await refused(Unauthenticated, lambda: house.identity.authenticate(twice))
+    assert await refused(Unauthenticated, lambda: house.caller("x" * 30_000))
+    assert await refused(Unauthenticated, lambda: house.caller("é\udc80"))
 
 
 async def test_a_sign_in_name_is_ones_own_however_it_is_typed(house: House) -> None:
     account = await house.identity.add("Satō@Example", "佐藤", email="a@example.jp", lang="en")
-    await refused(AlreadyExists, lambda: house.identity.add("ｓａｔō@ＥＸＡＭＰＬＥ", "別人"))
+    assert await refused(AlreadyExists, lambda: house.identity.add("ｓａｔō@ＥＸＡＭＰＬＥ", "別人"))
     assert (await house.identity.named(" SATŌ@example ")).id == account.id
     person = await house.identity.person(account.id)
     assert person is not None

@@ -36,11 +36,12 @@ async def town(database_factory: DatabaseFactory, fake_clock: FakeClock) -> Town
     return town
 
 
-def refused(page: Page, code_word: str, status: int = 403) -> None:
-    """The page says, in Japanese, what it must, and nobody was let in."""
+def refused(page: Page, code_word: str, status: int = 403) -> Page:
+    """The page says, in Japanese, what it must, and nobody was let in: the page, for who looks on."""
     assert page.status == status, (page.status, page.text)
     assert code_word in page.text
     assert not any(one.startswith(SESSION + "=") for one in page.cookies)
+    return page
 
 
 # --- the browser ------------------------------------------------------------------------------------------
@@ -49,9 +50,9 @@ def refused(page: Page, code_word: str, status: int = 403) -> None:
 async def test_an_answer_in_another_browser_lets_nobody_in(town: Town) -> None:
     attacker, victim = Browser(town), Browser(town)
     answer = await town.choose(attacker, (await attacker.get(f"{TOWN}/login/with/idp")).location)
-    refused(await victim.get(answer), "続きが見つかりません")
+    assert refused(await victim.get(answer), "続きが見つかりません")
     await victim.get(f"{TOWN}/login/with/idp")
-    refused(await victim.get(answer), "続きが見つかりません")
+    assert refused(await victim.get(answer), "続きが見つかりません")
     assert town.people.logins == {}
 
 
@@ -60,7 +61,7 @@ async def test_a_code_in_the_answer_to_anothers_state_is_not_exchanged_for_a_log
     stolen = query_of(await town.choose(victim, (await victim.get(f"{TOWN}/login/with/idp")).location, "hanako"))
     mine = query_of((await attacker.get(f"{TOWN}/login/with/idp")).location)
     given = {"code": stolen["code"], "state": mine["state"], "iss": town.mock.issuer}
-    refused(await attacker.get(f"{TOWN}/login/from/idp?{urlencode(given)}"), "依頼を断りました")
+    assert refused(await attacker.get(f"{TOWN}/login/from/idp?{urlencode(given)}"), "依頼を断りました")
 
 
 async def test_an_answer_is_taken_once_and_in_time(town: Town) -> None:
@@ -69,10 +70,10 @@ async def test_an_answer_is_taken_once_and_in_time(town: Town) -> None:
     kept = dict(browser.cookies[TOWN])
     assert (await browser.get(answer)).status == 303
     browser.cookies[TOWN] = kept
-    refused(await browser.get(answer), "続きが見つかりません")
+    assert refused(await browser.get(answer), "続きが見つかりません")
     answer = await town.choose(browser, (await browser.get(f"{TOWN}/login/with/idp")).location)
     town.clock.advance(601)
-    refused(await browser.get(answer), "続きが見つかりません")
+    assert refused(await browser.get(answer), "続きが見つかりません")
 
 
 @pytest.mark.parametrize(
@@ -86,9 +87,9 @@ async def test_nobody_is_sent_to_another_site_afterwards(town: Town, way: str) -
 async def test_a_parameter_that_stands_twice_is_refused_and_so_are_too_many(town: Town) -> None:
     browser = Browser(town)
     answer = await town.choose(browser, (await browser.get(f"{TOWN}/login/with/idp")).location)
-    refused(await browser.get(f"{answer}&code=other"), "読み取れません")
+    assert refused(await browser.get(f"{answer}&code=other"), "読み取れません")
     many = "&".join(f"a{number}=1" for number in range(60))
-    refused(await browser.get(f"{TOWN}/login/from/idp?{many}"), "読み取れません")
+    assert refused(await browser.get(f"{TOWN}/login/from/idp?{many}"), "読み取れません")
 
 
 async def test_the_providers_words_are_not_shown(town: Town) -> None:
@@ -96,7 +97,7 @@ async def test_the_providers_words_are_not_shown(town: Town) -> None:
     state = query_of((await browser.get(f"{TOWN}/login/with/idp")).location)["state"]
     said = {"state": state, "iss": town.mock.issuer, "error": "<script>", "error_description": "call 0120-000-000"}
     page = await browser.get(f"{TOWN}/login/from/idp?{urlencode(said)}")
-    refused(page, "依頼を断りました")
+    assert refused(page, "依頼を断りました")
     assert "script" not in page.text
     assert "0120" not in page.text
 
@@ -129,10 +130,10 @@ async def test_an_answer_of_another_provider_is_not_taken(town: Town) -> None:
     location = (await browser.get(f"{TOWN}/login/with/idp")).location
     state = query_of(location)["state"]
     answer = {"code": "stolen", "state": state, "iss": other.issuer}
-    refused(await browser.get(f"{TOWN}/login/from/other?{urlencode(answer)}"), "ログイン先のものではありません")
+    assert refused(await browser.get(f"{TOWN}/login/from/other?{urlencode(answer)}"), "ログイン先のものではありません")
     await browser.get(f"{TOWN}/login/with/idp")
     answer["state"] = query_of((await browser.get(f"{TOWN}/login/with/idp")).location)["state"]
-    refused(await browser.get(f"{TOWN}/login/from/idp?{urlencode(answer)}"), "ログイン先のものではありません")
+    assert refused(await browser.get(f"{TOWN}/login/from/idp?{urlencode(answer)}"), "ログイン先のものではありません")
     assert town.net.count("/token") == 0
 
 
@@ -140,7 +141,7 @@ async def test_a_provider_that_names_itself_must_do_so_in_each_answer(town: Town
     browser = Browser(town)
     state = query_of((await browser.get(f"{TOWN}/login/with/idp")).location)["state"]
     page = await browser.get(f"{TOWN}/login/from/idp?{urlencode({'code': 'x', 'state': state})}")
-    refused(page, "ログイン先のものではありません")
+    assert refused(page, "ログイン先のものではありません")
 
 
 # --- tokens -----------------------------------------------------------------------------------------------
@@ -198,7 +199,7 @@ async def test_an_id_token_that_does_not_hold_is_refused(
         change(claims)
         return real(claims)
 
-    refused(await forged(town, monkeypatch, sign), "証明を確認できません")
+    assert refused(await forged(town, monkeypatch, sign), "証明を確認できません")
     assert town.people.logins == {}
 
 
@@ -213,14 +214,14 @@ async def test_no_signature_and_a_secret_made_of_the_public_key_are_refused(
     assert isinstance(public, RSAKey)
     for alg in ("none", "None", "NONE"):
         page = await forged(town, monkeypatch, lambda claims, a=alg: f"{_part({'alg': a})}.{_part(claims)}.")  # type: ignore[misc]
-        refused(page, "証明を確認できません")
+        assert refused(page, "証明を確認できません")
 
     def with_public(claims: dict[str, Any]) -> str:
         signed = f"{_part({'alg': 'HS256', 'kid': public.kid})}.{_part(claims)}"
         digest = hmac.digest(public.as_pem(private=False), signed.encode(), hashlib.sha256)
         return f"{signed}.{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
-    refused(await forged(town, monkeypatch, with_public), "証明を確認できません")
+    assert refused(await forged(town, monkeypatch, with_public), "証明を確認できません")
 
 
 async def test_the_key_of_somebody_else_under_the_providers_name_is_refused(
@@ -235,19 +236,19 @@ async def test_the_key_of_somebody_else_under_the_providers_name_is_refused(
                 {"alg": alg, "kid": kid, "jwk": key.as_dict(private=False)}, claims, key, algorithms=[alg]
             )
 
-        refused(await forged(town, monkeypatch, sign), "証明を確認できません")
+        assert refused(await forged(town, monkeypatch, sign), "証明を確認できません")
 
 
 @pytest.mark.parametrize(
     "token", ["", "a", "a.b", "a.b.c", "....", "eyJhbGciOiJSUzI1NiJ9..", "é.é.é", "x" * 40_000, _part([]) + ".a.b"]
 )
 async def test_what_is_no_token_is_refused(town: Town, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
-    refused(await forged(town, monkeypatch, lambda _: token), "証明を確認できません")
+    assert refused(await forged(town, monkeypatch, lambda _: token), "証明を確認できません")
 
 
 async def test_userinfo_of_another_person_is_refused(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(town.mock, "userinfo", lambda token: {"sub": "somebody else", "name": "x"})
-    refused(await town.log_in(Browser(town)), "証明を確認できません")
+    assert refused(await town.log_in(Browser(town)), "証明を確認できません")
 
 
 async def test_a_weaker_proof_than_was_asked_for_is_refused(
@@ -257,7 +258,7 @@ async def test_a_weaker_proof_than_was_asked_for_is_refused(
     await town.register()
     real = town.mock.signed
     for acr in ("aal2", "", None, 3):
-        refused(await forged(town, monkeypatch, lambda claims, a=acr: real({**claims, "acr": a})), "強さ")  # type: ignore[misc]
+        assert refused(await forged(town, monkeypatch, lambda claims, a=acr: real({**claims, "acr": a})), "強さ")  # type: ignore[misc]
     assert (await forged(town, monkeypatch, lambda claims: real({**claims, "acr": "aal3"}))).status == 303
 
 
@@ -275,10 +276,10 @@ async def test_a_new_key_of_the_provider_is_found_and_made_up_ones_cost_it_nothi
         return jwt.encode({"alg": "RS256", "kid": stray.kid}, claims, stray, algorithms=["RS256"])
 
     for _ in range(5):
-        refused(await forged(town, monkeypatch, sign), "証明を確認できません")
+        assert refused(await forged(town, monkeypatch, sign), "証明を確認できません")
     assert town.net.count("/certs") == 2
     town.clock.advance(3600)
-    refused(await forged(town, monkeypatch, sign), "証明を確認できません")
+    assert refused(await forged(town, monkeypatch, sign), "証明を確認できません")
     assert town.net.count("/certs") == 3
 
 
@@ -298,7 +299,7 @@ async def test_secret_short_and_foreign_keys_of_a_set_are_never_used(town: Town)
         return HttpAnswer(200, {}, dumps({"keys": strange}))
 
     town.net.instead["/certs"] = keys
-    refused(await town.log_in(Browser(town)), "証明を確認できません")
+    assert refused(await town.log_in(Browser(town)), "証明を確認できません")
 
 
 # --- a provider that fails ----------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ async def test_a_provider_that_fails_is_told_in_plain_words(town: Town, where: s
     page = await browser.get(f"{TOWN}/login/with/idp")
     if page.status == 303:
         page = await browser.get(await town.choose(browser, page.location))
-    refused(page, words, 502)
+    assert refused(page, words, 502)
     english = await browser.get(f"{TOWN}/login/from/idp?lang=en")
     assert "This log-in cannot be continued" in english.text
 
@@ -360,9 +361,9 @@ async def test_a_provider_that_hangs_holds_up_so_many_and_no_more(town: Town, mo
     town.net.instead["/token"] = waits
     hangs_there = asyncio.create_task(first.get(answer))
     await came.wait()
-    refused(await town.log_in(Browser(town)), "混み合っています", 502)
+    assert refused(await town.log_in(Browser(town)), "混み合っています", 502)
     gate.set()
-    refused(await hangs_there, "つながりません", 502)
+    assert refused(await hangs_there, "つながりません", 502)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,7 @@ async def test_a_provider_that_hangs_holds_up_so_many_and_no_more(town: Town, mo
 async def test_a_provider_that_says_what_cannot_be_of_itself_is_not_used(town: Town, change: dict[str, Any]) -> None:
     document = {**town.mock.document(), **change}
     town.net.instead["/openid-configuration"] = says(200, dumps(document))
-    refused(await Browser(town).get(f"{TOWN}/login/with/idp"), "読み取れません", 502)
+    assert refused(await Browser(town).get(f"{TOWN}/login/with/idp"), "読み取れません", 502)
     wrong = (await town.outside.party.examine(await town.outside.providers.get("idp")))["faults"]
     assert len(wrong) == 1
 

@@ -47,6 +47,7 @@ def claims_of(token: str) -> Any:
 
 def test_a_good_token_is_taken() -> None:
     header, claims = claims_of(TOKEN)
+    assert claims["nonce"] == "n"
     check_id_token(header, claims, ONE, nonce="n", access_token="x", now=NOW)
     check_id_token(header, claims, ONE, nonce="n", access_token="x", now=NOW + 119)
 
