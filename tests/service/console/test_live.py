@@ -192,3 +192,27 @@ async def test_a_page_is_told_of_what_its_caller_may_see(town: Town) -> None:
         access.may_read, access.number = False, 2
         await town.rise(1, 9.7, 40)
         assert not [event async for event in events if "change" in event]
+
+
+async def test_a_right_taken_away_while_the_log_is_read_holds_for_what_is_read(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = Narrow()
+    town.live._access = access
+    call = Call("fukui", Actor("person", "p"))
+    read = town.database.read
+
+    async def slowly(tenant: str, work: Any) -> Any:
+        found = await read(tenant, work)
+        access.hidden, access.number = town.contexts.core.expand("waterLevel"), 1
+        return found
+
+    box = Mailbox(call, await access.decide(call, "read"))
+    async with aclosing(town.live.events("fukui", box)) as events:
+        await hello(events)
+        await town.live.reads("fukui")
+        monkeypatch.setattr(town.database, "read", slowly)
+        await town.rise(1, 9.5, 10)
+        (one,) = (await next_change(events))["entities"]
+    assert one["changed"]
+    assert "waterLevel" not in one["changed"]

@@ -167,7 +167,6 @@ class Live:
         try:
             while True:
                 try:
-                    await self._judge(tenant)
                     position = await self._tell(tenant, position)
                 except Problem as problem:
                     log.warning("live pages wait", extra={"tenant": tenant, "problem": problem.title})
@@ -186,6 +185,8 @@ class Live:
             return await self._database.read(tenant, head_tx)
         while True:
             head, records = await self._database.read(tenant, _reader(position))
+            # Only once the changes are read: rights that were taken away before one of them was written hold for it.
+            await self._judge(tenant)
             if head < position:
                 # The town was removed and made anew: its log begins again, and nothing on the page holds any more.
                 self._post(tenant, head, [])
