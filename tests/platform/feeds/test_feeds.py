@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.platform.delivery.stand import TENANT
 from tests.platform.feeds.conftest import FeedStand, entities, take
+from tests.rights import all_but, rows
 
 from kumihimo.base.call import ANONYMOUS, Call
 from kumihimo.base.errors import BadRequestData, Forbidden, NonexistentTenant, Overloaded
@@ -115,6 +116,35 @@ async def test_a_right_that_is_taken_away_ends_it(stand: FeedStand, monkeypatch:
     assert (end.kind, end.detail, end.seq) == ("end", "the role was taken away", 1)
     with pytest.raises(StopAsyncIteration):
         await take(events)
+
+
+async def test_a_right_taken_away_while_it_is_decided_holds_for_what_came_meanwhile(
+    stand: FeedStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = await stand.begun(format="simplified")
+    rights = [Grant(rows(ids=["urn:x:1"]), all_but()), Grant(rows(ids=["urn:x:2"]), all_but())]
+    may_decide, asked = asyncio.Event(), asyncio.Event()
+
+    async def decide(self: object, call: Call, action: str) -> Grant:
+        found = rights[0]
+        asked.set()
+        await may_decide.wait()
+        return found
+
+    monkeypatch.setattr("kumihimo.platform.access.decide.Access.decide", decide)
+    await stand.put("urn:x:1", level=1)
+    told = asyncio.ensure_future(entities(events, 2))
+    await asyncio.wait_for(asked.wait(), 5)
+    # The first of the two rights is decided by now, and not told yet; it is taken away before the next is written.
+    rights.pop(0)
+    await stand.put("urn:x:1", level=2)
+    await stand.put("urn:x:2", level=3)
+    await stand.feeds._tails[TENANT][0].moved(2, 0, 5)
+    may_decide.set()
+    assert await asyncio.wait_for(told, 5) == [
+        {"id": "urn:x:1", "type": "Gauge", "level": 1},
+        {"id": "urn:x:2", "type": "Gauge", "level": 3},
+    ]
 
 
 async def test_there_are_so_many_and_no_more_and_places_come_free(

@@ -85,8 +85,10 @@ class Feeds:
                 if tail.restarts != restarts:
                     restarts, position = tail.restarts, 0
                     yield Event("reset", position)
+                records = await tail.after(position)
+                # Only now: rights that were taken away before one of these was written hold for it.
                 grant = await watch.decide()
-                for record in await tail.after(position):
+                for record in records:
                     entity = await watch.told(record, grant)
                     position = record.seq
                     if entity is not None:
