@@ -3,6 +3,9 @@
 Ours runs on a core of its own, the load generator on the other. A peer is given by its address and is started, placed
 and emptied by whoever gives it. Ends with 1 where ours answered otherwise than 2xx or refused a part (207), lost a
 notification, or went beyond a bound.
+
+With --policies a second platform of ours stands beside it, closed, asked by an application whose rights fifty policies
+tell (guarded.py); the run ends with 1 as well where that one loses more than 15 %.
 """
 
 from __future__ import annotations
@@ -12,22 +15,27 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
 
 import ceilings
 import footprint
+import guarded
 import notify
 import query
 import shape
 import update
 from ground import Ground
-from harness import keep
+from harness import Platform, keep
 from measures import QUICK, WHOLE, Extent, Measure, Refused, Sample, Stage, Target
 
 RUNS = ("shape", "update", "query", "notify", "footprint")
 OURS = "ours"
+GUARDED = "policies"
+MOST_LOST = 0.15
+"""What the closed platform may lose of a rate, or add to a time in the same proportion."""
 
 
 @dataclass
@@ -44,11 +52,15 @@ class Line:
         return f"{sample.value:,.2f}" if sample else "refused" if name in self.refused else "–"
 
     def ratio(self, peer: str) -> str:
-        """Ours to the peer's, so that more is better for ours."""
+        """Ours to the peer's, so that more is better for ours; with policies to without, so that 1 loses nothing."""
         if peer not in self.found:
             return "–"
+        return f"**{1 / self.lead(peer) if peer == GUARDED else self.lead(peer):.3f}**"
+
+    def lead(self, peer: str) -> float:
+        """How many times better ours is than the peer."""
         mine, other = self.found[OURS].value, self.found[peer].value
-        return f"**{other / mine if self.measure.less else mine / other:.3f}**"
+        return other / mine if self.measure.less else mine / other
 
     @property
     def note(self) -> str:
@@ -58,7 +70,13 @@ class Line:
 
     @property
     def broken(self) -> bool:
-        return bool(self.measure.bound) and self.found[OURS].value > (self.measure.bound or 0)
+        is_over = bool(self.measure.bound) and self.found[OURS].value > (self.measure.bound or 0)
+        return is_over or self.loses
+
+    @property
+    def loses(self) -> bool:
+        """Whether policies cost more of it than they may."""
+        return GUARDED in self.found and 1 / self.lead(GUARDED) < 1 - MOST_LOST
 
 
 def stages_of(name: str, runs: Sequence[str], extent: Extent, ground: Ground) -> Iterator[Stage]:
@@ -76,18 +94,30 @@ def stages_of(name: str, runs: Sequence[str], extent: Extent, ground: Ground) ->
     return simple[name](extent)
 
 
-def measure(name: str, stages: Iterator[Stage], extent: Extent, ground: Ground, peers: Sequence[Target]) -> list[Line]:
+def measure(
+    name: str, stages: Iterator[Stage], extent: Extent, ground: Ground, peers: Sequence[Target], *, policies: bool
+) -> list[Line]:
     """The lines of one run, on a fresh platform of ours; each is printed when it is there."""
     lines = []
-    with ground.platform() as platform:
-        ours = Target(OURS, platform.port, durability=ground.durability, platform=platform)
+    with ExitStack() as stack:
+        platform = stack.enter_context(ground.platform())
+        targets = [Target(OURS, platform.port, durability=ground.durability, platform=platform), *peers]
+        if policies:
+            closed = stack.enter_context(ground.platform(closed=True))
+            targets.append(guarded_target(closed, ground))
         for stage in stages:
-            for line in take(stage.run or name, stage, extent, [ours, *peers]):
-                print(
-                    f"{line.run}: {line.measure.what}: {line.value(OURS)} {line.measure.unit}; {line.note}", flush=True
-                )
+            for line in take(stage.run or name, stage, extent, targets):
+                beside = f" ({line.value(GUARDED)} with policies)" if policies else ""
+                print(f"{line.run}: {line.measure.what}: {line.value(OURS)}{beside} {line.measure.unit}; {line.note}")
+                sys.stdout.flush()
                 lines.append(line)
     return lines
+
+
+def guarded_target(platform: Platform | None, ground: Ground) -> Target:
+    """The closed platform with its application's key; without a platform, how it stands in the table."""
+    key, port = ("", 0) if platform is None else (guarded.key_for(platform), platform.port)
+    return Target(GUARDED, port, durability=ground.durability, platform=platform, key=key)
 
 
 def take(name: str, stage: Stage, extent: Extent, targets: Sequence[Target]) -> Iterator[Line]:
@@ -136,7 +166,7 @@ def median(samples: Sequence[Sample]) -> Sample:
 def table(lines: Sequence[Line], peers: Sequence[Target], head: str) -> str:
     """The table of bench/README.md."""
     columns = ["run", "what", OURS, *[part for peer in peers for part in (peer.name, f"ours / {peer.name}")]]
-    columns += ["unit", "note"]
+    columns = [name.replace(f"{OURS} / {GUARDED}", f"{GUARDED} / {OURS}") for name in columns] + ["unit", "note"]
     rows = [
         [
             line.run,
@@ -168,6 +198,7 @@ def read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("runs", nargs="*", metavar="RUN", help=f"of {', '.join(RUNS)}; all where none is named")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--peer", action="append", type=read_peer, default=[], help='"NAME=URL how durable it is"')
+    parser.add_argument("--policies", action="store_true", help="beside it a closed platform with fifty policies")
     parser.add_argument("--rounds", type=int, help="rounds of each measure")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, for development")
     parser.add_argument("--keep", action="store_true", help="write the table into bench/README.md")
@@ -191,7 +222,9 @@ def main(arguments: Sequence[str]) -> int:
     fsync = ceilings.fsync_p50()
     with Ground(options.engine) as ground:
         for name in runs:
-            lines += measure(name, stages_of(name, runs, extent, ground), extent, ground, options.peer)
+            stages = stages_of(name, runs, extent, ground)
+            lines += measure(name, stages, extent, ground, options.peer, policies=options.policies)
+        columns = [*options.peer, *([guarded_target(None, ground)] if options.policies else [])]
         parts = [
             f"Shape and update: {extent}; queries and notifications: {extent.shorter}; median of {extent.rounds}",
             ground.place,
@@ -200,11 +233,11 @@ def main(arguments: Sequence[str]) -> int:
             f"{time.monotonic() - began:.0f} s in all",
         ]
         head = ". ".join(parts) + "."
-    text = table(lines, options.peer, head)
+    text = table(lines, columns, head)
     print(f"\n{text}")
     if options.keep:
-        keep(f"broker {options.engine}", text)
+        keep(f"broker {options.engine}{' policies' if options.policies else ''}", text)
     beyond = [line.measure.what for line in lines if line.broken]
     if beyond:
-        print(f"beyond their bound: {', '.join(beyond)}")
+        print(f"beyond their bound, or losing more than {MOST_LOST:.0%} with policies: {', '.join(beyond)}")
     return 1 if beyond else 0

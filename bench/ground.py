@@ -44,10 +44,10 @@ class Ground:
         if self.server:
             self.server.stop()
 
-    def platform(self) -> Platform:
+    def platform(self, *, closed: bool = False) -> Platform:
         """A platform that is not started yet."""
         url = self.server.url(self.server.create_database()) if self.server else ""
-        return Platform(database_url=url, core=self.core)
+        return Platform(database_url=url, core=self.core, closed=closed)
 
     @property
     def durability(self) -> str:

@@ -23,12 +23,14 @@ PAGE = Path(__file__).parent / "README.md"
 class Platform:
     """`kumihimo serve --open` in a process of its own, on a fresh folder; with a core, on that one alone.
 
-    database_url: empty for SQLite in the folder. data: what the folder holds at the start. started: seconds from exec
-    to the first 200.
+    database_url: empty for SQLite in the folder. data: what the folder holds at the start. closed: without `--open`.
+    started: seconds from exec to the first 200.
     """
 
-    def __init__(self, *, database_url: str = "", core: int | None = None, data: Path | None = None) -> None:
-        self.database_url, self.core, self.data = database_url, core, data
+    def __init__(
+        self, *, database_url: str = "", core: int | None = None, data: Path | None = None, closed: bool = False
+    ) -> None:
+        self.database_url, self.core, self.data, self.closed = database_url, core, data, closed
 
     def __enter__(self) -> Self:
         self.folder = tempfile.TemporaryDirectory()
@@ -47,7 +49,8 @@ class Platform:
             "KUMIHIMO_LOG_LEVEL": "WARNING",
             "KUMIHIMO_DATABASE_URL": self.database_url,
         }
-        command = [str(Path(sys.executable).parent / "kumihimo"), "serve", "--open", "--data", self.folder.name]
+        house = () if self.closed else ("--open",)
+        command = [str(Path(sys.executable).parent / "kumihimo"), "serve", *house, "--data", self.folder.name]
         with on_core(self.core):
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port), "--mqtt-port", "-1"], env=environ, stdout=subprocess.DEVNULL

@@ -20,21 +20,33 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Whom a run measures: ours, with its process, or a peer, of which only the address is known."""
+    """Whom a run measures: ours, with its process, or a peer, of which only the address is known.
+
+    key: what it is asked with, where it lets in no stranger.
+    """
 
     name: str
     port: int
     host: str = "127.0.0.1"
     durability: str = ""
     platform: Platform | None = None
+    key: str = ""
 
-    def send(self, requests: Sequence[bytes], connections: int = 4) -> load.Result:
+    def signed(self, request: bytes) -> bytes:
+        """The request with the key, where there is one."""
+        return (
+            request.replace(b"\r\n", f"\r\nAuthorization: Bearer {self.key}\r\n".encode(), 1) if self.key else request
+        )
+
+    def send(self, requests: Iterable[bytes], connections: int = 4) -> load.Result:
         """Sends each request once; Refused where one was."""
-        return right(load.once(self.port, requests, connections=connections, host=self.host))
+        signed = [self.signed(one) for one in requests]
+        return right(load.once(self.port, signed, connections=connections, host=self.host))
 
-    def drive(self, requests: Iterable[bytes], connections: int, seconds: float) -> load.Result:
+    def drive(self, requests: Sequence[bytes], connections: int, seconds: float) -> load.Result:
         """Sends them in turn for so many seconds; Refused where one was."""
-        return right(load.run(self.port, requests, connections=connections, seconds=seconds, host=self.host))
+        signed = [self.signed(one) for one in requests]
+        return right(load.run(self.port, signed, connections=connections, seconds=seconds, host=self.host))
 
     def ask(self, method: str, path: str, body: object = None) -> load.Result:
         """One request with JSON; Refused where it was."""
@@ -42,8 +54,7 @@ class Target:
 
     def read(self, path: str) -> bytes:
         """The body of one answer."""
-        result = load.once(self.port, [request("GET", path)], connections=1, host=self.host)
-        return right(result).last.partition(b"\r\n\r\n")[2]
+        return self.send([request("GET", path)], connections=1).last.partition(b"\r\n\r\n")[2]
 
     def upsert(self, entities: Sequence[object]) -> load.Result:
         """Puts entities there, in batches of 100."""

@@ -80,15 +80,16 @@ class Run:
 
     def latency(self, kind: str, rate: int, target: Target) -> Sample:
         """The median, in ms; the note says how many of the acknowledged writes arrived, and how soon."""
-        request = partial(self.write, kind)
-        sent = openloop.run(target.port, request, rate=rate, seconds=self.extent.seconds, host=target.host)
+        sent = openloop.run(
+            target.port, partial(self.write, kind, target), rate=rate, seconds=self.extent.seconds, host=target.host
+        )
         if sent.lost:
             raise Refused(f"{sent.lost} writes were not answered")
         return self.account(sent)
 
-    def write(self, kind: str, number: int, moment: int) -> bytes:
+    def write(self, kind: str, target: Target, number: int, moment: int) -> bytes:
         path = f"{ENTITIES}/urn:ngsi-ld:{kind}:{number % self.extent.each:04d}/attrs"
-        return request("POST", path, compact({"senttime": {"type": "Property", "value": moment}}))
+        return target.signed(request("POST", path, compact({"senttime": {"type": "Property", "value": moment}})))
 
     def account(self, sent: openloop.Sent, note: str = "") -> Sample:
         """What arrived of what was acknowledged; Refused where a write was, or where something stayed out."""
@@ -130,7 +131,8 @@ class Run:
         timer = threading.Timer(self.extent.seconds / 2, restart)
         timer.start()
         seconds = self.extent.seconds * 3
-        sent = openloop.run(target.port, partial(self.write, kind), rate=rate, seconds=seconds, host=target.host)
+        write = partial(self.write, kind, target)
+        sent = openloop.run(target.port, write, rate=rate, seconds=seconds, host=target.host)
         timer.join()
         before = self.sink.doubled
         sample = self.account(sent)
