@@ -30,8 +30,8 @@ from kumihimo.platform.access.models import (
     RowQ,
     RowTypes,
 )
-from kumihimo.platform.access.rows import folded, of_type
-from kumihimo.platform.broker.masks import Standing, decided
+from kumihimo.platform.access.rows import folded, is_of_types, of_type
+from kumihimo.platform.broker.masks import Standing, admits, decided, names_of
 
 TYPES, IDS, NAMES = ("A", "B"), ("urn:1", "urn:2"), ("x", "y", "z")
 HEADS: list[Any] = [
@@ -101,6 +101,26 @@ def test_a_grant_says_what_the_rights_say(shown: tuple[Clause, ...], hidden: tup
         for type_ in head["type"]:
             narrow = grant.visible.of_type(type_)
             assert {name: standing.holds(narrow.where(name)) for name in granted} == granted
+
+
+@settings(max_examples=40)
+@given(clauses, clauses, st.permutations(HEADS))
+def test_what_is_remembered_of_types_is_what_is_found_of_each_entity(
+    shown: tuple[Clause, ...], hidden: tuple[Clause, ...], docs: list[Any]
+) -> None:
+    """Of two entities with the same types the second is answered from memory, and may differ in id and attributes."""
+    visible = Visible(shown, hidden)
+    restriction = Restriction(visible.where("x"))
+    for doc in docs:
+        assert admits(restriction, doc) == Standing(doc).holds(restriction.rows)
+        assert names_of(visible, doc) == visible.names(Standing(doc).holds)
+
+
+def test_types_alone_tell_of_rows_that_ask_nothing_else() -> None:
+    of_a, of_b = RowTypes(frozenset({"A"})), RowTypes(frozenset({"B"}))
+    assert is_of_types(RowOr((RowAnd((of_a, RowNot(of_b))), EVERY_ROW)))
+    assert not is_of_types(RowAnd((of_a, HAS_X)))
+    assert not is_of_types(RowNot(RowIds(frozenset({"urn:1"}))))
 
 
 @settings(max_examples=40)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 from kumihimo.platform.access.models import (
     ALL_NAMES,
@@ -15,28 +16,54 @@ from kumihimo.platform.access.models import (
     Rights,
     RowNode,
 )
-from kumihimo.platform.access.rows import all_but, all_of, any_of, folded, of_type
+from kumihimo.platform.access.rows import all_but, all_of, any_of, folded, is_of_types, of_type
+
+T = TypeVar("T")
+_TYPES_KEPT = 100
+
+
+class ByTypes(Generic[T]):
+    """What was found of entities of some types, where their types are all that it hangs on."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, ...], T] = {}
+
+    def get(self, types: Sequence[str], find: Callable[[], T]) -> T:
+        """What was found before, else what is found now."""
+        key = tuple(types)
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) >= _TYPES_KEPT:
+                self._found.clear()
+            found = self._found[key] = find()
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Which rows the caller may see (decision 8). everything: all of them, so that nothing has to be asked."""
+    """Which rows the caller may see (decision 8). everything: all of them, so that nothing has to be asked.
+
+    by_types: what was found of types, where they are all that it hangs on.
+    """
 
     rows: RowNode
     everything: bool = field(init=False, compare=False, repr=False)
+    by_types: ByTypes[bool] | None = field(init=False, compare=False, repr=False)
     _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         rows = folded(self.rows)
         object.__setattr__(self, "rows", rows)
         object.__setattr__(self, "everything", rows == EVERY_ROW)
+        object.__setattr__(self, "by_types", ByTypes() if is_of_types(rows) else None)
         object.__setattr__(self, "_hash", hash(rows))
 
     def __hash__(self) -> int:
         return self._hash
 
 
-_TYPES_KEPT = 100
 Holds = Callable[[RowNode], bool | None]
 """Whether an entity is among the rows; None where that cannot be told."""
 
@@ -45,13 +72,15 @@ Holds = Callable[[RowNode], bool | None]
 class Visible:
     """Which attributes the caller may see of which rows, as in Rights; a sub-attribute goes with its attribute.
 
-    is_all: all of all. flat: the names, where they are the same for every row; None where they are not.
+    is_all: all of all. flat: the names, where they are the same for every row; None where they are not. by_types: what
+    was found of types, where they are all that the names hang on.
     """
 
     shown: tuple[Clause, ...]
     hidden: tuple[Clause, ...] = ()
     is_all: bool = field(init=False, compare=False, repr=False)
     flat: Names | None = field(init=False, compare=False, repr=False)
+    by_types: ByTypes[Names] | None = field(init=False, compare=False, repr=False)
     _named: frozenset[str] = field(init=False, compare=False, repr=False)
     _where: dict[str, RowNode] = field(init=False, compare=False, repr=False)
     _typed: dict[str, Visible] = field(init=False, compare=False, repr=False)
@@ -67,6 +96,7 @@ class Visible:
             ("hidden", hidden),
             ("flat", flat),
             ("is_all", flat == ALL_NAMES),
+            ("by_types", ByTypes() if all(is_of_types(one.rows) for one in (*shown, *hidden)) else None),
             ("_named", frozenset().union(*(one.names.names for one in (*shown, *hidden)))),
             ("_where", {}),
             ("_typed", {}),

@@ -83,3 +83,10 @@ def all_but(node: RowNode) -> RowNode:
     if node in (EVERY_ROW, NO_ROW):
         return NO_ROW if node == EVERY_ROW else EVERY_ROW
     return RowNot(node)
+
+
+def is_of_types(node: RowNode) -> bool:
+    """Whether the types of an entity tell all by themselves whether it is among the rows."""
+    if isinstance(node, RowAnd | RowOr):
+        return all(map(is_of_types, node.parts))
+    return is_of_types(node.part) if isinstance(node, RowNot) else isinstance(node, RowTypes)

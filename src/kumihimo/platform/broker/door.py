@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from functools import partial
 
 from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import NonexistentTenant, Problem
+from kumihimo.base.jsontext import parse
 from kumihimo.base.ports import Bus, log_topic
 from kumihimo.platform.broker import query as queries
 from kumihimo.platform.broker.census import Census, census_tx
@@ -123,15 +123,18 @@ class Broker:
 
     async def get(self, tenant: str, entity_id: str, restriction: Restriction, visible: Visible) -> EntityDoc | None:
         """One entity (clause 5.7.1), masked; None where there is none that the caller may see."""
-        await self._expiry.settle(tenant)
-        work = partial(queries.get_tx, entity_id=entity_id, restriction=restriction, visible=visible)
-        return await self._database.read(tenant, work, quick=restriction.everything)
+        found = await self.get_text(tenant, entity_id, restriction, visible)
+        return None if found is None else parse(found)
 
     async def get_text(self, tenant: str, entity_id: str, restriction: Restriction, visible: Visible) -> str | None:
         """As get, the entity as the JSON text of its stored form, masked."""
         await self._expiry.settle(tenant)
-        work = partial(queries.get_text_tx, entity_id=entity_id, restriction=restriction, visible=visible)
-        return await self._database.read(tenant, work, quick=restriction.everything)
+        stored = await self._database.read(tenant, lambda tx: queries.stored_tx(tx, entity_id), quick=True)
+        if stored is None:
+            return None
+        if len(stored) <= queries.SMALL or (restriction.everything and visible.is_all):
+            return queries.seen_text(stored, restriction, visible)
+        return await asyncio.to_thread(queries.seen_text, stored, restriction, visible)
 
     async def linked(
         self,

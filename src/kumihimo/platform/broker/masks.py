@@ -49,20 +49,29 @@ class Standing:
 
 def admits(restriction: Restriction, doc: EntityDoc) -> bool:
     """Whether the entity is one of the rows that may be seen."""
-    return restriction.everything or Standing(doc).holds(restriction.rows)
+    if restriction.everything:
+        return True
+    if restriction.by_types is not None:
+        return restriction.by_types.get(doc["type"], lambda: Standing(doc).holds(restriction.rows))
+    return Standing(doc).holds(restriction.rows)
 
 
 def names_of(visible: Visible, doc: EntityDoc) -> Names:
     """The attributes of this entity that may be seen, be they there or not."""
-    return visible.flat if visible.flat is not None else visible.names(Standing(doc).holds)
+    if visible.flat is not None:
+        return visible.flat
+    if visible.by_types is not None:
+        return visible.by_types.get(doc["type"], lambda: visible.names(Standing(doc).holds))
+    return visible.names(Standing(doc).holds)
 
 
 def masked(doc: EntityDoc, visible: Visible) -> EntityDoc:
     """The entity without the attributes that may not be seen."""
     if visible.is_all:
         return doc
-    names = visible.flat
-    return left_of(doc, visible.names(Standing(doc).holds, doc["attrs"]) if names is None else names)
+    if visible.flat is not None or visible.by_types is not None:
+        return left_of(doc, names_of(visible, doc))
+    return left_of(doc, visible.names(Standing(doc).holds, doc["attrs"]))
 
 
 def left_of(doc: EntityDoc, names: Names) -> EntityDoc:

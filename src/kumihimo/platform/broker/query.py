@@ -10,6 +10,7 @@ from typing import Any
 
 from kumihimo.base.errors import BadRequestData, TooManyResults
 from kumihimo.base.jsontext import parse, text
+from kumihimo.platform.access.models import EVERY_ROW
 from kumihimo.platform.access.rows import of_type
 from kumihimo.platform.broker.conditions import Conditions
 from kumihimo.platform.broker.leading import leading, needed_attributes
@@ -33,7 +34,7 @@ from kumihimo.storage.database import Tx
 MAX_SELECTED = 100_000
 _PAGE = 500
 _QUICK_LIMIT, _QUICK_OFFSET = 100, 1000
-_SMALL, _REMEMBERED = 8192, 4096
+SMALL, _REMEMBERED = 8192, 4096
 """Of how many characters, and how many, masked entities are remembered: 64 MiB of characters in the worst case."""
 
 
@@ -88,11 +89,16 @@ async def _ordered_page_tx(tx: Tx, query: Query, order: Ordering) -> FoundTexts:
 
 
 def is_quick(query: Query) -> bool:
-    """Whether the query reads no more than a page's beginning of one type, so that others may wait for it."""
+    """Whether the query reads no more than a page's beginning of one type, so that others may wait for it. Rights may
+    hang on the type then, and on nothing else of an entity.
+    """
+    if not isinstance(query.types, str) or query.order is not None:
+        return False
     asks_more = query.ids or query.id_pattern or query.geo or query.attrs or query.scope_q or query.q or query.count
     few = query.limit <= _QUICK_LIMIT and query.offset <= _QUICK_OFFSET
-    whole = query.restriction.everything and query.visible.is_all and query.order is None
-    return few and isinstance(query.types, str) and whole and not asks_more
+    is_open = query.restriction.everything or of_type(query.restriction.rows, query.types) == EVERY_ROW
+    is_plain = query.visible.flat is not None or query.visible.of_type(query.types).flat is not None
+    return few and is_open and is_plain and not asks_more
 
 
 async def selected_tx(tx: Tx, query: Query) -> list[tuple[int, str]]:
@@ -108,20 +114,17 @@ async def selected_tx(tx: Tx, query: Query) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
+async def stored_tx(tx: Tx, entity_id: str) -> str | None:
+    """The text of one entity as it is stored, whole: for `seen_text`, or rooms that ask what may be seen of it."""
+    row = await tx.fetch_one("SELECT doc FROM entity WHERE id = $1", entity_id)
+    return None if row is None else str(row[0])
+
+
 async def get_tx(tx: Tx, entity_id: str, restriction: Restriction, visible: Visible) -> EntityDoc | None:
     """One entity, masked; None where there is none that may be seen."""
-    found = await get_text_tx(tx, entity_id, restriction, visible)
+    stored = await stored_tx(tx, entity_id)
+    found = None if stored is None else seen_text(stored, restriction, visible)
     return None if found is None else parse(found)
-
-
-async def get_text_tx(tx: Tx, entity_id: str, restriction: Restriction, visible: Visible) -> str | None:
-    """As get_tx, the entity as text."""
-    row = await tx.fetch_one("SELECT doc FROM entity WHERE id = $1", entity_id)
-    if row is None:
-        return None
-    if restriction.everything and visible.is_all:
-        return str(row[0])
-    return _seen_text(row[0], restriction, visible)
 
 
 async def docs_tx(tx: Tx, ids: Sequence[str]) -> dict[str, EntityDoc]:
@@ -151,14 +154,14 @@ async def types_tx(tx: Tx, restriction: Restriction, visible: Visible) -> list[t
 
 
 def _masked_text(stored: str, visible: Visible) -> str:
-    if visible.is_all:
-        return stored
-    return _seen_text(stored, ALL_ROWS, visible) or ""  # of all rows there is one
+    return seen_text(stored, ALL_ROWS, visible) or ""  # of all rows there is one
 
 
-def _seen_text(stored: str, restriction: Restriction, visible: Visible) -> str | None:
+def seen_text(stored: str, restriction: Restriction, visible: Visible) -> str | None:
     """What may be seen of the document that was stored as this text; None where the entity may not be seen."""
-    return (_seen if len(stored) <= _SMALL else _seen.__wrapped__)(stored, restriction, visible)
+    if restriction.everything and visible.is_all:
+        return stored
+    return (_seen if len(stored) <= SMALL else _seen.__wrapped__)(stored, restriction, visible)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -148,6 +148,8 @@ class Logins:
 
 def _cookie(header: str, name: str) -> str | None:
     """The cookie's value, None where there is none. Unauthenticated where it is there twice: one is another's."""
+    if not header:
+        return None
     found = [value for one, _, value in (pair.partition("=") for pair in header.split(";")) if one.strip() == name]
     if not found:
         return None
