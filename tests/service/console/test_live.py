@@ -194,6 +194,44 @@ async def test_a_page_is_told_of_what_its_caller_may_see(town: Town) -> None:
         assert not [event async for event in events if "change" in event]
 
 
+async def test_what_changes_beside_the_log_is_told_at_once_to_who_sees_everything_alone(
+    database_factory: Factory,
+) -> None:
+    """An alert that is hidden must not be heard of by its moment: others look again at a beat of their own."""
+    town = Town(await database_factory(SCHEMAS), ping=0.05)
+    town.live._beat = 3600.0
+    await town.fill()
+    access, call = Narrow(), Call("fukui", Actor("person", "p"))
+    boxes = (Mailbox(), Mailbox(call, await access.decide(call, "read"), 0))
+    town.live._access = access
+    async with (
+        aclosing(town.live.events("fukui", boxes[0])) as whole,
+        aclosing(town.live.events("fukui", boxes[1])) as part,
+    ):
+        await hello(whole)
+        await hello(part)
+        await town.live.reads("fukui")
+        town.nudge("fukui")
+        assert (await next_change(whole))["entities"] == []
+        assert not boxes[1].full.is_set()
+        await town.rise(1, 9.5, 10)
+        assert (await next_change(whole))["seq"] > 0
+        told = await next_change(part)
+        assert (told["seq"], [one["id"] for one in told["entities"]]) == (0, [gauge_id(1)])
+
+
+async def test_who_sees_a_part_looks_again_at_a_steady_beat(database_factory: Factory) -> None:
+    town = Town(await database_factory(SCHEMAS), ping=0.02)
+    town.live._beat = 0.05
+    await town.fill()
+    access, call = Narrow(), Call("fukui", Actor("person", "p"))
+    town.live._access = access
+    async with aclosing(town.live.events("fukui", Mailbox(call, await access.decide(call, "read"), 0))) as events:
+        await hello(events)
+        for _ in range(2):
+            assert await next_change(events) == {"seq": 0, "entities": []}, "and nothing has changed"
+
+
 async def test_a_right_taken_away_while_the_log_is_read_holds_for_what_is_read(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

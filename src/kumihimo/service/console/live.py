@@ -5,7 +5,9 @@ Event `change`: {"seq": 12, "entities": [{"id": "urn:…", "types": ["RiverGauge
 list means "look again at everything". Event `ping` every few seconds, so that a page notices silence.
 
 A page is told of what its caller may see, and of nothing else: neither entity nor attribute is named, and where none is
-left there is no event. Its stream ends once its caller may not read any more.
+left there is no event. That something changed beside the log (an alert, a role) is told at once to who may read
+everything; all others look again at a steady beat, whether or not anything changed, and their seq is 0, as when and how
+often would tell of what they may not see. A stream ends once its caller may not read any more.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ MAX_STREAMS = 500
 MAX_STREAMS_OF_TENANT = 400
 MAX_PENDING = 300
 BATCH = 500
+BEAT_SECONDS = 20.0
+"""How often the page of a caller who may not see everything looks again."""
 
 Named = tuple[str, tuple[str, ...], tuple[str, ...]]
 """Entity, its types, what changed of it."""
@@ -93,6 +97,7 @@ class Live:
         self._access = access
         self._compact = compact
         self._ping = ping
+        self._beat = BEAT_SECONDS
         self._boxes: dict[str, set[Mailbox]] = {}
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._closing = asyncio.Event()
@@ -134,10 +139,14 @@ class Live:
         self._join(tenant, box)
         try:
             yield "retry: 1000\nevent: ping\ndata: {}\n\n"
+            beat = _now() + self._beat
             while not self._closing.is_set():
                 told = await _within(box.full, self._ping)
                 if self._closing.is_set() or box.is_over:
                     return
+                if not box.grant.is_all and _now() >= beat:
+                    beat, told = _now() + self._beat, True
+                    box.put(0, [])
                 yield f"event: change\ndata: {text(box.take())}\n\n" if told else "event: ping\ndata: {}\n\n"
         finally:
             self._leave(tenant, box)
@@ -172,7 +181,7 @@ class Live:
                     log.warning("live pages wait", extra={"tenant": tenant, "problem": problem.title})
                 if asked.is_set():
                     asked.clear()
-                    self._post(tenant, max(position, 0), [])
+                    self._look_again(tenant, max(position, 0))
                 await _within(nudged, self._ping)
                 nudged.clear()
         finally:
@@ -189,7 +198,8 @@ class Live:
             await self._judge(tenant)
             if head < position:
                 # The town was removed and made anew: its log begins again, and nothing on the page holds any more.
-                self._post(tenant, head, [])
+                for box in self._boxes.get(tenant, ()):
+                    box.put(head if box.grant.is_all else 0, [])
                 return head
             if records:
                 self._tell_each(tenant, records)
@@ -216,11 +226,12 @@ class Live:
             if box.grant not in told:
                 told[box.grant] = [one for record in records if (one := self._named(record, box.grant)) is not None]
             if told[box.grant]:
-                box.put(records[-1].seq, told[box.grant])
+                box.put(records[-1].seq if box.grant.is_all else 0, told[box.grant])
 
-    def _post(self, tenant: str, seq: int, entities: list[Named]) -> None:
+    def _look_again(self, tenant: str, seq: int) -> None:
         for box in self._boxes.get(tenant, ()):
-            box.put(seq, entities)
+            if box.grant.is_all:
+                box.put(seq, [])
 
     def _named(self, record: LogRecord, grant: Grant) -> Named | None:
         """The entity and what changed of it, under short names; None where nothing of it may be seen."""
@@ -250,6 +261,10 @@ def _reader(position: int) -> Callable[[Tx], Awaitable[tuple[int, list[LogRecord
         return await head_tx(tx), await read_log_tx(tx, position, BATCH)
 
     return work
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:
