@@ -15,6 +15,7 @@ from tests.flows.trace import Trace
 from tests.solutions.flood.flood_house import House, opened, running, until
 
 from kumihimo.base.call import Actor, Call
+from kumihimo.platform.access.grants import EVERYTHING
 from kumihimo.service.alerts.models import Alert
 from kumihimo.solutions.flood import demo, follow, read
 from kumihimo.solutions.flood.demo import Prepared
@@ -86,7 +87,7 @@ async def test_the_loop_closes_on_the_flood_of_june_2024(database_factory: Datab
         async with running(house, prepared):
             danger = await _step_to_danger(house, prepared, trace)
             await _decide(house, danger)
-            assert await house.kpi.figures(PREFECTURE, LEAD_TIME.id)
+            assert await house.kpi.figures(PREFECTURE, LEAD_TIME.id, EVERYTHING)
             trace.on = False
             prepared.player.set_speed(36_000)
             prepared.player.resume()
@@ -199,12 +200,12 @@ async def _check_crossings(house: House) -> None:
 
 
 async def _check_lead_times(house: House) -> None:
-    figures = await house.kpi.figures(PREFECTURE, LEAD_TIME.id)
+    figures = await house.kpi.figures(PREFECTURE, LEAD_TIME.id, EVERYTHING)
     known = {figure.subject: figure for figure in figures if figure.state == "known"}
     assert set(known) == {"urn:ngsi-ld:RiverGauge:fukui-90", "urn:ngsi-ld:RiverGauge:fukui-124"}
     figure = known["urn:ngsi-ld:RiverGauge:fukui-90"]
     assert figure.value == 120
-    _, again = await house.kpi.figure(PREFECTURE, figure.id)
+    _, again = await house.kpi.figure(PREFECTURE, figure.id, EVERYTHING)
     assert again == figure
     [path] = figure.temporal_paths()
     assert "/temporal/entities/" in path

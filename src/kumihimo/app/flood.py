@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from kumihimo.app.late import MqttLate
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.base.call import Actor, Call
-from kumihimo.base.errors import Problem, ResourceNotFound
+from kumihimo.base.errors import ResourceNotFound
 from kumihimo.base.ports import CommandOutcome
 from kumihimo.service.console.webhook import webhook_address
 from kumihimo.service.console.words import load_words
@@ -27,12 +27,6 @@ def flood_doors(platform: Platform) -> FloodDoors:
     async def commands(tenant: str) -> list[CommandOutcome]:
         return [record.outcome() for record in await platform.arbiter.list(tenant)]
 
-    async def may_read(call: Call) -> bool:
-        try:
-            return (await platform.access.decide(call, "read")).is_all
-        except Problem:
-            return False
-
     return FloodDoors(
         database=platform.database,
         clock=platform.clock,
@@ -47,7 +41,6 @@ def flood_doors(platform: Platform) -> FloodDoors:
         fetch=platform.inward,
         base_url=lambda: platform.address,
         commands=commands,
-        may_read=may_read,
         rights=lambda call: platform.access.decide(call, "read"),
     )
 

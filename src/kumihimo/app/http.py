@@ -273,7 +273,7 @@ def console_of(platform: Platform) -> Console:
     settings = platform.settings
     screens: list[Screen] = [
         *flood_screens(flood_doors(platform), platform.stage),
-        *kpi_screens(platform.kpi),
+        *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
         *device_screens(
             platform.registry,
             platform.arbiter,

@@ -9,11 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kumihimo.base.errors import ResourceNotFound
-from kumihimo.service.kpi.door import Kpi
+from kumihimo.platform.access.grants import ALL_ROWS, EVERYTHING, NO_ATTRIBUTES, NOTHING, Grant, Restriction
+from kumihimo.platform.access.models import ALL_NAMES, EVERY_ROW, Clause, Names, Rights, RowIds, RowNot, RowTypes
+from kumihimo.service.kpi.door import Kpi, extent, readable
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
 
 WORDS = {"ja": "例", "en": "example"}
-DEFINITION = Definition("a.lead", WORDS, WORDS, WORDS)
+DEFINITION = Definition("a.lead", WORDS, WORDS, WORDS, "https://x/Gauge", ("https://x/level", "https://x/name"))
 READING = Lineage("urn:ngsi-ld:G:1", "https://x/level", "level", 60_000_000, 1.5, "m", WORDS)
 KNOWN = Figure("a.lead.1", "a.lead", "urn:ngsi-ld:G:1", WORDS, 20, "known", 3.0, (READING,))
 OPEN = replace(KNOWN, id="a.lead.0", at=10, state="not-reached", value=None)
@@ -21,7 +23,7 @@ OPEN = replace(KNOWN, id="a.lead.0", at=10, state="not-reached", value=None)
 
 @pytest.fixture
 def kpi() -> Kpi:
-    async def source(tenant: str) -> Sequence[Figure]:
+    async def source(tenant: str, restriction: Restriction) -> Sequence[Figure]:
         return [OPEN, KNOWN] if tenant == "town" else []
 
     made = Kpi()
@@ -30,21 +32,21 @@ def kpi() -> Kpi:
 
 
 async def test_known_figures_come_first(kpi: Kpi) -> None:
-    assert [figure.id for figure in await kpi.figures("town", "a.lead")] == ["a.lead.1", "a.lead.0"]
-    assert await kpi.figures("other", "a.lead") == []
+    assert [figure.id for figure in await kpi.figures("town", "a.lead", EVERYTHING)] == ["a.lead.1", "a.lead.0"]
+    assert await kpi.figures("other", "a.lead", EVERYTHING) == []
 
 
 async def test_a_figure_is_found_in_its_own_tenant_only(kpi: Kpi) -> None:
-    assert await kpi.figure("town", "a.lead.1") == (DEFINITION, KNOWN)
+    assert await kpi.figure("town", "a.lead.1", EVERYTHING) == (DEFINITION, KNOWN)
     for tenant, figure in (("other", "a.lead.1"), ("town", "a.lead.9"), ("town", "b.1")):
         with pytest.raises(ResourceNotFound):
-            await kpi.figure(tenant, figure)
+            await kpi.figure(tenant, figure, EVERYTHING)
     with pytest.raises(ResourceNotFound):
-        await kpi.figures("town", "b")
+        await kpi.figures("town", "b", EVERYTHING)
 
 
 def test_a_kpi_is_registered_once(kpi: Kpi) -> None:
-    async def nothing(tenant: str) -> Sequence[Figure]:
+    async def nothing(tenant: str, restriction: Restriction) -> Sequence[Figure]:
         return []
 
     with pytest.raises(ValueError, match="registered already"):
@@ -63,3 +65,43 @@ def test_the_readings_behind_a_figure_are_found_again_by_one_temporal_query() ->
     other = replace(READING, entity_id="urn:ngsi-ld:G:2")
     assert len(replace(KNOWN, lineage=(READING, other)).temporal_paths()) == 2
     assert query["attrs"] == ["level"]
+
+
+def without(name: str, *ids: str) -> Grant:
+    """Everything but one attribute, of all entities or of these."""
+    rows = RowIds(frozenset(ids)) if ids else EVERY_ROW
+    hidden = Clause(rows, Names(frozenset({f"https://x/{name}"})))
+    return Grant.of(Rights((Clause(EVERY_ROW, ALL_NAMES),), (hidden,)))
+
+
+async def test_figures_are_for_who_may_read_all_that_they_rest_on(kpi: Kpi) -> None:
+    gauges = Clause(RowTypes(frozenset({"https://x/Gauge"})), ALL_NAMES)
+    for grant, told in (
+        (EVERYTHING, "all"),
+        (without("other"), "all"),
+        (Grant.of(Rights((gauges,))), "all"),
+        (without("name", "urn:ngsi-ld:G:1"), "part"),
+        (without("level"), "none"),
+        (Grant(ALL_ROWS, NO_ATTRIBUTES), "none"),
+        (NOTHING, "none"),
+    ):
+        assert extent(DEFINITION, grant) == told
+        assert bool(await kpi.figures("town", "a.lead", grant)) is (told != "none")
+    with pytest.raises(ResourceNotFound):
+        await kpi.figure("town", "a.lead.1", without("level"))
+    assert DEFINITION.rests_on("en") == "Gauge (level, name)"
+
+
+async def test_a_source_is_asked_for_the_entities_alone_of_which_all_may_be_read() -> None:
+    asked: list[Restriction] = []
+
+    async def source(tenant: str, restriction: Restriction) -> Sequence[Figure]:
+        asked.append(restriction)
+        return []
+
+    kpi = Kpi()
+    kpi.register(DEFINITION, source)
+    grant = without("level", "urn:ngsi-ld:G:1")
+    await kpi.figures("town", "a.lead", grant)
+    assert asked == [readable(DEFINITION, grant)]
+    assert asked[0].rows == RowNot(RowIds(frozenset({"urn:ngsi-ld:G:1"})))

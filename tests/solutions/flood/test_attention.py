@@ -13,10 +13,11 @@ from tests.service.console.asgi_client import Client
 from tests.solutions.flood.flood_house import House, opened
 
 from kumihimo.base.call import Actor, Call
-from kumihimo.base.errors import StorageRefused
+from kumihimo.base.errors import Forbidden, StorageRefused
 from kumihimo.base.ports import Reading
 from kumihimo.base.screens import Card
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.console.frame import Setup
 from kumihimo.service.console.live import Live
@@ -35,11 +36,16 @@ LATER = 4_000_000_000_000_000
 JAPANESE = {"accept-language": "ja"}
 
 
-def client_of(house: House, prepared: Prepared, *, may_read: bool, broken: str = "") -> Client:
-    async def allow(_call: Call) -> bool:
-        return may_read
+def client_of(
+    house: House, prepared: Prepared, *, may_read: bool, broken: str = "", at_home: str = PREFECTURE
+) -> Client:
+    async def rights(call: Call) -> Grant:
+        """Of everything where the caller is at home, and elsewhere where it may read there."""
+        if may_read or call.tenant == at_home:
+            return EVERYTHING
+        raise Forbidden("not here")
 
-    doors: FloodDoors = replace(house.doors, may_read=allow)
+    doors: FloodDoors = replace(house.doors, rights=rights)
     stage = Stage(prepared)
     towns = TownCards(doors, stage)
 
@@ -125,7 +131,7 @@ async def test_who_may_not_read_the_city_sees_the_gauge_alone(house: tuple[House
 async def test_of_a_town_that_may_not_be_read_the_first_page_has_the_name_alone(house: tuple[House, Prepared]) -> None:
     shown = (await client_of(*house, may_read=True).get("/", JAPANESE)).text
     assert "訓練用水位計" in shown
-    hidden = (await client_of(*house, may_read=False).get("/", JAPANESE)).text
+    hidden = (await client_of(*house, may_read=False, at_home="nowhere").get("/", JAPANESE)).text
     assert "福井県" in hidden
     assert "訓練用水位計" not in hidden
     assert "未決定" not in hidden

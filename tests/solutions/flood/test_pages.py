@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory
 from tests.rights import all_but
 from tests.service.console.asgi_client import Client
-from tests.solutions.flood.flood_house import House, opened
+from tests.solutions.flood.flood_house import House, everybody, opened
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
@@ -55,7 +55,7 @@ class Stand:
         doors = house.doors
         live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
         self.stage = Stage(prepared)
-        screens = [*flood_screens(doors, self.stage), *kpi_screens(house.kpi)]
+        screens = [*flood_screens(doors, self.stage), *kpi_screens(house.kpi, everybody)]
         words = load_words([OWN_PACKAGE, "kumihimo.solutions.flood", "kumihimo.service.kpi"])
         console = Console(screens, words, tenants=doors.database.tenants, live=live)
         self.client = Client(Starlette(routes=console.routes()))
@@ -280,7 +280,7 @@ async def test_a_river_that_fell_leaves_a_blank_sign_to_decide_on(stand: Stand) 
 
 
 async def test_training_raises_alerts_and_counts_in_no_figure(stand: Stand) -> None:
-    doors, before = stand.house.doors, await stand.house.kpi.figures("fukui-city", "flood.lead-time")
+    doors, before = stand.house.doors, await stand.house.kpi.figures("fukui-city", "flood.lead-time", EVERYTHING)
     gauge, start = entities.gauge_id(TRAINING), stand.prepared.recording.end
     heights = (1.0, 3.6, 6.2)
     readings = [
@@ -294,7 +294,7 @@ async def test_training_raises_alerts_and_counts_in_no_figure(stand: Stand) -> N
     assert "訓練" in alert.content.title["ja"]
     page = await stand.client.get("/t/fukui-city/flood/gauges/training", {"accept-language": "en"})
     assert "made-up gauge for training" in page.text
-    assert await stand.house.kpi.figures("fukui-city", "flood.lead-time") == before
+    assert await stand.house.kpi.figures("fukui-city", "flood.lead-time", EVERYTHING) == before
 
 
 async def test_a_town_with_a_gauge_of_its_own_decides_without_any_device(stand: Stand) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Content, Decision, Proposal, Step
+from kumihimo.service.alerts.sights import ALL_OF_IT, SeenDecision
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.alert_pages import decisions_table, spoken
 from kumihimo.solutions.flood.base_map import base_map
@@ -56,14 +57,14 @@ def decision(detail: str = "The device confirmed it.", detail_ja: str = "端末�
     ],
 )
 def test_the_record_says_what_followed_in_one_language(lang: str, words_of: str, not_said: tuple[str, ...]) -> None:
-    table = list(csv.reader(io.StringIO(decisions_table([decision()], lang))))
+    table = list(csv.reader(io.StringIO(decisions_table([SeenDecision(decision(), ALL_OF_IT)], lang))))
     assert table[1][-1].endswith(words_of)
     assert not any(word in table[1][-1] for word in not_said)
 
 
 def test_a_step_kept_before_there_were_two_languages_keeps_its_words() -> None:
-    [one] = spoken([decision("ja / en", "")], "ja")
-    assert one.steps[0].detail == "ja / en"
+    [one] = spoken([SeenDecision(decision("ja / en", ""), ALL_OF_IT)], "ja")
+    assert one.decision.steps[0].detail == "ja / en"
 
 
 def test_towns_have_a_name_in_latin_letters() -> None:

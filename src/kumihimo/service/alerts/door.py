@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -113,17 +113,43 @@ class Alerts:
             raise ResourceNotFound(f"there is no alert {alert_id!r}")
         return found
 
-    async def list(self, tenant: str, *, state: str = "", subject: str = "", limit: int = 200) -> list[Alert]:
-        """Alerts: open ones first, of these the undecided first, then by severity and time."""
-        return await self._database.read(tenant, lambda tx: store.alerts_tx(tx, state, subject, limit))
+    async def list(
+        self,
+        tenant: str,
+        *,
+        state: str = "",
+        subject: str = "",
+        limit: int = 200,
+        subjects: Collection[str] | None = None,
+        ranked: bool = True,
+    ) -> list[Alert]:
+        """Alerts: open ones first, of these the undecided first, then by severity and time; by nothing that a reading
+        decides where they are not to be ranked. subjects: of these alone.
+        """
+        among = None if subjects is None else [one for one in subjects if subject in ("", one)]
+        if among is None and subject:
+            among = [subject]
+        if among is not None and not among:
+            return []
+        return await self._database.read(tenant, lambda tx: store.alerts_tx(tx, state, among, limit, ranked=ranked))
+
+    async def named(self, tenant: str, ids: Collection[str]) -> Sequence[Alert]:
+        """Those of the alerts that there are, in no order."""
+        return await self._database.read(tenant, lambda tx: store.alerts_named_tx(tx, ids)) if ids else []
+
+    async def subjects(self, tenant: str) -> Sequence[str]:
+        """What there ever was an alert about, sorted."""
+        return await self._database.read(tenant, store.subjects_tx)
 
     async def events(self, tenant: str, alert_id: str = "") -> Sequence[Event]:
         """What happened to an alert, or to all."""
         return await self._database.read(tenant, lambda tx: store.events_tx(tx, alert_id))
 
-    async def decisions(self, tenant: str, alert_id: str = "", limit: int = 1000) -> Sequence[Decision]:
-        """The decision log, newest first."""
-        return await self._database.read(tenant, lambda tx: store.decisions_tx(tx, alert_id, limit))
+    async def decisions(
+        self, tenant: str, alert_id: str = "", limit: int = 1000, *, subjects: Collection[str] | None = None
+    ) -> Sequence[Decision]:
+        """The decision log, newest first; of the alerts about these subjects alone where any are said."""
+        return await self._database.read(tenant, lambda tx: store.decisions_tx(tx, alert_id, limit, subjects))
 
     async def decide(
         self,

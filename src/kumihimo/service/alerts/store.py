@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -89,20 +89,34 @@ async def open_alert_tx(tx: Tx, subject: str) -> Alert | None:
     return _alert(row) if row else None
 
 
-async def alerts_tx(tx: Tx, state: str, subject: str, limit: int) -> list[Alert]:
-    """Alerts, open before closed, undecided first, then by severity and newest reading."""
+async def alerts_tx(
+    tx: Tx, state: str, subjects: Collection[str] | None, limit: int, *, ranked: bool = True
+) -> list[Alert]:
+    """Alerts, open before closed, undecided first, then by severity and newest reading, or by name alone."""
+    among = "" if subjects is None else f" AND {tx.dialect.any_of('subject', '$4')}"
+    grave = "severity DESC, observed_at DESC, " if ranked else ""
     rows = await tx.fetch(
-        f"SELECT {_ALERT} FROM alert WHERE ($1 = '' OR state = $2) AND ($3 = '' OR subject = $4) ORDER BY "
+        f"SELECT {_ALERT} FROM alert WHERE ($1 = '' OR state = $2){among} ORDER BY "
         "CASE state WHEN 'open' THEN 0 ELSE 1 END, "
         "CASE WHEN state = 'open' AND verdict = 'undecided' THEN 0 ELSE 1 END, "
-        "severity DESC, observed_at DESC, id LIMIT $5",
+        f"{grave}id LIMIT $3",
         state,
         state,
-        subject,
-        subject,
         limit,
+        *(() if subjects is None else (jsontext.text(list(subjects)),)),
     )
     return [_alert(row) for row in rows]
+
+
+async def alerts_named_tx(tx: Tx, ids: Collection[str]) -> list[Alert]:
+    """Those of the alerts that there are."""
+    rows = await tx.fetch(f"SELECT {_ALERT} FROM alert WHERE {tx.dialect.any_of('id', '$1')}", jsontext.text(list(ids)))
+    return [_alert(row) for row in rows]
+
+
+async def subjects_tx(tx: Tx) -> list[str]:
+    """What there ever was an alert about."""
+    return [str(row[0]) for row in await tx.fetch("SELECT DISTINCT subject FROM alert ORDER BY subject")]
 
 
 async def event_known_tx(tx: Tx, key: str) -> str | None:
@@ -172,14 +186,16 @@ def _decision(row: Row) -> Decision:
     return Decision(*(*row[:-2], _content(row[-2]), steps))
 
 
-async def decisions_tx(tx: Tx, alert_id: str, limit: int) -> list[Decision]:
-    """Decisions on one alert (on all for ""), newest first."""
+async def decisions_tx(tx: Tx, alert_id: str, limit: int, subjects: Collection[str] | None = None) -> list[Decision]:
+    """Decisions on one alert (on all for ""), newest first; on alerts about these subjects where any are said."""
+    among = "" if subjects is None else " AND alert_id IN (SELECT id FROM alert WHERE {})"
     rows = await tx.fetch(
-        f"SELECT {_DECISION} FROM alert_decision WHERE $1 = '' OR alert_id = $2 "
-        "ORDER BY at DESC, stage DESC, id LIMIT $3",
+        f"SELECT {_DECISION} FROM alert_decision WHERE ($1 = '' OR alert_id = $2)"
+        f"{among.format(tx.dialect.any_of('subject', '$4'))} ORDER BY at DESC, stage DESC, id LIMIT $3",
         alert_id,
         alert_id,
         limit,
+        *(() if subjects is None else (jsontext.text(list(subjects)),)),
     )
     return [_decision(row) for row in rows]
 

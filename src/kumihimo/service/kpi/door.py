@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 from kumihimo.base.errors import ResourceNotFound
+from kumihimo.platform.access.grants import Grant, Restriction
+from kumihimo.platform.access.models import EVERY_ROW, NO_ROW
+from kumihimo.platform.access.rows import all_of, of_type
 from kumihimo.service.kpi.models import Definition, Figure
 
-Source = Callable[[str], Awaitable[Sequence[Figure]]]
-"""The figures of a tenant."""
+Source = Callable[[str, Restriction], Awaitable[Sequence[Figure]]]
+"""The figures of a tenant that rest on these of its entities alone."""
+Extent = Literal["all", "part", "none"]
+
+
+def readable(definition: Definition, grant: Grant) -> Restriction:
+    """The entities of which a caller may read all that the KPI rests on."""
+    visible = grant.visible.of_type(definition.type)
+    rows = all_of((of_type(grant.restriction.rows, definition.type), *map(visible.where, definition.attributes)))
+    return Restriction(rows)
+
+
+def extent(definition: Definition, grant: Grant) -> Extent:
+    """How much of a KPI a caller may see, as far as its rights alone tell."""
+    rows = readable(definition, grant).rows
+    return "all" if rows == EVERY_ROW else "none" if rows == NO_ROW else "part"
 
 
 class Kpi:
@@ -27,19 +45,26 @@ class Kpi:
         """All KPIs, in order of registration."""
         return [definition for definition, _ in self._sources.values()]
 
-    async def figures(self, tenant: str, kpi: str) -> list[Figure]:
-        """The figures of one KPI: known ones first, then by time. ResourceNotFound for an unknown KPI."""
+    async def figures(self, tenant: str, kpi: str, grant: Grant) -> list[Figure]:
+        """The figures of one KPI that the caller may see: known ones first, then by time. ResourceNotFound for an
+        unknown KPI.
+        """
         if kpi not in self._sources:
             raise ResourceNotFound(f"there is no KPI {kpi!r}")
-        figures = await self._sources[kpi][1](tenant)
+        figures = await self._figures(tenant, kpi, grant)
         return sorted(figures, key=lambda figure: (figure.state != "known", figure.at, figure.id))
 
-    async def figure(self, tenant: str, figure_id: str) -> tuple[Definition, Figure]:
-        """One figure with its definition. ResourceNotFound."""
-        for definition, source in self._sources.values():
+    async def figure(self, tenant: str, figure_id: str, grant: Grant) -> tuple[Definition, Figure]:
+        """One figure with its definition. ResourceNotFound also where the caller may not see it."""
+        for definition, _ in self._sources.values():
             if not figure_id.startswith(definition.id + "."):
                 continue
-            for figure in await source(tenant):
+            for figure in await self._figures(tenant, definition.id, grant):
                 if figure.id == figure_id:
                     return definition, figure
         raise ResourceNotFound(f"there is no figure {figure_id!r}")
+
+    async def _figures(self, tenant: str, kpi: str, grant: Grant) -> Sequence[Figure]:
+        definition, source = self._sources[kpi]
+        restriction = readable(definition, grant)
+        return [] if restriction.rows == NO_ROW else await source(tenant, restriction)

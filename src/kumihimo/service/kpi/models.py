@@ -15,12 +15,22 @@ _SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What is measured, how, and in which unit; words by language."""
+    """What is measured, how, and in which unit; words by language.
+
+    type and attributes: what it rests on, as expanded names; a figure is shown to whoever may read all of it.
+    """
 
     id: str
     title: Mapping[str, str]
     method: Mapping[str, str]
     unit: Mapping[str, str]
+    type: str
+    attributes: tuple[str, ...]
+
+    def rests_on(self, lang: str) -> str:
+        """The names of type and attributes in short, for a reader."""
+        type_, *names = (name.rpartition("/")[2] for name in (self.type, *self.attributes))
+        return f"{type_}{'（' if lang == 'ja' else ' ('}{', '.join(names)}{'）' if lang == 'ja' else ')'}"
 
 
 @dataclass(frozen=True, slots=True)

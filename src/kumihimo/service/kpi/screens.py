@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
+from kumihimo.base.call import Call
 from kumihimo.base.screens import Answer, Ask, Page, Screen
-from kumihimo.service.kpi.door import Kpi
+from kumihimo.platform.access.grants import Grant
+from kumihimo.service.kpi.door import Kpi, extent
 
 PACKAGE = "kumihimo.service.kpi"
+Rights = Callable[[Call], Awaitable[Grant]]
+"""What a caller may read; a Problem for nothing at all."""
 
 
-def kpi_screens(kpi: Kpi) -> list[Screen]:
-    """/kpi and /kpi/{id}."""
-    pages = _Pages(kpi)
+def kpi_screens(kpi: Kpi, rights: Rights) -> list[Screen]:
+    """/kpi and /kpi/{id}, with the figures of which a caller may read all that they rest on."""
+    pages = _Pages(kpi, rights)
     return [
-        Screen("/kpi", pages.index, nav="kpi.nav", order=40, package=PACKAGE),
-        Screen("/kpi/{id}", pages.figure, package=PACKAGE),
+        Screen("/kpi", pages.index, nav="kpi.nav", order=40, package=PACKAGE, needs="read"),
+        Screen("/kpi/{id}", pages.figure, package=PACKAGE, needs="read"),
     ]
 
 
 class _Pages:
-    def __init__(self, kpi: Kpi) -> None:
+    def __init__(self, kpi: Kpi, rights: Rights) -> None:
         self._kpi = kpi
+        self._rights = rights
 
     async def index(self, ask: Ask) -> Answer:
-        """All KPIs with their figures."""
-        groups = [(one, await self._kpi.figures(ask.tenant, one.id)) for one in self._kpi.definitions()]
+        """All KPIs with their figures, and why some are not shown."""
+        grant = await self._rights(ask.call)
+        groups = [
+            (one, await self._kpi.figures(ask.tenant, one.id, grant), extent(one, grant))
+            for one in self._kpi.definitions()
+        ]
         return Page(f"{PACKAGE}:kpi.html", "kpi.title", {"groups": groups})
 
     async def figure(self, ask: Ask) -> Answer:
         """One figure with the readings behind it."""
-        definition, figure = await self._kpi.figure(ask.tenant, ask.path["id"])
+        definition, figure = await self._kpi.figure(ask.tenant, ask.path["id"], await self._rights(ask.call))
         data = {"definition": definition, "figure": figure, "base_url": ask.base_url}
         return Page(f"{PACKAGE}:figure.html", figure.label[ask.lang], data)

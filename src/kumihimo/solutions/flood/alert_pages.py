@@ -10,11 +10,13 @@ from typing import Any
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
-from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
+from kumihimo.base.errors import BadRequestData, Forbidden, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
 from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Decision, Step, Verdict
+from kumihimo.service.alerts.sights import Seen, SeenDecision
 from kumihimo.service.kpi.models import temporal_path
 from kumihimo.solutions.flood import entities
+from kumihimo.solutions.flood.alert_sights import sights_of
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.models import level_name
 from kumihimo.solutions.flood.read import JST
@@ -30,10 +32,11 @@ class AlertPages:
 
     def __init__(self, doors: FloodDoors) -> None:
         self._doors = doors
+        self._sights = sights_of(doors)
 
     async def index(self, ask: Ask) -> Answer:
-        """All alerts, undecided first."""
-        alerts = await self._doors.alerts.list(ask.tenant)
+        """All alerts that the caller may see, undecided first."""
+        alerts = await self._sights.list(ask.tenant, await self._doors.seen_by(ask.call))
         return Page(f"{PACKAGE}:alerts.html", "flood.alerts.title", {"alerts": alerts}, live=LIVE)
 
     async def show(self, ask: Ask) -> Answer:
@@ -41,63 +44,74 @@ class AlertPages:
         return await self._page(ask, None)
 
     async def _page(self, ask: Ask, problem: Problem | None) -> Page:
-        alert = await self._doors.alerts.get(ask.tenant, ask.path["id"])
+        grant = await self._doors.seen_by(ask.call)
+        seen = await self._sights.get(ask.tenant, grant, ask.path["id"])
         data = {
-            "alert": alert,
-            "gauge": entities.number_of(alert.subject),
-            "now": await self._now(ask.call, alert),
-            "events": await self._doors.alerts.events(ask.tenant, alert.id),
-            "decisions": spoken(await self._doors.alerts.decisions(ask.tenant, alert.id), ask.lang),
-            "temporal": _temporal(alert),
+            "alert": seen.alert,
+            "sight": seen.sight,
+            "gauge": entities.number_of(seen.alert.subject),
+            "now": await self._now(ask.call, seen),
+            "events": await self._sights.events(ask.tenant, seen),
+            "decisions": spoken(await self._sights.decisions(ask.tenant, grant, seen), ask.lang),
+            "temporal": _temporal(seen.alert) if seen.sight.reading else "",
             "base_url": ask.base_url,
             "problem": problem,
             "form": {name: ask.form.get(name, "") for name in ("reason", "who", "decision", "step")},
         }
-        title = alert.content.title[ask.lang]
+        title = seen.alert.content.title[ask.lang]
         status = 200 if problem is None else problem.status
         return Page(f"{PACKAGE}:alert.html", title, data, status=status, live=LIVE)
 
-    async def _now(self, call: Call, alert: Alert) -> dict[str, Any] | None:
+    async def _now(self, call: Call, seen: Seen) -> dict[str, Any] | None:
         """The figures of the gauge's newest reading: the river has moved since the alert was raised."""
+        if not seen.sight.level:
+            return None
         grant = await self._doors.seen_by(call)
-        doc = await self._doors.broker.get(call.tenant, alert.subject, grant.restriction, grant.visible)
+        doc = await self._doors.broker.get(call.tenant, seen.alert.subject, grant.restriction, grant.visible)
         return None if doc is None else await facts_now(self._doors.history, call.tenant, doc)
 
     async def decide(self, ask: Ask) -> Answer:
         """Takes the form: verdict and version, or decision and step (send again); with reason and who."""
         call = replace(ask.call, actor=_decider(ask), purpose="decide")
+        grant = await self._doors.seen_by(ask.call)
+        seen = await self._sights.get(ask.tenant, grant, ask.path["id"])
+        if not seen.sight.steps:
+            raise Forbidden("you may not see all that this alert says, so you cannot decide on it")
         try:
             if "decision" in ask.form:
-                await self._again(ask, call)
+                await self._again(ask, call, seen)
             else:
-                await self._decide(ask, call)
+                await self._decide(ask, call, seen)
         except (AlreadyDecided, BadRequestData, ResourceNotFound) as problem:
             return await self._page(ask, problem)
         return Redirect(f"/flood/alerts/{ask.path['id']}")
 
-    async def _decide(self, ask: Ask, call: Call) -> None:
+    async def _decide(self, ask: Ask, call: Call, seen: Seen) -> None:
         verdicts: dict[str, Verdict] = {"accepted": "accepted", "rejected": "rejected"}
         verdict = verdicts.get(ask.form.get("verdict", ""), "undecided")
         version = _number(ask.form.get("version", ""), "version")
-        alert = await self._doors.alerts.get(ask.tenant, ask.path["id"])
-        facts = await self._now(ask.call, alert)
-        await self._doors.alerts.decide(call, alert.id, version, verdict, ask.form.get("reason", ""), facts)
+        facts = await self._now(ask.call, seen)
+        await self._doors.alerts.decide(call, seen.alert.id, version, verdict, ask.form.get("reason", ""), facts)
 
-    async def _again(self, ask: Ask, call: Call) -> None:
-        index = _number(ask.form.get("step", ""), "step")
+    async def _again(self, ask: Ask, call: Call, seen: Seen) -> None:
+        """Sends a step of one of this alert's decisions again: of another's, the caller may see nothing."""
+        index, decision = _number(ask.form.get("step", ""), "step"), ask.form["decision"]
+        known = await self._doors.alerts.decisions(ask.tenant, seen.alert.id)
+        if decision not in {one.id for one in known}:
+            raise ResourceNotFound(f"there is no decision {decision[:40]!r} on this alert")
         override = ask.form.get("override") == "yes"
         reason = ask.form.get("reason", "")
-        await self._doors.alerts.again(call, ask.form["decision"], index, reason, override=override)
+        await self._doors.alerts.again(call, decision, index, reason, override=override)
 
     async def decisions(self, ask: Ask) -> Answer:
         """The decision log."""
-        found = await self._doors.alerts.decisions(ask.tenant)
+        found = await self._sights.decisions(ask.tenant, await self._doors.seen_by(ask.call))
         return Page(f"{PACKAGE}:decisions.html", "flood.decisions.title", {"decisions": found}, live=LIVE)
 
     async def decisions_csv(self, ask: Ask) -> Answer:
         """The decision log as CSV with a byte order mark, so that Excel reads its Japanese."""
-        found = await self._doors.alerts.decisions(ask.tenant, limit=100_000)
-        return Document(decisions_table(list(found), ask.lang).encode("utf-8-sig"), "text/csv; charset=utf-8")
+        found = await self._sights.decisions(ask.tenant, await self._doors.seen_by(ask.call), limit=100_000)
+        return Document(decisions_table(found, ask.lang).encode("utf-8-sig"), "text/csv; charset=utf-8")
 
 
 def _decider(ask: Ask) -> Actor:
@@ -125,7 +139,7 @@ _HEAD = {
 _VERDICTS = {"accepted": ("承認", "accepted"), "rejected": ("却下", "rejected"), "undecided": ("", "")}
 
 
-def decisions_table(decisions: list[Decision], lang: str) -> str:
+def decisions_table(decisions: Sequence[SeenDecision], lang: str) -> str:
     """The decision log as CSV text, newest first; cells that a spreadsheet would run as a formula are quoted."""
     t = words(lang)
     out = io.StringIO()
@@ -136,27 +150,27 @@ def decisions_table(decisions: list[Decision], lang: str) -> str:
     return out.getvalue()
 
 
-def spoken(decisions: Sequence[Decision], lang: str) -> list[Decision]:
+def spoken(decisions: Sequence[SeenDecision], lang: str) -> list[SeenDecision]:
     """The decisions with what became of their steps in the reader's language."""
-    if lang != "ja":
-        return list(decisions)
-    return [
-        replace(one, steps=tuple(replace(step, detail=step.detail_ja or step.detail) for step in one.steps))
-        for one in decisions
-    ]
+    return list(decisions) if lang != "ja" else [replace(one, decision=_in_japanese(one.decision)) for one in decisions]
 
 
-def _cells(one: Decision, lang: str, t: Callable[..., str]) -> list[str]:
-    steps = "; ".join(_step(step, lang, t) for step in one.steps)
+def _in_japanese(decision: Decision) -> Decision:
+    steps = tuple(replace(step, detail=step.detail_ja or step.detail) for step in decision.steps)
+    return replace(decision, steps=steps)
+
+
+def _cells(seen: SeenDecision, lang: str, t: Callable[..., str]) -> list[str]:
+    one, sight, hidden = seen.decision, seen.sight, t("flood.hidden")
     return [
         _moment(one.at),
         str(one.content.title.get(lang, "")),
-        level_name(one.severity, lang),
+        level_name(one.severity, lang) if sight.level else hidden,
         _VERDICTS[one.verdict][lang != "ja"],
-        one.who,
-        one.reason,
-        _readings(one.content),
-        steps,
+        one.who if sight.people else hidden,
+        one.reason if sight.reasons else hidden,
+        _readings(one.content) if sight.reading else hidden,
+        "; ".join(_step(step, lang, t) for step in one.steps) if sight.steps else hidden,
     ]
 
 

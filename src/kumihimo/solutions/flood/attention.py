@@ -9,7 +9,9 @@ from urllib.parse import quote
 from kumihimo.base.call import Call
 from kumihimo.base.errors import Problem
 from kumihimo.service.alerts.models import Alert
+from kumihimo.service.alerts.sights import Seen
 from kumihimo.solutions.flood import entities
+from kumihimo.solutions.flood.alert_sights import sights_of
 from kumihimo.solutions.flood.doors import FloodDoors
 from kumihimo.solutions.flood.models import Level, level_name
 from kumihimo.solutions.flood.views import GaugeRow, said
@@ -19,12 +21,13 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """One line. href is the alert's page, or the gauge's where another tenant answers; who is that tenant, "" where
-    the town itself does; verdict and there (the address of the other's alert) are "" where it may not be seen.
+    """One line. severity is None where it may not be seen, then at is 0. href is the alert's page, or the gauge's where
+    another tenant answers; who is that tenant, "" where the town itself does; verdict and there (the address of the
+    other's alert) are "" where it may not be seen.
     """
 
     key: str
-    severity: int
+    severity: int | None
     title: Mapping[str, str]
     href: str
     verdict: str
@@ -45,35 +48,39 @@ async def attention(doors: FloodDoors, call: Call, rows: Sequence[GaugeRow]) -> 
     """The lines, what is settled last, the highest level first; rows are the gauges of call.tenant."""
     gauges = {row.id: row for row in rows}
     own = [
-        _own(alert, call.tenant, gauges.get(alert.subject))
-        for alert in await doors.alerts.list(call.tenant, state="open")
+        _own(seen, call.tenant, gauges.get(seen.alert.subject))
+        for seen in await sights_of(doors).list(call.tenant, await doors.seen_by(call), state="open")
     ]
     raised = [row for row in rows if row.level and row.responsible not in ("", call.tenant)]
     theirs = {tenant: await _seen(doors, call, tenant) for tenant in {row.responsible for row in raised}}
     others = [_other(row, call.tenant, theirs[row.responsible].get(row.id)) for row in raised]
-    return sorted([*own, *others], key=lambda one: (one.is_settled, -one.severity, bool(one.who), -one.at, one.key))
+    return sorted([*own, *others], key=_order)
+
+
+def _order(one: Attention) -> tuple[bool, int, bool, int, str]:
+    return one.is_settled, -1 if one.severity is None else -one.severity, bool(one.who), -one.at, one.key
 
 
 async def _seen(doors: FloodDoors, call: Call, tenant: str) -> dict[str, Alert]:
     """Another tenant's open alerts by gauge, none where this caller may not read there or the tenant is away."""
-    if doors.may_read is None or not await doors.may_read(replace(call, tenant=tenant)):
-        return {}
     try:
-        return {alert.subject: alert for alert in await doors.alerts.list(tenant, state="open")}
+        grant = await doors.seen_by(replace(call, tenant=tenant))
+        return {one.alert.subject: one.alert for one in await sights_of(doors).list(tenant, grant, state="open")}
     except Problem:
         return {}
 
 
-def _own(alert: Alert, tenant: str, row: GaugeRow | None) -> Attention:
+def _own(seen: Seen, tenant: str, row: GaugeRow | None) -> Attention:
+    alert, told = seen.alert, seen.sight.level
     return Attention(
         key=alert.id,
-        severity=alert.severity,
+        severity=alert.severity if told else None,
         title=alert.content.title,
         href=_alert_page(tenant, alert),
         verdict=alert.verdict,
-        at=alert.observed_at,
+        at=alert.observed_at if told else 0,
         training=row is not None and row.training,
-        held=row is not None and row.level is not None and row.level < alert.severity,
+        held=told and row is not None and row.level is not None and row.level < alert.severity,
     )
 
 

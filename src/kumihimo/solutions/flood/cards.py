@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from kumihimo.base.call import Call
+from kumihimo.base.errors import Forbidden, Unauthenticated
 from kumihimo.base.screens import Card
 from kumihimo.solutions.flood import entities, views
+from kumihimo.solutions.flood.alert_sights import sights_of
 from kumihimo.solutions.flood.attention import attention
 from kumihimo.solutions.flood.doors import FloodDoors
 from kumihimo.solutions.flood.stage import Stage
@@ -22,20 +24,21 @@ class TownCards:
         self._stage = stage
 
     async def card(self, call: Call) -> Card | None:
-        """As base.screens.CardOf; None also of a town that the caller may not read."""
-        if self._doors.may_read is None or not await self._doors.may_read(call):
+        """As base.screens.CardOf; None also of a town in which the caller may read nothing."""
+        try:
+            grant = await self._doors.seen_by(call)
+        except (Forbidden, Unauthenticated):
             return None
-        grant = await self._doors.seen_by(call)
         rows = views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE, grant))
         if not rows:
             return None
-        alerts = await self._doors.alerts.list(call.tenant, state="open")
+        alerts = await sights_of(self._doors).list(call.tenant, grant, state="open")
         prepared = self._stage.prepared
         is_played = prepared is not None and call.tenant in TENANTS
         data = {
             "worst": max((row.level for row in rows if row.level is not None and not row.training), default=None),
             "counts": views.counts(rows),
-            "undecided": sum(alert.verdict == "undecided" for alert in alerts),
+            "undecided": sum(one.alert.verdict == "undecided" for one in alerts),
             "attention": (await attention(self._doors, call, rows))[:SHOWN],
             "replay": prepared.player.state() if prepared is not None and is_played else None,
         }

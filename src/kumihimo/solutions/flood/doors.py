@@ -20,9 +20,8 @@ from kumihimo.storage.database import Database
 class FloodDoors:
     """The doors that the wing goes through; base_url is asked when needed, because the port may be any free one.
 
-    commands gives where a tenant's commands stand; without it, decisions stay at "sent". may_read tells whether a
-    caller may read the tenant of its call; without it, no page looks into another tenant. rights gives what a caller
-    may see of it, and raises a Problem for nothing at all; without it, pages show nothing.
+    commands gives where a tenant's commands stand; without it, decisions stay at "sent". rights gives what a caller may
+    see of the tenant of its call, and raises a Problem for nothing at all; without it, pages show nothing.
     """
 
     database: Database
@@ -38,7 +37,6 @@ class FloodDoors:
     fetch: HttpFetch
     base_url: Callable[[], str]
     commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]] | None = None
-    may_read: Callable[[Call], Awaitable[bool]] | None = None
     rights: Callable[[Call], Awaitable[Grant]] | None = None
 
     async def seen_by(self, call: Call) -> Grant:

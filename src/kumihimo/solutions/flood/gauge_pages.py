@@ -9,9 +9,11 @@ from typing import Any
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.screens import Answer, Ask, Document, Page
+from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.models import temporal_path
 from kumihimo.solutions.flood import entities, views
+from kumihimo.solutions.flood.alert_sights import sights_of
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.thresholds import HOUR, rate_of_rise, time_to_next
 
@@ -23,6 +25,7 @@ TABLE_ROWS = 200
 class _Seen:
     """What both the page and its chart need."""
 
+    grant: Grant
     row: views.GaugeRow
     levels: list[tuple[int, Any]]
     rain: list[tuple[int, Any]]
@@ -54,9 +57,9 @@ class GaugePages:
         stations = await views.docs_of(self._doors.broker, ask.tenant, entities.RAIN_GAUGE, grant)
         near = views.nearest((row.lon, row.lat), stations)
         if near is None:
-            return _Seen(row, levels, [], None, 0.0, hours, start, end)
+            return _Seen(grant, row, levels, [], None, 0.0, hours, start, end)
         rain = await self._points(ask, near[0], entities.RAIN, start, end)
-        return _Seen(row, levels, rain, near[0], near[1], hours, start, end)
+        return _Seen(grant, row, levels, rain, near[0], near[1], hours, start, end)
 
     async def _points(self, ask: Ask, doc: EntityDoc | None, name: str, start: int, end: int) -> list[tuple[int, Any]]:
         """A series of what may be seen of the entity."""
@@ -89,7 +92,7 @@ class GaugePages:
             "spans": SPANS,
             "temporal": temporal_path(row.id, "waterLevel", seen.start, seen.end),
             "base_url": ask.base_url,
-            "alerts": await self._doors.alerts.list(ask.tenant, subject=row.id, limit=20),
+            "alerts": await sights_of(self._doors).list(ask.tenant, seen.grant, subject=row.id, limit=20),
         }
         return Page(
             "kumihimo.solutions.flood:gauge.html",

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from kumihimo.base import times
 from kumihimo.platform.broker.door import Broker
-from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Query
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, Query, Restriction
 from kumihimo.platform.history.query import History
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.models import Definition, Figure, FigureState, Lineage
@@ -35,6 +35,15 @@ LEAD_TIME = Definition(
         "before.",
     },
     unit={"ja": "分", "en": "min"},
+    type=entities.GAUGE,
+    attributes=(
+        entities.LEVEL,
+        entities.THRESHOLDS["standby"],
+        entities.THRESHOLDS["danger"],
+        entities.NAME,
+        entities.RIVER,
+        entities.SIMULATED,
+    ),
 )
 
 
@@ -99,9 +108,9 @@ class LeadTimes:
         self._broker = broker
         self._history = history
 
-    async def __call__(self, tenant: str) -> list[Figure]:
-        """One figure per gauge and event; training gauges and those without both thresholds have none."""
-        query = Query(ALL_ROWS, ALL_ATTRIBUTES, types=entities.GAUGE, limit=1000)
+    async def __call__(self, tenant: str, restriction: Restriction) -> list[Figure]:
+        """One figure per gauge among these and event; training gauges and those without both thresholds have none."""
+        query = Query(restriction, ALL_ATTRIBUTES, types=entities.GAUGE, limit=1000)
         found = await self._broker.find(tenant, query)
         return [figure for doc in found.entities for figure in await self._figures(tenant, doc)]
 
