@@ -14,6 +14,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
 
 KUMIHIMO = [sys.executable, "-m", "kumihimo"]
 
@@ -40,6 +41,34 @@ def get(address: str, headers: dict[str, str] | None = None) -> str:
     with urllib.request.urlopen(urllib.request.Request(address, headers=headers or {}), timeout=10) as answer:
         text: bytes = answer.read()
         return text.decode()
+
+
+def log_in(address: str, name: str, password: str) -> dict[str, str]:
+    """The headers of who logged in through the real form, as a browser sends them from a page of ours."""
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    form = urlencode({"name": name, "password": password, "next": "/"})
+    line = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
+    try:
+        line.request("POST", "/login", form, {"Content-Type": "application/x-www-form-urlencoded", **ours})
+        answer = line.getresponse()
+        assert answer.status == 303, answer.read().decode()
+        [cookie] = re.findall(r"kumihimo=[^;]+", "\n".join(answer.headers.get_all("set-cookie") or ()))
+    finally:
+        line.close()
+    return {"Cookie": cookie, **ours}
+
+
+class Printed:
+    """What a demonstration printed for its visitors: passwords by sign-in name, and the API key; the newest of each."""
+
+    def __init__(self, said: str) -> None:
+        self.passwords: dict[str, str] = dict(re.findall(r"^  (demo-\w+) .* ((?:\w{4}-){3}\w{4})$", said, re.MULTILINE))
+        self.key: str = ["", *re.findall(r"export KUMIHIMO_KEY=(\S+)", said)][-1]
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header by which the key reads."""
+        return {"Authorization": f"Bearer {self.key}"}
 
 
 class Served:
@@ -72,10 +101,10 @@ class Served:
             assert time.monotonic() < until, self.log.read_text()[-4000:]
             time.sleep(0.02)
 
-    def said(self, words: str, seconds: float = 30.0) -> None:
-        """Returns once the process printed these words."""
+    def said(self, words: str, seconds: float = 30.0, *, times: int = 1) -> None:
+        """Returns once these words stand in the log, which all its starts write to, so many times."""
         assert self.process is not None
-        wait_for(self.log, re.escape(words), self.process, seconds)
+        wait_for(self.log, f"(?s)(?:{re.escape(words)}.*?){{{times}}}", self.process, seconds)
 
     def ready(self) -> bool:
         """Whether /readyz answers 200 now."""
@@ -99,6 +128,10 @@ class Served:
             raise OSError(str(problem)) from problem
         finally:
             line.close()
+
+    def log_in(self, name: str) -> dict[str, str]:
+        """The headers of who logged in through the form with a password that the process printed."""
+        return log_in(f"http://localhost:{self.port}", name, Printed(self.log.read_text()).passwords[name])
 
     def kill(self) -> None:
         """SIGKILL, at once."""

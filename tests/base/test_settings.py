@@ -67,6 +67,10 @@ def test_lists_come_from_commas() -> None:
     )
 
 
+def test_the_key_of_the_commands_that_pages_show_is_no_setting() -> None:
+    assert read_settings(environ={"KUMIHIMO_KEY": "kmh_x", "KUMIHIMO_CONFIG": "k.toml"}) == Settings()
+
+
 def test_every_setting_has_a_meaning() -> None:
     rows = reference()
     assert len(rows) == len(Settings.__dataclass_fields__)

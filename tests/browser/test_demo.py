@@ -4,15 +4,16 @@ import asyncio
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
 from tests.browser.conftest import Open
 from tests.browser.watch import Watch
-from tests.processes import Served, free_port, get
+from tests.processes import Printed, Served, free_port, get
 
 from kumihimo.base import times
 
@@ -32,6 +33,7 @@ PAGES = {
     "webhook": "/t/fukui-pref/webhook",
 }
 TRAINING = "a[href$='/flood/gauges/training']"
+OFFICER = "demo-disaster"
 PUBLISH = re.compile(r"-u (\S+) -P (\S+)[^/]*-t (\S+) -m '(.+?)'", re.DOTALL)
 
 
@@ -39,6 +41,10 @@ class Demo(Served):
     """A running demonstration."""
 
     published = 0
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.cookies: dict[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -56,6 +62,41 @@ class Demo(Served):
         body = json.dumps({**reading, "level": level, "observedAt": times.text(moment)})
         command = ["mosquitto_pub", "-h", "localhost", "-p", str(self.mqtt_port), "-q", "1", "-u", user, "-P", key]
         subprocess.run([*command, "-t", topic, "-m", body], check=True, timeout=10)
+
+
+Enter = Callable[..., Awaitable[Watch]]
+
+
+@pytest.fixture
+def enter(demo: Demo, open_page: Open) -> Enter:
+    """Opens a page as somebody who logged in through the form; of whom that was asked before, with the cookie of then:
+    `watch = await enter("/t/fukui-pref/flood", lang="en")`.
+    """
+
+    async def visit(path: str, who: str = OFFICER, **window: Any) -> Watch:
+        watch = await open_page("about:blank", **window)
+        if who not in demo.cookies:
+            await log_in(watch, demo, who)
+            [demo.cookies[who]] = [
+                one.get("value", "") for one in await watch.context.cookies() if one.get("name") == "kumihimo"
+            ]
+        await watch.context.clear_cookies(name="lang")  # the window's own language counts, not the account's
+        await watch.context.add_cookies([{"name": "kumihimo", "value": demo.cookies[who], "url": demo.url}])
+        await watch.page.goto(demo.url + path)
+        return watch
+
+    return visit
+
+
+async def log_in(watch: Watch, demo: Demo, who: str) -> None:
+    """As a visitor does: the address that was printed, the form that it leads to, the password of the table."""
+    await watch.page.goto(demo.url)
+    await watch.page.wait_for_url("**/login?next=%2F")
+    form = watch.page.locator("form", has=watch.page.locator("[name=password]"))
+    await form.locator("[name=name]").fill(who)
+    await form.locator("[name=password]").fill(Printed(demo.log.read_text()).passwords[who])
+    await form.locator("[type=submit], button:not([type])").first.click()
+    await watch.page.wait_for_url(f"{demo.url}/")
 
 
 def started(folder: Path, event: str) -> Demo:
@@ -92,11 +133,11 @@ def demo(house: Demo) -> Demo:
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
 async def test_every_page_is_filled_quiet_accessible_and_fits_a_phone(
-    demo: Demo, open_page: Open, shots: Path, lang: str
+    demo: Demo, enter: Enter, shots: Path, lang: str
 ) -> None:
     found = {}
     for width in (1280, 360):
-        watch = await open_page(demo.url, lang=lang, width=width)
+        watch = await enter("/", "demo-platform", lang=lang, width=width)
         for name, path in PAGES.items():
             watch.problems.clear()
             await watch.page.goto(demo.url + path)
@@ -111,57 +152,92 @@ async def test_every_page_is_filled_quiet_accessible_and_fits_a_phone(
     assert {key: value for key, value in found.items() if value != ([], [], 0)} == {}
 
 
-async def test_a_wrong_key_is_refused_and_seen_on_the_devices_page(
-    demo: Demo, open_page: Open, mosquitto: None
+PERSONAS = {
+    "demo-resident": (["fukui-city", "fukui-pref"], {"/flood", "/entities"}),
+    "demo-officer": (["fukui-city"], {"/flood", "/flood/alerts", "/flood/decisions", "/kpi", "/entities", "/webhook"}),
+}
+"""The towns that they see, and entries of their navigation among others."""
+OF_OTHERS = {"/members", "/policies", "/devices", "/applications", "/usage"}
+ACTIONS = "all => all.map(one => one.getAttribute('action'))"
+
+
+@pytest.mark.parametrize("who", PERSONAS)
+async def test_others_see_their_towns_and_are_offered_what_they_may_do(
+    demo: Demo, enter: Enter, shots: Path, who: str
 ) -> None:
+    towns, pages = PERSONAS[who]
+    watch = await enter("/", who)
+    found = await watch.page.locator("#towns h2 a").evaluate_all("all => all.map(one => one.id)")
+    assert sorted(found) == [f"town-{town}" for town in towns]
+    await watch.page.goto(f"{demo.url}/t/fukui-city/flood")
+    nav = await watch.page.locator(".km-nav a").evaluate_all(
+        "all => all.map(one => one.pathname.replace('/t/fukui-city', ''))"
+    )
+    assert pages <= set(nav)
+    assert OF_OTHERS.isdisjoint(nav)
+    await watch.page.locator("km-map[data-ready]").wait_for(timeout=20_000)
+    assert await watch.page.locator("tbody tr").count() > 20
+    assert (await watch.page.locator(TRAINING).count() > 0) is (who == "demo-officer"), "a resident sees what is public"
+    assert await watch.page.locator("#replay button").count() == 0
+    for path in nav:
+        response = await watch.page.goto(f"{demo.url}/t/fukui-city{path}")
+        assert response is not None
+        assert response.status == 200, path
+        await watch.page.screenshot(path=shots / f"{who}{path.replace('/', '-')}.png")
+        forms = await watch.page.locator("form[method=post]").evaluate_all(ACTIONS)
+        assert {one.rpartition("/")[2] for one in forms} <= {"logout", "subscriptions"}, path
+    assert watch.problems == []
+
+
+async def test_a_wrong_key_is_refused_and_seen_on_the_devices_page(demo: Demo, enter: Enter, mosquitto: None) -> None:
     command = ["mosquitto_pub", "-h", "localhost", "-p", str(demo.mqtt_port), "-q", "1", "-u", "fukui-pref/gauge-1"]
     command += ["-P", "wrong", "-t", "kumihimo/fukui-pref/gauge-1/up", "-m", "{}"]
     done = await asyncio.to_thread(subprocess.run, command, check=False, capture_output=True, timeout=10)
     assert done.returncode != 0
-    watch = await open_page(f"{demo.url}/t/fukui-pref/devices", lang="en")
+    watch = await enter("/t/fukui-pref/devices", "demo-platform", lang="en")
     await expect(watch.page.locator("main")).to_contain_text("its key is wrong")
 
 
-async def test_an_officer_accepts_and_the_sign_confirms(demo: Demo, open_page: Open, mosquitto: None) -> None:
+async def test_an_officer_accepts_and_the_sign_confirms(demo: Demo, enter: Enter, mosquitto: None) -> None:
     await asyncio.to_thread(demo.publish, 5.87)
-    watch = await open_page(f"{demo.url}/t/fukui-city/flood/alerts", lang="en")
+    watch = await enter("/t/fukui-city/flood/alerts", lang="en")
     link = watch.page.locator("main table a", has_text="訓練用水位計").first
     await expect(link).to_be_visible(timeout=10_000)
     await link.click()
     form = watch.page.locator("form", has=watch.page.locator("[name=reason]")).first
-    await form.locator("[name=who]").fill("防災課 山田")
+    assert await form.locator("[name=who]").count() == 0, "it is known who decides"
     await form.locator("[name=reason]").fill("上流の水位も上がっているため")
     await form.locator("button[name=verdict][value=accepted]").click()
     main = watch.page.locator("main")
-    await expect(main).to_contain_text("防災課 山田", timeout=5000)
+    await expect(main).to_contain_text("防災担当（デモ）", timeout=5000)
     await expect(main.locator("[data-step=confirmed]")).to_have_count(2, timeout=15_000)
     await watch.page.goto(f"{demo.url}/t/fukui-city/flood/decisions")
     await expect(watch.page.locator("main")).to_contain_text("上流の水位も上がっているため")
 
 
-async def test_an_unknown_address_is_a_page_for_browsers_and_a_problem_for_programs(
-    demo: Demo, open_page: Open
-) -> None:
-    watch = await open_page(f"{demo.url}/nowhere", lang="ja")
+async def test_an_unknown_address_is_a_page_for_browsers_and_a_problem_for_programs(demo: Demo, enter: Enter) -> None:
+    watch = await enter("/nowhere", lang="ja")
     await expect(watch.page.locator("h1")).to_be_visible()
     assert await watch.violations() == []
-    status, headers, body = await asyncio.to_thread(demo.ask, "GET", "/nowhere")
+    key = Printed(demo.log.read_text()).bearer
+    status, headers, body = await asyncio.to_thread(demo.ask, "GET", "/nowhere", headers=key)
     assert (status, headers["content-type"]) == (404, "application/problem+json")
     assert b"/nowhere" in body
+    assert (await asyncio.to_thread(demo.ask, "GET", "/nowhere"))[0] == 401
 
 
-async def test_a_notification_stands_on_the_webhook_page(demo: Demo, open_page: Open) -> None:
-    watch = await open_page(f"{demo.url}/t/fukui-pref/webhook", lang="en")
+async def test_a_notification_stands_on_the_webhook_page(enter: Enter) -> None:
+    watch = await enter("/t/fukui-pref/webhook", lang="en")
     await expect(watch.page.locator("#messages")).to_contain_text("RiverGauge", timeout=15_000)
 
 
 async def test_starting_over_leaves_an_open_page_alive_and_the_log_clean(
-    demo: Demo, open_page: Open, mosquitto: None
+    demo: Demo, enter: Enter, mosquitto: None
 ) -> None:
     """All parts run: devices on MQTT, readers, delivery, pages; the towns go and come back under them."""
     said = len(demo.log.read_text())
     await asyncio.to_thread(demo.publish, 5.88)
-    watch = await open_page(f"{demo.url}/t/fukui-pref/flood", lang="en")
+    watch = await enter("/t/fukui-pref/flood", lang="en")
     row = watch.page.locator("tr", has=watch.page.locator(TRAINING))
     await expect(row).to_contain_text("5.88")
     await watch.page.locator("km-map[data-ready]").wait_for(timeout=20_000)
@@ -190,9 +266,9 @@ async def _start_over(watch: Watch, url: str) -> None:
 
 
 async def test_a_published_reading_shows_within_a_second_and_a_stopped_server_too(
-    demo: Demo, open_page: Open, mosquitto: None
+    demo: Demo, enter: Enter, mosquitto: None
 ) -> None:
-    watch = await open_page(f"{demo.url}/t/fukui-pref/flood", lang="ja")
+    watch = await enter("/t/fukui-pref/flood", lang="ja")
     row = watch.page.locator("tr", has=watch.page.locator(TRAINING))
     await expect(row).to_contain_text("訓練")
     await watch.page.locator("km-map[data-ready]").wait_for(timeout=20_000)
@@ -206,9 +282,9 @@ async def test_a_published_reading_shows_within_a_second_and_a_stopped_server_to
 
 @pytest.mark.parametrize("place", ["#gauge-training", "#gauges a >> nth=4", "#attention a >> nth=0", "#replay-run"])
 async def test_a_live_update_leaves_the_keyboards_focus_where_it_is(
-    demo: Demo, open_page: Open, mosquitto: None, place: str
+    demo: Demo, enter: Enter, mosquitto: None, place: str
 ) -> None:
-    watch = await open_page(f"{demo.url}/t/fukui-pref/flood", lang="ja")
+    watch = await enter("/t/fukui-pref/flood", lang="ja")
     await watch.page.locator(place).first.focus()
     await watch.page.evaluate("() => { window.held = document.activeElement }")
     height = 6.2 + demo.published / 100
@@ -222,9 +298,10 @@ async def test_a_live_update_leaves_the_keyboards_focus_where_it_is(
 def test_the_typhoon_has_rain_beside_the_rivers(tmp_path: Path) -> None:
     demo = started(tmp_path, "2023-08")
     try:
-        page = get(f"{demo.url}/t/fukui-pref/flood/gauges/1?lang=en")
+        key = Printed(demo.log.read_text()).bearer
+        page = get(f"{demo.url}/t/fukui-pref/flood/gauges/1?lang=en", key)
         assert "Rain is that of the nearest AMeDAS station" in page
-        chart = json.loads(get(f"{demo.url}/t/fukui-pref/flood/gauges/1/chart.json"))
+        chart = json.loads(get(f"{demo.url}/t/fukui-pref/flood/gauges/1/chart.json", key))
         assert [one["unit"] for one in chart["series"]] == ["m", "mm/h"]
         assert all(one["points"] for one in chart["series"])
     finally:

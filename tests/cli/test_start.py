@@ -39,6 +39,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     [
         ("demo", {"KUMIHIMO_MQTT_PORT": "-1"}, "mqtt_port is -1"),
         ("demo --mqtt-port -1", {}, "mqtt_port is -1"),
+        ("demo", {"KUMIHIMO_OPEN": "true"}, "open is for `kumihimo serve`"),
         ("demo --speed inf", {}, "--speed is inf; use 1 to 36000"),
         ("demo --speed nan", {}, "--speed is nan"),
         ("demo --speed 100000", {}, "--speed is 100000; use 1 to 36000"),
@@ -90,6 +91,13 @@ def test_the_demo_keeps_its_data_where_it_is_told(monkeypatch: pytest.MonkeyPatc
     ):
         assert CliRunner().invoke(app, words.split(), env=environ).exit_code == 0
     assert [one.data for one in found] == ["data/demo-2024-06", "data/demo-2023-08", "elsewhere", "here", "from-file"]
+
+
+def test_the_demo_is_closed_and_may_listen_where_a_platform_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = started(monkeypatch)
+    for host in ("localhost", "0.0.0.0"):
+        assert CliRunner().invoke(app, ["demo"], env={"KUMIHIMO_HOST": host}).exit_code == 0
+    assert [(one.host, one.open) for one in found] == [("localhost", False), ("0.0.0.0", False)]
 
 
 def test_the_last_ports_are_tried_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

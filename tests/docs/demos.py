@@ -9,7 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.processes import free_port, wait_for
+from tests.processes import Printed, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +24,12 @@ class Running:
                 command, shell=True, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         self.address = wait_for(self.log, r"http://localhost:\d+", self.process)
+
+    @property
+    def printed(self) -> Printed:
+        """What it printed for who wants in, all of it."""
+        wait_for(self.log, "Ctrl-C stops it", self.process)
+        return Printed(self.log.read_text())
 
     def interrupt(self) -> int:
         """Ctrl-C, as the terminal sends it to the whole group."""

@@ -32,6 +32,7 @@ def test_the_tutorial_ends_with_a_plot_of_the_river(
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KUMIHIMO_KEY", demo.printed.key)
     names = run_page("tutorial/plot-a-river.md", demo.address)
     assert (tmp_path / "river.png").read_bytes().startswith(b"\x89PNG")
     assert len(names["gauges"]) > 90

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.demos import Running, demo_ends, demo_of
-from tests.processes import free_port, get
+from tests.processes import free_port, get, log_in
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -71,7 +71,10 @@ FUKUI = {"NGSILD-Tenant": "fukui-pref"}
 @pytest.mark.slow
 @pytest.mark.enable_socket
 def test_make_demo_prints_an_address_with_a_filled_screen(demo: Running) -> None:
-    page = get(f"{demo.address}/t/fukui-pref/flood")
+    said = demo.printed
+    page = get(
+        f"{demo.address}/t/fukui-pref/flood", log_in(demo.address, "demo-disaster", said.passwords["demo-disaster"])
+    )
     assert page.count("/flood/gauges/") > 90
     assert "足羽川" in page
 
@@ -82,7 +85,9 @@ def test_the_other_event_has_rain(tmp_path: Path) -> None:
     _, second = DEMOS
     running = demo_of(second, tmp_path)
     try:
-        rain = get(f"{running.address}/ngsi-ld/v1/entities?type=RainGauge&count=true&limit=100", FUKUI)
+        rain = get(
+            f"{running.address}/ngsi-ld/v1/entities?type=RainGauge&count=true&limit=100", FUKUI | running.printed.bearer
+        )
         assert rain.count('"RainGauge"') == 17
     finally:
         demo_ends(running)
@@ -92,7 +97,7 @@ def test_the_other_event_has_rain(tmp_path: Path) -> None:
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("command", [one for one in commands("README.md") if one.startswith("curl ")])
 def test_the_curl_lines_answer(demo: Running, command: str) -> None:
-    done = run(command.replace("http://localhost:8080", demo.address))
+    done = run(command.replace("http://localhost:8080", demo.address), KUMIHIMO_KEY=demo.printed.key)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("[") or '"typeList"' in done.stdout, done.stdout[:300]
     assert "RiverGauge" in done.stdout

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.processes import free_port, get, wait_for
+from tests.processes import Printed, free_port, get, log_in, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,10 +44,12 @@ def test_the_wheel_alone_runs_the_demo(tmp_path: Path) -> None:
         demo = subprocess.Popen(line, shell=True, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env={"PATH": ""})
     try:
         address = wait_for(log, r"(?<=Kumihimo demo: )http://localhost:\d+", demo)
-        page = get(f"{address}/t/fukui-pref/flood")
+        wait_for(log, "Ctrl-C stops it", demo)
+        inside = log_in(address, "demo-resident", Printed(log.read_text()).passwords["demo-resident"])
+        page = get(f"{address}/t/fukui-pref/flood", inside)
         assets = set(re.findall(r"(?:src|href)=\"(/static/[^\"]+)\"", page))
         assert any("vendor/htmx" in asset for asset in assets)
-        assert all(get(address + asset) for asset in assets)
+        assert all(get(address + asset, inside) for asset in assets)
     finally:
         demo.terminate()
         assert demo.wait(30) == 0, log.read_text()

@@ -17,7 +17,7 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from tests.processes import KUMIHIMO, Served, free_port
+from tests.processes import KUMIHIMO, Printed, Served, free_port
 
 from kumihimo import __version__
 
@@ -143,23 +143,32 @@ def test_a_restart_keeps_entities_history_subscriptions_and_devices(served: Serv
 @pytest.mark.slow
 def test_the_demo_plays_600_times_faster_and_keeps_its_data_over_ctrl_c(tmp_path: Path) -> None:
     own = {**thing(1), "id": "urn:ngsi-ld:Thing:own"}
-    fukui = {"NGSILD-Tenant": "fukui-pref"}
+    fukui, gauges = {"NGSILD-Tenant": "fukui-pref"}, f"{ENTITIES}?type=RiverGauge&limit=200&attrs=name"
     demo = Served(tmp_path / "data", mqtt_port=free_port(), words=("demo",))
     with demo:
         demo.said("Ctrl-C stops it")
-        status, _, replay = demo.ask("GET", "/t/fukui-pref/flood/replay")
+        assert demo.ask("GET", "/t/fukui-pref/flood/replay")[0] == 401
+        officer = demo.log_in("demo-disaster")
+        status, _, replay = demo.ask("GET", "/t/fukui-pref/flood/replay", headers=officer)
         assert (status, json.loads(replay)["speed"]) == (200, 600)
-        assert demo.ask("POST", ENTITIES, own, fukui)[0] == 201
-        before = json.loads(demo.ask("GET", f"{ENTITIES}?type=RiverGauge&limit=200&attrs=name", headers=fukui)[2])
+        assert demo.ask("POST", ENTITIES, own, fukui | officer)[0] == 201
+        before = json.loads(demo.ask("GET", gauges, headers=fukui | officer)[2])
         assert demo.process is not None
         demo.process.send_signal(signal.SIGINT)
         assert demo.process.wait(20) == 0
-        assert "Traceback" not in demo.log.read_text()
+        said = demo.log.read_text()
+        assert "Traceback" not in said
         demo.start()
-        after = json.loads(demo.ask("GET", f"{ENTITIES}?type=RiverGauge&limit=200&attrs=name", headers=fukui)[2])
+        demo.said("Ctrl-C stops it", times=2)
+        again = demo.log.read_text()[len(said) :]
+        assert (Printed(again).passwords, Printed(again).key) == ({}, ""), "they are said once"
+        assert "kumihimo demo --new-passwords" in again
+        seen = fukui | Printed(said).bearer
+        after = json.loads(demo.ask("GET", gauges, headers=seen)[2])
         assert [one["id"] for one in after] == [one["id"] for one in before]
         assert len(after) > 90
-        assert demo.ask("GET", f"{ENTITIES}/{own['id']}", headers=fukui)[0] == 200
+        assert demo.ask("GET", f"{ENTITIES}/{own['id']}", headers=seen)[0] == 200
+        assert demo.ask("GET", "/t/fukui-pref/flood", headers=demo.log_in("demo-resident"))[0] == 200
 
 
 # --- refusing to start -----------------------------------------------------------------------------------
@@ -175,7 +184,7 @@ def test_a_second_process_on_the_same_data_is_refused(served: Served) -> None:
 
 @pytest.mark.parametrize(
     ("words", "environ"),
-    [(("serve", "--open", "--host", "0.0.0.0"), {}), (("demo",), {"KUMIHIMO_HOST": "0.0.0.0"})],
+    [(("serve", "--open", "--host", "0.0.0.0"), {}), (("demo",), {"KUMIHIMO_HOST": "0.0.0.0", "KUMIHIMO_OPEN": "1"})],
     ids=["serve", "demo"],
 )
 def test_open_is_refused_on_any_address_but_loopback(

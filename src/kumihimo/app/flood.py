@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
+from kumihimo.app import personas
 from kumihimo.app.late import MqttLate
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.base.call import Actor, Call
-from kumihimo.base.errors import ResourceNotFound
+from kumihimo.base.errors import Problem, ResourceNotFound
 from kumihimo.base.ports import CommandOutcome
 from kumihimo.service.console.webhook import webhook_address
 from kumihimo.service.console.words import load_words
@@ -27,6 +28,13 @@ def flood_doors(platform: Platform) -> FloodDoors:
     async def commands(tenant: str) -> list[CommandOutcome]:
         return [record.outcome() for record in await platform.arbiter.list(tenant)]
 
+    async def may_decide(call: Call) -> bool:
+        try:
+            await platform.access.decide(call, "approve")
+        except Problem:
+            return False
+        return True
+
     return FloodDoors(
         database=platform.database,
         clock=platform.clock,
@@ -42,6 +50,8 @@ def flood_doors(platform: Platform) -> FloodDoors:
         base_url=lambda: platform.address,
         commands=commands,
         rights=lambda call: platform.access.decide(call, "read"),
+        may_decide=may_decide,
+        joined=personas.Personas(platform).join,
     )
 
 
@@ -50,14 +60,18 @@ def run_flood(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(flood_demo.watch_all(flood_doors(platform)), "flood", platform)
 
 
-def run_demo(event: EventName, speed: float, say: Callable[[str], None]) -> Step:
-    """The step that prepares and plays the demonstration; `say` gets the lines to print."""
+def run_demo(event: EventName, speed: float, say: Callable[[str], None], *, renew: bool = False) -> Step:
+    """The step that prepares and plays the demonstration; `say` gets the lines to print, `renew` gives its people new
+    passwords.
+    """
 
     @asynccontextmanager
     async def step(platform: Platform) -> AsyncIterator[None]:
+        people = personas.Personas(platform)
         doors = flood_doors(platform)
         platform.credit.update(load_words([flood_demo.PACKAGE])["flood.credit"])
         prepared = await flood_demo.prepare(doors, event, speed)
+        given = await people.settle(renew=renew)
         platform.stage.prepared = prepared
         flood_demo.look_again(doors)  # a page that was opened before this has no replay panel yet
 
@@ -67,6 +81,9 @@ def run_demo(event: EventName, speed: float, say: Callable[[str], None]) -> Step
 
         await subscribe()
         prepared.after_reset.append(subscribe)
+        address = platform.settings.public_address.rstrip("/") or platform.address
+        for line in personas.instructions(given, address):
+            say(line)
         for line in flood_demo.instructions(prepared, platform.settings.host, platform.mqtt_port):
             say(line)
         async with background(flood_demo.run(doors, prepared), "demo", platform):

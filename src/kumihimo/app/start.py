@@ -254,8 +254,8 @@ START: tuple[Step, ...] = (
 )
 
 
-DEMO_START = tuple(step for step in START if step is not run_flood)
-"""The demonstration brings its own watch, so that it can hold it still while it goes back."""
+DEMO_START = tuple(step for step in START if step not in (run_flood, offer_welcome))
+"""The demonstration brings its own watch, so that it can hold it still while it goes back, and its own people."""
 
 
 async def run(platform: Platform, start: Sequence[Step] = START, *, started: Callable[[], None] | None = None) -> bool:

@@ -15,6 +15,8 @@ from typing import Any
 
 PREFIX = "KUMIHIMO_"
 FOREIGN_PREFIXES = ("KUMIHIMO_TEST_",)
+NO_SETTINGS = ("KUMIHIMO_CONFIG", "KUMIHIMO_KEY")
+"""Variables beside the settings: the file that holds them, and the API key of the commands that pages show."""
 MAX_DRAIN = 3600
 MAX_RATE = 1_000_000
 MAX_REFRESH = 180 * 24 * 3600
@@ -312,7 +314,7 @@ def read_settings(
         name = _known(given_name, where)
         values[name] = _typed(name, value, where)
     for variable, text in (environ or {}).items():
-        if not variable.startswith(PREFIX) or variable.startswith(FOREIGN_PREFIXES) or variable == "KUMIHIMO_CONFIG":
+        if not variable.startswith(PREFIX) or variable.startswith(FOREIGN_PREFIXES) or variable in NO_SETTINGS:
             continue
         name = _known(variable.removeprefix(PREFIX).lower(), "the environment")
         values[name] = _typed(name, _from_text(name, text, variable), variable)

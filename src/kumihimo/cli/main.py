@@ -101,13 +101,26 @@ def demo_command(
     speed: Annotated[
         float, typer.Option(help="How many recorded seconds pass in one real second, 1 to 36000.")
     ] = 600.0,
+    new_passwords: Annotated[
+        bool, typer.Option("--new-passwords", help="Give the demo's people new passwords and a new API key.")
+    ] = False,
     config: Config = None,
 ) -> None:
-    """Start the demo: the rivers of Fukui, played back from real recordings over real MQTT."""
+    """Start the demo: the rivers of Fukui, played back from real recordings over real MQTT.
+
+    It is closed; the first start prints the passwords of its people, one for each role.
+    """
     home = Path("data") / f"demo-{event.value}"
     settings = settings_from(config, home=home, data=str(data) if data else None, port=port, mqtt_port=mqtt_port)
     raise typer.Exit(
-        serve.demo(settings, event=event.value, speed=speed, any_port=port is None, any_mqtt=mqtt_port is None)
+        serve.demo(
+            settings,
+            event=event.value,
+            speed=speed,
+            any_port=port is None,
+            any_mqtt=mqtt_port is None,
+            renew=new_passwords,
+        )
     )
 
 

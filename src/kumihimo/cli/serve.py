@@ -49,13 +49,16 @@ def serve(settings: Settings) -> int:
     return _start(settings, START, started)
 
 
-def demo(settings: Settings, *, event: EventName, speed: float, any_port: bool, any_mqtt: bool) -> int:
-    """Runs the demo. Ports that were not asked for move on to the next free one."""
+def demo(
+    settings: Settings, *, event: EventName, speed: float, any_port: bool, any_mqtt: bool, renew: bool = False
+) -> int:
+    """Runs the demo, closed as every platform is. Ports that were not asked for move on to the next free one; renew
+    gives its people new passwords.
+    """
     try:
         _check_demo(settings, speed)
         settings = replace(
             settings,
-            open=True,
             port=next_free(settings.host, settings.port) if any_port else settings.port,
             mqtt_port=next_free(settings.host, settings.mqtt_port) if any_mqtt else settings.mqtt_port,
             command_hold=settings.command_hold / speed,  # the river runs faster, and so does what it asks for
@@ -73,12 +76,14 @@ def demo(settings: Settings, *, event: EventName, speed: float, any_port: bool, 
             say(line)
         say("Ctrl-C stops it; the data is kept for the next start.")
 
-    return _start(settings, (*DEMO_START, run_demo(event, speed, lines.append)), started)
+    return _start(settings, (*DEMO_START, run_demo(event, speed, lines.append, renew=renew)), started)
 
 
 def _check_demo(settings: Settings, speed: float) -> None:
     if not 1 <= speed <= MAX_SPEED:  # false also for what is no number
         raise SettingsError(f"--speed is {speed:g}; use 1 to {MAX_SPEED:.0f}")
+    if settings.open:
+        raise SettingsError("open is for `kumihimo serve`; one logs in to the demo, with a password that it prints")
     if settings.mqtt_port < 0:
         raise SettingsError(
             f"mqtt_port is {settings.mqtt_port}, which starts no MQTT; the demo's devices speak MQTT, so name a port "

@@ -269,6 +269,8 @@ def test_commands_survive_the_shell(text: str) -> None:
     assert words[2] == f"http://localhost/ngsi-ld/v1/entities/{quote(text, safe=':')}"
     words = shlex.split(create_entity("http://localhost", "a", {"id": text}).replace("\\\n", " "))
     assert json.loads(words[-1]) == {"id": text}
+    shown = get_entity("http://localhost", "a", text, context, needs_key=True)
+    assert shown.endswith(' -H "Authorization: Bearer $KUMIHIMO_KEY"'), "the shell puts the key in, between such quotes"
 
 
 def test_a_form_without_endpoint_sends_to_the_webhook_page() -> None:

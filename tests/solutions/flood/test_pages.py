@@ -31,13 +31,13 @@ from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.screens import kpi_screens
 from kumihimo.solutions.flood import demo, entities, read
-from kumihimo.solutions.flood.demo import Prepared
+from kumihimo.solutions.flood.demo import FloodDoors, Prepared
 from kumihimo.solutions.flood.gauge_pages import GaugePages
 from kumihimo.solutions.flood.overview import Overview
 from kumihimo.solutions.flood.screens import flood_screens
 from kumihimo.solutions.flood.stage import Stage
 from kumihimo.solutions.flood.steps import propose
-from kumihimo.solutions.flood.tenants import PREFECTURE
+from kumihimo.solutions.flood.tenants import PREFECTURE, TENANTS
 from kumihimo.solutions.flood.thresholds import HOUR
 from kumihimo.solutions.flood.training import TRAINING
 from kumihimo.solutions.flood.views import docs_of
@@ -52,13 +52,16 @@ class Stand:
 
     def __init__(self, house: House, prepared: Prepared) -> None:
         self.house, self.prepared = house, prepared
-        doors = house.doors
-        live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
         self.stage = Stage(prepared)
-        screens = [*flood_screens(doors, self.stage), *kpi_screens(house.kpi, everybody)]
+        self.client = self.client_of(house.doors)
+
+    def client_of(self, doors: FloodDoors) -> Client:
+        """A browser before the pages that go through these doors."""
+        live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
+        screens = [*flood_screens(doors, self.stage), *kpi_screens(self.house.kpi, everybody)]
         words = load_words([OWN_PACKAGE, "kumihimo.solutions.flood", "kumihimo.service.kpi"])
         console = Console(screens, words, tenants=doors.database.tenants, live=live)
-        self.client = Client(Starlette(routes=console.routes()))
+        return Client(Starlette(routes=console.routes()))
 
     async def play(self, moments: int) -> None:
         for _ in range(moments):
@@ -81,6 +84,7 @@ async def stand(database_factory: DatabaseFactory) -> AsyncIterator[Stand]:
 async def test_the_pages_say_what_stands_in_the_tenants(stand: Stand) -> None:
     await _first_page(stand)
     await _who_may_see_less_is_shown_less(stand)
+    await _who_may_not_decide_is_offered_nothing_to_press(stand)
     await _city(stand)
     for lang in ("ja", "en"):
         await _table_says_what_the_map_says(stand, lang)
@@ -114,6 +118,25 @@ async def _who_may_see_less_is_shown_less(stand: Stand) -> None:
             gauge = {"id": gauges[0]}
             seen = await GaugePages(doors)._see(Ask(Call(PREFECTURE), "ja", gauge, {}, {}))
             assert seen.levels == []
+
+
+async def _who_may_not_decide_is_offered_nothing_to_press(stand: Stand) -> None:
+    """Neither verdict nor replay; who may decide in one town alone plays on, but takes no other's decisions away."""
+
+    async def in_the_prefecture(call: Call) -> bool:
+        return call.tenant == PREFECTURE
+
+    client = stand.client_of(replace(stand.house.doors, may_decide=in_the_prefecture))
+    alerts = {tenant: (await stand.house.doors.alerts.list(tenant, state="open"))[0].id for tenant in TENANTS[:2]}
+    for tenant, offered in ((PREFECTURE, 1), ("fukui-city", 0)):
+        page = (await client.get(f"/t/{tenant}/flood/alerts/{alerts[tenant]}")).text
+        assert page.count('value="accepted"') == offered
+        page = (await client.get(f"/t/{tenant}/flood")).text
+        assert page.count('value="pause"') + page.count('value="resume"') == offered
+        assert 'value="reset"' not in page
+    for form in ({"action": "reset"}, {"action": "reset", "confirm": "yes"}):
+        assert (await client.post(f"{PREF}/flood/replay", form)).status == 403
+    assert 'value="reset"' in (await stand.client.get(f"{PREF}/flood")).text
 
 
 async def _first_page(stand: Stand) -> None:

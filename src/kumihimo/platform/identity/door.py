@@ -132,9 +132,12 @@ class Identity:
             raise ResourceNotFound(f"there is no account {sign_in[:64]!r}")
         return found
 
-    async def add(self, sign_in: str, name: str, *, email: str = "", lang: str = "ja") -> Account:
-        """A new account, into which only a link leads so far. AlreadyExists, BadRequestData."""
+    async def add(self, sign_in: str, name: str, *, email: str = "", lang: str = "ja", id_: str = "") -> Account:
+        """A new account, into which only a link leads so far; id_: one of its own, for whom the platform itself makes
+        up. AlreadyExists, BadRequestData.
+        """
         account = self._new(sign_in, name, email, lang)
+        account = replace(account, id=id_ or account.id)
         if not await self._database.write(PLATFORM, lambda tx: people.insert_tx(tx, account)):
             raise AlreadyExists(f"there is an account {account.sign_in!r} already")
         return account

@@ -99,7 +99,7 @@ class _Entities:
             "located": any(_point(doc) for doc in found.entities),
             "more": urlencode({"type": chosen, "q": search, "after": found.after}) if found.after else "",
             "here": urlencode({"type": chosen, "q": search, "after": ask.query.get("after", "")}),
-            "example": create_entity(ask.base_url, ask.tenant, EXAMPLE),
+            "example": create_entity(ask.base_url, ask.tenant, EXAMPLE, needs_key=bool(ask.person)),
         }
         return Page(f"{OWN_PACKAGE}:entities.html", "entities.title", data)
 
@@ -140,7 +140,7 @@ class _Entities:
             "count": len(points),
             "points_query": urlencode({"id": doc["id"], "attribute": attribute, "days": days}),
             "document": json.dumps({**document, "@context": context.source}, ensure_ascii=False, indent=2),
-            "command_text": get_entity(ask.base_url, ask.tenant, doc["id"], context),
+            "command_text": get_entity(ask.base_url, ask.tenant, doc["id"], context, needs_key=bool(ask.person)),
         }
         title = next((one.value for one in lines if one.iri.endswith("/name") or one.name == "name"), doc["id"])
         return Page(f"{OWN_PACKAGE}:entity.html", title, data, live=(doc["id"],))

@@ -112,7 +112,15 @@ def webhook_screens(doors: Doors) -> list[Screen]:
             ]
 
         messages = await doors.database.read(ask.tenant, newest)
-        return Page(f"{OWN_PACKAGE}:webhook.html", "webhook.title", {"address": address, "messages": messages})
+        data = {"address": address, "messages": messages, "may_clear": await may_clear(ask)}
+        return Page(f"{OWN_PACKAGE}:webhook.html", "webhook.title", data)
+
+    async def may_clear(ask: Ask) -> bool:
+        try:
+            await doors.access.decide(ask.call, "administer")
+        except Problem:
+            return False
+        return True
 
     async def clear(ask: Ask) -> Redirect:
         """Takes the form (no fields): forgets what arrived."""

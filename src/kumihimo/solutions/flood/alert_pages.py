@@ -56,6 +56,7 @@ class AlertPages:
             "temporal": _temporal(seen.alert) if seen.sight.reading else "",
             "base_url": ask.base_url,
             "problem": problem,
+            "may_decide": await self._doors.decides(ask.call),
             "form": {name: ask.form.get(name, "") for name in ("reason", "who", "decision", "step")},
         }
         title = seen.alert.content.title[ask.lang]

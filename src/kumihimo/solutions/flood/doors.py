@@ -21,7 +21,9 @@ class FloodDoors:
     """The doors that the wing goes through; base_url is asked when needed, because the port may be any free one.
 
     commands gives where a tenant's commands stand; without it, decisions stay at "sent". rights gives what a caller may
-    see of the tenant of its call, and raises a Problem for nothing at all; without it, pages show nothing.
+    see of the tenant of its call, and raises a Problem for nothing at all; without it, pages show nothing. may_decide
+    tells whether a caller may decide on the alerts of that tenant; without it, nobody may, and no page offers it.
+    joined is told of each tenant of the demonstration that is made, before anything is in it.
     """
 
     database: Database
@@ -38,7 +40,13 @@ class FloodDoors:
     base_url: Callable[[], str]
     commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]] | None = None
     rights: Callable[[Call], Awaitable[Grant]] | None = None
+    may_decide: Callable[[Call], Awaitable[bool]] | None = None
+    joined: Callable[[str], Awaitable[None]] | None = None
 
     async def seen_by(self, call: Call) -> Grant:
         """What the caller may see of its tenant."""
         return NOTHING if self.rights is None else await self.rights(call)
+
+    async def decides(self, call: Call) -> bool:
+        """Whether the caller may decide on the alerts of its tenant."""
+        return self.may_decide is not None and await self.may_decide(call)

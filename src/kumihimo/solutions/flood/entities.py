@@ -37,6 +37,8 @@ THRESHOLDS = {
     "evacuation": DEFAULT_VOCAB + "evacuationLevel",
     "danger": DEFAULT_VOCAB + "dangerLevel",
 }
+PUBLIC = "/public"
+"""The scope of what a town shows everybody: what is published of rivers and rain, and what signs show."""
 METRE, MILLIMETRE = "MTR", "MMT"
 RIVER_CREDIT = "Fukui Prefecture river and sabo information, collected by Code for FUKUI / Taisuke Fukuno (MIT)"
 TRAINING_CREDIT = (
@@ -77,8 +79,10 @@ def _point(lon: float, lat: float) -> list[Instance]:
     return [{"type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, lat]}}]
 
 
-def _change(entity_id: str, kind: str, attrs: dict[str, list[Instance]]) -> Change:
+def _change(entity_id: str, kind: str, attrs: dict[str, list[Instance]], *, is_public: bool = True) -> Change:
     doc: EntityDoc = {"id": entity_id, "type": [kind], "attrs": attrs}
+    if is_public:
+        doc["scope"] = [PUBLIC]
     return Change(Op.UPSERT_UPDATE, entity_id, doc)
 
 
@@ -111,7 +115,7 @@ def gauge_change(gauge: Gauge, responsible: str) -> Change:
         height = getattr(gauge.thresholds, name)
         if height is not None:
             attrs[attribute] = _property(height, METRE)
-    return _change(gauge_id(gauge.id), GAUGE, attrs)
+    return _change(gauge_id(gauge.id), GAUGE, attrs, is_public=not gauge.training)
 
 
 def rain_change(station: RainStation) -> Change:

@@ -39,7 +39,8 @@ def demo_call(tenant: str, purpose: str) -> Call:
 async def build(doors: FloodDoors, recording: Recording, keys: dict[str, str]) -> dict[str, Account]:
     """Makes what is missing of tenants, entities and devices. keys: given ones by device, for a reset."""
     for tenant in TENANTS:
-        await doors.database.add_tenant(tenant)
+        if await doors.database.add_tenant(tenant) and doors.joined is not None:
+            await doors.joined(tenant)
     await _build_entities(doors, recording)
     accounts = {}
     for tenant, device in _devices(recording):

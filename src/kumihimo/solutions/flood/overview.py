@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kumihimo.base.call import Call
-from kumihimo.base.errors import BadRequestData, ResourceNotFound
+from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
 from kumihimo.device.actuation.capability import PATTERNS
@@ -16,7 +17,7 @@ from kumihimo.solutions.flood.attention import SHOWN, attention
 from kumihimo.solutions.flood.base_map import base_map
 from kumihimo.solutions.flood.demo import FloodDoors, Prepared
 from kumihimo.solutions.flood.stage import Stage
-from kumihimo.solutions.flood.tenants import TOWNS, town_name
+from kumihimo.solutions.flood.tenants import TENANTS, TOWNS, town_name
 from kumihimo.solutions.flood.words import words
 
 GEOJSON = "application/geo+json"
@@ -47,7 +48,7 @@ class Overview:
             "hidden": len(needed) - SHOWN,
             "sites": await self._sites(ask.call, ask.lang),
             "no_rain": self._no_rain(),
-            **self._replay_data(),
+            **await self._replay_data(ask.call),
         }
         live = ("RiverGauge", "Alert", "RiversideSign", "RiversideSiren")
         return Page(TEMPLATE, "flood.title", data, live=live)
@@ -66,9 +67,21 @@ class Overview:
         prepared = self._stage.prepared
         return prepared is not None and not prepared.recording.stations
 
-    def _replay_data(self) -> dict[str, Any]:
+    async def _replay_data(self, call: Call) -> dict[str, Any]:
         prepared = self._stage.prepared
-        return {"replay": prepared.player.state() if prepared else None, "speeds": SPEEDS}
+        if prepared is None:
+            return {"replay": None}
+        may_play = await self._doors.decides(call)
+        return {
+            "replay": prepared.player.state(),
+            "speeds": SPEEDS,
+            "may_play": may_play,
+            "may_reset": may_play and await self._may_reset(call),
+        }
+
+    async def _may_reset(self, call: Call) -> bool:
+        """Who starts over does so in every town of the demonstration, and takes its decisions away."""
+        return all([await self._doors.decides(replace(call, tenant=tenant)) for tenant in TENANTS])
 
     async def map_json(self, ask: Ask) -> Answer:
         """The gauges for km-map."""
@@ -109,6 +122,8 @@ class Overview:
         """Takes the form: action is pause, resume, step, speed (with speed) or reset, which asks back first."""
         prepared = self._prepared()
         action = ask.form.get("action", "")
+        if action == "reset" and not await self._may_reset(ask.call):
+            raise Forbidden("starting over takes every town's decisions away: one must be allowed to decide in each")
         if action == "pause":
             prepared.player.pause()
         elif action == "resume":

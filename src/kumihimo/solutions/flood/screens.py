@@ -19,7 +19,7 @@ def flood_screens(doors: FloodDoors, stage: Stage) -> list[Screen]:
         Screen("/flood", overview.show, nav="flood.nav", order=10, package=PACKAGE, needs="read"),
         Screen("/flood/map.json", overview.map_json, package=PACKAGE, needs="read"),
         Screen("/flood/base.json", overview.base_json, package=PACKAGE, needs="read"),
-        Screen("/flood/replay", overview.replay, overview.control, package=PACKAGE, needs="read"),
+        Screen("/flood/replay", overview.replay, overview.control, package=PACKAGE, needs="read", takes="approve"),
         Screen("/flood/alerts", alerts.index, nav="flood.alerts.nav", order=20, package=PACKAGE, needs="read"),
         Screen("/flood/alerts/{id}", alerts.show, alerts.decide, package=PACKAGE, needs="read", takes="approve"),
         Screen(
