@@ -209,7 +209,7 @@ async def test_an_officer_accepts_and_the_sign_confirms(demo: Demo, enter: Enter
     await form.locator("[name=reason]").fill("上流の水位も上がっているため")
     await form.locator("button[name=verdict][value=accepted]").click()
     main = watch.page.locator("main")
-    await expect(main).to_contain_text("防災担当（デモ）", timeout=5000)
+    await expect(main).to_contain_text("防災担当 (demo-disaster)", timeout=5000)
     await expect(main.locator("[data-step=confirmed]")).to_have_count(2, timeout=15_000)
     await watch.page.goto(f"{demo.url}/t/fukui-city/flood/decisions")
     await expect(watch.page.locator("main")).to_contain_text("上流の水位も上がっているため")

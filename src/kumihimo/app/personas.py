@@ -53,8 +53,8 @@ class Persona:
 
     @property
     def name(self) -> str:
-        """As screens show it."""
-        return f"{self.ja}（デモ）"
+        """As screens of either language show it; that it is the demonstration's own is said with it."""
+        return f"{self.ja} ({self.sign_in})"
 
 
 CITY: Final = CITIES["福井市"]
