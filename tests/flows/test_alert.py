@@ -54,6 +54,7 @@ ASKED = {
     "device/actuation/models.py": "the arbiter's words",
     "device/actuation/store.py": "the arbiter's table",
     "platform/access/grants.py": "what the platform's own writer may change: everything",
+    "platform/access/rows.py": "of which gauges all may be read that a figure rests on",
     "platform/broker": "what is now, and the log, as in the story of a reading",
     "platform/history": "what was: for the rate of rise and the lead time",
     "service/alerts/decide.py": "the door's decisions, in the transaction",

@@ -244,7 +244,9 @@ def _unknown(console: Console, settings: Settings) -> dict[Any, Any]:
     async def answer(request: Request, problem: Exception) -> Response:
         found = problem if isinstance(problem, HTTPException) else HTTPException(404)
         kind = MethodNotAllowed if found.status_code == 405 else ResourceNotFound
-        said = kind(f"{request.method} {request.url.path[:200]}")
+        path = request.url.path[:200]
+        said = kind(f"{request.method} {path}")
+        said.worded("refused.method") if kind is MethodNotAllowed else said.worded("refused.path", path=path)
         caller: Caller = request.scope.get("state", {}).get("caller", NOBODY)
         may_see = settings.open or caller.actor.kind == "person"
         if may_see and "text/html" in request.headers.get("accept", ""):
@@ -321,7 +323,8 @@ def allow_of(platform: Platform) -> Callable[[Call, str], Awaitable[None]]:
     async def allow(call: Call, needs: str) -> None:
         grant = await platform.access.decide(call, "read" if needs == WHOLE else cast("Action", needs))
         if needs == WHOLE and not grant.is_all:
-            raise Forbidden("this page shows all data of the tenant, of which you may see a part only")
+            said = "this page shows all data of the tenant, of which you may see a part only"
+            raise Forbidden(said).worded("refused.whole")
 
     return allow
 

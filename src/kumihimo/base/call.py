@@ -69,5 +69,5 @@ def call_of(state: Mapping[str, Any], tenant: str, purpose: str = "operate") -> 
     if caller.tenant and caller.tenant != tenant:
         raise Forbidden(
             f"this credential is good for tenant {caller.tenant!r} only; use one that was made for this one"
-        )
+        ).worded("refused.tenant", tenant=caller.tenant)
     return Call(tenant, caller.actor, purpose, str(state.get("request_id", "")), scopes=caller.scopes)

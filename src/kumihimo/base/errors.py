@@ -5,10 +5,23 @@ NGSI-LD error types: ETSI GS CIM 009 clause 5.5.2 and table 6.3.2-1.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 NGSI_LD_ERRORS = "https://uri.etsi.org/ngsi-ld/errors/"
 KUMIHIMO_ERRORS = "https://kumihimo.dev/errors/"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The key of a text of a room's `texts.toml`, and what is put into it: words as they are, texts, or several."""
+
+    key: str
+    values: Mapping[str, Word]
+
+
+Word = str | int | Wording | tuple["str | Wording", ...]
 
 
 class Problem(Exception):
@@ -16,19 +29,26 @@ class Problem(Exception):
 
     detail says what happened, where, and what to do. extra holds further members of the problem document.
     retry_after: seconds after which it is worth trying again; 0 where waiting does not help. patience is what it is
-    where nothing else is said.
+    where nothing else is said. wording: how a page says it in its reader's language; detail is for programs, and for
+    pages where nothing else is said.
     """
 
     type: ClassVar[str] = KUMIHIMO_ERRORS + "Problem"
     title: ClassVar[str] = "Problem"
     status: ClassVar[int] = 400
     patience: ClassVar[int] = 0
+    wording: Wording | None = None
 
     def __init__(self, detail: str, *, retry_after: int | None = None, **extra: Any) -> None:
         super().__init__(detail)
         self.detail = detail
         self.extra = extra
         self.retry_after = self.patience if retry_after is None else retry_after
+
+    def worded(self, key: str, **values: Word) -> Self:
+        """The problem itself, with a text that pages show in place of the detail."""
+        self.wording = Wording(key, values)
+        return self
 
     def headers(self) -> dict[str, str]:
         """What the status asks an HTTP answer to say beside the document (RFC 9110 section 10.2.3: Retry-After)."""

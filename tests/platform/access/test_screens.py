@@ -104,6 +104,44 @@ async def test_a_form_from_elsewhere_is_refused(ask: Ask, rules: StoredRules) ->
     assert await rules.members.held("fukui", Actor("person", "p-9")) == []
 
 
+@pytest.mark.parametrize(
+    ("page", "form", "said"),
+    [
+        ("/members", {"action": "end", "id": "x", "why": "x"}, "その役割はもう終了しています"),
+        ("/members", {"action": "add", "actor": "nobody", "role": "x"}, "に当たる人やアプリケーションはありません"),
+        ("/members", {"action": "add", "actor": "person:p-9", "role": "X"}, "役割の名前として使えません"),
+        ("/policies", {"name": "X", "text": TEXT, "why": "x"}, "規則の名前として使えません"),
+        ("/agreements", {"action": "accept", "id": "x"}, "その協定はありません"),
+        ("/emergency", {"action": "open", "id": "x"}, "その緊急の権限はありません"),
+        ("/emergency", {"action": "ask", "reason": "", "hours": "1"}, "500 文字までで書いてください"),
+        ("/emergency", {"action": "ask", "reason": "x", "hours": "many"}, "1 から 72 までの数"),
+    ],
+)
+async def test_a_refusal_is_said_in_japanese_on_a_japanese_page(
+    ask: Ask, page: str, form: dict[str, str], said: str
+) -> None:
+    status, text = await ask(page, form, lang="ja")
+    assert status >= 400
+    assert said in text
+    assert '<span lang="en">' not in text
+
+
+async def test_who_lacks_a_right_is_told_in_their_language_who_has_it(ask: Ask) -> None:
+    for lang, said in (
+        ("ja", "fukui では「利用者を管理する」の権限がありません。いまの役割: 職員。この操作は、役割「運用者」"),
+        ("en", "manage members. Roles that you hold: Officer. A member with one of these roles may: Operator."),
+    ):
+        status, text = await ask("/members", who=OTHER, lang=lang)
+        assert status == 403
+        assert said in text
+        assert "the person may not" not in text
+    assert "いまの役割: なし" in (await ask("/members", who=Actor("person", "p-9"), lang="ja"))[1]
+    assert "ログインが必要です" in (await ask("/members", who=Actor("anonymous"), lang="ja"))[1]
+    form = {"action": "end", "id": "x", "why": "x"}
+    refused = (await ask("/members", form, origin="https://evil.example", lang="ja"))[1]
+    assert "この基盤のページから送られたことを確かめられませんでした" in refused
+
+
 async def test_a_role_is_given_and_ended_on_the_page(ask: Ask, rules: StoredRules) -> None:
     given = {"action": "add", "actor": "person:p-9", "role": "officer", "until": "2027-03-31", "why": "<i>異動"}
     assert (await ask("/members", given))[0] == 303
@@ -116,7 +154,7 @@ async def test_a_role_is_given_and_ended_on_the_page(ask: Ask, rules: StoredRule
     assert "<td>佐藤 (sato)</td>" in text, "who gave it, by name"
     assert "person:p-9" in text, "who has none, by id"
     status, text = await ask("/members", {"action": "end", "id": held.id, "why": ""})
-    assert (status, "say it in 1 to 500 characters" in text) == (400, True)
+    assert (status, "Say the reason or purpose in 1 to 500 characters" in text) == (400, True)
     assert (await ask("/members", {"action": "end", "id": held.id, "why": "退職"}))[0] == 303
     assert "退職" in (await ask("/members"))[1]
     status, text = await ask("/members", {**given, "until": "never"})

@@ -3,5 +3,5 @@
 Owns: access_revision, access_member, access_policy, access_agreement, access_emergency
 Says: screens.{tenant}: members, policies, agreements or an emergency changed, look again
 Hears: nothing
-Door: days, decide, door, explain, grants, members, models, records, screens, words
+Door: days, decide, door, explain, grants, members, models, records, rows, screens, words
 """

@@ -44,9 +44,12 @@ class Agreements:
         """Makes an offer; text holds permits for Role::"<taker>/<role>". BadRequestData or PolicyRefused."""
         now = self._changes.now()
         if check_tenant(taker) == giver or taker not in await self._changes.database.tenants():
-            raise BadRequestData(f"taker: {taker!r} is no other tenant of this platform")
+            raise BadRequestData(f"taker: {taker!r} is no other tenant of this platform").worded(
+                "refused.taker", name=taker
+            )
         if not (now < ends_at and starts_at < ends_at <= starts_at + MAX_DAYS * _DAY):
-            raise BadRequestData(f"an agreement ends in the future, after its start and at most {MAX_DAYS} days later")
+            said = f"an agreement ends in the future, after its start and at most {MAX_DAYS} days later"
+            raise BadRequestData(said).worded("refused.agreement.time", most=MAX_DAYS)
         made = Agreement(
             new_token(8),
             giver,
@@ -63,7 +66,8 @@ class Agreements:
 
         async def work(tx: Tx) -> None:
             if await store.open_agreements_tx(tx, giver, now) >= MAX_RUNNING:
-                raise BadRequestData(f"{giver} has {MAX_RUNNING} agreements; end one first")
+                said = f"{giver} has {MAX_RUNNING} agreements; end one first"
+                raise BadRequestData(said).worded("refused.agreement.many", most=MAX_RUNNING)
             await store.add_agreement_tx(tx, made)
 
         await self._changes.write(PLATFORM, work)
@@ -76,9 +80,9 @@ class Agreements:
         async def work(tx: Tx) -> Agreement:
             found = await _found_tx(tx, taker, id_)
             if found.taker != taker:
-                raise Forbidden("the other side accepts what was offered to it")
+                raise Forbidden("the other side accepts what was offered to it").worded("refused.agreement.own")
             if not await store.accept_agreement_tx(tx, id_, now, by):
-                raise Forbidden("this offer was accepted or has ended already")
+                raise Forbidden("this offer was accepted or has ended already").worded("refused.agreement.done")
             return found
 
         return await self._changes.write(PLATFORM, work)
@@ -90,7 +94,7 @@ class Agreements:
         async def work(tx: Tx) -> Agreement:
             found = await _found_tx(tx, tenant, id_)
             if not await store.end_agreement_tx(tx, id_, now, by, reason):
-                raise Forbidden("this agreement has ended already")
+                raise Forbidden("this agreement has ended already").worded("refused.agreement.ended")
             return found
 
         return await self._changes.write(PLATFORM, work)
@@ -104,7 +108,7 @@ class Agreements:
 async def _found_tx(tx: Tx, tenant: str, id_: str) -> Agreement:
     found = await store.agreement_tx(tx, id_)
     if found is None or tenant not in {found.giver, found.taker}:
-        raise ResourceNotFound(f"{tenant} has no agreement {id_[:40]!r}")
+        raise ResourceNotFound(f"{tenant} has no agreement {id_[:40]!r}").worded("refused.agreement.none")
     return found
 
 

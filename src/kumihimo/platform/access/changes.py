@@ -48,5 +48,5 @@ def check_words(text: str, what: str) -> str:
     """The words without space around them. BadRequestData where there are none, or too many."""
     found = text.strip()
     if not found or len(found) > MAX_WORDS or not found.replace("\n", " ").replace("\r", " ").isprintable():
-        raise BadRequestData(f"{what}: say it in 1 to {MAX_WORDS} characters")
+        raise BadRequestData(f"{what}: say it in 1 to {MAX_WORDS} characters").worded("refused.words", most=MAX_WORDS)
     return found

@@ -17,7 +17,8 @@ def begin_of(day: str) -> int:
         found = date.fromisoformat(day.strip())
         return times.micros(datetime(found.year, found.month, found.day, tzinfo=JAPAN))
     except (ValueError, OverflowError) as problem:
-        raise BadRequestData(f"{day[:40]!r} is no day; write it like 2026-04-01") from problem
+        said = f"{day[:40]!r} is no day; write it like 2026-04-01"
+        raise BadRequestData(said).worded("refused.day", day=day[:40]) from problem
 
 
 def end_of(day: str) -> int:

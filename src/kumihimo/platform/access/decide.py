@@ -15,14 +15,14 @@ from typing import Final
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock, SystemClock
-from kumihimo.base.errors import Forbidden, NonexistentTenant, Problem, Unauthenticated
+from kumihimo.base.errors import Forbidden, NonexistentTenant, Problem, Unauthenticated, Wording
 from kumihimo.platform.access.compile import rights_of
 from kumihimo.platform.access.conditions import Facts
 from kumihimo.platform.access.explain import Explanation, Subject, explained
 from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.platform.access.models import ALL_RIGHTS, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
-from kumihimo.platform.access.words import ACTIONS, GIVEN_ROLES, IN_WORDS, Action
+from kumihimo.platform.access.words import ACTIONS, GIVEN_ROLES, IN_WORDS, NAMED_ROLES, Action
 
 __all__ = ["ACTIONS", "EVERYTHING", "Access", "Action", "Grant"]
 
@@ -211,8 +211,10 @@ def _until(now: datetime, ends: int | None) -> datetime:
 def _again(problem: Problem | None) -> Problem:
     """The problem, new: one that is raised twice would hold on to both callers."""
     if problem is None:
-        return Forbidden("you hold no right to this")
-    return type(problem)(problem.detail, retry_after=problem.retry_after, **problem.extra)
+        return Forbidden("you hold no right to this").worded("refused.nothing")
+    again = type(problem)(problem.detail, retry_after=problem.retry_after, **problem.extra)
+    again.wording = problem.wording
+    return again
 
 
 def _lacks_scope(call: Call, action: Action) -> bool:
@@ -225,12 +227,14 @@ def _refusal(call: Call, action: Action, found: Holding, rights: Rights) -> Prob
     if _lacks_scope(call, action):
         needed = " or ".join(sorted(_SCOPES.get(action, ())))
         what = f"it needs the scope {needed}" if needed else "this needs one that is not limited to scopes"
-        return Forbidden(f"the token may not {IN_WORDS[action]}: {what}")
+        said = Forbidden(f"the token may not {IN_WORDS[action]}: {what}")
+        return said.worded("refused.token", what=_in_words(action), scopes=needed or "–")
     return None
 
 
 def _log_in(action: Action) -> Unauthenticated:
-    return Unauthenticated(f"to {IN_WORDS[action]} here, log in; only a platform started with --open serves without")
+    said = f"to {IN_WORDS[action]} here, log in; only a platform started with --open serves without"
+    return Unauthenticated(said).worded("refused.login", what=_in_words(action))
 
 
 def _not_here(call: Call, action: Action, found: Holding) -> Forbidden:
@@ -243,7 +247,23 @@ def _not_here(call: Call, action: Action, found: Holding) -> Forbidden:
         else "no role may; the policies would have to change"
     )
     where = f"in {call.tenant}" if call.tenant else "on the whole platform"
-    return Forbidden(f"the {call.actor.kind} may not {IN_WORDS[action]} {where}: roles held are {held}; {way}")
+    said = f"the {call.actor.kind} may not {IN_WORDS[action]} {where}: roles held are {held}; {way}"
+    return Forbidden(said).worded(
+        "refused.right" if could else "refused.right.nobody",
+        what=_in_words(action),
+        where=call.tenant or Wording("refused.platform", {}),
+        held=tuple(map(_role, sorted(found.roles))) or Wording("refused.none", {}),
+        could=tuple(map(_role, could)),
+    )
+
+
+def _in_words(action: Action) -> Wording:
+    return Wording(f"action.{action}", {})
+
+
+def _role(name: str) -> str | Wording:
+    """A role by the name that it has for readers; one that a town thought of by its own."""
+    return Wording(f"role.{name}", {}) if name in NAMED_ROLES else name
 
 
 def _would(found: Holding, facts: Facts, role: str) -> bool:

@@ -28,12 +28,12 @@ class Emergencies:
         now = self._changes.now()
         _check_person(by)
         if not 1 <= hours <= MAX_HOURS:
-            raise BadRequestData(f"hours: 1 to {MAX_HOURS}")
+            raise BadRequestData(f"hours: 1 to {MAX_HOURS}").worded("refused.hours", most=MAX_HOURS)
         made = Emergency(new_token(8), check_words(reason, "reason"), hours, now, str(by))
 
         async def work(tx: Tx) -> None:
             if any(one.state(now) != "ended" for one in await store.emergencies_tx(tx, SHOWN)):
-                raise AlreadyExists("an emergency is open or asked for already")
+                raise AlreadyExists("an emergency is open or asked for already").worded("refused.emergency.exists")
             await store.add_emergency_tx(tx, made)
 
         await self._changes.write(tenant, work)
@@ -47,11 +47,12 @@ class Emergencies:
         async def work(tx: Tx) -> Emergency:
             found = await _found_tx(tx, id_)
             if found.asked_by == str(by):
-                raise Forbidden("an emergency needs two persons: another one opens what you asked for")
+                said = "an emergency needs two persons: another one opens what you asked for"
+                raise Forbidden(said).worded("refused.emergency.two")
             if found.state(now) != "asked":
-                raise Forbidden("this is open already or has ended; ask anew")
+                raise Forbidden("this is open already or has ended; ask anew").worded("refused.emergency.done")
             if not await store.open_emergency_tx(tx, id_, now, str(by), now + found.hours * _HOUR):
-                raise Forbidden("this is open already or has ended; ask anew")
+                raise Forbidden("this is open already or has ended; ask anew").worded("refused.emergency.done")
             return await _found_tx(tx, id_)
 
         return await self._changes.write(tenant, work)
@@ -63,7 +64,7 @@ class Emergencies:
         async def work(tx: Tx) -> Emergency:
             found = await _found_tx(tx, id_)
             if found.state(now) == "ended" or not await store.end_emergency_tx(tx, id_, now, by):
-                raise Forbidden("this emergency has ended already")
+                raise Forbidden("this emergency has ended already").worded("refused.emergency.ended")
             return await _found_tx(tx, id_)
 
         return await self._changes.write(tenant, work)
@@ -76,10 +77,10 @@ class Emergencies:
 async def _found_tx(tx: Tx, id_: str) -> Emergency:
     found = await store.emergency_tx(tx, id_)
     if found is None:
-        raise ResourceNotFound(f"there is no emergency {id_[:40]!r}")
+        raise ResourceNotFound(f"there is no emergency {id_[:40]!r}").worded("refused.emergency.none")
     return found
 
 
 def _check_person(by: Actor) -> None:
     if by.kind != "person":
-        raise Forbidden("an emergency is asked for and opened by persons")
+        raise Forbidden("an emergency is asked for and opened by persons").worded("refused.emergency.person")

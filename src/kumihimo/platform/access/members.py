@@ -34,7 +34,7 @@ class Members:
         now = self._changes.now()
         _check(actor, role)
         if until is not None and until <= now:
-            raise BadRequestData("until: this moment has passed")
+            raise BadRequestData("until: this moment has passed").worded("refused.until")
         made = Member(new_token(8), actor, role, now, until, by, check_words(why, "why") if why else "")
 
         async def work(tx: Tx) -> None:
@@ -43,7 +43,8 @@ class Members:
                 if one.role == role:
                     await store.end_member_tx(tx, one.id, now, by, made.why)
             if len({one.role for one in held} | {role}) > MAX_ROLES:
-                raise BadRequestData(f"{actor} holds {MAX_ROLES} roles already; end one first")
+                said = f"{actor} holds {MAX_ROLES} roles already; end one first"
+                raise BadRequestData(said).worded("refused.roles", most=MAX_ROLES)
             await store.add_member_tx(tx, made)
 
         await self._changes.write(scope, work)
@@ -56,10 +57,11 @@ class Members:
         async def work(tx: Tx) -> Member:
             found = await store.member_tx(tx, id_)
             if found is None or not found.holds(now):
-                raise ResourceNotFound(f"no role is held under {id_[:40]!r}")
+                raise ResourceNotFound(f"no role is held under {id_[:40]!r}").worded("refused.member")
             await store.end_member_tx(tx, id_, now, by, reason)
             if (scope, found.role) == (PLATFORM, OPERATOR) and await store.holders_tx(tx, OPERATOR, now) == 0:
-                raise Forbidden("this is the platform's last operator; make another one first")
+                said = "this is the platform's last operator; make another one first"
+                raise Forbidden(said).worded("refused.last_operator")
             return found
 
         return await self._changes.write(scope, work)
@@ -84,14 +86,19 @@ def actor_of(text: str) -> Actor:
     """The actor that "person:p-1" names. BadRequestData where it names none that can hold a role."""
     kind, colon, id_ = text.strip().partition(":")
     if not colon or kind not in KINDS:
-        raise BadRequestData(f"{text[:64]!r} is nobody: write person:<id> or application:<id>")
+        said = f"{text[:64]!r} is nobody: write person:<id> or application:<id>"
+        raise BadRequestData(said).worded("refused.nobody", name=text[:64])
     return Actor("person" if kind == "person" else "application", id_)
 
 
 def _check(actor: Actor, role: str) -> None:
     if actor.kind not in KINDS:
-        raise BadRequestData(f"a {actor.kind} cannot be given a role; people and applications can")
+        said = f"a {actor.kind} cannot be given a role; people and applications can"
+        raise BadRequestData(said).worded("refused.kind")
     if not 0 < len(actor.id) <= MAX_ID or not actor.id.isprintable() or " " in actor.id:
-        raise BadRequestData(f"{actor.id[:64]!r} is no id of a {actor.kind}")
+        raise BadRequestData(f"{actor.id[:64]!r} is no id of a {actor.kind}").worded(
+            "refused.nobody", name=actor.id[:64]
+        )
     if check_role(role) == EMERGENCY:
-        raise BadRequestData("the role emergency is held by disaster officers while an emergency is open")
+        said = "the role emergency is held by disaster officers while an emergency is open"
+        raise BadRequestData(said).worded("refused.emergency.role")

@@ -171,7 +171,7 @@ class _Policies:
             elif action == "back":
                 number = ask.form.get("number", "")
                 if not (number.isdecimal() and number.isascii() and len(number) < 10):
-                    raise BadRequestData(f"{number[:20]!r} is no version")
+                    raise BadRequestData(f"{number[:20]!r} is no version").worded("refused.version")
                 await self._documents.roll_back(ask.tenant, name, int(number), by, why)
             else:
                 await self._put(ask, name)
@@ -220,7 +220,8 @@ class _Check:
         if form["entity"] and action in ENTITY_ACTIONS:
             subject = await self._look(tenant, form["entity"].strip())
             if subject is None:
-                raise BadRequestData(f"there is no entity {form['entity'][:200]!r}")
+                name = form["entity"][:200]
+                raise BadRequestData(f"there is no entity {name!r}").worded("refused.entity", name=name)
         short = form["attribute"].strip()
         attribute = self._expand(short) if short else None
         call = Call(tenant, actor, form["purpose"].strip() or "operate")
@@ -246,4 +247,5 @@ def _action(name: str) -> Action:
     for one in ACTIONS:
         if one == name:
             return one
-    raise BadRequestData(f"{name[:40]!r} is no action; there are {', '.join(ACTIONS)}")
+    said = f"{name[:40]!r} is no action; there are {', '.join(ACTIONS)}"
+    raise BadRequestData(said).worded("refused.action")

@@ -145,5 +145,5 @@ class _Emergencies:
 def _hours(given: Mapping[str, str]) -> int:
     text = given.get("hours", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 4):
-        raise BadRequestData(f"hours: 1 to {MAX_HOURS}")
+        raise BadRequestData(f"hours: 1 to {MAX_HOURS}").worded("refused.hours", most=MAX_HOURS)
     return int(text)

@@ -62,6 +62,8 @@ OPERATOR: Final = "operator"
 DEVICE: Final = "device"
 EMERGENCY: Final = "emergency"
 """The role that disaster officers hold beside their own while an emergency is open."""
+NAMED_ROLES: Final = (*START_ROLES, EMERGENCY)
+"""Those that have a name for readers."""
 
 MAX_BYTES: Final = 16 * 1024
 """Bytes of one document of policies."""
@@ -90,7 +92,8 @@ class PolicyRefused(Problem):
 def check_role(name: str) -> str:
     """The name itself where it can be a role's: 1 to 32 of a-z, 0-9 and "-"; BadRequestData otherwise."""
     if not _ROLE.match(name):
-        raise BadRequestData(f"{name[:64]!r} is no role: use 1 to 32 of a-z, 0-9 and '-', a letter first")
+        said = f"{name[:64]!r} is no role: use 1 to 32 of a-z, 0-9 and '-', a letter first"
+        raise BadRequestData(said).worded("refused.role", name=name[:64])
     return name
 
 
@@ -106,5 +109,6 @@ def check_role_anywhere(name: str) -> str:
 def check_document(name: str) -> str:
     """The name itself where it can be a document's: 1 to 64 of a-z, 0-9 and "-"; BadRequestData otherwise."""
     if not _DOCUMENT.match(name):
-        raise BadRequestData(f"{name[:64]!r} is no name of policies: use 1 to 64 of a-z, 0-9 and '-'")
+        said = f"{name[:64]!r} is no name of policies: use 1 to 64 of a-z, 0-9 and '-'"
+        raise BadRequestData(said).worded("refused.document", name=name[:64])
     return name

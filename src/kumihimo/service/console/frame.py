@@ -10,6 +10,7 @@ from typing import Any
 
 from kumihimo.base.screens import Page, Screen
 from kumihimo.service.console.templates import level_badge
+from kumihimo.service.console.words import refusal_in
 
 Translate = Callable[..., str]
 
@@ -77,6 +78,7 @@ class Frame:
         """The names that every template may use; they win over a page's own data of the same name."""
         return {
             "t": t,
+            "refusal": refusal_in(t, self.lang),
             "lang": self.lang.partition("-")[0],
             "language": self.lang,
             "person": self.person,

@@ -47,18 +47,19 @@ def check_same_origin(request: Request) -> None:
     if site is not None:
         if site == "same-origin":
             return
-        raise Forbidden(f"the form came from another site (Sec-Fetch-Site: {site[:32]})")
+        raise Forbidden(f"the form came from another site (Sec-Fetch-Site: {site[:32]})").worded("refused.site")
     origin = request.headers.get("origin", "")
     if origin and urlsplit(origin).netloc == request.headers.get("host"):
         return
-    raise Forbidden("the request does not say that a page of this platform sent it (Origin)")
+    said = "the request does not say that a page of this platform sent it (Origin)"
+    raise Forbidden(said).worded("refused.origin")
 
 
 def check_texts(values: Mapping[str, str]) -> None:
     """InvalidRequest where a value holds U+0000: nothing is stored with it, and PostgreSQL takes no such text."""
     for name, value in values.items():
         if "\x00" in value:
-            raise InvalidRequest(f"{name[:64]!r} holds the character U+0000")
+            raise InvalidRequest(f"{name[:64]!r} holds the character U+0000").worded("refused.nul", name=name[:64])
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -69,15 +70,15 @@ async def read_form(request: Request) -> dict[str, str]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise UnsupportedMediaType("forms are taken as application/x-www-form-urlencoded")
+        raise UnsupportedMediaType("forms are taken as application/x-www-form-urlencoded").worded("refused.form")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_FORM:
-            raise PayloadTooLarge(f"a form may have {MAX_FORM} bytes")
+            raise PayloadTooLarge(f"a form may have {MAX_FORM} bytes").worded("refused.large", most=MAX_FORM // 1024)
     if body.count(b"&") >= MAX_FIELDS:
-        raise PayloadTooLarge(f"a form may have {MAX_FIELDS} fields")
+        raise PayloadTooLarge(f"a form may have {MAX_FIELDS} fields").worded("refused.fields", most=MAX_FIELDS)
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict"))
     except UnicodeError as problem:
-        raise InvalidRequest("the form is not percent-encoded UTF-8") from problem
+        raise InvalidRequest("the form is not percent-encoded UTF-8").worded("refused.form") from problem

@@ -66,7 +66,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         found += chunk
         if len(found) > MAX_FORM:
-            raise PayloadTooLarge(f"this may have {MAX_FORM} bytes")
+            raise PayloadTooLarge(f"this may have {MAX_FORM} bytes").worded("refused.large", most=MAX_FORM // 1024)
     return bytes(found)
 
 

@@ -119,7 +119,9 @@ class Console:
             return await self.problem(request, problem)
         except Exception:
             log.exception("a screen failed", extra={"path": screen.path, "request_id": _request_id(request)})
-            return await self.problem(request, InternalError("the log holds the cause", request=_request_id(request)))
+            number = _request_id(request)
+            fault = InternalError("the log holds the cause", request=number).worded("refused.fault", number=number)
+            return await self.problem(request, fault)
 
     def _place_route(self, place: Place) -> Route:
         async def answer(request: Request) -> Response:
@@ -132,7 +134,8 @@ class Console:
         posting = request.method == "POST"
         handler = place.post if posting else place.show
         if handler is None:
-            raise MethodNotAllowed("this page is not asked for that way", allow="GET" if posting else "POST")
+            allowed = "GET" if posting else "POST"
+            raise MethodNotAllowed("this page is not asked for that way", allow=allowed).worded("refused.method")
         if posting:
             check_same_origin(request)
         languages = (*LANGUAGES, EASY) if place.easy else LANGUAGES
@@ -154,7 +157,7 @@ class Console:
         posting = request.method == "POST"
         handler = screen.post if posting else screen.show
         if handler is None:
-            raise MethodNotAllowed("this page takes no form")
+            raise MethodNotAllowed("this page takes no form").worded("refused.method")
         if posting:
             check_same_origin(request)
         call = _call(request, tenant)
@@ -258,7 +261,8 @@ class Console:
         tenant = request.path_params.get("tenant")
         if tenant and tenant not in await self._tenants_of(request):
             return await self.problem(request, NonexistentTenant(f"there is no tenant {str(tenant)[:64]!r}"))
-        return await self.problem(request, ResourceNotFound(request.url.path[:200]))
+        path = request.url.path[:200]
+        return await self.problem(request, ResourceNotFound(path).worded("refused.path", path=path))
 
     async def problem(self, request: Request, problem: Problem) -> Response:
         """The page that says what went wrong and what to do."""

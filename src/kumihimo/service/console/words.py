@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 
+from markupsafe import Markup
+
+from kumihimo.base.errors import Problem, Word, Wording
 from kumihimo.base.texts import EASY, LANGUAGES, parse_texts
 
 Words = Mapping[str, Mapping[str, str]]
@@ -41,6 +45,27 @@ def translator(words: Words, lang: str) -> Callable[..., str]:
         return text.format(**values) if values else text
 
     return t
+
+
+def refusal_in(t: Callable[..., str], lang: str) -> Callable[[Problem], Markup]:
+    """`refusal(problem)`: why something was refused, in the reader's language where there are words for it."""
+    between = ", " if lang == "en" else "、"
+
+    def put(word: Word) -> str:
+        if isinstance(word, Wording):
+            return say(word)
+        return between.join(map(put, word)) if isinstance(word, tuple) else str(word)
+
+    def say(wording: Wording) -> str:
+        return t(wording.key, **{name: put(word) for name, word in wording.values.items()})
+
+    def refusal(problem: Problem) -> Markup:
+        with suppress(KeyError):  # a room that has no screens here has no texts here
+            if problem.wording is not None:
+                return Markup("<span>{}</span>").format(say(problem.wording))
+        return Markup('<span lang="en">{}</span>').format(problem.detail)
+
+    return refusal
 
 
 def _together(text: str) -> str:

@@ -77,7 +77,8 @@ class AlertPages:
         grant = await self._doors.seen_by(ask.call)
         seen = await self._sights.get(ask.tenant, grant, ask.path["id"])
         if not seen.sight.steps:
-            raise Forbidden("you may not see all that this alert says, so you cannot decide on it")
+            said = "you may not see all that this alert says, so you cannot decide on it"
+            raise Forbidden(said).worded("flood.decide.hidden")
         try:
             if "decision" in ask.form:
                 await self._again(ask, call, seen)

@@ -48,7 +48,7 @@ def check_safe(visit: Visit) -> None:
     if not visit.secure and host not in LOOPBACK:
         raise Forbidden(
             "logging in needs HTTPS here: set up TLS, or public_address where a proxy before the platform has it"
-        )
+        ).worded("people.unsafe")
 
 
 def entered(visit: Visit, opened: Opened) -> tuple[Cookie, ...]:
