@@ -132,7 +132,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     imports = Imports(database, clock, bus, remember_tx)
     gateway = Gateway(
         registry,
-        ingest,
+        BrokerIngest(broker, access),
         clock,
         settings.open,
         arbiter.result,

@@ -32,14 +32,21 @@ ReadingStatus = Literal["stored", "duplicate", "late", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class ReadingOutcome:
-    """What became of a reading; "late" was stored in history but did not replace newer state."""
+    """What became of a reading; "late" was stored in history but did not replace newer state.
+
+    detail says why; detail_ja is the same in Japanese, "" where nothing more than the status is known in it.
+    """
 
     status: ReadingStatus
     detail: str = ""
+    detail_ja: str = ""
 
 
 class Ingest(Protocol):
-    """Takes readings into the broker; returns once they are committed, in the order given."""
+    """Takes readings into the broker; returns once they are committed, in the order given.
+
+    What the caller may not write is refused, each reading by itself.
+    """
 
     async def __call__(self, call: Call, readings: Sequence[Reading]) -> list[ReadingOutcome]: ...
 

@@ -224,7 +224,8 @@ class Gateway:
             sound = [one for one in readings if isinstance(one, Reading)]
             outcomes = await self._store(peer.tenant, device, way, sound)
             if all(one.status == "refused" for one in outcomes):
-                raise Refused("保存できない値です。", outcomes[0].detail)  # noqa: TRY301 - as above
+                words = _refusal_of(outcomes[0])
+                raise Refused(words.ja, words.en)  # noqa: TRY301 - as above
         except Refused as refusal:
             self._registry.refuse(peer.tenant, device.id, way, refusal.words)
             raise MqttRefused(PAYLOAD_INVALID, refusal.words.en) from refusal
@@ -342,7 +343,7 @@ class Gateway:
             self._registry.accept(tenant, device.id, good)
         for one in outcomes if good or way == "http" else ():  # else the whole message is refused, and counts once
             if one.status == "refused":
-                self._registry.refuse(tenant, device.id, way, Words("保存できない値です。", one.detail))
+                self._registry.refuse(tenant, device.id, way, _refusal_of(one))
         return outcomes
 
     async def _result(self, tenant: str, device: Device, payload: bytes) -> None:
@@ -368,6 +369,10 @@ _FROM_THE_FUTURE = Words(
     "observedAt が未来の時刻です。端末の時計を合わせてください。",
     "observedAt lies more than the allowed time in the future; set the device's clock.",
 )
+
+
+def _refusal_of(outcome: ReadingOutcome) -> Words:
+    return Words(outcome.detail_ja or "保存できない値です。", outcome.detail)
 
 
 def _up(peer: MqttPeer) -> str:

@@ -258,3 +258,29 @@ async def test_what_ends_by_its_time_is_a_change_too(access: Access, fake_clock:
     fake_clock.advance(2)
     assert access.revision("town") > before
     assert not await may(access, PERSON, "read")
+
+
+async def test_all_devices_of_a_tenant_are_decided_on_once(access: Access, rules: StoredRules) -> None:
+    for number in range(10):
+        assert await may(access, Actor("device", f"g{number}"), "write")
+    assert len(access._known) == 1
+    named = 'forbid (principal == Device::"g3", action, resource);'
+    await rules.documents.put("town", "broken", named, "person:p-0", "it sends nonsense")
+    found = [await may(access, Actor("device", f"g{number}"), "write") for number in range(5)]
+    assert found == [True, True, True, False, True]
+    assert await may(access, Actor("device", "g3"), "write", "sabae")
+
+
+async def test_a_tenant_that_comes_to_be_after_it_was_asked_for_is_decided_on(
+    access: Access, rules: StoredRules, database: Database, fake_clock: FakeClock
+) -> None:
+    """Another process makes it, so that nothing here is told."""
+    assert not await may(access, ANONYMOUS, "read", "nowhere")
+    assert len(access._known) == 0
+    await database.add_tenant("nowhere")
+    elsewhere = StoredRules(database, fake_clock)
+    await elsewhere.documents.put("nowhere", "open", OPEN, "person:p-0", "for everybody")
+    assert await may(access, ANONYMOUS, "read", "nowhere")
+
+
+OPEN = 'permit (principal is Anonymous, action == Action::"read", resource is Entity);'

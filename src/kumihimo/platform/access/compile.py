@@ -11,7 +11,18 @@ from typing import Any, Literal, NamedTuple
 
 from cedarpy import policies_to_json_str
 
-from kumihimo.platform.access.conditions import ALWAYS, AllOf, Asked, Call, Condition, Facts, rows_where, test_of
+from kumihimo.platform.access.conditions import (
+    ALWAYS,
+    AllOf,
+    Asked,
+    Call,
+    Condition,
+    Facts,
+    Who,
+    leaves_of,
+    rows_where,
+    test_of,
+)
 from kumihimo.platform.access.models import ALL_NAMES, NO_ROW, Clause, Names, Rights, RowNode
 from kumihimo.platform.access.narrow import narrowed
 from kumihimo.platform.access.read import Unfit, condition_of, scope_of
@@ -46,6 +57,11 @@ class Policy:
     line: int
     fits: Callable[[Facts], bool] = field(repr=False)
     """Whether the head fits a call."""
+
+
+def names_somebody(policy: Policy) -> bool:
+    """Whether the policy asks for a caller by kind and id."""
+    return any(isinstance(one, Who) for one in (*leaves_of(policy.head), *policy.body.facts))
 
 
 _Applying = tuple[tuple[Policy, tuple[bool, ...]], ...]

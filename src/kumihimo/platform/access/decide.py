@@ -7,22 +7,25 @@ that another process changed one is seen within a second.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
+from weakref import WeakValueDictionary
 
 from kumihimo.base import times
-from kumihimo.base.call import Actor, Call
+from kumihimo.base.call import Actor, ActorKind, Call
 from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import Forbidden, NonexistentTenant, Problem, Unauthenticated, Wording
-from kumihimo.platform.access.compile import rights_of
+from kumihimo.platform.access.compile import names_somebody, rights_of
 from kumihimo.platform.access.conditions import Facts
 from kumihimo.platform.access.explain import Explanation, Subject, explained
 from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.platform.access.models import ALL_RIGHTS, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
-from kumihimo.platform.access.words import ACTIONS, GIVEN_ROLES, IN_WORDS, NAMED_ROLES, Action
+from kumihimo.platform.access.words import ACTIONS, GIVEN_ROLES, IN_WORDS, KINDS, NAMED_ROLES, Action
 
 __all__ = ["ACTIONS", "EVERYTHING", "Access", "Action", "Grant"]
 
@@ -61,6 +64,8 @@ class Access:
         self._rules = NoRules() if rules is None else rules
         self._clock = SystemClock() if clock is None else clock
         self._known: dict[_Key, _Known] = {}
+        self._shared: dict[tuple[str, ActorKind], Holding] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._looked: dict[str, tuple[datetime, int]] = {}
         self._changes = 0
         self._soonest: int | None = None
@@ -118,6 +123,7 @@ class Access:
         """Told of every change in this process: nothing that was decided before is taken again."""
         self._changes += 1
         self._known.clear()
+        self._shared.clear()
         self._looked.clear()
         for tell in self._told:
             tell(tenant)
@@ -132,17 +138,22 @@ class Access:
         if self._open_house or actor.kind == "system":
             return None
         key = (call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes)
-        known = self._known.get(key)
+        known = self._remembered(key)
         if known is None or not known.since <= self._clock.now() < known.until:
             known = await self._look(call, action, key)
         return known
+
+    def _remembered(self, key: _Key) -> _Known | None:
+        if key[1] in KINDS:
+            return self._known.get(key)
+        return self._known.get(_of_all(key)) or self._known.get(key)
 
     # --- what is not known yet ----------------------------------------------------------------------------
 
     async def _look(self, call: Call, action: Action, key: _Key) -> _Known:
         for _ in range(_PATIENCE):
             changes, now = self._changes, self._clock.now()
-            known = self._known.get(key)
+            known = self._remembered(key)
             if known is not None and await self._stands(known, now):
                 return known
             made = await self._decided(call, action, now)
@@ -151,35 +162,64 @@ class Access:
         else:
             # Something changes all the time: this is good for now and not kept.
             return made
+        if not made.holding.revisions:
+            return made  # there is no such tenant, and nothing would tell that it came to be
         if len(self._known) >= _KEPT:
-            self._known.clear()
-        self._known[key] = made
+            self._make_room()
+        is_of_all = call.actor.kind not in KINDS and not any(map(names_somebody, made.holding.policies))
+        self._known[_of_all(key) if is_of_all else key] = made
         return made
+
+    def _make_room(self) -> None:
+        """The oldest go, a tenth at a time, so that many callers at once do not all have to be judged anew."""
+        for key in list(islice(self._known, _KEPT // 10 + 1)):
+            del self._known[key]
 
     async def _stands(self, known: _Known, now: datetime) -> bool:
         """Whether nothing changed since; then it is good for another second."""
-        ends = known.holding.ends
-        if now < known.since or (ends is not None and times.micros(now) >= ends):
+        if now < known.since or not await self._is_of_now(known.holding, now):
             return False
-        for scope, revision in known.holding.revisions.items():
-            if await self._revision(scope, now) != revision:
-                return False
-        known.since, known.until = now, _until(now, ends)
+        known.since, known.until = now, _until(now, known.holding.ends)
+        return True
+
+    async def _is_of_now(self, held: Holding, now: datetime) -> bool:
+        if held.ends is not None and times.micros(now) >= held.ends:
+            return False
+        try:
+            for scope, revision in held.revisions.items():
+                if await self._revision(scope, now) != revision:
+                    return False
+        except NonexistentTenant:  # it was removed meanwhile
+            return False
         return True
 
     async def _revision(self, scope: str, now: datetime) -> int:
+        """The revision that was seen within the last second; whoever comes while it is looked for waits for that."""
+        if (seen := self._seen(scope, now)) is not None:
+            return seen
+        async with self._lock_of(scope):
+            if (seen := self._seen(scope, now)) is not None:
+                return seen
+            changes, looked = self._changes, self._looked.get(scope)
+            found = await self._rules.revision(scope)
+            if looked is not None and looked[1] != found:
+                self.forget(scope)
+            elif changes != self._changes:
+                return found  # it may be of before what changed here meanwhile
+            self._looked[scope] = (now, found)
+            return found
+
+    def _seen(self, scope: str, now: datetime) -> int | None:
         looked = self._looked.get(scope)
-        if looked is not None and looked[0] <= now < looked[0] + _LOOK_AGAIN:
-            return looked[1]
-        found = await self._rules.revision(scope)
-        if looked is not None and looked[1] != found:
-            self.forget(scope)
-        self._looked[scope] = (now, found)
-        return found
+        return looked[1] if looked is not None and looked[0] <= now < looked[0] + _LOOK_AGAIN else None
+
+    def _lock_of(self, what: str) -> asyncio.Lock:
+        """Of one name one lock, for as long as anybody waits for it."""
+        return self._locks.setdefault(what, asyncio.Lock())
 
     async def _decided(self, call: Call, action: Action, now: datetime) -> _Known:
         try:
-            found = await holding(self._rules, call, times.micros(now))
+            found = await self._holding(call, now)
         except NonexistentTenant as said:
             return await self._in_no_tenant(call, action, now, said)
         if found.ends is not None:
@@ -191,6 +231,24 @@ class Access:
         shown = rights if not _lacks_scope(call, action) else Rights()
         return _Known(shown, grant, problem, found, now, _until(now, found.ends))
 
+    async def _holding(self, call: Call, now: datetime) -> Holding:
+        """What the caller holds. Nobody is given a role by name but people and applications: ten thousand devices of a
+        tenant, and all strangers, are looked up once.
+        """
+        kind = call.actor.kind
+        if kind in KINDS:
+            return await holding(self._rules, call, times.micros(now))
+        key = (call.tenant, kind)
+        async with self._lock_of(f"{kind} {call.tenant}"):
+            found = self._shared.get(key)
+            if found is not None and await self._is_of_now(found, now):
+                return found
+            changes = self._changes
+            found = await holding(self._rules, Call(call.tenant, Actor(kind)), times.micros(now))
+            if changes == self._changes:
+                self._shared[key] = found
+            return found
+
     async def _in_no_tenant(self, call: Call, action: Action, now: datetime, said: NonexistentTenant) -> _Known:
         """Only the platform's own people are told that there is no such tenant."""
         above = Holding(frozenset())
@@ -201,6 +259,11 @@ class Access:
         else:
             problem = _not_here(call, action, above)
         return _Known(Rights(), None, problem, above, now, now)
+
+
+def _of_all(key: _Key) -> _Key:
+    """Under which a decision is kept that is the same for all of a kind, as no policy names one of them."""
+    return key[0], key[1], "", *key[3:]
 
 
 def _until(now: datetime, ends: int | None) -> datetime:

@@ -11,11 +11,9 @@ from kumihimo.platform.access import store
 from kumihimo.platform.access.changes import Changes, check_words
 from kumihimo.platform.access.records import Member
 from kumihimo.platform.access.standing import PLATFORM
-from kumihimo.platform.access.words import EMERGENCY, OPERATOR, check_role
+from kumihimo.platform.access.words import EMERGENCY, KINDS, OPERATOR, check_role
 from kumihimo.storage.database import Tx
 
-KINDS: Final = ("person", "application")
-"""Who can be given a role; devices hold theirs by being the tenant's."""
 MAX_ROLES: Final = 16
 """Roles that one holds in one tenant."""
 MAX_ID: Final = 128

@@ -46,6 +46,8 @@ ENTITY_ACTIONS: Final[frozenset[str]] = frozenset({"read", "write", "delete", "s
 """Actions on entities and their attributes; all others concern the tenant as a whole."""
 PRINCIPALS: Final = {"person": "Person", "application": "Application", "device": "Device", "anonymous": "Anonymous"}
 """How Cedar calls the kinds of callers that policies decide on."""
+KINDS: Final = ("person", "application")
+"""Who can be given a role; devices hold theirs by being the tenant's."""
 START_ROLES: Final = (
     "resident",
     "officer",
