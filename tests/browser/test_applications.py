@@ -66,11 +66,15 @@ async def test_a_person_allows_an_application_and_takes_it_back(
     made = await house.provider.applications.add(
         "mytown", "図書館", "confidential", scopes=["openid", "ngsi-ld:read"], redirect_uris=[back]
     )
-    watch = await open_page("about:blank", lang="ja", width=360)
+    watch = await open_page("about:blank", lang="ja", width=390)
     await watch.context.add_cookies([{"name": "who", "value": "p-1", "url": here.url}])
     asked = request(made.application.id, redirect_uri=back, scope="openid ngsi-ld:read")
     await watch.page.goto(f"{here.url}/oauth/authorize?{urlencode(asked)}")
     await looked_at(watch, shots, "consent")
+    await watch.page.get_by_role("link", name="やさしい日本語").click()
+    await watch.page.wait_for_url("**lang=ja-easy*")
+    await watch.page.get_by_text("データを つかいたいと").wait_for()
+    await looked_at(watch, shots, "consent-easy")
     await watch.page.locator("button[value=allow]").click()
     await watch.page.wait_for_url(f"{back}?*")
     assert await watch.page.text_content("p") == "['code', 'iss', 'state']"

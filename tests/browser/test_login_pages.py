@@ -16,8 +16,10 @@ from kumihimo.app.start import offer_welcome, open_database
 from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.settings import Settings
+from kumihimo.device.registry.models import Device
 from kumihimo.platform.identity import door
 from kumihimo.platform.identity.models import Visitor
+from kumihimo.platform.outside.models import Provider
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 SIZES = (("ja", 1280), ("ja-easy", 360))
@@ -122,6 +124,50 @@ async def test_the_pages_are_accessible_quiet_and_fit_a_phone(
             found[f"{name}-{lang}-{width}"] = await look(watch, shots / f"{name}-{lang}-{width}.png")
         await watch.context.close()
     assert {key: value for key, value in found.items() if value != ([], [], 0)} == {}
+
+
+async def test_linking_leaving_and_claiming_speak_easy_japanese_on_a_phone(
+    closed: Platform, serve: Serve, open_page: Open, shots: Path
+) -> None:
+    served = await serve(build_http(closed))
+    staff = Provider("staff", "https://idp.example", "town", title_ja="町の職員")
+    await closed.federation.providers.add(staff, "a secret of the client")
+    await closed.database.add_tenant("a")
+    await closed.registry.add("a", Device("g1", "river-gauge", "", "urn:x:g1", "https://x/T"))
+    claim = await closed.enrolment.claim("a", "g1")
+    account = await closed.identity.add("sato", "佐藤", lang="ja-easy")
+    cookie = await closed.identity.log_in(account.id, "password", "192.0.2.1")
+    watch = await open_page(f"{served.url}/devices/v1/a/claim?code={claim.code}", width=390)
+    await watch.page.get_by_role("link", name="やさしい日本語").click()
+    found: dict[str, tuple[list[str], list[str], int]] = {}
+
+    async def see(name: str, words: str) -> None:
+        # A word and its reading in brackets are kept on one line by a sign that nobody sees.
+        assert words in (await watch.page.content()).replace("\u2060", "")
+        await watch.page.screenshot(path=shots / f"{name}-ja-easy-390.png", full_page=True)
+        problems, watch.problems = [one for one in watch.problems if "status of 40" not in one], []
+        found[name] = (await watch.violations(), problems, await watch.overflow())
+
+    await see("claim", "機械（きかい）の とうろく")
+    await watch.page.get_by_role("button").click()
+    await watch.page.get_by_role("status").wait_for()
+    await see("claimed", "いまだけ 見（み）えます")
+    for name, path, words in (
+        ("outside", "/login/with", "ほかの サービスで ログインする"),
+        ("left", "/login/left", "ログアウトしました"),
+        ("outside-refused", "/login/from/staff?state=x&code=y", "ログインの つづきが できません"),
+    ):
+        await watch.page.goto(f"{served.url}{path}")
+        await see(name, words)
+    await watch.context.add_cookies([{"name": "kumihimo", "value": cookie, "url": served.url}])
+    for name, path, words in (
+        ("linked", "/me/outside", "つながっていません"),
+        ("allowed", "/me/applications", "いいと 言（い）った アプリは"),
+        ("log-out", "/oauth/end-session", "ログアウトしますか"),
+    ):
+        await watch.page.goto(f"{served.url}{path}")
+        await see(name, words)
+    assert {name: value for name, value in found.items() if value != ([], [], 0)} == {}
 
 
 async def look(watch: Watch, shot: Path) -> tuple[list[str], list[str], int]:

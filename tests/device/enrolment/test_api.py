@@ -35,7 +35,15 @@ class Door:
 
 
 async def ask(
-    door: Door, path: str, body: bytes = b"", *, method: str = "POST", media: str = "application/json", key: str = ""
+    door: Door,
+    path: str,
+    body: bytes = b"",
+    *,
+    method: str = "POST",
+    media: str = "application/json",
+    key: str = "",
+    query: bytes = b"code=ab%22c",
+    cookie: bytes = b"",
 ) -> tuple[int, dict[str, str], bytes]:
     async def prove(tenant: str, device: str, key: str, certificate: bytes) -> None:
         if (key, certificate) not in (("right", b""), ("", b"der")):
@@ -52,9 +60,10 @@ async def ask(
 
     headers = [(b"host", b"localhost"), (b"content-type", media.encode())]
     headers += [(b"authorization", key.encode())] if key else []
+    headers += [(b"cookie", cookie)] if cookie else []
     shown = {"tls": {"client_cert_der": b"der"}} if key == "by certificate" else {}
     scope = {
-        "type": "http", "method": method, "path": path, "headers": headers, "query_string": b"code=ab%22c",
+        "type": "http", "method": method, "path": path, "headers": headers, "query_string": query,
         "client": ("203.0.113.7", 1), "extensions": shown,
     }  # fmt: skip
     await Starlette(routes=routes(anything, prove))(scope, receive, send)
@@ -125,6 +134,24 @@ async def test_the_page_is_safe_to_open_and_says_nothing_of_the_tenant() -> None
     assert (headers["referrer-policy"], headers["cache-control"]) == ("no-referrer", "no-store")
     assert b'value="ab&#34;c"' in page
     assert (await ask(Door(), "/devices/v1/b/claim", method="GET"))[2] == page
+
+
+async def test_the_page_speaks_as_its_reader_wishes_and_keeps_the_code_meanwhile() -> None:
+    for query, cookie, title in (
+        (b"", b"", "端末の登録"),
+        (b"lang=en", b"", "Claim a device"),
+        (b"lang=ja-easy&code=ABCDE-FGHJK", b"", "機械"),
+        (b"", b"lang=ja-easy", "機械"),
+        (b"lang=%3Cb%3E", b"lang=<b>", "端末の登録"),
+    ):
+        status, headers, page = await ask(Door(), "/devices/v1/a/claim", method="GET", query=query, cookie=cookie)
+        text = page.decode()
+        assert (status, f"<h1>{title}" in text, "<b>" in text) == (200, True, False)
+        assert headers.get("set-cookie", "").startswith("lang=") == (query.startswith(b"lang=") and b"%" not in query)
+        assert ('href="?code=ABCDE-FGHJK&amp;lang=en"' in text) == (b"code=" in query)
+    form = "application/x-www-form-urlencoded"
+    _, _, page = await ask(Door(), "/devices/v1/a/claim", b"code=c", media=form, cookie=b"lang=ja-easy")
+    assert "いまだけ" in page.decode()
 
 
 @pytest.mark.parametrize(

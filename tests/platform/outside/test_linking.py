@@ -114,7 +114,7 @@ async def test_a_link_is_taken_away_but_not_the_last_way_in(town: Town) -> None:
     assert len(town.people.names) == 2
 
 
-async def test_the_pages_speak_two_languages_and_remember_which(town: Town) -> None:
+async def test_the_pages_speak_three_languages_and_remember_which(town: Town) -> None:
     await town.register()
     browser = Browser(town)
     browser.enter(town, "p-1")
@@ -124,8 +124,11 @@ async def test_the_pages_speak_two_languages_and_remember_which(town: Town) -> N
     assert "Log-ins of other services" in (await browser.get("/me/outside?lang=en")).text
     assert "Log-ins of other services" in (await browser.get("/me/outside")).text
     assert "You are logged out" in (await browser.get("/login/left?lang=<script>")).text
-    browser.cookies[TOWN]["lang"] = "ja-easy"
-    assert "外部のログイン" in (await browser.get("/me/outside")).text
+    assert "ほかの サービスの ログイン" in (await browser.get("/me/outside?lang=ja-easy")).text
+    page = await browser.get("/me/outside")
+    assert '<html lang="ja">' in page.text
+    assert "ほかの サービスの ログイン" in page.text
+    assert 'href="/me/outside?lang=ja"' in page.text
 
 
 async def test_a_disabled_account_is_not_entered(town: Town) -> None:

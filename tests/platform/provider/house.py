@@ -51,7 +51,8 @@ class People:
     ended: list[str] = field(default_factory=list)
 
     async def __call__(self, credentials: Credentials) -> Caller | None:
-        name = credentials.cookie.removeprefix("who=")
+        sent = [part.strip().partition("=") for part in credentials.cookie.split(";")]
+        name = next((value for key, _, value in sent if key == "who"), "")
         if not name:
             return None
         if name == "stale":

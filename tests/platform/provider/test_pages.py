@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tests.platform.provider.house import FORM, ISSUER, House, answered, basic, claims_of, hidden
+from tests.platform.provider.house import FORM, ISSUER, House, answered, basic, claims_of, hidden, request
 from tests.service.console.asgi_client import Reply
 
 from kumihimo.platform.provider.discovery import OPEN
@@ -21,6 +21,20 @@ COOKIE = {"cookie": "who=p-1"}
 async def leave(house: House, who: str = "p-1", **given: str) -> Reply:
     headers = {"cookie": f"who={who}"} if who else {}
     return await house.client.get(f"/oauth/end-session?{urlencode(given)}", headers)
+
+
+async def test_the_pages_are_in_easy_japanese_too_and_remember_it(house: House) -> None:
+    page = await house.client.get("/me/applications?lang=ja-easy", COOKIE)
+    assert page.headers["set-cookie"].startswith("lang=ja-easy;")
+    for path, words in (
+        (f"/oauth/authorize?{urlencode(request(house.web.application.id))}", "つかいたいと"),
+        ("/oauth/authorize?client_id=a-none", "まちがいが"),
+        ("/me/applications", "ありません"),
+        ("/oauth/end-session", "ログアウトしますか"),
+    ):
+        page = await house.client.get(path, {"cookie": "who=p-1; lang=ja-easy"})
+        assert words in page.text, path
+        assert '<html lang="ja">' in page.text
 
 
 # --- log-out ---------------------------------------------------------------------------------------------

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 import kumihimo
+from kumihimo.base.texts import ALL_LANGUAGES
 from kumihimo.service.console.templates import as_jst, as_time, level_badge
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 
 SOURCE = Path(kumihimo.__file__).parent
 TEMPLATES = sorted(SOURCE.rglob("templates/**/*.html"))
 WORDS = sorted(SOURCE.rglob("texts.toml"))
+KEY = re.compile(r"\bt\(\s*[\"']([^\"']+)[\"']\s*[,)]")
 NAMES = [str(path.relative_to(SOURCE)) for path in TEMPLATES]
-BILINGUAL = ("device/enrolment/templates/claim.html", "platform/outside/mock/templates/")
-"""Pages of their own that say everything in both languages at once: whoever types a claim code has chosen none, and the
-mock is no page of ours.
-"""
+BILINGUAL = ("platform/outside/mock/templates/",)
+"""Pages that say everything in both languages at once: the mock is no page of ours."""
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=NAMES)
@@ -33,7 +33,7 @@ def test_no_inline_script_or_style(path: Path) -> None:
 def test_every_text_key_is_there(path: Path) -> None:
     package = "kumihimo." + ".".join(path.parent.parent.relative_to(SOURCE).parts)
     words = load_words([OWN_PACKAGE, package])
-    keys = re.findall(r"\bt\(\s*[\"']([^\"']+)[\"']\s*[,)]", path.read_text("utf-8"))
+    keys = KEY.findall(path.read_text("utf-8"))
     assert not [key for key in keys if key not in words]
 
 
@@ -48,8 +48,42 @@ def test_no_words_stand_in_templates(name: str) -> None:
 def test_texts_are_whole_and_keep_their_places(path: Path) -> None:
     package = "kumihimo." + ".".join(path.parent.relative_to(SOURCE).parts)
     for key, words in load_words([package]).items():
-        places = {lang: set(re.findall(r"\{(\w+)\}", text)) for lang, text in words.items()}
-        assert places["ja"] == places["en"], key
+        places = {frozenset(re.findall(r"\{(\w+)\}", text)) for text in words.values()}
+        assert len(places) == 1, key
+
+
+EVERYBODYS = (
+    ("service/console/people", ""),
+    ("platform/provider", r"applications\."),
+    ("platform/outside", ""),
+    ("device/enrolment", ""),
+)
+"""Rooms whose pages are for everybody, and what of their words stands on pages of an operator."""
+OF_A_TOWN = {"crumbs.home", "crumbs.label", "nav.label", "tenant.switch"}
+"""What the shell says on the pages of a tenant alone."""
+
+
+@pytest.mark.parametrize(("room", "operators"), EVERYBODYS, ids=[room for room, _ in EVERYBODYS])
+def test_pages_for_everybody_are_in_easy_japanese_too(room: str, operators: str) -> None:
+    """Each word of logging in, of allowing an application, of linking and of claiming, said in all three languages."""
+    words = load_words([f"kumihimo.{room.replace('/', '.')}"])
+    said = {key: texts for key, texts in words.items() if not (operators and re.match(operators, key))}
+    assert said
+    assert not [key for key, texts in said.items() if not all(texts.get(lang) for lang in ALL_LANGUAGES)]
+    keys = {
+        key for page in (SOURCE / room / "templates").glob("*.html") for key in KEY.findall(page.read_text("utf-8"))
+    }
+    shared = {key for key in keys - words.keys() if not operators or not key.startswith("applications.")}
+    house = load_words([OWN_PACKAGE])
+    assert not [key for key in shared if not all(house[key].get(lang) for lang in ALL_LANGUAGES)]
+
+
+def test_what_stands_around_those_pages_is_in_easy_japanese_too() -> None:
+    words = load_words([OWN_PACKAGE])
+    shell = set(KEY.findall((SOURCE / "service/console/templates/shell.html").read_text("utf-8")))
+    keys = (shell - OF_A_TOWN) | {f"language.{lang}" for lang in ALL_LANGUAGES}
+    assert len(keys) > 10
+    assert not [key for key in keys if not all(words[key].get(lang) for lang in ALL_LANGUAGES)]
 
 
 def test_a_key_of_two_rooms_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,11 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 import kumihimo
 from kumihimo.base.errors import Forbidden, Wording
+from kumihimo.base.texts import translator
 from kumihimo.platform.access.words import ACTIONS, NAMED_ROLES
-from kumihimo.service.console.words import choose_language, load_words, refusal_in, translator
+from kumihimo.service.console.words import load_words, refusal_in
 
 ROOT = Path(kumihimo.__file__).parent
 SAYING = (
@@ -20,33 +17,6 @@ SAYING = (
     "kumihimo.solutions.flood",
 )
 """Packages whose texts say why something was refused."""
-
-
-@pytest.mark.parametrize(
-    ("asked", "cookie", "accept", "chosen"),
-    [
-        ("en", "ja", "ja", "en"),
-        ("", "en", "ja", "en"),
-        ("fr", "fr", "en", "en"),
-        ("", "", "fr, en;q=0.3, ja;q=0.8", "ja"),
-        ("", "", "en-GB,en;q=0.9", "en"),
-        ("", "", "en;q=0, ja;q=0.1", "ja"),
-        ("", "", "en;q=much", "ja"),
-        ("", "", "", "ja"),
-    ],
-)
-def test_language_choice(asked: str, cookie: str, accept: str, chosen: str) -> None:
-    assert choose_language(asked, cookie, accept) == chosen
-
-
-@given(st.text(), st.text(), st.text())
-def test_any_header_gives_a_language_that_there_is(asked: str, cookie: str, accept: str) -> None:
-    assert choose_language(asked, cookie, accept) in ("ja", "en")
-
-
-def test_unknown_keys_are_an_error() -> None:
-    with pytest.raises(KeyError):
-        translator({}, "ja")("no.such.key")
 
 
 def said_of_refusals() -> Iterator[tuple[str, set[str]]]:

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, PackageLoader
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +19,7 @@ from kumihimo.base.problems import told
 from kumihimo.device.enrolment.authority import MAX_REQUEST
 from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.device.enrolment.models import Redeemed
+from kumihimo.device.enrolment.pages import MAX_CODE, claim_page
 
 CLAIM: Final = "/devices/v1/{tenant}/claim"
 CERTIFICATE: Final = "/devices/v1/{tenant}/{device}/certificate"
@@ -29,12 +29,6 @@ MAX_CLAIM: Final = MAX_REQUEST + 4096
 PEM_CHAIN: Final = "application/pem-certificate-chain"
 _REQUESTS: Final = ("application/pkcs10", "application/x-pem-file", "text/plain", "application/octet-stream")
 _FORM: Final = "application/x-www-form-urlencoded"
-_PAGE_HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-}
 
 
 class Proof(Protocol):
@@ -58,6 +52,10 @@ def bearer(header: str) -> str:
 def routes(enrolment: Enrolment, prove: Proof) -> list[Route]:
     """The room's addresses on the HTTP listener."""
 
+    async def show(request: Request) -> Response:
+        """The page on which a person types a claim code; nothing happens until the form is sent."""
+        return claim_page(request, code=request.query_params.get("code", "")[:MAX_CODE])
+
     async def claim(request: Request) -> Response:
         """Takes a claim code, once: JSON {"code", "csr"?}, or a signing request with the code as bearer token."""
         return await _redeem(enrolment, request)
@@ -75,17 +73,12 @@ def routes(enrolment: Enrolment, prove: Proof) -> list[Route]:
         return await _proven(prove, request, _revocations, enrolment)
 
     return [
-        Route(CLAIM, claim_page, methods=["GET"]),
+        Route(CLAIM, show, methods=["GET"]),
         Route(CLAIM, claim, methods=["POST"]),
         Route(CERTIFICATE, certificate, methods=["POST"]),
         Route(AUTHORITY, authority, methods=["GET"]),
         Route(REVOKED, revoked, methods=["GET"]),
     ]
-
-
-async def claim_page(request: Request) -> Response:
-    """The page on which a person types a claim code; nothing happens until the form is sent."""
-    return _page(request, code=request.query_params.get("code", "")[:40])
 
 
 # --- claim codes -----------------------------------------------------------------------------------------
@@ -99,10 +92,10 @@ async def _redeem(enrolment: Enrolment, request: Request) -> Response:
         found = await enrolment.redeem(request.path_params["tenant"], given["code"], given["csr"], address=client)
     except Problem as problem:
         if is_form:
-            return _page(request, problem.status, problem=problem)
+            return claim_page(request, problem.status, problem=problem)
         return _said(problem)
     if is_form:
-        return _page(request, 200, found=found)
+        return claim_page(request, 200, found=found)
     if is_bare:
         return Response(found.certificate, 201, _NO_STORE, PEM_CHAIN)
     return Response(dumps(_told(request.path_params["tenant"], found)), 201, _NO_STORE, "application/json")
@@ -176,21 +169,6 @@ async def _revocations(enrolment: Enrolment, request: Request) -> Response:
 # --- shared -------------------------------------------------------------------------------------------------
 
 _NO_STORE: Final = {"cache-control": "no-store"}
-_templates: Final = Environment(loader=PackageLoader("kumihimo.device.enrolment"), autoescape=True)
-
-
-def _page(
-    request: Request,
-    status: int = 200,
-    *,
-    code: str = "",
-    problem: Problem | None = None,
-    found: Redeemed | None = None,
-) -> Response:
-    values = {"tenant": request.path_params["tenant"][:64], "code": code, "problem": problem, "found": found}
-    html = _templates.get_template("claim.html").render(values)
-    more = {} if problem is None else problem.headers()
-    return Response(html, status, {**_PAGE_HEADERS, **more}, "text/html")
 
 
 def _said(problem: Problem) -> Response:

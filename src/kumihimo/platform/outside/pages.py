@@ -1,4 +1,4 @@
-"""The room's own pages, in ja and en: they belong to no tenant, and a stranger sees them before any log-in."""
+"""The room's own pages, in ja, en and やさしい日本語: they belong to no tenant; strangers see them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from kumihimo.base.errors import Problem
-from kumihimo.base.texts import LANGUAGES, parse_texts
+from kumihimo.base.texts import ALL_LANGUAGES, Words, choose_language, parse_texts, translator
 from kumihimo.platform.outside.models import LogInRefused
 
 PACKAGE: Final = "kumihimo.platform.outside"
@@ -31,18 +31,16 @@ POLICY: Final = (
 
 def language_of(request: Request) -> str:
     """The language to answer in: of the address, of the cookie, or the first of ours that the browser names."""
-    for wish in (request.query_params.get("lang", ""), request.cookies.get("lang", "")):
-        if wish.partition("-")[0] in LANGUAGES:
-            return wish.partition("-")[0]
-    for part in request.headers.get("accept-language", "").split(","):
-        tag = part.partition(";")[0].strip().lower().partition("-")[0]
-        if tag in LANGUAGES:
-            return tag
-    return LANGUAGES[0]
+    return choose_language(
+        request.query_params.get("lang", ""),
+        request.cookies.get("lang", ""),
+        request.headers.get("accept-language", ""),
+        ALL_LANGUAGES,
+    )
 
 
 @cache
-def _texts() -> dict[str, dict[str, str]]:
+def _texts() -> Words:
     return parse_texts(files(PACKAGE).joinpath("texts.toml").read_text("utf-8"), PACKAGE)
 
 
@@ -55,8 +53,7 @@ def _environment() -> Environment:
 
 def words(lang: str, key: str, **values: object) -> str:
     """A text of the room in this language, with {values} put in."""
-    text = _texts()[key][lang]
-    return text.format(**values) if values else text
+    return translator(_texts(), lang)(key, **values)
 
 
 def page(request: Request, template: str, title: str, status: int = 200, **values: Any) -> Response:
@@ -69,12 +66,14 @@ def page(request: Request, template: str, title: str, status: int = 200, **value
         "has_languages": status == 200 and "go" not in values,
         "path": request.url.path,
         **values,
-        "lang": lang,
+        "lang": lang.partition("-")[0],
+        "language": lang,
+        "languages": [(code, words(code, f"outside.language.{code}")) for code in ALL_LANGUAGES],
         "title": words(lang, title, **values.get("title_values", {})),
         "t": lambda key, **more: words(lang, key, **more),
     }
     answer = dressed(HTMLResponse(_environment().get_template(template).render(made), status))
-    if request.query_params.get("lang", "") in LANGUAGES:
+    if request.query_params.get("lang", "") in ALL_LANGUAGES:
         answer.set_cookie("lang", lang, max_age=_YEAR, httponly=True, samesite="lax", path="/")
     return answer
 

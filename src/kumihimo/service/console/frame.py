@@ -101,4 +101,4 @@ class Frame:
         return f"/t/{self.tenant}{path}"
 
     def _name(self, tenant: str) -> str:
-        return self.names.get(tenant, {}).get(self.lang, tenant)
+        return self.names.get(tenant, {}).get(self.lang.partition("-")[0], tenant)

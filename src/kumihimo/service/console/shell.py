@@ -15,7 +15,7 @@ from kumihimo.base.call import NOBODY, Call, Caller, call_of
 from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import InternalError, MethodNotAllowed, NonexistentTenant, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, CardOf, Document, Page, Place, Redirect, Screen
-from kumihimo.base.texts import EASY, LANGUAGES
+from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language, translator
 from kumihimo.service.console.assets import asset_url, static_routes
 from kumihimo.service.console.cards import Cards
 from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of
@@ -23,7 +23,6 @@ from kumihimo.service.console.guard import check_same_origin, check_texts, conte
 from kumihimo.service.console.live import Live
 from kumihimo.service.console.places import PlaceRoute, local_path, visit_of, with_cookies
 from kumihimo.service.console.templates import make_environment
-from kumihimo.service.console.words import Words, choose_language, translator
 
 log = logging.getLogger(__name__)
 Tenants = Callable[[], Awaitable[Sequence[str]]]
@@ -138,7 +137,7 @@ class Console:
             raise MethodNotAllowed("this page is not asked for that way", allow=allowed).worded("refused.method")
         if posting:
             check_same_origin(request)
-        languages = (*LANGUAGES, EASY) if place.easy else LANGUAGES
+        languages = ALL_LANGUAGES if place.easy else LANGUAGES
         answer = await handler(await visit_of(request, self._language(request, languages)))
         response = await self._answered(request, answer, languages)
         with_cookies(response, answer.cookies)
@@ -289,8 +288,8 @@ class Console:
         return await self._render(request, page, tenant if tenant in tenants else "", tenants=tenants)
 
     async def page(self, request: Request, page: Page) -> Response:
-        """A page of a room that belongs to no tenant."""
-        return await self._render(request, page, "")
+        """A page of a room that belongs to no tenant, in やさしい日本語 too: it is for everybody who logs in."""
+        return await self._render(request, page, "", languages=ALL_LANGUAGES)
 
     # --- rendering ---------------------------------------------------------------------------------------
 
@@ -340,7 +339,7 @@ class Console:
         response.headers.setdefault("cache-control", "private, no-cache")
         response.headers["vary"] = "Cookie, Accept-Language"
         asked = request.query_params.get("lang", "")
-        if asked in LANGUAGES or asked == EASY:
+        if asked in ALL_LANGUAGES:
             response.set_cookie("lang", asked, max_age=_YEAR, httponly=True, samesite="lax", path="/")
         return response
 
