@@ -37,6 +37,14 @@ def test_an_application_is_added_listed_given_a_new_key_and_ended() -> None:
     )
     assert set(one["secrets"][0]) == {"id", "application", "made_by", "created_at", "expires_at", "last_used_at"}
     assert secret not in told("application list --tenant town")[1]
+    code, said = told(f"application edit {name} --tenant town --name 'count' --scope feeds:read --no-resource")
+    assert (code, "may ask for feeds:read" in said) == (0, True)
+    (one,) = json.loads(told("application list --tenant town --format json")[1])
+    assert (one["name"], one["scopes"], one["is_resource"]) == ("count", ["feeds:read"], False)
+    assert (one["grants"], one["narrowed_at"] > 0) == (["client_credentials"], True)
+    for words in ("--redirect https://a.example/cb --logout https://a.example/", "--no-redirects --no-logouts"):
+        assert told(f"application edit {name} --tenant town {words}")[0] == 0
+    assert json.loads(told("application list --tenant town --format json")[1])[0]["redirect_uris"] == []
     code, said = told(f"application rotate {name} --tenant town --overlap 0")
     assert (code, secret in said, "shown once" in said) == (0, False, True)
     assert told(f"application disable {name} --tenant town")[0] == 0
@@ -51,6 +59,9 @@ def test_what_does_not_fit_is_refused_with_words(tmp_path: Path) -> None:
         ("add x --tenant town --kind private_key_jwt --scope openid --jwks none.json", 2, "cannot be read"),
         ("rotate a-1 --tenant town", 1, "has no application 'a-1'"),
         ("disable a-1 --tenant town", 1, "has no application 'a-1'"),
+        ("edit a-1 --tenant town --name x", 1, "has no application 'a-1'"),
+        ("edit a-1 --tenant town --redirect https://a.example/ --no-redirects", 2, "or say that there are none"),
+        ("edit a-1 --tenant town --jwks none.json", 2, "cannot be read"),
         ("keys --at-once", 2, "--rotate"),
     ):
         answer = told(f"application {words}")

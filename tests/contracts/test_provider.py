@@ -21,7 +21,7 @@ from kumihimo.platform.provider.applications import MAX_SECRETS
 from kumihimo.platform.provider.authorize import Go
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.provider.errors import BadToken, OAuthError
-from kumihimo.platform.provider.models import Consent, Family, Login
+from kumihimo.platform.provider.models import Consent, Edit, Family, Login
 from kumihimo.platform.provider.store import SCHEMA, families
 from kumihimo.platform.provider.store.applications import application_tx
 from kumihimo.storage.database import PLATFORM, Database, Tx
@@ -103,6 +103,28 @@ async def test_another_process_refuses_what_was_revoked_within_a_second(
     for one in (token, key.secret):
         with pytest.raises(BadToken):
             await other.bearer.caller(one)
+
+
+async def test_another_process_refuses_what_an_application_lost_within_a_second(
+    provider: Provider, database: Database, fake_clock: FakeClock, tmp_path: Path
+) -> None:
+    other = provider_on(database, fake_clock, tmp_path)
+    both = ["ngsi-ld:read", "ngsi-ld:write"]
+    made = await provider.applications.add("a", "w", "confidential", scopes=both)
+    key = await provider.applications.add("a", "k", "key", scopes=both)
+    token = (await provider.grants.give(made.application, {"grant_type": "client_credentials"}))["access_token"]
+    for one in (token, key.secret):
+        assert await other.bearer.caller(one)
+    for one in (made, key):
+        narrow = Edit(name="less", scopes=frozenset({"ngsi-ld:read"}))
+        changed = await provider.applications.edit("a", one.application.id, narrow)
+        assert await other.applications.find(one.application.id) == changed
+    fake_clock.advance(1)
+    with pytest.raises(BadToken):
+        await other.bearer.caller(token)
+    caller = await other.bearer.caller(key.secret)
+    assert caller is not None
+    assert (caller.scopes, caller.name) == (frozenset({"ngsi-ld:read"}), "less")
 
 
 async def test_when_all_keys_are_thrown_away_another_process_refuses_what_they_signed_within_a_second(

@@ -15,7 +15,7 @@ from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, say, show
 from kumihimo.platform.provider.applications import OVERLAP_SECONDS
 
-app = typer.Typer(help="Programs that get tokens: add, list, new key, take out of use.", no_args_is_help=True)
+app = typer.Typer(help="Programs that get tokens: add, change, list, new key, take out of use.", no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="Tenant whose data the application may use.")]
 Application = Annotated[str, typer.Argument(help="The application's id, a-….")]
 
@@ -48,10 +48,7 @@ def add(
     config: Config = None,
 ) -> None:
     """Register an application; its secret is shown once."""
-    try:
-        keys = jwks.read_text("utf-8") if jwks is not None else ""
-    except (OSError, UnicodeDecodeError) as problem:
-        raise fail(f"{jwks} cannot be read: {problem}", code=2) from problem
+    keys = _keys(jwks) or ""
     made = run(
         settings_of(config, data),
         "application-add",
@@ -68,6 +65,44 @@ def add(
     )
     say(f"application: {made['application']}")
     _say_secret(made["secret"])
+
+
+@app.command("edit")
+def edit(
+    application: Application,
+    *,
+    tenant: Tenant,
+    name: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="All that it may ask for from now on; repeat it.")] = None,
+    redirect: Annotated[list[str] | None, typer.Option(help="All its redirect URIs from now on; repeat it.")] = None,
+    no_redirects: Annotated[bool, typer.Option("--no-redirects", help="No redirect URI: no log-in of people.")] = False,
+    logout: Annotated[list[str] | None, typer.Option(help="All its URIs after log-out from now on.")] = None,
+    no_logouts: Annotated[bool, typer.Option("--no-logouts", help="No URI after log-out.")] = False,
+    jwks: Annotated[Path | None, typer.Option(help="With private_key_jwt: file of its new public keys.")] = None,
+    own: Annotated[bool | None, typer.Option("--own/--not-own", help="Whether it is the tenant's own.")] = None,
+    resource: Annotated[
+        bool | None, typer.Option("--resource/--no-resource", help="Whether it may ask after tokens.")
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Change an application; what is not named stays. Tokens that hold a scope that it loses are refused at once."""
+    if (no_redirects and redirect) or (no_logouts and logout):
+        raise fail("name addresses, or say that there are none", code=2)
+    made = run(
+        settings_of(config, data),
+        "application-edit",
+        tenant=tenant,
+        application=application,
+        name=name,
+        scopes=scope,
+        redirect_uris=[] if no_redirects else redirect,
+        logout_uris=[] if no_logouts else logout,
+        jwks=_keys(jwks),
+        own=own,
+        resource=resource,
+    )
+    say(f"application {application} may ask for {' '.join(made['scopes'])}")
 
 
 @app.command("list")
@@ -115,6 +150,14 @@ def keys(
     settings = settings_of(config, data)
     found = run(settings, "token-keys-rotate", at_once=at_once) if rotate_ else run(settings, "token-keys")
     show([{"key": one["kid"], "algorithm": one["alg"]} for one in found["keys"]], form=Format.TABLE)
+
+
+def _keys(file: Path | None) -> str | None:
+    """The key set in a file, None where none is named."""
+    try:
+        return None if file is None else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise fail(f"{file} cannot be read: {problem}", code=2) from problem
 
 
 def _say_secret(secret: str) -> None:

@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import pytest
-from starlette.applications import Starlette
 from tests.platform.provider.house import House
 from tests.service.console.asgi_client import Client
 
-from kumihimo.base.call import Call
-from kumihimo.base.errors import Forbidden
-from kumihimo.platform.provider.screens import PACKAGE, application_screens
-from kumihimo.service.console.shell import Console
-from kumihimo.service.console.words import OWN_PACKAGE, load_words
-
 PAGE = "/t/mytown/applications"
-
-
-@pytest.fixture
-def client(house: House) -> Client:
-    async def allow(call: Call) -> None:
-        if call.tenant != "mytown":
-            raise Forbidden("no")
-
-    live: Any = None
-    screens = application_screens(house.provider.applications, allow)
-    console = Console(screens, load_words([OWN_PACKAGE, PACKAGE]), tenants=house.database.tenants, live=live)
-    return Client(Starlette(routes=console.routes()))
 
 
 async def test_an_application_is_added_its_key_shown_once_replaced_and_ended(client: Client, house: House) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kumihimo.base.ids import check_tenant
 from kumihimo.cli.operations.doors import OPERATOR, Doors, Operation
+from kumihimo.platform.provider.models import Edit
 
 
 async def application_add(doors: Doors, given: Mapping[str, Any]) -> Any:
@@ -46,6 +47,31 @@ async def application_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
     return {"tenant": tenant, "application": name, "secret": made.secret}
 
 
+async def application_edit(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Changes an application; what was given beyond its new scopes is refused at once."""
+    tenant, name = check_tenant(str(given["tenant"])), str(given["application"])
+    made = await doors.provider.applications.edit(tenant, name, _edit(given))
+    return {"tenant": tenant, "application": name, "scopes": sorted(made.scopes)}
+
+
+def _edit(given: Mapping[str, Any]) -> Edit:
+    """What is named is to be so; what is absent, or null, stays."""
+    scopes = given.get("scopes")
+    lists = {
+        field: tuple(str(one) for one in given[field])
+        for field in ("redirect_uris", "logout_uris")
+        if given.get(field) is not None
+    }
+    texts = {field: str(given[field]) for field in ("name", "jwks") if given.get(field) is not None}
+    flags = {
+        field: bool(given[short])
+        for field, short in (("is_own", "own"), ("is_resource", "resource"))
+        if given.get(short) is not None
+    }
+    kept: dict[str, Any] = {**lists, **texts, **flags}
+    return Edit(scopes=None if scopes is None else frozenset(str(one) for one in scopes), **kept)
+
+
 async def application_disable(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Takes an application out of use; its tokens are refused at once."""
     tenant, name = check_tenant(str(given["tenant"])), str(given["application"])
@@ -68,6 +94,7 @@ APPLICATIONS: dict[str, Operation] = {
     "application-add": application_add,
     "application-list": application_list,
     "application-rotate": application_rotate,
+    "application-edit": application_edit,
     "application-disable": application_disable,
     "token-keys": token_keys,
     "token-keys-rotate": token_keys_rotate,

@@ -1,8 +1,8 @@
-"""The door to applications: add, list, new secrets, take out of use; and when each was last used."""
+"""The door to applications: add, change, list, new secrets, take out of use; and when each was last used."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from kumihimo.platform.provider.keys import SECOND
 from kumihimo.platform.provider.models import (
     KEY_PREFIX,
     Application,
+    Edit,
     Kind,
     Nudge,
     Secret,
@@ -22,8 +23,9 @@ from kumihimo.platform.provider.models import (
     secret_hash,
 )
 from kumihimo.platform.provider.redirects import origin_of, sector_of
-from kumihimo.platform.provider.register import check_application, fitting
+from kumihimo.platform.provider.register import check_application, fitting, refitted
 from kumihimo.platform.provider.store import applications as store
+from kumihimo.platform.provider.store.families import end_wider_tx
 from kumihimo.platform.provider.store.keys import revoke_tx
 from kumihimo.storage.database import PLATFORM, Database, Tx
 
@@ -46,10 +48,18 @@ class Made:
     secret: str = field(default="", repr=False)
 
 
-class Applications:
-    """Applications of every tenant."""
+Told = Callable[[Application], Awaitable[None]]
 
-    def __init__(self, database: Database, clock: Clock, nudge: Nudge) -> None:
+
+async def nobody(_: Application) -> None:
+    """Nobody has to hear of a change."""
+
+
+class Applications:
+    """Applications of every tenant. told hears of each that was changed or is out of use."""
+
+    def __init__(self, database: Database, clock: Clock, nudge: Nudge, told: Told = nobody) -> None:
+        self._told = told
         self._database = database
         self._clock = clock
         self._nudge = nudge
@@ -111,10 +121,48 @@ class Applications:
         await self._database.write(PLATFORM, work)
         return Made(one, made[1] if made is not None else "")
 
+    async def edit(self, tenant: str, name: str, edit: Edit) -> Application:
+        """Changes an application; what it may be is checked as for a new one. ResourceNotFound, BadRequestData.
+
+        What was given with scopes that are taken away is refused at once: tokens, refresh tokens and codes that hold
+        one of them, and what is open by the application's keys. Addresses that are taken away lead nowhere any more,
+        not with a code that was given for them either; a replaced key set counts from the next request on.
+        """
+        now = self._now()
+
+        async def work(tx: Tx) -> Application:
+            one = await store.application_tx(tx, name[:64])
+            if one is None or one.tenant != tenant:
+                raise _unknown(tenant, name)
+            if one.disabled_at:
+                raise BadRequestData(f"{name[:64]} is out of use, and stays as it was; add another")
+            made = refitted(one, edit)
+            if not one.scopes <= made.scopes:
+                made = replace(made, narrowed_at=now)
+            if made.narrowed_at == now or not one.grants <= made.grants:
+                held = made.scopes if one.grants <= made.grants else frozenset()
+                await end_wider_tx(tx, one.id, held, now, now + REVOKED_FOR)
+            await store.change_tx(tx, made, [(uri, origin_of(uri)) for uri in made.redirect_uris])
+            # What was found good of it is looked up anew, here and in other processes.
+            await revoke_tx(tx, "application", one.id, now + REVOKED_FOR)
+            return made
+
+        made = await self._database.write(PLATFORM, work)
+        self._nudge.wanted = True
+        await self._told(made)
+        return made
+
     async def all(self, tenant: str) -> list[Application]:
         """All applications of a tenant, the oldest first, with those out of use."""
         found = await self._database.read(PLATFORM, lambda tx: store.of_tenant_tx(tx, tenant))
         return [replace(one, last_used_at=max(one.last_used_at, self._used.get(one.id, 0))) for one in found]
+
+    async def one(self, tenant: str, name: str) -> Application:
+        """An application of the tenant, in use or not. ResourceNotFound."""
+        found = await self._database.read(PLATFORM, lambda tx: store.application_tx(tx, name[:64]))
+        if found is None or found.tenant != tenant:
+            raise _unknown(tenant, name)
+        return found
 
     async def secrets(self, application: str) -> list[Secret]:
         """An application's secrets, the newest first, those that ended too."""
@@ -128,7 +176,7 @@ class Applications:
         """
         if not 0 <= overlap <= MAX_OVERLAP_SECONDS:
             raise BadRequestData(f"an old secret is taken for 0 to {MAX_OVERLAP_SECONDS} seconds more, not {overlap}")
-        one = await self._of(tenant, name)
+        one = await self.one(tenant, name)
         if one.kind not in _WITH_SECRET:
             raise BadRequestData(f"{name} is a {one.kind} application, which has no secret")
         fresh, secret = self._secret(one, made_by)
@@ -151,7 +199,7 @@ class Applications:
 
     async def disable(self, tenant: str, name: str) -> Application:
         """Takes an application out of use: its secrets and its tokens are refused at once. ResourceNotFound."""
-        one = await self._of(tenant, name)
+        one = await self.one(tenant, name)
         now = self._now()
 
         async def work(tx: Tx) -> None:
@@ -160,7 +208,9 @@ class Applications:
 
         await self._database.write(PLATFORM, work)
         self._nudge.wanted = True
-        return replace(one, disabled_at=one.disabled_at or now)
+        ended = replace(one, disabled_at=one.disabled_at or now)
+        await self._told(ended)
+        return ended
 
     # --- what the flows ask ------------------------------------------------------------------------------
 
@@ -208,12 +258,6 @@ class Applications:
         rows = (list(applications.items()), list(secrets.items()))
         await self._database.write(PLATFORM, lambda tx: store.used_tx(tx, *rows))
 
-    async def _of(self, tenant: str, name: str) -> Application:
-        found = await self._database.read(PLATFORM, lambda tx: store.application_tx(tx, name[:64]))
-        if found is None or found.tenant != tenant:
-            raise ResourceNotFound(f"tenant {tenant!r} has no application {name[:64]!r}")
-        return found
-
     def _secret(self, one: Application, made_by: str) -> tuple[Secret, str]:
         secret = new_secret(KEY_PREFIX if one.kind == "key" else "")
         row = Secret(new_name("s-"), one.id, secret_hash(secret), made_by=made_by, created_at=self._now())
@@ -221,3 +265,7 @@ class Applications:
 
     def _now(self) -> int:
         return times.micros(self._clock.now())
+
+
+def _unknown(tenant: str, name: str) -> ResourceNotFound:
+    return ResourceNotFound(f"tenant {tenant!r} has no application {name[:64]!r}")

@@ -12,7 +12,7 @@ from kumihimo.base.ports import Credentials
 from kumihimo.platform.provider.applications import Applications
 from kumihimo.platform.provider.errors import BadToken
 from kumihimo.platform.provider.keys import SECOND, Keys
-from kumihimo.platform.provider.models import KEY_PREFIX, Family, Nudge, Revocation, Secret, secret_hash
+from kumihimo.platform.provider.models import KEY_PREFIX, Application, Family, Nudge, Revocation, Secret, secret_hash
 from kumihimo.platform.provider.store import applications as applications_store
 from kumihimo.platform.provider.store import families as families_store
 from kumihimo.platform.provider.store import keys as keys_store
@@ -139,28 +139,32 @@ class Bearer:
 
     async def _access(self, token: str) -> Known:
         says = await self._tokens.read(token)
-        family = await self.standing(says)
+        narrowed, family = await self.standing(says)
         actor = Actor("application", says.application) if family is None else Actor("person", family.account)
-        caller = Caller(actor, says.scopes, login=says.family or _login(says), tenant=says.tenant)
+        caller = Caller(actor, says.scopes, login=says.family or _login(says, narrowed), tenant=says.tenant)
         return Known(caller, says.expires_at * SECOND, says.jti, says.family, says.application)
 
-    async def standing(self, says: Access) -> Family | None:
-        """The family of an access token, None for an application's own. BadToken where it was revoked."""
+    async def standing(self, says: Access) -> tuple[int, Family | None]:
+        """When its application was last narrowed, and the family of an access token, None for an application's own.
+        BadToken where it was revoked, or holds what the application may ask for no more.
+        """
 
-        async def work(tx: Tx) -> tuple[bool, Family | None]:
+        async def work(tx: Tx) -> tuple[Application | None, Family | None]:
             application = await applications_store.application_tx(tx, says.application)
             is_good = (
                 application is not None
                 and not application.disabled_at
                 and application.tenant == says.tenant
+                and says.scopes <= application.scopes
                 and not await keys_store.is_revoked_tx(tx, "jti", says.jti)
             )
-            return is_good, await families_store.family_tx(tx, says.family) if says.family else None
+            family = await families_store.family_tx(tx, says.family) if says.family else None
+            return application if is_good else None, family
 
-        is_good, family = await self._database.read(PLATFORM, work, quick=True)
-        if not is_good or (says.family and (family is None or family.ended_at)):
+        application, family = await self._database.read(PLATFORM, work, quick=True)
+        if application is None or (says.family and (family is None or family.ended_at)):
             raise BadToken("the access token was revoked; get a new one")
-        return family
+        return application.narrowed_at, family
 
     async def is_live(self, login: str) -> bool | None:
         """Whether what a caller came by (Caller.login) still stands, for what stays open under it; None for a name that
@@ -169,19 +173,23 @@ class Bearer:
         kind, _, rest = login.partition("-")
         if kind not in ("f", "s", "t"):
             return None
-        expires, jti, name = (rest.split(".") if kind == "t" else ["", "", ""])[:3]
+        name, _, narrowed = login.rpartition(".")
+        expires, jti, name = rest.split(".")[:3] if kind == "t" else ("", "", name)
 
         async def work(tx: Tx) -> bool:
             if kind == "f":
                 family = await families_store.family_tx(tx, login)
                 is_good, of = family is not None and not family.ended_at, family.application if family else ""
             elif kind == "s":
-                secret = await applications_store.secret_tx(tx, login)
+                secret = await applications_store.secret_tx(tx, name)
                 is_good, of = secret is not None and secret.is_good(now), secret.application if secret else ""
             else:
                 is_good, of = now < int(expires) * SECOND and not await keys_store.is_revoked_tx(tx, "jti", jti), name
             application = await applications_store.application_tx(tx, of)
-            return is_good and application is not None and not application.disabled_at
+            if not is_good or application is None or application.disabled_at:
+                return False
+            # A family that holds what was taken away has ended; the others tell when they were opened.
+            return kind == "f" or narrowed == str(application.narrowed_at)
 
         now = self._tokens.now()
         return await self._database.read(PLATFORM, work, quick=True)
@@ -196,10 +204,16 @@ class Bearer:
         if secret is None or one is None or one.kind != "key" or not secret.is_good(now):
             raise BadToken("the API key is not good: unknown, replaced, or its application is out of use")
         until = min(now + KEY_MICROS, secret.expires_at or now + KEY_MICROS)
-        caller = Caller(Actor("application", one.id), one.scopes, login=secret.id, name=one.name, tenant=one.tenant)
+        caller = Caller(
+            Actor("application", one.id),
+            one.scopes,
+            login=f"{secret.id}.{one.narrowed_at}",
+            name=one.name,
+            tenant=one.tenant,
+        )
         return Known(caller, until, application=one.id, secret=secret.id)
 
 
-def _login(says: Access) -> str:
+def _login(says: Access, narrowed: int) -> str:
     """By what an application's own token is told from others, with what tells whether it stands."""
-    return f"t-{says.expires_at}.{says.jti}.{says.application}"
+    return f"t-{says.expires_at}.{says.jti}.{says.application}.{narrowed}"

@@ -11,7 +11,7 @@ from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import Problem
 from kumihimo.base.ports import Authenticate
-from kumihimo.platform.provider.applications import Applications
+from kumihimo.platform.provider.applications import Applications, Told, nobody
 from kumihimo.platform.provider.authorize import Authorize
 from kumihimo.platform.provider.bearer import Bearer
 from kumihimo.platform.provider.clients import Clients
@@ -36,7 +36,7 @@ class Provider:
     """Our own OpenID Connect provider.
 
     issuer gives the platform's address; who knows a person by the log-in's cookie; people knows the rest of it; seal
-    shuts what is kept.
+    shuts what is kept; told hears of applications that were changed or are out of use.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Provider:
         people: People,
         seal: Seal,
         lifetimes: Lifetimes | None = None,
+        told: Told = nobody,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -56,7 +57,7 @@ class Provider:
         self.who, self.people = who, people
         self.keys = Keys(database, clock, seal, nudge)
         self.tokens = Tokens(self.keys, clock, issuer, lifetimes or Lifetimes())
-        self.applications = Applications(database, clock, nudge)
+        self.applications = Applications(database, clock, nudge, told)
         self.clients = Clients(database, self.applications, self.tokens)
         self.tickets = Tickets(seal, self.tokens.now)
         self.authorize = Authorize(database, self.applications, self.tokens, self.tickets)

@@ -91,7 +91,7 @@ class Grants:
                 # It was shown twice, or by one who should not have it: what it gave, or would give, ends here.
                 await store.end_family_tx(tx, code.family, now, now + REVOKED_FOR)
                 return None
-            if family.ended_at:
+            if family.ended_at or not family.scopes <= client.scopes:
                 return None
             await store.keep_family_tx(tx, family.id, ends)
             if refresh:
@@ -117,6 +117,8 @@ class Grants:
             name = await store.family_of_refresh_tx(tx, digest)
             family = None if name is None else await store.family_tx(tx, name)
             if family is None or family.ended_at or family.expires_at <= now:
+                return None
+            if family.application == client.id and not family.scopes <= client.scopes:
                 return None
             if family.application != client.id or not await store.take_refresh_tx(tx, digest, now):
                 # Two have it, and one of them stole it: neither goes on.
@@ -206,6 +208,8 @@ class Grants:
 
 def _fits(code: Code, client: Application, redirect_uri: str, verifier: str, now: int) -> bool:
     if code.application != client.id or code.redirect_uri != redirect_uri or code.expires_at <= now:
+        return False
+    if redirect_uri not in client.redirect_uris:
         return False
     if not _VERIFIER.match(verifier):
         return False

@@ -65,7 +65,7 @@ class Application:
 
     sector: those of one sector know a person by the same `sub` (OpenID Connect Core section 8.1). is_own: the tenant's
     own, for which nobody is asked for consent. is_resource: it may ask whether tokens of its tenant are good. jwks: the
-    public keys of a private_key_jwt application, as text.
+    public keys of a private_key_jwt application, as text. narrowed_at: when scopes were last taken from it.
     """
 
     id: str
@@ -84,6 +84,20 @@ class Application:
     created_at: int = 0
     disabled_at: int = 0
     last_used_at: int = 0
+    narrowed_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What of an application is to be another; None leaves it. Its kind, its tenant and its id stay for ever."""
+
+    name: str | None = None
+    scopes: frozenset[str] | None = None
+    redirect_uris: tuple[str, ...] | None = None
+    logout_uris: tuple[str, ...] | None = None
+    jwks: str | None = None
+    is_own: bool | None = None
+    is_resource: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

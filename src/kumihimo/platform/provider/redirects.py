@@ -67,6 +67,14 @@ def sector_of(name: str, uris: tuple[str, ...]) -> str:
     return only if only and only not in _LOOPBACK else name
 
 
+def kept_sector(held: str, name: str, uris: tuple[str, ...]) -> str:
+    """The sector of an application whose addresses changed: the one it had while an address of it stays on that host,
+    or where it was a sector of its own, so that people go on under the names by which it knows them; else as if new.
+    """
+    stays = held == name or held in {urlsplit(uri).hostname or "" for uri in uris if origin_of(uri)}
+    return held if stays else sector_of(name, uris)
+
+
 def with_answer(uri: str, answer: Mapping[str, str]) -> str:
     """The address with the answer in its query; nothing in it can break out, for every value is percent-encoded."""
     return f"{uri}{'&' if '?' in uri else '?'}{urlencode(answer)}"

@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from dataclasses import fields, replace
+from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.provider.models import API_SCOPES, GRANTS, KINDS, SCOPES, Application, Kind
-from kumihimo.platform.provider.redirects import MAX_REDIRECTS, check_redirect
+from kumihimo.platform.provider.jwks import check_jwks
+from kumihimo.platform.provider.models import API_SCOPES, GRANTS, KINDS, SCOPES, Application, Edit, Kind
+from kumihimo.platform.provider.redirects import MAX_REDIRECTS, check_redirect, kept_sector
 
 MAX_NAME: Final = 100
+_FLOW: Final = ("authorization_code", "refresh_token")
 
 
 def fitting(kind: Kind, uris: Sequence[str]) -> frozenset[str]:
     """The grants of an application that named none: the code flow where it has redirect URIs, client credentials where
     it proves itself.
     """
-    flow = ("authorization_code", "refresh_token") if uris and kind != "key" else ()
+    flow = _FLOW if uris and kind != "key" else ()
     alone = ("client_credentials",) if kind in ("confidential", "private_key_jwt") else ()
     return frozenset((*flow, *alone))
+
+
+def refitted(one: Application, edit: Edit) -> Application:
+    """The application with what is to be another in it, checked as a new one is. BadRequestData.
+
+    Its grants follow its addresses: without any there is no code flow, with the first there is.
+    """
+    given = {field.name: getattr(edit, field.name) for field in fields(edit)}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    uris = tuple(dict.fromkeys(changed.get("redirect_uris", one.redirect_uris)))
+    grants = one.grants
+    if bool(uris) != bool(one.redirect_uris):
+        grants = (one.grants - set(_FLOW)) | (fitting(one.kind, uris) & set(_FLOW))
+    made = replace(
+        one,
+        **{
+            **changed,
+            "name": changed.get("name", one.name).strip(),
+            "redirect_uris": uris,
+            "logout_uris": tuple(dict.fromkeys(changed.get("logout_uris", one.logout_uris))),
+            "grants": grants,
+            "sector": kept_sector(one.sector, one.id, uris),
+            "jwks": check_jwks(changed["jwks"]) if changed.get("jwks") else one.jwks,
+        },
+    )
+    check_application(made)
+    return made
 
 
 def check_application(one: Application) -> None:

@@ -107,3 +107,7 @@ CREATE TABLE provider_revision (
   value BIGINT NOT NULL
 );
 INSERT INTO provider_revision (one, value) VALUES (1, 0);
+-- version 2
+-- When scopes were last taken from an application: what is open by its keys and tokens since before then is cut.
+ALTER TABLE application ADD COLUMN narrowed_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX provider_family_application ON provider_family (application);

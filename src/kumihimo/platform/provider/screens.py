@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
-from kumihimo.base.screens import Ask, Page, Screen
+from kumihimo.base.screens import Ask, Page, Redirect, Screen
 from kumihimo.platform.provider.applications import OVERLAP_SECONDS, Applications, Made
-from kumihimo.platform.provider.models import KINDS, SCOPES, Application, Kind
+from kumihimo.platform.provider.models import API_SCOPES, KINDS, SCOPES, Application, Edit, Kind
 
 PACKAGE: Final = "kumihimo.platform.provider"
 TITLE: Final = "applications.title"
@@ -17,7 +17,7 @@ _FIELDS: Final = ("name", "kind", "redirect_uris", "logout_uris", "jwks")
 
 
 def application_screens(applications: Applications, allow: Callable[[Call], Awaitable[object]]) -> list[Screen]:
-    """The page at /applications. allow(call) raises a Problem where the caller may not administer the tenant."""
+    """The pages at /applications. allow(call) raises a Problem where the caller may not administer the tenant."""
 
     async def page(ask: Ask, *, made: Made | None = None, problem: Problem | None = None) -> Page:
         found = [await _shown(applications, one) for one in await applications.all(ask.tenant)]
@@ -48,7 +48,35 @@ def application_screens(applications: Applications, allow: Callable[[Call], Awai
         except (BadRequestData, ResourceNotFound) as problem:
             return await page(ask, problem=problem)
 
+    async def form(ask: Ask, *, problem: Problem | None = None) -> Page:
+        one = await applications.one(ask.tenant, ask.path["application"])
+        given: Mapping[str, str] = ask.form if problem is not None else _form_of(one)
+        data = {
+            "one": one,
+            "scopes": SCOPES if one.kind != "key" else API_SCOPES,
+            "problem": problem,
+            "form": {name: given.get(name, "") for name in (*_FIELDS, "is_own", "is_resource")},
+            "chosen": _chosen(given),
+        }
+        status = 200 if problem is None else problem.status
+        return Page(f"{PACKAGE}:application.html", "applications.edit", data, status=status)
+
+    async def show_one(ask: Ask) -> Page:
+        """One application: its name, scopes, addresses and public keys, to be changed."""
+        await allow(ask.call)
+        return await form(ask)
+
+    async def change(ask: Ask) -> Page | Redirect:
+        """Changes an application; what was given beyond its new scopes is refused at once."""
+        await allow(ask.call)
+        try:
+            await applications.edit(ask.tenant, ask.path["application"], _edit_of(ask.form))
+        except BadRequestData as problem:
+            return await form(ask, problem=problem)
+        return Redirect("/applications")
+
     return [
+        Screen("/applications/{application}", show_one, change, package=PACKAGE, needs="administer"),
         Screen(
             "/applications",
             show,
@@ -58,7 +86,7 @@ def application_screens(applications: Applications, allow: Callable[[Call], Awai
             package=PACKAGE,
             needs="administer",
             menu="nav.manage",
-        )
+        ),
     ]
 
 
@@ -86,6 +114,32 @@ async def _done(applications: Applications, ask: Ask) -> Made | None:
         await applications.disable(ask.tenant, name)
         return None
     raise BadRequestData("the form asks for nothing that this page does")
+
+
+def _form_of(one: Application) -> dict[str, str]:
+    """The application as its form shows it."""
+    flags = {"is_own": one.is_own, "is_resource": one.is_resource}
+    return {
+        "name": one.name,
+        "redirect_uris": "\n".join(one.redirect_uris),
+        "logout_uris": "\n".join(one.logout_uris),
+        "jwks": one.jwks,
+        **{f"scope.{scope}": "yes" for scope in one.scopes},
+        **{name: "yes" for name, is_so in flags.items() if is_so},
+    }
+
+
+def _edit_of(form: Mapping[str, str]) -> Edit:
+    """The form says all that an application is; a key set that is left empty stays."""
+    return Edit(
+        name=form.get("name", ""),
+        scopes=frozenset(_chosen(form)),
+        redirect_uris=tuple(form.get("redirect_uris", "").split()),
+        logout_uris=tuple(form.get("logout_uris", "").split()),
+        jwks=form.get("jwks", "").strip() or None,
+        is_own=form.get("is_own") == "yes",
+        is_resource=form.get("is_resource") == "yes",
+    )
 
 
 def _chosen(form: Mapping[str, str]) -> list[str]:

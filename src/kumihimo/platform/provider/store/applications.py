@@ -10,7 +10,7 @@ from kumihimo.storage.database import Row, Tx
 
 _COLUMNS = (
     "id, tenant, name, kind, sector, scopes, grants, logout_uris, jwks, is_own, is_resource, made_by, created_at,"
-    " disabled_at, last_used_at"
+    " disabled_at, last_used_at, narrowed_at"
 )
 _SECRET = "id, application, hash, made_by, created_at, expires_at, last_used_at"  # noqa: S105 - columns
 
@@ -33,6 +33,7 @@ async def _application(tx: Tx, row: Row) -> Application:
         created_at=int(row[12]),
         disabled_at=int(row[13]),
         last_used_at=int(row[14]),
+        narrowed_at=int(row[15]),
         redirect_uris=tuple(str(uri) for (uri,) in uris),
     )
 
@@ -41,7 +42,7 @@ async def add_tx(tx: Tx, one: Application, origins: Sequence[tuple[str, str]]) -
     """Adds an application; origins are its redirect URIs, each with its origin ("" for one that is no web page's)."""
     await tx.execute(
         f"INSERT INTO application ({_COLUMNS})"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         one.id,
         one.tenant,
         one.name,
@@ -57,7 +58,32 @@ async def add_tx(tx: Tx, one: Application, origins: Sequence[tuple[str, str]]) -
         one.created_at,
         one.disabled_at,
         one.last_used_at,
+        one.narrowed_at,
     )
+    await _add_redirects_tx(tx, one, origins)
+
+
+async def change_tx(tx: Tx, one: Application, origins: Sequence[tuple[str, str]]) -> None:
+    """Keeps an application as it is now; what never changes of it is left."""
+    await tx.execute(
+        "UPDATE application SET name = $2, sector = $3, scopes = $4, grants = $5, logout_uris = $6, jwks = $7,"
+        " is_own = $8, is_resource = $9, narrowed_at = $10 WHERE id = $1",
+        one.id,
+        one.name,
+        one.sector,
+        jsontext.text(sorted(one.scopes)),
+        jsontext.text(sorted(one.grants)),
+        jsontext.text(list(one.logout_uris)),
+        one.jwks,
+        int(one.is_own),
+        int(one.is_resource),
+        one.narrowed_at,
+    )
+    await tx.execute("DELETE FROM application_redirect WHERE application = $1", one.id)
+    await _add_redirects_tx(tx, one, origins)
+
+
+async def _add_redirects_tx(tx: Tx, one: Application, origins: Sequence[tuple[str, str]]) -> None:
     await tx.execute_many(
         "INSERT INTO application_redirect (application, uri, origin) VALUES ($1, $2, $3)",
         [(one.id, uri, origin) for uri, origin in origins],

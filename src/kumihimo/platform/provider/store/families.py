@@ -70,6 +70,14 @@ async def living_families_tx(tx: Tx, account: str, application: str = "", login:
     return [str(name) for (name,) in rows]
 
 
+async def end_wider_tx(tx: Tx, application: str, scopes: frozenset[str], now: int, until: int) -> None:
+    """Ends the families of an application that hold any other scope than these."""
+    rows = await tx.fetch("SELECT id, scopes FROM provider_family WHERE application = $1 AND ended_at = 0", application)
+    for name, held in rows:
+        if not frozenset(jsontext.parse(held)) <= scopes:
+            await end_family_tx(tx, str(name), now, until)
+
+
 async def add_code_tx(tx: Tx, one: Code) -> None:
     """Adds a code."""
     await tx.execute(
