@@ -14,7 +14,7 @@ from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.identity.models import Numbers
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.platform.provider.door import Provider
-from kumihimo.platform.provider.models import Lifetimes, Login
+from kumihimo.platform.provider.models import Application, Lifetimes, Login
 from kumihimo.storage.database import PLATFORM, Database
 
 PROVEN_BY: Final[dict[str, tuple[str, ...]]] = {
@@ -65,7 +65,13 @@ class PeopleOf:
 
 
 def identity_of(
-    settings: Settings, database: Database, clock: Clock, seal: Seal, access: Access, ended: Callable[[str], None]
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    seal: Seal,
+    access: Access,
+    ended: Callable[[str], None],
+    turned: Callable[[], Awaitable[None]],
 ) -> Identity:
     """The accounts; who operates the platform is a member of it."""
 
@@ -73,15 +79,25 @@ def identity_of(
         await access.add_member(PLATFORM, Actor("person", account), OPERATOR, "first start")
 
     numbers = Numbers(idle=settings.login_idle, absolute=settings.login_absolute)
-    return Identity(database, clock, seal, make_operator, numbers=numbers, ended=ended)
+    return Identity(database, clock, seal, make_operator, numbers=numbers, ended=ended, turned=turned)
 
 
 def provider_of(
-    settings: Settings, database: Database, clock: Clock, seal: Seal, identity: Identity, address: Callable[[], str]
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    seal: Seal,
+    identity: Identity,
+    address: Callable[[], str],
+    turned: Callable[[], Awaitable[None]],
 ) -> Provider:
     """Our own OpenID provider, for whoever has an account."""
     lifetimes = Lifetimes(settings.token_seconds, settings.refresh_seconds)
-    return Provider(database, clock, address, identity.authenticate, PeopleOf(identity), seal, lifetimes)
+
+    async def told(_: Application) -> None:
+        await turned()
+
+    return Provider(database, clock, address, identity.authenticate, PeopleOf(identity), seal, lifetimes, told)
 
 
 def alive_of(identity: Identity, provider: Provider) -> Callable[[str], Awaitable[bool]]:

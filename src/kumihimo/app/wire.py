@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
+from kumihimo.app.makers import AccessOfMakers, judge_anew
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
 from kumihimo.base.clock import Clock
@@ -35,7 +37,6 @@ from kumihimo.network.mqtt.limits import MqttLimits
 from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.outside import OutsideBroker
 from kumihimo.network.mqtt.publisher import GuardedPublish
-from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.store import PLATFORM_SCHEMA as ACCESS_OF_PLATFORM
 from kumihimo.platform.access.store import SCHEMA as ACCESS
@@ -117,12 +118,14 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     shelf = TenantShelf(database, clock)
     contexts = _contexts(settings, fetch, shelf, clock, late)
     rules = StoredRules(database, clock, bus)
-    access = Access(settings.open, rules, clock)
+    access = AccessOfMakers(settings.open, rules, clock)
     rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
     seal = Seal(Path(settings.data) / "keys" / "seal.key")
-    identity = identity_of(settings, database, clock, seal, access, late.ended)
-    provider = provider_of(settings, database, clock, seal, identity, late.address)
+    turned = partial(judge_anew, rules)
+    identity = identity_of(settings, database, clock, seal, access, late.ended, turned)
+    provider = provider_of(settings, database, clock, seal, identity, late.address, turned)
+    access.identity, access.provider = identity, provider
     broker = Broker(database, clock, bus, remember_tx)
     metering = Metering(database, clock)
     registry = Registry(database, clock, late.cut, metering.counters)

@@ -58,11 +58,15 @@ MakeOperator = Callable[[str], Awaitable[None]]
 _SECOND = 1_000_000
 
 
+async def nothing() -> None:
+    """Nobody has to hear of it."""
+
+
 class Identity:
     """Everything about people.
 
     make_operator: makes the account with this id an operator of the platform; that is kept elsewhere. ended is told of
-    every log-in that is ended, after the commit.
+    every log-in that is ended, turned when an account was shut or opened, each after the commit.
     """
 
     def __init__(
@@ -75,12 +79,14 @@ class Identity:
         numbers: Numbers | None = None,
         ended: Ended = lambda _: None,
         hasher: PasswordHasher | None = None,
+        turned: Callable[[], Awaitable[None]] = nothing,
     ) -> None:
         self.numbers = numbers or Numbers()
         self._database = database
         self._clock = clock
         self._seal = seal
         self._make_operator = make_operator
+        self._turned = turned
         self._passwords = Passwords(hasher or owasp_hasher())
         self.logins = Logins(database, clock, self.numbers, ended)
         self.proofs = Proofs(database, clock, seal, self._passwords, Tries(database, clock), self.numbers)
@@ -151,6 +157,12 @@ class Identity:
             raise ResourceNotFound("there is no such account")
         if disabled:
             await self.logins.end_all(account)
+        await self._turned()
+
+    async def is_shut(self, account: str) -> bool:
+        """Whether there is this account and it may not log in."""
+        found = await self._database.read(PLATFORM, lambda tx: people.account_tx(tx, account), quick=True)
+        return found is not None and bool(found.disabled_at)
 
     async def link(self, account: str = "") -> str:
         """The token of a one-time link into the account; "" for the first administrator, while there is no account.

@@ -1,0 +1,57 @@
+"""What was made to go on by itself goes on as long as whoever made it may: an account or an application that was shut
+out has no rights by a subscription either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import Forbidden
+from kumihimo.platform.access.decide import Access, Action, Grant
+from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.standing import PLATFORM
+from kumihimo.platform.identity.door import Identity
+from kumihimo.platform.provider.door import Provider
+from kumihimo.storage.database import Tx
+
+BY_ITSELF: Final = "notify"
+"""The purpose of calls that no credential of the moment stands behind."""
+
+
+class AccessOfMakers(Access):
+    """As Access. Of a call that goes on by itself it is asked first whether its maker is shut out, and which scopes
+    are left of those that it was made with.
+    """
+
+    identity: Identity
+    provider: Provider
+
+    async def decide(self, call: Call, action: Action) -> Grant:
+        """As Access.decide."""
+        if call.purpose == BY_ITSELF:
+            call = await self._as_left(call)
+        return await super().decide(call, action)
+
+    async def _as_left(self, call: Call) -> Call:
+        actor = call.actor
+        if actor.kind == "person" and await self.identity.is_shut(actor.id):
+            raise Forbidden(f"the account of {actor} is out of use")
+        if actor.kind != "application":
+            return call
+        one = (await self.provider.applications.names([actor.id])).get(actor.id)
+        if one is None:
+            return call
+        if one.disabled_at:
+            raise Forbidden(f"{actor} is out of use")
+        return replace(call, scopes=one.scopes if call.scopes is None else call.scopes & one.scopes)
+
+
+async def judge_anew(rules: StoredRules) -> None:
+    """Has everything that was decided decided anew, here and in other processes."""
+
+    async def nothing(_: Tx) -> None:
+        return None
+
+    await rules.changes.write(PLATFORM, nothing)

@@ -1,0 +1,96 @@
+"""Whoever was shut out is told nothing more: not by a subscription either that was made while they had rights."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from tests.fakes import FakeClock
+
+from kumihimo.app.platform import Platform
+from kumihimo.app.start import open_database
+from kumihimo.app.wire import wire
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.ports import HttpAnswer
+from kumihimo.base.settings import Settings
+from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.identity import door
+from kumihimo.platform.provider.models import Edit
+
+TYPE = "https://uri.etsi.org/ngsi-ld/default-context/Gauge"
+
+
+class Town:
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.told: list[str] = []
+        self.level = 0
+
+    async def subscribe(self, actor: Actor, scopes: frozenset[str] | None = None) -> None:
+        await self.platform.access.add_member("kawa", actor, "data-manager", "test")
+        document = {
+            "type": "Subscription",
+            "entities": [{"type": "Gauge"}],
+            "notification": {"endpoint": {"uri": f"http://receiver.example/{actor.kind}"}},
+        }
+        core = self.platform.contexts.core
+        await self.platform.delivery.create(Call("kawa", actor, scopes=scopes), document, core)
+
+    async def heard(self) -> list[str]:
+        """Who is told of a new reading."""
+        self.told.clear()
+        self.level += 1
+        level: Any = [{"type": "Property", "value": self.level}]
+        doc: Any = {"id": "urn:g:1", "type": [TYPE], "attrs": {f"{TYPE[:-5]}level": level}}
+        call = Call("kawa", Actor("system", "test"))
+        (outcome,) = await self.platform.broker.apply(call, [Change(Op.UPSERT_UPDATE, "urn:g:1", doc)])
+        assert outcome.problem is None
+        await self.platform.delivery.catch_up("kawa")
+        return sorted(self.told)
+
+
+@pytest.fixture
+async def town(tmp_path: Path, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(door, "owasp_hasher", lambda: cheap)
+    platform = wire(Settings(data=str(tmp_path / "data"), port=0, mqtt_port=-1), fake_clock)
+    made = Town(platform)
+
+    async def post(method: str, url: str, **options: Any) -> HttpAnswer:
+        del method, options
+        made.told.append(url.rpartition("/")[2])
+        return HttpAnswer(200, {}, b"")
+
+    monkeypatch.setattr(platform.delivery._sender._carry, "_fetch", post)
+    async with open_database(platform):
+        await platform.database.add_tenant("kawa")
+        yield made
+
+
+async def test_the_subscriptions_of_an_account_that_is_shut_are_silent_until_it_is_open_again(town: Town) -> None:
+    identity = town.platform.identity
+    account = await identity.add("sato", "佐藤")
+    await town.subscribe(Actor("person", account.id))
+    assert await town.heard() == ["person"]
+    await identity.disable(account.id)
+    assert await town.heard() == []
+    await identity.disable(account.id, disabled=False)
+    assert await town.heard() == ["person"]
+
+
+async def test_the_subscriptions_of_an_application_end_with_it_and_with_the_scope_for_them(town: Town) -> None:
+    applications = town.platform.provider.applications
+    scopes = frozenset({"ngsi-ld:read", "ngsi-ld:subscribe"})
+    made = await applications.add("kawa", "w", "confidential", scopes=scopes)
+    name = made.application.id
+    await town.subscribe(Actor("application", name), scopes)
+    assert await town.heard() == ["application"]
+    await applications.edit("kawa", name, Edit(scopes=frozenset({"ngsi-ld:read"})))
+    assert await town.heard() == []
+    await applications.edit("kawa", name, Edit(scopes=scopes))
+    assert await town.heard() == ["application"]
+    await applications.disable("kawa", name)
+    assert await town.heard() == []
