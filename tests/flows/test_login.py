@@ -149,7 +149,17 @@ async def test_passkeys_by_their_script(town: Town) -> None:
     token, options = await question("/me/passkeys/options")
     kept = await ask("/me/passkeys", {"token": token, "answer": other.make(options), "name": "わたしの電話"})
     assert kept.status == 200
-    assert "わたしの電話" in (await surfer.get("/me")).text
+    page = (await surfer.get("/me")).text
+    assert "わたしの電話" in page
+    name = re.findall(r'name="passkey" value="([^"]+)"', page)[-1]
+    form = {"passkey": name, "name": "<b>庁舎の鍵"}
+    for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}):
+        assert (await surfer.post("/me/passkeys/rename", form, **headers)).status == 403
+    assert (await surfer.post("/me/passkeys/rename", form)).header("location") == "/me"
+    page = (await surfer.get("/me")).text
+    assert ("&lt;b&gt;庁舎の鍵" in page, "<b>庁舎" in page, "わたしの電話" in page) == (True, False, False)
+    wrong = await surfer.post("/me/passkeys/rename", {"passkey": name, "name": ""})
+    assert (wrong.status, 'role="alert"' in wrong.text) == (400, True)
     await surfer.post("/logout")
     token, options = await question("/login/passkey/options")
     entered = await ask("/login/passkey", {"token": token, "answer": other.sign(options), "next": "//evil.example"})

@@ -129,6 +129,7 @@ class Names:
     type: str = THING_TYPE
     instance: str = ""
     context: str = ""
+    application: str = ""
 
     def twin(self) -> Names:
         return Names(
@@ -140,6 +141,7 @@ class Names:
             other(self.type),
             other(self.instance),
             other(self.context),
+            other(self.application),
         )
 
 
@@ -241,7 +243,8 @@ async def fill(house: House, endpoint: str) -> Names:
     await house.platform.registry.add("b", sign, key=f"a-key-of-the-riverside-sign-{CANARY}")
     inbox = Source(f"s-{CANARY}", "folder", f"/srv/{SECRET}", 600, Reading("T"))
     await house.platform.sources.add("b", inbox)
-    await house.platform.provider.applications.add("b", f"app-{SECRET}", "key", scopes=["ngsi-ld:read"])
+    program = await house.platform.provider.applications.add("b", f"app-{SECRET}", "key", scopes=["ngsi-ld:read"])
+    names.application = program.application.id
     await fill_access(house)
 
     async def looked_at() -> bool:
@@ -349,6 +352,7 @@ def paths(template: str, tenant: str, names: Names) -> list[str]:
         "contextId": [names.context],
         "rest:path": [names.ids[0]],
         "provider": ["nobody"],
+        "application": [names.application],
     }
     found = [template]
     for parameter in re.findall(r"{([^}]+)}", template):
@@ -479,7 +483,16 @@ def alike(reply: Reply, names: Names) -> str:
     """The answer with the names taken out, and what differs between any two answers."""
     text = reply.text()
     for place, name in enumerate(
-        [*names.ids, names.token, names.device, names.key, names.attribute, names.type, names.context]
+        [
+            *names.ids,
+            names.token,
+            names.device,
+            names.key,
+            names.attribute,
+            names.type,
+            names.context,
+            names.application,
+        ]
     ):
         for form in (name, quote(name), quote(name, safe="")):
             text = text.replace(form, f"<{place}>")

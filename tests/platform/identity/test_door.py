@@ -26,6 +26,7 @@ from tests.platform.identity.house import (
     with_totp,
 )
 
+from kumihimo.base.call import Actor, Caller
 from kumihimo.base.errors import (
     AlreadyExists,
     Forbidden,
@@ -40,6 +41,7 @@ from kumihimo.platform.identity.models import (
     Account,
     Half,
     LinkGone,
+    NotTaken,
     ProofNeeded,
     Visitor,
     Wrong,
@@ -218,6 +220,20 @@ async def test_a_passkey_alone_logs_in_and_its_counter_goes_on(house: House) -> 
         opened = await house.identity.by_passkey(token, key.sign(options), VISITOR)
     mine = await house.identity.mine(opened.account.id)
     assert [(one.name, one.counter) for one in mine.passkeys] == [("庁舎の端末", 2)]
+
+
+async def test_a_passkey_is_renamed_by_its_owner_alone(house: House) -> None:
+    opened, _ = await with_passkey(house)
+    [key] = (await house.identity.mine(opened.account.id)).passkeys
+    await house.identity.rename_passkey(of(opened), key.id, " わたしの電話 ")
+    for wrong in ("", " ", "a\u202eb", "x" * 101):
+        with pytest.raises(NotTaken):
+            await house.identity.rename_passkey(of(opened), key.id, wrong)
+    other = await house.identity.add("suzuki", "鈴木")
+    stranger = Caller(Actor("person", other.id), None, "l-x", "鈴木")
+    assert await refused(ResourceNotFound, lambda: house.identity.rename_passkey(stranger, key.id, "mine"))
+    [left] = (await house.identity.mine(opened.account.id)).passkeys
+    assert (left.name, left.public) == ("わたしの電話", key.public)
 
 
 async def test_the_last_way_in_stays(house: House) -> None:

@@ -374,6 +374,12 @@ class Identity:
         if not await self._database.write(PLATFORM, work):
             raise AlreadyExists("this passkey is known already")
 
+    async def rename_passkey(self, caller: Caller, key: str, name: str) -> None:
+        """Calls a passkey something else. NotTaken, ResourceNotFound."""
+        shown, account = check_name(name, "a passkey's name"), caller.actor.id
+        if not await self._database.write(PLATFORM, lambda tx: people.rename_passkey_tx(tx, account, key, shown)):
+            raise ResourceNotFound("there is no such passkey any more")
+
     async def drop_passkey(self, caller: Caller, key: str) -> None:
         """Takes a passkey away, but not the last thing that one could log in with. ProofNeeded, Forbidden."""
         await self.logins.check_fresh(caller.login)

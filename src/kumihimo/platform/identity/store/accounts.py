@@ -136,6 +136,12 @@ async def used_passkey_tx(tx: Tx, key: str, before: int, counter: int, now: int)
     return changed == 1
 
 
+async def rename_passkey_tx(tx: Tx, account: str, key: str, name: str) -> bool:
+    """Calls a passkey of the account something else; False where it has none of this id."""
+    sql = "UPDATE account_passkey SET name = $3 WHERE account = $1 AND id = $2"
+    return await tx.execute(sql, account, key, name) == 1
+
+
 async def drop_passkey_tx(tx: Tx, account: str, key: str) -> bool:
     """Takes a passkey of the account away; False where it has none of this id."""
     return await tx.execute("DELETE FROM account_passkey WHERE account = $1 AND id = $2", account, key) == 1

@@ -11,6 +11,7 @@ from kumihimo.base import jsontext
 from kumihimo.base.errors import Problem
 from kumihimo.base.screens import Answer, Cookie, Place, Redirect, Visit
 from kumihimo.platform.identity.door import Identity
+from kumihimo.service.console.people.devices import device_of, network_of
 from kumihimo.service.console.people.visits import (
     PACKAGE,
     SHOWN,
@@ -51,6 +52,7 @@ class MyPages:
             Place("/me/codes", None, person(self.new_codes), PACKAGE, easy=True),
             Place("/me/passkeys/options", None, program(self.begin_passkey), PACKAGE),
             Place("/me/passkeys", None, program(self.finish_passkey), PACKAGE),
+            Place("/me/passkeys/rename", None, person(self.rename_passkey), PACKAGE, easy=True),
             Place("/me/passkeys/remove", None, person(self.drop_passkey), PACKAGE),
             Place("/me/log-ins/end", None, person(self.end), PACKAGE),
             Place("/prove", person(self.show_prove), person(self.prove), PACKAGE, easy=True),
@@ -69,7 +71,7 @@ class MyPages:
             "account": mine.account,
             "passkeys": mine.passkeys,
             "codes_left": mine.codes_left,
-            "logins": mine.logins,
+            "logins": [(one, device_of(one.device), network_of(one.address)) for one in mine.logins],
             "login": visit.caller.login,
             "others": bool(await self._others(visit.lang)),
             "trouble": NOTHING if problem is None else trouble_of(problem),
@@ -155,6 +157,14 @@ class MyPages:
             visit.caller, word(given, "token"), word(given, "answer"), word(given, "name"), visitor_of(visit)
         )
         return said({"to": "/me"})
+
+    async def rename_passkey(self, visit: Visit) -> Answer:
+        """Calls a passkey something else."""
+        try:
+            await self._identity.rename_passkey(visit.caller, visit.form.get("passkey", ""), visit.form.get("name", ""))
+        except SHOWN as problem:
+            return await self._me(visit, problem, "passkeys")
+        return Redirect("/me")
 
     async def drop_passkey(self, visit: Visit) -> Answer:
         """Takes a passkey away."""
