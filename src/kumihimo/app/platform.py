@@ -43,6 +43,7 @@ from kumihimo.platform.signing.door import Signing
 from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.console.live import Live
 from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.flood.stage import Stage
 from kumihimo.storage.database import Database
@@ -85,6 +86,7 @@ class Platform:
     mqtt: MqttListener
     outside: OutsideBroker | None
     alerts: Alerts
+    rule_sets: RuleSets
     live: Live
     kpi: Kpi
     stage: Stage

@@ -86,6 +86,11 @@ def run_sources(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.sources.run(), "sources", platform)
 
 
+def run_rules(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Keeps the rule sets that are on at work."""
+    return background(platform.rule_sets.run(), "rules", platform)
+
+
 async def certificate_of(
     platform: Platform, name: str, files: tuple[str, str] = ("", ""), *, protocols: Sequence[str] = (), asks: bool
 ) -> Certificate:
@@ -251,6 +256,7 @@ START: tuple[Step, ...] = (
     listen_http,
     run_acme,
     run_flood,
+    run_rules,
 )
 
 

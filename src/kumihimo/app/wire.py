@@ -13,9 +13,10 @@ from kumihimo.app.late import Late
 from kumihimo.app.makers import AccessOfMakers, judge_anew
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
+from kumihimo.app.rules import rules_of
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
-from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
+from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttServer
 from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.models import ArbiterLimits
@@ -70,6 +71,7 @@ from kumihimo.service.alerts.store import SCHEMA as ALERTS
 from kumihimo.service.console.live import Live
 from kumihimo.service.console.store import SCHEMA as CONSOLE
 from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.rules.store import SCHEMA as RULES
 from kumihimo.service.sources.door import Sources
 from kumihimo.service.sources.store import SCHEMA as SOURCES
 from kumihimo.service.sources.take import Taker
@@ -104,6 +106,7 @@ SCHEMAS: tuple[Schema, ...] = (
     ALERTS,
     CONSOLE,
     SOURCES,
+    RULES,
 )
 
 
@@ -144,6 +147,12 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         enrolment,
     )
     carry = Carrier(late.notify, publish, signing, clock)
+    history = History(database, settings.temporal_instances)
+    alerts = Alerts(database, clock, bus, arbiter, broker.apply)
+
+    async def commands(tenant: str, device: str) -> list[tuple[str, CommandOutcome]]:
+        return [(one.cause, one.outcome()) for one in await arbiter.list(tenant, device)]
+
     delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
     platform = Platform(
         settings=settings,
@@ -158,7 +167,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         access=access,
         rules=rules,
         metering=metering,
-        history=History(database, settings.temporal_instances),
+        history=history,
         broker=broker,
         ingest=ingest,
         imports=imports,
@@ -176,7 +185,20 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         gateway=gateway,
         mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),
         outside=outside_broker(settings, gateway),
-        alerts=Alerts(database, clock, bus, arbiter, broker.apply),
+        alerts=alerts,
+        rule_sets=rules_of(
+            database,
+            clock,
+            bus,
+            access,
+            broker,
+            history,
+            contexts.core,
+            alerts,
+            arbiter,
+            commands,
+            late.notify,
+        ),
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
         stage=Stage(),
