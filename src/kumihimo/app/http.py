@@ -217,6 +217,8 @@ def doors_of(platform: Platform) -> Doors:
         platform.identity,
         lambda: platform.settings.public_address.rstrip("/") or _own_address(platform),
         platform.federation,
+        platform.library,
+        platform.packs,
     )
 
 

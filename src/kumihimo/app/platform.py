@@ -46,6 +46,8 @@ from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.flood.stage import Stage
+from kumihimo.solutions.packs.door import Packs
+from kumihimo.solutions.packs.library import Library
 from kumihimo.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -90,6 +92,9 @@ class Platform:
     live: Live
     kpi: Kpi
     stage: Stage
+    library: Library
+    packs: Packs = field(init=False)
+    """Made last: packs are installed into all other rooms."""
     credit: dict[str, str] = field(default_factory=dict)
     """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""
     limits: Limits | None = None

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
 from kumihimo.app.makers import AccessOfMakers, judge_anew
+from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
 from kumihimo.app.rules import rules_of
@@ -77,6 +78,9 @@ from kumihimo.service.sources.store import SCHEMA as SOURCES
 from kumihimo.service.sources.take import Taker
 from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
 from kumihimo.solutions.flood.stage import Stage
+from kumihimo.solutions.packs.door import Packs
+from kumihimo.solutions.packs.library import Library
+from kumihimo.solutions.packs.store import SCHEMA as PACKS
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
 
@@ -107,6 +111,7 @@ SCHEMAS: tuple[Schema, ...] = (
     CONSOLE,
     SOURCES,
     RULES,
+    PACKS,
 )
 
 
@@ -202,6 +207,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
         stage=Stage(),
+        library=Library(Path(settings.data)),
     )
     late.platform = platform
     if settings.acme_hosts:
@@ -209,6 +215,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         account = (settings.acme_directory, settings.acme_hosts, settings.acme_email)
         platform.acme = AcmeCertificate(folder, *account, platform.acme_answers, clock)
     platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
+    platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     return platform
 
 

@@ -21,6 +21,7 @@ from kumihimo.cli import (
     policy,
     provider,
     serve,
+    solution,
     source,
     tenant,
     tls,
@@ -50,6 +51,7 @@ app.add_typer(application.app, name="application")
 app.add_typer(device.app, name="device")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(source.app, name="source")
+app.add_typer(solution.app, name="solution")
 app.add_typer(usage.app, name="usage")
 app.add_typer(member.app, name="member")
 app.add_typer(policy.app, name="policy")

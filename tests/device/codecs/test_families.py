@@ -25,6 +25,7 @@ RECORDED: list[tuple[str, str, list[tuple[str, Any, str]]]] = [
      [("waterLevel", 1, "MTR"), ("waterLevel", 1.0, "MTR")]),
     ("rain-gauge", f'{{"observedAt":"{AT}","rain":0}}', [("precipitation", 0, "MMT")]),
     ("rain-gauge", f'{{"observedAt":"{AT}","rain":43.5,"unknown":"passed over"}}', [("precipitation", 43.5, "MMT")]),
+    ("counter", f'{{"observedAt":"{AT}","count":12}}', [("count", 12, "")]),
     ("sign", f'{{"observedAt":"{AT}","state":"showing","text":"避難"}}',
      [("state", "showing", ""), ("shownText", "避難", "")]),
     ("siren", f'{{"observedAt":"{AT}","state":"silent"}}', [("state", "silent", "")]),

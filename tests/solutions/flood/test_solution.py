@@ -24,10 +24,12 @@ CONTEXT = json.loads(FOLDER.joinpath("context.jsonld").read_text("utf-8"))["@con
 
 
 def test_the_paper_names_what_the_code_has() -> None:
-    assert [one["id"] for one in PAPER["tenants"]] == list(TENANTS)
-    assert PAPER["rules"]["window_minutes"] * 60_000_000 == thresholds.WINDOW
-    assert PAPER["rules"]["hysteresis_metres"] == thresholds.HYSTERESIS
-    assert list(PAPER["kpi"]) == [LEAD_TIME.id]
+    assert [one["id"] for one in PAPER["towns"]] == list(TENANTS)
+    fixed = {one["name"]: one["value"] for one in PAPER["fixed"]}
+    assert fixed["window_minutes"] * 60_000_000 == thresholds.WINDOW
+    assert fixed["hysteresis_metres"] == thresholds.HYSTERESIS
+    assert [one["source"] for one in PAPER["kpis"]] == [LEAD_TIME.id]
+    assert PAPER["kpis"][0]["title"] == LEAD_TIME.title
     for name in ("texts", "context", "attribution"):
         assert FOLDER.joinpath(*PAPER[name].split("/")).is_file()
 

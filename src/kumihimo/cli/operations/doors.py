@@ -19,6 +19,8 @@ from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.signing.door import Signing
 from kumihimo.service.sources.door import Sources
+from kumihimo.solutions.packs.door import Packs
+from kumihimo.solutions.packs.library import Library
 from kumihimo.storage.database import Database
 
 OPERATOR = Actor("person", "operator")
@@ -45,6 +47,8 @@ class Doors:
     address: Callable[[], str]
     """Where people reach the platform."""
     outside: Outside
+    library: Library
+    packs: Packs
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]

@@ -14,6 +14,7 @@ from kumihimo.cli.operations.doors import Doors, Operation
 from kumihimo.cli.operations.house import HOUSE
 from kumihimo.cli.operations.people import PEOPLE
 from kumihimo.cli.operations.providers import PROVIDER_OPERATIONS
+from kumihimo.cli.operations.solutions import SOLUTIONS
 from kumihimo.cli.operations.usage import USAGE
 from kumihimo.platform.outside.door import Outside
 
@@ -33,6 +34,7 @@ OPERATIONS: dict[str, Operation] = {
     **USAGE,
     **PEOPLE,
     **APPLICATIONS,
+    **SOLUTIONS,
     **{name: _of_outside(work) for name, work in PROVIDER_OPERATIONS.items()},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kumihimo.base.ports import Reading
+from kumihimo.device.codecs.counter import COUNTER
 from kumihimo.device.codecs.rain import RAIN_GAUGE
 from kumihimo.device.codecs.river import RIVER_GAUGE
 from kumihimo.device.codecs.table import Family, decode_table
@@ -12,7 +13,7 @@ from kumihimo.device.codecs.warning import SIGN, SIREN
 from kumihimo.device.registry.models import Device
 from kumihimo.device.words import Refused, Words
 
-FAMILIES: Final[dict[str, Family]] = {one.name: one for one in (RIVER_GAUGE, RAIN_GAUGE, SIGN, SIREN)}
+FAMILIES: Final[dict[str, Family]] = {one.name: one for one in (RIVER_GAUGE, RAIN_GAUGE, COUNTER, SIGN, SIREN)}
 MAX_ITEMS: Final = 100
 
 

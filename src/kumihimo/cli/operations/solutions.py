@@ -1,0 +1,197 @@
+"""What an operator can ask of packs (`kumihimo solution`); each answer is JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import BadRequestData
+from kumihimo.base.ids import check_tenant
+from kumihimo.cli.operations.doors import OPERATOR, Doors, Operation
+from kumihimo.solutions.packs.archive import write_archive
+from kumihimo.solutions.packs.models import TRAITS, Held, Pack, Plan, Town
+from kumihimo.solutions.packs.parameters import read_value, shown, values_of
+
+
+async def solution_list(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """The packs there are, with the version that the tenant has of each; or the tenant's that lie nowhere any more."""
+    tenant = str(given["tenant"])
+    installed = {one.id: one for one in await doors.packs.all(check_tenant(tenant))} if tenant else {}
+    rows = [
+        {
+            "pack": one.pack.id,
+            "version": one.pack.version,
+            "title": one.pack.title.en,
+            "trust": one.trust,
+            "installed": installed[one.pack.id].version if one.pack.id in installed else "",
+        }
+        for one in doors.library.all()
+    ]
+    known = {one["pack"] for one in rows}
+    for gone in (one for id_, one in installed.items() if id_ not in known):
+        _, held = await doors.packs.get(tenant, gone.id)
+        title = held.pack.title.en
+        rows.append({"pack": gone.id, "version": "", "title": title, "trust": gone.trust, "installed": gone.version})
+    return {"packs": rows, "broken": [asdict(one) for one in doors.library.broken()]}
+
+
+async def solution_show(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """What a pack is: in words, or with a tenant as it stands there."""
+    tenant = str(given["tenant"])
+    if not tenant:
+        return _told(_held(doors, given))
+    install, held = await doors.packs.get(check_tenant(tenant), str(given["pack"]))
+    values = values_of(held.pack, await doors.packs.values(tenant, install.id))
+    return _told(held) | {
+        "state": install.state,
+        "values": {name: shown(value) for name, value in values.items()},
+        "changed": [
+            f"{one.item.kind} {one.item.name}: {one.words}" for one in await doors.packs.changed(tenant, install.id)
+        ],
+        "events": [asdict(one) for one in await doors.packs.events(tenant, install.id)],
+    }
+
+
+async def solution_install(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Installs a pack or brings it up to date; without apply only says what that would do."""
+    tenant, held = check_tenant(str(given["tenant"])), _held(doors, given)
+    values, sample = _typed(held.pack, given["values"]), bool(given["sample"])
+    if given["apply"]:
+        call = Call(tenant, OPERATOR, "pack")
+        plan = await doors.packs.install(call, held, values, sample=sample, unsigned=bool(given["unsigned"]))
+    else:
+        plan = await doors.packs.plan(held, tenant, values, sample=sample)
+    return _planned(plan) | {"trust": held.trust, "signer": held.signer}
+
+
+async def solution_set(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Gives parameters the town's own values; an empty one takes it away."""
+    tenant, id_ = check_tenant(str(given["tenant"])), str(given["pack"])
+    install, held = await doors.packs.get(tenant, id_)
+    values = _typed(held.pack, given["values"])
+    return _planned(await doors.packs.set_values(Call(tenant, OPERATOR, "pack"), id_, values, install.revision))
+
+
+async def solution_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Removes a pack; without apply only says what that would do."""
+    tenant, id_, purge = check_tenant(str(given["tenant"])), str(given["pack"]), bool(given["purge"])
+    if given["apply"]:
+        return _planned(await doors.packs.remove(Call(tenant, OPERATOR, "pack"), id_, purge=purge))
+    return _planned(await doors.packs.plan_removal(tenant, id_, purge=purge))
+
+
+async def solution_export(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """A town's changed copy as a pack of its own: an archive in base64, and what could not be put into it."""
+    tenant = check_tenant(str(given["tenant"]))
+    found = await doors.packs.export(tenant, str(given["pack"]), str(given["as"]))
+    return {"archive": base64.b64encode(write_archive(found.files)).decode(), "left": list(found.left)}
+
+
+async def solution_town(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """What a town says of itself, for the planner; what is None stays as it is."""
+    tenant = check_tenant(str(given["tenant"]))
+    town = await doors.packs.town(tenant)
+    traits, population, listed = given["traits"], given["population"], given["listed"]
+    if traits is not None or population is not None or listed is not None:
+        unknown = sorted(set(traits or ()) - set(TRAITS))
+        if unknown:
+            raise BadRequestData(f"{unknown[0][:40]!r} is no trait of a town; there are {', '.join(TRAITS)}")
+        town = Town(
+            tenant,
+            town.population if population is None else int(population),
+            town.traits if traits is None else frozenset(traits),
+            town.listed if listed is None else bool(listed),
+        )
+        await doors.packs.describe(town)
+    return {
+        "tenant": tenant,
+        "population": town.population,
+        "traits": sorted(town.traits),
+        "listed": town.listed,
+    }
+
+
+def _held(doors: Doors, given: Mapping[str, Any]) -> Held:
+    if not given["archive"]:
+        return doors.library.find(str(given["pack"]))
+    try:
+        raw = base64.b64decode(str(given["archive"]), validate=True)
+    except binascii.Error as problem:
+        raise BadRequestData(f"the archive is not in base64: {problem}") from problem
+    return doors.library.outside(raw)
+
+
+def _typed(pack: Pack, given: Mapping[str, str]) -> dict[str, Any]:
+    known = {one.name: one for one in pack.parameters}
+    for name in given:
+        if name not in known:
+            raise BadRequestData(f"{pack.id} has no parameter {name[:64]!r}; it has {', '.join(known) or 'none'}")
+    return {name: read_value(known[name], text) if text else None for name, text in given.items()}
+
+
+def _planned(plan: Plan) -> dict[str, Any]:
+    return {
+        "action": plan.action,
+        "pack": plan.pack.id,
+        "version": plan.pack.version,
+        "before": plan.before,
+        "rule": plan.pack.clarified.rule.en,
+        "steps": [
+            {"step": one.what, "kind": one.item.kind, "name": one.item.name, "why": one.words} for one in plan.steps
+        ],
+        "rights": rights_in_words(plan.pack),
+        "missing": list(plan.missing),
+        "later": list(plan.later),
+    }
+
+
+def rights_in_words(pack: Pack) -> list[str]:
+    """Who may do what by the pack, and who may not."""
+    found = []
+    for sign, rights in (("may", pack.rights), ("may not", pack.forbids)):
+        for one in rights:
+            what = ", ".join(one.types) or "in the town"
+            parts = f" (only {', '.join(one.attributes)})" if one.attributes else ""
+            purposes = f" for {', '.join(one.purposes)}" if one.purposes else ""
+            found.append(f"{one.role} {sign} {', '.join(one.may)}: {what}{parts}{purposes}. {one.why.en}")
+    return found
+
+
+def _told(held: Held) -> dict[str, Any]:
+    pack = held.pack
+    return {
+        "pack": pack.id,
+        "version": pack.version,
+        "title": pack.title.en,
+        "about": pack.about.en,
+        "limits": pack.limits.en,
+        "author": pack.author,
+        "licence": pack.licence,
+        "trust": held.trust,
+        "signer": held.signer,
+        "changed_from": pack.changed_from,
+        "rule": pack.clarified.rule.en,
+        "purposes": list(pack.clarified.purposes),
+        "models": [f"{one.type} ({one.legal}{', must be there' if one.needs else ''})" for one in pack.models],
+        "rights": rights_in_words(pack),
+        "parameters": [
+            f"{one.name} ({one.type}{', ' if one.unit else ''}{one.unit}): {one.title.en}" for one in pack.parameters
+        ],
+        "kpis": [f"{one.id}: {one.title.en} ({one.unit.en})" for one in pack.kpis],
+        "cases": [one.name for one in pack.cases],
+    }
+
+
+SOLUTIONS: dict[str, Operation] = {
+    "solution-list": solution_list,
+    "solution-show": solution_show,
+    "solution-install": solution_install,
+    "solution-set": solution_set,
+    "solution-remove": solution_remove,
+    "solution-export": solution_export,
+    "solution-town": solution_town,
+}

@@ -1,0 +1,151 @@
+"""What a pack makes in a town, each as a canonical text: equal texts are equal things."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from kumihimo.base.errors import Problem
+from kumihimo.device.registry.models import Device
+from kumihimo.platform.access.compile import policies_of
+from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.jsonld.expand import expand_entity
+from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.manifest import entities_of
+from kumihimo.solutions.packs.models import DeviceEntry, Held, Item, Pack
+from kumihimo.solutions.packs.parameters import Values, filled, values_of
+from kumihimo.solutions.packs.rights import document_of, policies_text
+
+_OF_BROKER: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"})
+"""Members that the broker adds to what it is given."""
+_END: Final = re.compile(r"[/#:]([^/#:]+)\Z")
+
+
+def canonical(value: Any) -> str:
+    """JSON with its members in the order of their names."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def entity_text(doc: Mapping[str, Any]) -> str:
+    """An entity without what the broker adds."""
+    return canonical(_plain(doc))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items() if name not in _OF_BROKER}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+def device_text(device: Device) -> str:
+    """A device as it was registered, without its counters."""
+    return canonical(
+        {
+            "family": device.family,
+            "name": device.name,
+            "entity": device.entity_id,
+            "type": device.entity_type,
+            "settings": dict(device.settings),
+            "place": None if device.location is None else list(device.location),
+        }
+    )
+
+
+def device_of(id_: str, text: str) -> Device:
+    """The device that `device_text` tells of."""
+    found = json.loads(text)
+    place = found["place"]
+    return Device(
+        id=id_,
+        family=found["family"],
+        name=found["name"],
+        entity_id=found["entity"],
+        entity_type=found["type"],
+        settings=found["settings"],
+        location=None if place is None else (place[0], place[1]),
+    )
+
+
+async def context_of(contexts: Contexts, held: Held, tenant: str = "") -> Context:
+    """The pack's own @context. PackRefused where one of its names would stand for something else than it says."""
+    pack = held.pack
+    if pack.context is None:
+        context = contexts.core
+    else:
+        try:
+            context = await contexts.resolve(json.loads(held.files[pack.context])["@context"], tenant)
+        except Problem as problem:
+            raise PackRefused(f"{pack.context}: {problem.detail}") from problem
+    for name in sorted({name for model in pack.models for name in (model.type, *model.attributes)}):
+        _check_same_name(name, context.expand(name))
+    return context
+
+
+def _check_same_name(name: str, expanded: str) -> None:
+    """Rights are given to expanded names and read by people as short ones: both must say the same."""
+    found = _END.search(expanded)
+    if found is None or found[1] != name:
+        raise PackRefused(
+            f"the context makes {expanded!r} of {name!r}; in a pack a name must be the last part of what it stands for,"
+            " so that nobody gives a right to something else than is read"
+        )
+
+
+async def wanted(contexts: Contexts, held: Held, values: Values, *, sample: bool) -> list[Item]:
+    """All that the pack makes, in the order of making. PackRefused, or a Problem of the room that would not take it."""
+    context = await context_of(contexts, held)
+    return [
+        *_context_items(held),
+        *_policy_items(held.pack, context),
+        *(Item("device", one.id, device_text(registered(one, context))) for one in held.pack.devices),
+        *_entity_items(held, context, sample=sample),
+        *rule_items(held, values),
+    ]
+
+
+def _context_items(held: Held) -> Iterator[Item]:
+    if held.pack.context is not None:
+        document = json.loads(held.files[held.pack.context])["@context"]
+        yield Item("context", held.pack.id, canonical(document))
+
+
+def _policy_items(pack: Pack, context: Context) -> Iterator[Item]:
+    text = policies_text(pack, context.expand)
+    if text:
+        policies_of(text)
+        yield Item("policies", document_of(pack), text)
+
+
+def registered(one: DeviceEntry, context: Context) -> Device:
+    """The device that an entry of the manifest tells of."""
+    settings: dict[str, Any] = {} if one.attribute is None else {"attribute": context.expand(one.attribute)}
+    settings |= {name: value for name, value in (("min", one.least), ("max", one.most)) if value is not None}
+    return Device(one.id, one.family, one.name, one.entity, context.expand_type(one.type), settings, one.place)
+
+
+def _entity_items(held: Held, context: Context, *, sample: bool) -> Iterator[Item]:
+    names = (*held.pack.start, *(held.pack.sample if sample else ()))
+    known = {context.expand_type(one.type) for one in held.pack.models}
+    for given in entities_of(held, names):
+        try:
+            doc = expand_entity({name: value for name, value in given.items() if name != "@context"}, context)
+        except Problem as problem:
+            raise PackRefused(f"entity {str(given.get('id'))[:120]}: {problem.detail}") from problem
+        if not set(doc["type"]) <= known:
+            raise PackRefused(f"entity {doc['id']}: its type is none of the pack's models")
+        yield Item("entity", doc["id"], entity_text(doc))
+
+
+def rule_items(held: Held, values: Values) -> Iterator[Item]:
+    """The sets of rules with the town's values in their places; without a value for all of them there is no set."""
+    own = values_of(held.pack, values)
+    for one in held.pack.rules:
+        stem = one.file.rpartition("/")[2].partition(".")[0].lower()
+        try:
+            text = filled(held.files[one.file].decode("utf-8"), own)
+        except KeyError:
+            continue
+        yield Item("rules", f"{held.pack.id}-{stem}", text)

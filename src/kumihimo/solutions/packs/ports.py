@@ -1,0 +1,63 @@
+"""The rooms that the packs go through, and the doors that may be missing in a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kumihimo.base.call import Call
+from kumihimo.base.clock import Clock
+from kumihimo.base.ports import Bus
+from kumihimo.device.registry.registry import Registry
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.shelf.door import TenantShelf
+from kumihimo.service.kpi.door import Kpi
+from kumihimo.solutions.packs.models import Held, Verdict
+from kumihimo.storage.database import Database
+
+
+class RuleSets(Protocol):
+    """The room of rules: sets of rules as texts, by name, of each tenant; a Problem for what it does not take."""
+
+    def check(self, text: str) -> None:
+        """A Problem with the reason where this is no set of rules that would be taken."""
+        ...
+
+    async def text(self, tenant: str, name: str) -> str | None:
+        """The set as it stands, None where there is none."""
+        ...
+
+    async def put(self, call: Call, name: str, text: str, why: str) -> None: ...
+
+    async def remove(self, call: Call, name: str, why: str) -> None: ...
+
+
+Trial = Callable[[Held], Awaitable[Sequence[Verdict]]]
+"""Runs a pack's own tests on a platform that is made for it alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackDoors:
+    """The rooms that packs are installed into. parts names the parts of the platform that there are.
+
+    rule_sets is None where the platform has no room of rules; trial None where packs are not tried (in a trial).
+    """
+
+    database: Database
+    clock: Clock
+    bus: Bus
+    broker: Broker
+    contexts: Contexts
+    shelf: TenantShelf
+    access: Access
+    rules: StoredRules
+    registry: Registry
+    kpi: Kpi
+    families: Collection[str]
+    parts: Collection[str]
+    rule_sets: RuleSets | None = None
+    trial: Trial | None = None
