@@ -210,13 +210,17 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         library=Library(Path(settings.data)),
     )
     late.platform = platform
-    if settings.acme_hosts:
-        folder = Path(settings.data) / "tls" / "acme"
-        account = (settings.acme_directory, settings.acme_hosts, settings.acme_email)
-        platform.acme = AcmeCertificate(folder, *account, platform.acme_answers, clock)
+    platform.acme = _acme(settings, platform.acme_answers, clock)
     platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     return platform
+
+
+def _acme(settings: Settings, answers: dict[str, str], clock: Clock) -> AcmeCertificate | None:
+    if not settings.acme_hosts:
+        return None
+    account = (settings.acme_directory, settings.acme_hosts, settings.acme_email)
+    return AcmeCertificate(Path(settings.data) / "tls" / "acme", *account, answers, clock)
 
 
 def _contexts(settings: Settings, fetch: GuardedFetch, shelf: TenantShelf, clock: Clock, late: Late) -> Contexts:
