@@ -14,9 +14,10 @@ from kumihimo.device.simulate.player import Account
 from kumihimo.device.simulate.sign import Kind, SimulatedActor, answer
 
 EXAMPLES = {"show": {"text": "x", "level": 2}, "sound": {"pattern": "danger", "seconds": 60}}
+KNOWN = [("sign", "show"), ("sign", "clear"), ("siren", "sound"), ("siren", "stop"), ("light", "on"), ("light", "off")]
 
 
-@pytest.mark.parametrize(("kind", "name"), [("sign", "show"), ("sign", "clear"), ("siren", "sound"), ("siren", "stop")])
+@pytest.mark.parametrize(("kind", "name"), KNOWN)
 def test_every_ability_of_the_arbiter_is_understood(kind: Kind, name: str) -> None:
     assert answer(kind, {"name": name, "arguments": EXAMPLES.get(name, {})}).state == "confirmed"
     assert set(ABILITIES[kind]) >= {name}

@@ -79,6 +79,12 @@ ABILITIES: Final[Mapping[str, Mapping[str, Ability]]] = {
         ),
         "stop": Ability({}, {}, is_safe=True),
     },
+    "light": {
+        "on": Ability(
+            {"seconds": _whole(1, MAX_SECONDS)}, {"level": _whole(0, 4)}, defaults={"seconds": DEFAULT_SECONDS}
+        ),
+        "off": Ability({}, {}, is_safe=True),
+    },
 }
 
 

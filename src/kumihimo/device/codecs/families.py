@@ -10,10 +10,13 @@ from kumihimo.device.codecs.rain import RAIN_GAUGE
 from kumihimo.device.codecs.river import RIVER_GAUGE
 from kumihimo.device.codecs.table import Family, decode_table
 from kumihimo.device.codecs.warning import SIGN, SIREN
+from kumihimo.device.codecs.wildlife import ANIMAL_SENSOR, LIGHT, TRAP_SWITCH
 from kumihimo.device.registry.models import Device
 from kumihimo.device.words import Refused, Words
 
-FAMILIES: Final[dict[str, Family]] = {one.name: one for one in (RIVER_GAUGE, RAIN_GAUGE, COUNTER, SIGN, SIREN)}
+FAMILIES: Final[dict[str, Family]] = {
+    one.name: one for one in (RIVER_GAUGE, RAIN_GAUGE, COUNTER, SIGN, SIREN, ANIMAL_SENSOR, TRAP_SWITCH, LIGHT)
+}
 MAX_ITEMS: Final = 100
 
 

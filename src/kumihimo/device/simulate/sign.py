@@ -1,4 +1,4 @@
-"""A simulated riverside sign and siren: they take commands over MQTT, do them in thought, and confirm."""
+"""A simulated sign, siren and light: they take commands over MQTT, do them in thought, and confirm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kumihimo.base.ports import MqttConnect, MqttLink
 from kumihimo.device.simulate.player import Account
 
 logger = logging.getLogger(__name__)
-Kind = Literal["sign", "siren"]
+Kind = Literal["sign", "siren", "light"]
 RETRY_SECONDS = 1.0
 
 
@@ -31,7 +31,9 @@ class Answer:
 
 
 def answer(kind: Kind, command: dict[str, Any]) -> Answer:
-    """A sign knows "show" (text) and "clear"; a siren "sound" (pattern, seconds) and "stop"."""
+    """A sign knows "show" (text) and "clear"; a siren "sound" (pattern, seconds) and "stop"; a light "on" and
+    "off".
+    """
     name, arguments = str(command.get("name", "")), command.get("arguments") or {}
     if (kind, name) == ("sign", "show") and arguments.get("text"):
         text = str(arguments["text"])
@@ -43,11 +45,13 @@ def answer(kind: Kind, command: dict[str, Any]) -> Answer:
         return Answer("confirmed", pattern, {"state": f"sounding: {pattern}"})
     if (kind, name) == ("siren", "stop"):
         return Answer("confirmed", "silent", {"state": "silent"})
+    if kind == "light" and name in ("on", "off"):
+        return Answer("confirmed", name, {"state": name})
     return Answer("failed", f"this {kind} does not know {name!r} with these arguments")
 
 
 class SimulatedActor:
-    """One sign or siren. now gives the recorded moment for its state reports, in microseconds."""
+    """One sign, siren or light. now gives the recorded moment for its state reports, in microseconds."""
 
     def __init__(self, connect: MqttConnect, account: Account, kind: Kind, now: Callable[[], int]) -> None:
         self._connect = connect

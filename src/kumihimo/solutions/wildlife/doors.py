@@ -1,0 +1,59 @@
+"""The doors that the wing goes through; bound in `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.clock import Clock
+from kumihimo.base.ports import Bus, CommandOutcome, HttpFetch, MqttConnect
+from kumihimo.device.registry.registry import Registry
+from kumihimo.platform.access.grants import EVERYTHING, Grant
+from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.models import Change, Query
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.service.alerts.door import Alerts
+from kumihimo.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class WildlifeDoors:
+    """commands gives where a tenant's commands stand; rights gives what a caller may see, and raises a Problem for
+    nothing at all.
+    """
+
+    database: Database
+    clock: Clock
+    bus: Bus
+    broker: Broker
+    registry: Registry
+    alerts: Alerts
+    connect: MqttConnect
+    fetch: HttpFetch
+    base_url: Callable[[], str]
+    commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]]
+    rights: Callable[[Call], Awaitable[Grant]]
+
+    async def docs(self, tenant: str, kind: str, grant: Grant = EVERYTHING) -> list[EntityDoc]:
+        """All entities of a type, as they may be seen."""
+        found: list[EntityDoc] = []
+        after = ""
+        while True:
+            query = Query(grant.restriction, grant.visible, types=kind, limit=1000, after=after)
+            page = await self.broker.find(tenant, query)
+            found += page.entities
+            after = page.after
+            if not after or not page.entities:
+                return found
+
+    async def apply(self, call: Call, changes: Sequence[Change]) -> None:
+        """Writes the changes; raises the first problem there is."""
+        for outcome in await self.broker.apply(call, changes):
+            if outcome.problem is not None:
+                raise outcome.problem
+
+
+def own_call(tenant: str, purpose: str, cause: str = "") -> Call:
+    """A call of the wing itself."""
+    return Call(tenant, Actor("system", "wildlife"), purpose, cause=cause)

@@ -1,0 +1,129 @@
+"""The KPIs of the wing: seconds from detection to notice, visits per catch, damaged area; by month of Japan's time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from kumihimo.base import times
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.service.kpi.models import Definition, Figure, FigureState, Lineage
+from kumihimo.solutions.wildlife import entities
+from kumihimo.solutions.wildlife.doors import WildlifeDoors
+from kumihimo.solutions.wildlife.moments import local
+
+SHOWN = 200
+"""So many readings stand behind a figure at most; where there are more, the newest."""
+
+NOTICE_SECONDS = Definition(
+    id="wildlife.notice-seconds",
+    title={"ja": "検知から通知までの秒数", "en": "Seconds from detection to notice"},
+    method={
+        "ja": "月ごとの中央値。基盤が検知の測定値を記録した時刻から、お知らせを登録した時刻まで。"
+        "センサーから基盤に届くまでと、受け取る側に届くまでの時間は含まない。",
+        "en": "The median of each month, from the moment the platform committed the detection to that of the notice. "
+        "The way from the sensor to the platform and from there to the receiver is not in it.",
+    },
+    unit={"ja": "秒", "en": "s"},
+)
+VISITS_PER_CATCH = Definition(
+    id="wildlife.visits-per-catch",
+    title={"ja": "捕獲1頭あたりの見回り回数", "en": "Trap visits per animal caught"},
+    method={
+        "ja": "月ごとに、わなの見回り報告の数を、捕獲報告の頭数で割る。",
+        "en": "Per month: reported visits to traps, divided by the animals reported as caught.",
+    },
+    unit={"ja": "回/頭", "en": "visits"},
+)
+DAMAGED_AREA = Definition(
+    id="wildlife.damaged-area",
+    title={"ja": "被害面積", "en": "Damaged area"},
+    method={
+        "ja": "月ごとに、被害報告の面積を合計する。報告されなかった被害は含まない。",
+        "en": "Per month: the sum of the areas reported as damaged. What nobody reported is not in it.",
+    },
+    unit={"ja": "㎡", "en": "m²"},
+)
+
+
+class Figures:
+    """Makes the figures of a tenant from its entities; each method is a source for `service.kpi`."""
+
+    def __init__(self, doors: WildlifeDoors) -> None:
+        self._doors = doors
+
+    async def notice_seconds(self, tenant: str) -> Sequence[Figure]:
+        """One figure per month: the median."""
+        months = await self._by_month(tenant, entities.NOTICE, entities.SECONDS, "noticeSeconds", "s")
+        return [
+            _figure(NOTICE_SECONDS, month, round(median(one.value for one in found), 3), found)
+            for month, found in months.items()
+        ]
+
+    async def damaged_area(self, tenant: str) -> Sequence[Figure]:
+        """One figure per month: the sum."""
+        months = await self._by_month(tenant, entities.DAMAGE, entities.AREA, "damagedArea", "m²")
+        return [_figure(DAMAGED_AREA, month, sum(one.value for one in found), found) for month, found in months.items()]
+
+    async def visits_per_catch(self, tenant: str) -> Sequence[Figure]:
+        """One figure per month with visits; not reached where nothing was caught in it."""
+        caught = await self._by_month(tenant, entities.CATCH, entities.COUNT, "individualCount", "")
+        visits: dict[str, int] = {}
+        for doc in await self._doors.docs(tenant, entities.VISIT):
+            at = entities.observed_at(doc, entities.FOUND)
+            if at is not None:
+                visits[_month(at)] = visits.get(_month(at), 0) + 1
+        found = []
+        for month, count in sorted(visits.items()):
+            behind = caught.get(month, [])
+            animals = sum(one.value for one in behind)
+            value = round(count / animals, 2) if animals else None
+            note = {"ja": f"見回り {count} 回、捕獲 {animals:g} 頭", "en": f"{count} visits, {animals:g} caught"}
+            found.append(_figure(VISITS_PER_CATCH, month, value, behind, note))
+        return found
+
+    async def _by_month(self, tenant: str, kind: str, attribute: str, term: str, unit: str) -> dict[str, list[Lineage]]:
+        """The numbers of an attribute with the months in which they were observed, in order of time."""
+        found = [
+            one
+            for doc in await self._doors.docs(tenant, kind)
+            if (one := _lineage(doc, attribute, term, unit)) is not None
+        ]
+        months: dict[str, list[Lineage]] = {}
+        for one in sorted(found, key=lambda one: (one.at, one.entity_id)):
+            months.setdefault(_month(one.at), []).append(one)
+        return months
+
+
+def _lineage(doc: EntityDoc, attribute: str, term: str, unit: str) -> Lineage | None:
+    value, at = entities.value_of(doc, attribute), entities.observed_at(doc, attribute)
+    if at is None or not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    role = {"ja": "報告" if unit != "s" else "お知らせ", "en": "report" if unit != "s" else "notice"}
+    return Lineage(doc["id"], attribute, term, at, float(value), unit, role)
+
+
+def _month(at: int) -> str:
+    return f"{local(at):%Y-%m}"
+
+
+def _figure(
+    definition: Definition,
+    month: str,
+    value: float | None,
+    behind: Sequence[Lineage],
+    note: dict[str, str] | None = None,
+) -> Figure:
+    state: FigureState = "known" if value is not None else "not-reached"
+    return Figure(
+        id=f"{definition.id}.{month}",
+        kpi=definition.id,
+        subject=month,
+        label={"ja": f"{month[:4]}年{int(month[5:])}月", "en": month},
+        at=times.micros(times.parse(f"{month}-01T00:00:00+09:00")),
+        state=state,
+        value=value,
+        lineage=tuple(behind[-SHOWN:]),
+        href="/wildlife",
+        note=note,
+    )

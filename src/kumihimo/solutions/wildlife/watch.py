@@ -1,0 +1,223 @@
+"""Watches one tenant's sensors and traps: a detection becomes an encounter, an alert, a notice, and a decision.
+
+Each record may be seen twice; all that is written has an id that comes from the reading, so that it is written once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kumihimo.base import times
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import Problem
+from kumihimo.base.events import LogRecord
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
+from kumihimo.platform.jsonld.models import EntityDoc
+from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Sighting
+from kumihimo.solutions.wildlife import encounters, entities
+from kumihimo.solutions.wildlife.devices import device_id, nearest
+from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
+from kumihimo.solutions.wildlife.encounters import Scene
+from kumihimo.solutions.wildlife.follow import LogReader
+from kumihimo.solutions.wildlife.limits import SirenRule, judge
+from kumihimo.solutions.wildlife.merge import MINUTE, WITHIN, Encounter, merge
+from kumihimo.solutions.wildlife.models import Detection
+from kumihimo.solutions.wildlife.rule import RULE_ID, rule_of
+
+logger = logging.getLogger(__name__)
+READER = "wildlife.watch"
+SOURCE = "wildlife"
+OVER = 60 * MINUTE
+"""An encounter is over when nothing was seen of it for so long, and its alert closes."""
+
+MEMORY = OVER + 2 * WITHIN
+
+
+class Watch:
+    """The watch over one tenant. What it remembers of the last hour stands in the encounters' entities as well."""
+
+    def __init__(self, doors: WildlifeDoors, tenant: str) -> None:
+        self._doors = doors
+        self.tenant = tenant
+        self.reader = LogReader(doors.database, tenant, READER, self.see)
+        self._recent: dict[str, Detection] | None = None
+        self._entity: dict[str, str] = {}
+
+    def forget(self) -> None:
+        """Drops what is remembered, after the tenant's data was made anew."""
+        self._recent = None
+        self._entity.clear()
+
+    async def see(self, records: Sequence[LogRecord]) -> None:
+        """Looks at log records; only sensors and traps matter. A record that trips us up is told and passed."""
+        for record in records:
+            kinds = record.entity.get("type", ())
+            try:
+                if entities.SENSOR in kinds and entities.DETECTED in record.changed:
+                    await self._detected(record)
+                elif entities.TRAP in kinds and entities.CLOSED in record.changed:
+                    await self._trap(record)
+            except Problem:
+                raise
+            except Exception:
+                logger.exception("a record could not be looked at", extra={"tenant": self.tenant, "seq": record.seq})
+
+    # --- detections --------------------------------------------------------------------------------------
+
+    async def _detected(self, record: LogRecord) -> None:
+        detection = await self._detection(record)
+        if detection is None:
+            return
+        recent = await self._remembered()
+        recent[detection.id] = detection
+        found = next(one for one in merge(list(recent.values())) if detection in one.detections)
+        entity_id = self._named(found)
+        scene = await self._scene(found)
+        call = own_call(self.tenant, "watch", f"log:{self.tenant}:{record.seq}")
+        await self._doors.apply(call, [encounters.encounter_change(entity_id, scene)])
+        content = encounters.content_of(scene)
+        await self._doors.alerts.sight(call, Sighting(SOURCE, entity_id, scene.severity, found.last, content))
+        await self._notify(call, entity_id, scene, detection.at, record.at)
+        await self._decide_by_permission(entity_id)
+        await self.close_before(detection.at - OVER)
+        self._forget_before(detection.at - MEMORY)
+
+    async def _detection(self, record: LogRecord) -> Detection | None:
+        """How sure the sensor was is a reading of its own, which comes right after: it stands in the entity by now."""
+        seen = encounters.detection_of(record.entity)
+        doc = await self._doors.broker.get(self.tenant, record.entity_id, ALL_ROWS, ALL_ATTRIBUTES)
+        now = None if doc is None else encounters.detection_of(doc)
+        return now if seen is not None and now is not None and now.id == seen.id else seen
+
+    async def _remembered(self) -> dict[str, Detection]:
+        if self._recent is None:
+            self._recent = {}
+            for doc in await self._doors.docs(self.tenant, entities.ENCOUNTER):
+                for detection in encounters.detections_of(doc):
+                    self._recent[detection.id] = detection
+                    self._entity[detection.id] = doc["id"]
+            self._forget_before(max((one.at for one in self._recent.values()), default=0) - MEMORY)
+        return self._recent
+
+    def _forget_before(self, at: int) -> None:
+        gone = [name for name, one in (self._recent or {}).items() if one.at < at]
+        for name in gone:
+            del (self._recent or {})[name]
+            self._entity.pop(name, None)
+
+    def _named(self, found: Encounter) -> str:
+        """The encounter's entity: the one that a detection of it has already, else one after its first detection."""
+        known = [self._entity[one.id] for one in found.detections if one.id in self._entity]
+        entity_id = known[0] if known else encounters.encounter_id(found.id)
+        for one in found.detections:
+            self._entity[one.id] = entity_id
+        return entity_id
+
+    async def _scene(self, found: Encounter) -> Scene:
+        """The encounter with what stands near it. The worst of its sensors counts: beside houses where one is."""
+        by_id = {doc["id"]: doc for doc in await self._doors.docs(self.tenant, entities.SENSOR)}
+        surest = by_id[found.surest.sensor]
+        beside = any(_is_beside_houses(by_id[one.sensor]) for one in found.detections if one.sensor in by_id)
+        place = (found.surest.lon, found.surest.lat)
+        siren = nearest(await self._doors.docs(self.tenant, entities.SIREN), place)
+        name = entities.text_at(surest, entities.NAME) or surest["id"]
+        scene = Scene(
+            found,
+            name,
+            entities.text_at(surest, entities.AREA_NAME) or name,
+            beside,
+            siren,
+            nearest(await self._doors.docs(self.tenant, entities.LIGHT), place),
+        )
+        if siren is None:
+            return scene
+        beside = beside or _is_beside_houses(siren)
+        sounded = await self._sounded(device_id(siren))
+        return replace(scene, siren_refused=judge(await self.rule(), found.last, sounded, beside_houses=beside))
+
+    async def rule(self) -> SirenRule:
+        """The town's rule as it stands."""
+        return rule_of(await self._doors.broker.get(self.tenant, RULE_ID, ALL_ROWS, ALL_ATTRIBUTES))
+
+    async def _sounded(self, siren: str) -> list[int]:
+        """When this siren was told to sound, by the moments of the detections that led to it."""
+        return [
+            int(decision.content.facts.get("at", 0))
+            for decision in await self._doors.alerts.decisions(self.tenant)
+            for step in decision.steps
+            if step.proposal.device == siren and step.proposal.name == "sound" and step.state != "refused"
+        ]
+
+    async def _notify(self, call: Call, entity_id: str, scene: Scene, observed: int, taken: int) -> None:
+        """One notice for each encounter, and one more where it becomes graver; hunters are told of bears as well."""
+        if await self._has(encounters.notice_id(entity_id, scene.severity)):
+            return
+        audience = ("farmers", "residents", "hunters") if scene.severity >= 3 else ("farmers",)
+        moments = (observed, taken, times.micros(self._doors.clock.now()))
+        change = encounters.notice_change(entity_id, scene.title(), scene.area, audience, scene.severity, moments)
+        await self._doors.apply(call, [change])
+
+    async def _has(self, entity_id: str) -> bool:
+        return await self._doors.broker.get(self.tenant, entity_id, ALL_ROWS, ALL_ATTRIBUTES) is not None
+
+    async def _decide_by_permission(self, entity_id: str) -> None:
+        """Where the town permits it and the siren may sound, the permission decides, signed by who gave it."""
+        rule = await self.rule()
+        if not rule.is_automatic():
+            return
+        for alert in await self._doors.alerts.list(self.tenant, state="open", subject=entity_id):
+            if alert.verdict != "undecided" or not any(one.name == "sound" for one in alert.content.proposals):
+                continue
+            call = replace(own_call(self.tenant, "decide"), actor=Actor("person", f"{rule.allowed_by} (常時許可)"))
+            reason = f"常時許可による自動 / by standing permission: {rule.reason}"
+            try:
+                await self._doors.alerts.decide(call, alert.id, alert.version, "accepted", reason)
+            except AlreadyDecided:
+                logger.info("a person decided first", extra={"tenant": self.tenant, "alert": alert.id})
+
+    async def close_before(self, at: int) -> int:
+        """Closes the alerts whose animal was last seen before this moment; how many."""
+        return await self._close([alert for alert in await self._open() if alert.observed_at < at])
+
+    async def close_stale(self) -> int:
+        """The same by the platform's clock, for a tenant in which nothing is seen any more."""
+        before = times.micros(self._doors.clock.now()) - OVER
+        return await self._close([alert for alert in await self._open() if alert.changed_at < before])
+
+    async def _open(self) -> list[Alert]:
+        alerts = await self._doors.alerts.list(self.tenant, state="open", limit=1000)
+        return [alert for alert in alerts if alert.source == SOURCE]
+
+    async def _close(self, alerts: Sequence[Alert]) -> int:
+        for alert in alerts:
+            ja, en = alert.content.title["ja"], alert.content.title["en"]
+            gone = Content(title={"ja": f"{ja}（その後なし）", "en": f"{en} (not seen since)"})
+            call = own_call(self.tenant, "watch", f"alert:{alert.id}")
+            await self._doors.alerts.sight(call, Sighting(SOURCE, alert.subject, 0, alert.observed_at + OVER, gone))
+        return len(alerts)
+
+    # --- traps -------------------------------------------------------------------------------------------
+
+    async def _trap(self, record: LogRecord) -> None:
+        """A trap that closed is told to hunters; that it is to be visited, its own state says."""
+        doc = record.entity
+        at = entities.observed_at(doc, entities.CLOSED)
+        if at is None or entities.value_of(doc, entities.CLOSED) is not True:
+            return
+        name = entities.text_at(doc, entities.NAME) or record.entity_id
+        about = f"{record.entity_id}:{at}"
+        if await self._has(encounters.notice_id(about, 1)):
+            return
+        title = {"ja": f"{name}：わなが作動しました", "en": f"{name}: the trap closed"}
+        moments = (at, record.at, times.micros(self._doors.clock.now()))
+        area = entities.text_at(doc, entities.AREA_NAME) or name
+        change = encounters.notice_change(about, title, area, ("hunters",), 1, moments)
+        call = own_call(self.tenant, "watch", f"log:{self.tenant}:{record.seq}")
+        await self._doors.apply(call, [change])
+
+
+def _is_beside_houses(doc: EntityDoc) -> bool:
+    """A sensor or siren that does not say so is taken to stand beside houses: the careful side."""
+    return entities.value_of(doc, entities.BESIDE_HOUSES) is not False
