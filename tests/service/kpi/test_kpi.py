@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.platform.access.grants import ALL_ROWS, EVERYTHING, NO_ATTRIBUTES, NOTHING, Grant, Restriction
 from kumihimo.platform.access.models import ALL_NAMES, EVERY_ROW, Clause, Names, Rights, RowIds, RowNot, RowTypes
+from kumihimo.platform.broker.masks import admits
+from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.door import Kpi, extent, readable
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
 
@@ -90,6 +93,19 @@ async def test_figures_are_for_who_may_read_all_that_they_rest_on(kpi: Kpi) -> N
     with pytest.raises(ResourceNotFound):
         await kpi.figure("town", "a.lead.1", without("level"))
     assert DEFINITION.rests_on("en") == "Gauge (level, name)"
+
+
+def test_what_rests_on_two_types_is_for_who_may_read_of_both() -> None:
+    both = replace(DEFINITION, also=(("https://x/Catch", ("https://x/count",)),))
+    only = Grant.of(Rights((Clause(RowTypes(frozenset({"https://x/Gauge"})), ALL_NAMES),)))
+    two = Grant.of(Rights((Clause(RowTypes(frozenset({"https://x/Gauge", "https://x/Catch"})), ALL_NAMES),)))
+    # A catch may be a gauge as well, and then it may be read by who may read gauges.
+    assert [extent(both, one) for one in (EVERYTHING, two, only, without("count"))] == ["all", "all", "part", "none"]
+    assert extent(both, without("count", "urn:ngsi-ld:C:1")) == "part"
+    seen = readable(both, without("count", "urn:ngsi-ld:C:1"))
+    docs = [{"id": f"urn:ngsi-ld:{one[0]}:1", "type": [f"https://x/{one}"], "attrs": {}} for one in ("Gauge", "Catch")]
+    assert [admits(seen, cast("EntityDoc", one)) for one in docs] == [True, False]
+    assert both.rests_on("ja") == "Gauge（level, name）、Catch（count）"
 
 
 async def test_a_source_is_asked_for_the_entities_alone_of_which_all_may_be_read() -> None:

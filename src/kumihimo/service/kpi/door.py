@@ -7,8 +7,8 @@ from typing import Literal
 
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.platform.access.grants import Grant, Restriction
-from kumihimo.platform.access.models import EVERY_ROW, NO_ROW
-from kumihimo.platform.access.rows import all_of, of_type
+from kumihimo.platform.access.models import EVERY_ROW, NO_ROW, RowNode, RowTypes
+from kumihimo.platform.access.rows import all_of, any_of, of_type
 from kumihimo.service.kpi.models import Definition, Figure
 
 Source = Callable[[str, Restriction], Awaitable[Sequence[Figure]]]
@@ -17,16 +17,28 @@ Extent = Literal["all", "part", "none"]
 
 
 def readable(definition: Definition, grant: Grant) -> Restriction:
-    """The entities of which a caller may read all that the KPI rests on."""
-    visible = grant.visible.of_type(definition.type)
-    rows = all_of((of_type(grant.restriction.rows, definition.type), *map(visible.where, definition.attributes)))
-    return Restriction(rows)
+    """The entities, of the types that the KPI rests on, of which a caller may read all that it rests on."""
+    if not definition.also:
+        return Restriction(_rows(grant, definition.type, definition.attributes))
+    parts = (
+        all_of((RowTypes(frozenset({type_})), _rows(grant, type_, attributes)))
+        for type_, attributes in definition.rests
+    )
+    return Restriction(any_of(parts))
 
 
 def extent(definition: Definition, grant: Grant) -> Extent:
-    """How much of a KPI a caller may see, as far as its rights alone tell."""
-    rows = readable(definition, grant).rows
-    return "all" if rows == EVERY_ROW else "none" if rows == NO_ROW else "part"
+    """How much of a KPI a caller may see, as far as its rights alone tell: of two types, one alone is no figure."""
+    each = [Restriction(_rows(grant, type_, attributes)).rows for type_, attributes in definition.rests]
+    if NO_ROW in each:
+        return "none"
+    return "all" if all(rows == EVERY_ROW for rows in each) else "part"
+
+
+def _rows(grant: Grant, type_: str, attributes: Sequence[str]) -> RowNode:
+    """Among the entities of a type, those of which the caller may read all of these attributes."""
+    visible = grant.visible.of_type(type_)
+    return all_of((of_type(grant.restriction.rows, type_), *map(visible.where, attributes)))
 
 
 class Kpi:
@@ -66,5 +78,4 @@ class Kpi:
 
     async def _figures(self, tenant: str, kpi: str, grant: Grant) -> Sequence[Figure]:
         definition, source = self._sources[kpi]
-        restriction = readable(definition, grant)
-        return [] if restriction.rows == NO_ROW else await source(tenant, restriction)
+        return [] if extent(definition, grant) == "none" else await source(tenant, readable(definition, grant))

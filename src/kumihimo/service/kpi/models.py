@@ -17,7 +17,8 @@ _SECOND = 1_000_000
 class Definition:
     """What is measured, how, and in which unit; words by language.
 
-    type and attributes: what it rests on, as expanded names; a figure is shown to whoever may read all of it.
+    type and attributes: what it rests on, as expanded names, also: other types with theirs. A figure is shown to
+    whoever may read all of it.
     """
 
     id: str
@@ -26,11 +27,21 @@ class Definition:
     unit: Mapping[str, str]
     type: str
     attributes: tuple[str, ...]
+    also: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def rests(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Each type with the attributes that matter."""
+        return ((self.type, self.attributes), *self.also)
 
     def rests_on(self, lang: str) -> str:
-        """The names of type and attributes in short, for a reader."""
-        type_, *names = (name.rpartition("/")[2] for name in (self.type, *self.attributes))
-        return f"{type_}{'（' if lang == 'ja' else ' ('}{', '.join(names)}{'）' if lang == 'ja' else ')'}"
+        """The names of types and attributes in short, for a reader."""
+        opening, closing, between = ("（", "）", "、") if lang == "ja" else (" (", ")", ", ")
+        told = []
+        for type_, attributes in self.rests:
+            short, *names = (name.rpartition("/")[2] for name in (type_, *attributes))
+            told.append(f"{short}{opening}{', '.join(names)}{closing}")
+        return between.join(told)
 
 
 @dataclass(frozen=True, slots=True)

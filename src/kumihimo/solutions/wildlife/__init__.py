@@ -3,5 +3,5 @@
 Owns: nothing
 Says: nothing
 Hears: nothing
-Door: models, moments, incidents, cameras, entities, merge, risk, compare, record, doors, devices, encounters, limits, rule, watch, patrol, reports, kpis
+Door: models, moments, incidents, cameras, entities, merge, risk, compare, doors, devices, watch, reports, kpis
 """

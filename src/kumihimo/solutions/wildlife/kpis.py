@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from kumihimo.base import times
+from kumihimo.platform.access.grants import ALL_ATTRIBUTES, Grant, Restriction
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.models import Definition, Figure, FigureState, Lineage
 from kumihimo.solutions.wildlife import entities
@@ -25,6 +26,8 @@ NOTICE_SECONDS = Definition(
         "The way from the sensor to the platform and from there to the receiver is not in it.",
     },
     unit={"ja": "秒", "en": "s"},
+    type=entities.NOTICE,
+    attributes=(entities.SECONDS,),
 )
 VISITS_PER_CATCH = Definition(
     id="wildlife.visits-per-catch",
@@ -34,6 +37,9 @@ VISITS_PER_CATCH = Definition(
         "en": "Per month: reported visits to traps, divided by the animals reported as caught.",
     },
     unit={"ja": "回/頭", "en": "visits"},
+    type=entities.VISIT,
+    attributes=(entities.FOUND,),
+    also=((entities.CATCH, (entities.COUNT,)),),
 )
 DAMAGED_AREA = Definition(
     id="wildlife.damaged-area",
@@ -43,6 +49,8 @@ DAMAGED_AREA = Definition(
         "en": "Per month: the sum of the areas reported as damaged. What nobody reported is not in it.",
     },
     unit={"ja": "㎡", "en": "m²"},
+    type=entities.DAMAGE,
+    attributes=(entities.AREA,),
 )
 
 
@@ -52,24 +60,24 @@ class Figures:
     def __init__(self, doors: WildlifeDoors) -> None:
         self._doors = doors
 
-    async def notice_seconds(self, tenant: str) -> Sequence[Figure]:
+    async def notice_seconds(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
         """One figure per month: the median."""
-        months = await self._by_month(tenant, entities.NOTICE, entities.SECONDS, "noticeSeconds", "s")
+        months = await self._by_month(tenant, restriction, entities.NOTICE, entities.SECONDS, "noticeSeconds", "s")
         return [
             _figure(NOTICE_SECONDS, month, round(median(one.value for one in found), 3), found)
             for month, found in months.items()
         ]
 
-    async def damaged_area(self, tenant: str) -> Sequence[Figure]:
+    async def damaged_area(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
         """One figure per month: the sum."""
-        months = await self._by_month(tenant, entities.DAMAGE, entities.AREA, "damagedArea", "m²")
+        months = await self._by_month(tenant, restriction, entities.DAMAGE, entities.AREA, "damagedArea", "m²")
         return [_figure(DAMAGED_AREA, month, sum(one.value for one in found), found) for month, found in months.items()]
 
-    async def visits_per_catch(self, tenant: str) -> Sequence[Figure]:
+    async def visits_per_catch(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
         """One figure per month with visits; not reached where nothing was caught in it."""
-        caught = await self._by_month(tenant, entities.CATCH, entities.COUNT, "individualCount", "")
+        caught = await self._by_month(tenant, restriction, entities.CATCH, entities.COUNT, "individualCount", "")
         visits: dict[str, int] = {}
-        for doc in await self._doors.docs(tenant, entities.VISIT):
+        for doc in await self._doors.docs(tenant, entities.VISIT, _all_of(restriction)):
             at = entities.observed_at(doc, entities.FOUND)
             if at is not None:
                 visits[_month(at)] = visits.get(_month(at), 0) + 1
@@ -82,17 +90,24 @@ class Figures:
             found.append(_figure(VISITS_PER_CATCH, month, value, behind, note))
         return found
 
-    async def _by_month(self, tenant: str, kind: str, attribute: str, term: str, unit: str) -> dict[str, list[Lineage]]:
+    async def _by_month(
+        self, tenant: str, restriction: Restriction, kind: str, attribute: str, term: str, unit: str
+    ) -> dict[str, list[Lineage]]:
         """The numbers of an attribute with the months in which they were observed, in order of time."""
         found = [
             one
-            for doc in await self._doors.docs(tenant, kind)
+            for doc in await self._doors.docs(tenant, kind, _all_of(restriction))
             if (one := _lineage(doc, attribute, term, unit)) is not None
         ]
         months: dict[str, list[Lineage]] = {}
         for one in sorted(found, key=lambda one: (one.at, one.entity_id)):
             months.setdefault(_month(one.at), []).append(one)
         return months
+
+
+def _all_of(restriction: Restriction) -> Grant:
+    """These entities, whole: who may see a figure may read what it rests on."""
+    return Grant(restriction, ALL_ATTRIBUTES)
 
 
 def _lineage(doc: EntityDoc, attribute: str, term: str, unit: str) -> Lineage | None:

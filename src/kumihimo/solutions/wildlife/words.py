@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from kumihimo.service.console.words import load_words, translator
+from kumihimo.base.texts import translator
+from kumihimo.service.console.words import load_words
 
 PACKAGE = "kumihimo.solutions.wildlife"
 
