@@ -13,7 +13,7 @@ from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.documents import Documents
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.members import MAX_ROLES, actor_of
-from kumihimo.platform.access.records import CONFIRM_WITHIN, Agreement
+from kumihimo.platform.access.records import CONFIRM_WITHIN, REMOVAL, Agreement
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.platform.access.words import MAX_DOCUMENTS, START_ROLES, PolicyRefused
 
@@ -250,6 +250,40 @@ async def test_an_agreement_counts_when_both_sides_said_so_and_ends_by_itself(
         "person:p-9",
         "水防の共同対応",
     )
+
+
+@pytest.mark.parametrize("gone", ["fukui", "sabae"])
+async def test_a_tenant_that_is_removed_leaves_no_agreement_behind(
+    rules: StoredRules, access: Access, gone: str
+) -> None:
+    """Or one that is made anew under its name would have what was meant for another."""
+    made, waiting = await offered(rules), await offered(rules)
+    await rules.agreements.accept("sabae", made.id, BY)
+    await rules.members.add("sabae", SATO, "officer", BY)
+    assert await may_read(access, SATO)
+    await rules.changes.database.remove_tenant(gone)
+    await rules.changes.database.add_tenant(gone)
+    await rules.members.add("sabae", SATO, "officer", BY)
+    assert not await may_read(access, SATO), "at once, without a look after a while"
+    for one in await rules.agreements.list("fukui" if gone == "sabae" else "sabae"):
+        assert one.state(rules.changes.now()) == "ended"
+        assert (one.ended_by, one.ended_why) == (REMOVAL, "")
+        assert one.ended_at == rules.changes.now()
+    for again in (made, waiting):
+        with pytest.raises(Forbidden):
+            await rules.agreements.accept("sabae", again.id, BY)
+
+
+async def test_agreements_of_others_and_those_that_ended_stay_as_they_are(rules: StoredRules) -> None:
+    running, ended = await offered(rules), await offered(rules)
+    await rules.agreements.end("fukui", ended.id, BY, "why")
+    await rules.changes.database.remove_tenant("echizen")
+    assert [one.ended_by for one in await rules.agreements.list("fukui")] == ["", BY]
+    await rules.changes.database.remove_tenant("sabae")
+    assert {one.id: one.ended_by for one in await rules.agreements.list("fukui")} == {
+        running.id: REMOVAL,
+        ended.id: BY,
+    }
 
 
 async def test_an_agreement_begins_when_it_says(rules: StoredRules, access: Access, fake_clock: FakeClock) -> None:

@@ -10,10 +10,12 @@ BIGINT microseconds, flags BIGINT 0/1, JSON as TEXT. What differs between the en
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Scope = str
@@ -121,10 +123,34 @@ class Schema:
 Work = Callable[[Tx], Awaitable[T]]
 
 
+class Removals:
+    """What rooms do when a tenant is removed: works in the transaction in which it goes, on the platform's scope; told
+    is called with its name once it is gone, in the process that removed it.
+    """
+
+    def __init__(self) -> None:
+        self.works: list[Callable[[Tx, str], Awaitable[None]]] = []
+        self.told: list[Callable[[str], object]] = []
+
+    async def run_tx(self, tx: Tx, tenant: str) -> None:
+        """Does the works."""
+        for work in self.works:
+            await work(tx, tenant)
+
+    def tell(self, tenant: str) -> None:
+        """Tells all; one that fails is logged and keeps nothing from the others, as the tenant is gone."""
+        for tell in self.told:
+            try:
+                tell(tenant)
+            except Exception:
+                log.exception("a part was not told that a tenant is gone", extra={"tenant": tenant})
+
+
 class Database(Protocol):
     """Every store's ground. All methods raise StorageRefused where the file is newer, damaged, in use or full."""
 
     dialect: Dialect
+    removals: Removals
 
     async def open(self) -> None:
         """Opens, checks and migrates the platform scope; tenants are opened when first used."""

@@ -229,6 +229,18 @@ async def test_an_agreement_is_offered_accepted_and_ended_on_the_pages_of_both(a
     assert ">ended<" in (await ask("/agreements"))[1]
 
 
+async def test_the_other_side_is_shown_that_a_town_was_removed(ask: Ask, rules: StoredRules) -> None:
+    offer = {
+        "action": "offer", "taker": "sabae", "role": "officer", "purpose": "水防", "starts": "2026-01-01",
+        "ends": "2026-12-31", "text": TEXT.replace("officer", "sabae/officer"),
+    }  # fmt: skip
+    assert (await ask("/agreements", offer))[0] == 303
+    await rules.changes.database.remove_tenant("sabae")
+    text = (await ask("/agreements", lang="ja"))[1]
+    assert "相手の団体が基盤から削除されたため" in text
+    assert 'value="end"' not in text
+
+
 async def test_an_emergency_takes_two_persons_on_the_page(ask: Ask, rules: StoredRules) -> None:
     assert (await ask("/emergency", {"action": "ask", "reason": "氾濫<", "hours": "many"}))[0] == 400
     assert (await ask("/emergency", {"action": "ask", "reason": "氾濫<", "hours": "12"}))[0] == 303

@@ -10,7 +10,7 @@ from kumihimo.platform.access import store
 from kumihimo.platform.access.changes import Changes, check_words
 from kumihimo.platform.access.compile import policies_of
 from kumihimo.platform.access.conditions import AllOf, Does, Roles
-from kumihimo.platform.access.records import Agreement
+from kumihimo.platform.access.records import REMOVAL, Agreement
 from kumihimo.platform.access.standing import PLATFORM
 from kumihimo.platform.access.words import ENTITY_ACTIONS, PolicyRefused, check_role
 from kumihimo.storage.database import Tx
@@ -98,6 +98,14 @@ class Agreements:
             return found
 
         return await self._changes.write(PLATFORM, work)
+
+    async def removed_tx(self, tx: Tx, tenant: str) -> None:
+        """Ends those of a tenant that is removed, in the transaction in which it goes: one that is made anew under its
+        name is a side of none, and the other side finds its own among those that ended.
+        """
+        now = self._changes.now()
+        if await store.end_agreements_of_tx(tx, tenant, now, REMOVAL):
+            await store.touch_tx(tx, now)
 
     async def list(self, tenant: str) -> list[Agreement]:
         """Those of which the tenant is a side, those that nobody ended first."""

@@ -27,8 +27,17 @@ class StoredRules:
         self.documents = Documents(self.changes)
         self.agreements = Agreements(self.changes)
         self.emergencies = Emergencies(self.changes)
+        database.removals.works.append(self.agreements.removed_tx)
+        database.removals.told.append(self._gone)
         self._database = database
         self._standing: dict[str, Standing] = {}
+
+    def _gone(self, tenant: str) -> None:
+        """A tenant was removed: its rules, and the agreements that it was a side of, stand no more."""
+        self._standing.pop(tenant, None)
+        for scope in (tenant, PLATFORM):
+            for tell in self.changes.told:
+                tell(scope)
 
     async def revision(self, scope: str) -> int:
         """A number that grows with every change."""

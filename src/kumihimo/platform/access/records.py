@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from kumihimo.base.call import Actor
 from kumihimo.platform.access.compile import Policy
@@ -42,6 +42,10 @@ class Version:
 
 
 AgreementState = Literal["offered", "coming", "running", "ended"]
+
+
+REMOVAL: Final = "system:removal"
+"""Who ends the agreements of a tenant that is removed."""
 
 
 @dataclass(frozen=True, slots=True)

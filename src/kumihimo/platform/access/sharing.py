@@ -12,6 +12,7 @@ from kumihimo.platform.access.days import begin_of, end_of
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.emergencies import MAX_HOURS
+from kumihimo.platform.access.records import REMOVAL
 from kumihimo.platform.access.words import GIVEN_ROLES
 
 PACKAGE: Final = "kumihimo.platform.access"
@@ -66,7 +67,7 @@ class _Agreements:
         blank = {"taker": "", "role": "", "purpose": "", "starts": "", "ends": "", "text": ""}
         found = await self._rules.agreements.list(ask.tenant)
         data = {
-            "agreements": [{"one": one, "state": one.state(now)} for one in found],
+            "agreements": [{"one": one, "state": one.state(now), "gone": one.ended_by == REMOVAL} for one in found],
             "roles": GIVEN_ROLES,
             "form": {**blank, **ask.form},
             "problem": problem,

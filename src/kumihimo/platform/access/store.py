@@ -193,6 +193,15 @@ async def end_agreement_tx(tx: Tx, id_: str, now: int, by: str, why: str) -> boo
     return await tx.execute(ended, id_, now, by, why) > 0
 
 
+async def end_agreements_of_tx(tx: Tx, tenant: str, now: int, by: str) -> int:
+    """Ends all agreements and offers of which a tenant is a side; how many had not ended."""
+    ended = (
+        "UPDATE access_agreement SET ended_at = $2, ended_by = $3"
+        " WHERE (giver = $1 OR taker = $1) AND ended_at IS NULL AND ends_at > $2"
+    )
+    return await tx.execute(ended, tenant, now, by)
+
+
 async def agreement_tx(tx: Tx, id_: str) -> Agreement | None:
     """The agreement of this id."""
     row = await tx.fetch_one(f"SELECT {_AGREEMENT} FROM access_agreement WHERE id = $1", id_)

@@ -14,7 +14,7 @@ from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import StorageRefused
 from kumihimo.base.ids import check_tenant
-from kumihimo.storage.database import PLATFORM, Dialect, Schema, Scope, T, Tx, Work
+from kumihimo.storage.database import PLATFORM, Dialect, Removals, Schema, Scope, T, Tx, Work
 from kumihimo.storage.engines.base import (
     ADD_TENANT,
     READ_SECONDS,
@@ -71,6 +71,7 @@ class PostgresDatabase:
     def __init__(self, url: str, schemas: Sequence[Schema], clock: Clock) -> None:
         self._url = url
         self._clock = clock
+        self.removals = Removals()
         self._platform_schemas = (OWN, *of_scope(schemas, "platform"))
         self._tenant_schemas = of_scope(schemas, "tenant")
         self._pool: Any = None
@@ -177,6 +178,7 @@ class PostgresDatabase:
             if row is None:
                 return False
             await tx.execute(REMOVE_TENANT, name)
+            await self.removals.run_tx(tx, name)
             await tx.execute(f'DROP SCHEMA IF EXISTS "{TENANT_SPACE}{row[0]}" CASCADE')
             return True
 
@@ -186,7 +188,10 @@ class PostgresDatabase:
             if writer is not None:
                 await writer.finish()
             self._spaces.pop(name, None)
-            return await self.write(PLATFORM, remove_tx)
+            removed = await self.write(PLATFORM, remove_tx)
+        if removed:
+            self.removals.tell(name)
+        return removed
 
     async def _ready(self, scope: Scope) -> None:
         """Sees to it that the scope has its schema and writer. Raises NonexistentTenant or StorageRefused."""

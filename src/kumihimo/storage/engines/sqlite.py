@@ -13,7 +13,7 @@ from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import StorageRefused
 from kumihimo.base.ids import check_tenant
-from kumihimo.storage.database import PLATFORM, Dialect, Schema, Scope, T, Tx, Work
+from kumihimo.storage.database import PLATFORM, Dialect, Removals, Schema, Scope, T, Tx, Work
 from kumihimo.storage.engines.base import ADD_TENANT, READ_SECONDS, REMOVE_TENANT, TENANTS, Stats, no_tenant
 from kumihimo.storage.engines.open_files import raise_limit, tenant_files
 from kumihimo.storage.engines.sqlite_connect import Passing
@@ -37,6 +37,7 @@ class SqliteDatabase:
     def __init__(self, folder: Path, schemas: Sequence[Schema], clock: Clock, *, max_open: int = MAX_OPEN) -> None:
         self._folder = folder
         self._clock = clock
+        self.removals = Removals()
         self._platform_schemas = (OWN, *of_scope(schemas, "platform"))
         self._tenant_schemas = of_scope(schemas, "tenant")
         self._max_open = max_open
@@ -140,7 +141,10 @@ class SqliteDatabase:
             return False
 
         async def remove_tx(tx: Tx) -> int:
-            return await tx.execute(REMOVE_TENANT, name)
+            removed = await tx.execute(REMOVE_TENANT, name)
+            if removed:
+                await self.removals.run_tx(tx, name)
+            return removed
 
         if not await self.write(PLATFORM, remove_tx):
             return False
@@ -151,6 +155,7 @@ class SqliteDatabase:
                 await self._close_file(file)
             self._aside.pop(name, None)
             await asyncio.to_thread(_unlink, self._path(registry_id))
+        self.removals.tell(name)
         return True
 
     def _path(self, registry_id: str) -> Path:
