@@ -69,7 +69,7 @@ async def town(any_database_factory: DatabaseFactory, fake_clock: FakeClock) -> 
     registry = Registry(database, fake_clock, lambda tenant, device: cut.append((tenant, device)))
     enrolment = Enrolment(database, registry, fake_clock, flip, flipped, 30)
     made = Town(database, registry, enrolment, cut)
-    enrolment.on_authority = made.told.append
+    enrolment.on_authority = lambda tenant, pem: made.told.append(pem)
     for tenant in ("a", "b"):
         await database.add_tenant(tenant)
         await registry.add(tenant, Device("g1", "river-gauge", "", "urn:x:g1", "t"))
@@ -91,16 +91,17 @@ async def test_a_certificate_is_its_devices_own(town: Town, fake_clock: FakeCloc
 
 
 async def test_each_tenant_has_an_authority_and_all_have_one_root(town: Town) -> None:
-    assert await town.enrolment.authorities() == ""
+    assert await town.enrolment.authorities() == {}
     chains = await asyncio.gather(*(town.enrolment.chain(one) for one in ("a", "b", "a")))
     certificates = [x509.load_pem_x509_certificates(one.encode()) for one in chains]
     assert certificates[0] == certificates[2]
     assert certificates[0][1] == certificates[1][1], "the root"
     assert certificates[0][0] != certificates[1][0]
     everything = await town.enrolment.authorities()
-    assert everything.count("BEGIN CERTIFICATE") == 3
-    assert set(x509.load_pem_x509_certificates(everything.encode())) == {*certificates[0], *certificates[1]}
-    assert set(x509.load_pem_x509_certificates("".join(town.told).encode())) >= {*certificates[0], *certificates[1]}
+    found = {name: x509.load_pem_x509_certificate(pem.encode()) for name, pem in everything.items()}
+    assert found == {"a": certificates[0][0], "b": certificates[1][0]}, "and not the root, which signs no device's"
+    told = set(x509.load_pem_x509_certificates("".join(town.told).encode()))
+    assert told == {certificates[0][0], certificates[1][0]}
     with pytest.raises(NonexistentTenant):
         await town.enrolment.chain("nowhere")
 

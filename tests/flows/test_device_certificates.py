@@ -235,11 +235,24 @@ async def test_the_listener_for_browsers_asks_for_no_certificate(city: City) -> 
     assert (await city.curl("/healthz", port=port))[0] == 200
 
 
+async def test_a_tenant_that_is_removed_takes_its_authority_along_at_once(city: City) -> None:
+    """Its devices come no further than the handshake; those of others stay as they are."""
+    name, other = await city.device("a"), await city.device("b")
+    assert (await city.curl("/devices/v1/a/g1/readings", "--json", reading(), by=name))[0] == 201
+    before, chain = tls.counters()["certificates_refused"], await city.platform.enrolment.chain("a")
+    await city.platform.database.remove_tenant("a")
+    whole = city.keep("whole", f"{(city.folder / f'{name}.pem').read_text()}{chain}")
+    for shown in (name, whole):  # alone, or with its authority and the root that signed it
+        assert (await city.curl("/devices/v1/a/g1/readings", "--json", reading(), by=shown))[0] == 0
+    assert tls.counters()["certificates_refused"] == before + 2
+    assert (await city.curl("/devices/v1/b/g1/readings", "--json", reading(), by=other))[0] == 201
+
+
 async def test_a_restarted_platform_knows_its_authorities(city: City) -> None:
     name = await city.device("a")
     again = tls.Certificate(str(city.folder / "cert.pem"), str(city.folder / "key.pem"), clients=True)
     again.trust(await city.platform.enrolment.authorities())
-    assert len(again.context.get_ca_certs()) == 2
+    assert len(again.context.now.get_ca_certs()) == 1
     sealed = city.folder / "data" / "keys" / "seal.key"
     assert sealed.stat().st_mode & 0o777 == 0o600
     assert ssl.PEM_cert_to_DER_cert(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -58,7 +59,7 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def served(pem: Path, *, clients: bool = True) -> AsyncIterator[tuple[int, Certificate]]:
     certificate = Certificate(str(pem / "server.pem"), str(pem / "server.key"), name="HTTP", clients=clients)
     if clients:
-        certificate.trust((pem / "root.pem").read_text())
+        certificate.trust({"root": (pem / "root.pem").read_text()})
     stop = asyncio.Event()
     bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     doors = [Secure(0, certificate.context, bound.set_result)]
@@ -157,7 +158,57 @@ async def test_a_handshake_that_does_not_end_is_cut_off(pem: Path, monkeypatch: 
 async def test_an_authority_that_is_made_later_is_taken_at_once(pem: Path) -> None:
     async with served(pem) as (port, certificate):
         assert (await curl(pem, port, *shows(pem, "stranger")))[0] != 0
-        certificate.trust((pem / "stranger.pem").read_text())
+        certificate.trust({"other": (pem / "stranger.pem").read_text()})
         _, _, body = await curl(pem, port, *shows(pem, "stranger"))
         found: Any = json.loads(body)
         assert found["certificate"] == ssl.PEM_cert_to_DER_cert((pem / "stranger.pem").read_text()).hex()
+
+
+async def test_an_authority_that_is_dropped_is_taken_no_more_at_once_and_others_are(pem: Path) -> None:
+    async with served(pem) as (port, certificate):
+        certificate.trust({"other": (pem / "stranger.pem").read_text()})
+        for name in ("stranger", "client"):
+            assert (await curl(pem, port, *shows(pem, name)))[0] == 0
+        certificate.distrust("root")
+        assert (await curl(pem, port, *shows(pem, "client")))[0] != 0
+        assert (await curl(pem, port, *shows(pem, "stranger")))[0] == 0
+        certificate.trust({"other": (pem / "root.pem").read_text()})  # in its place: a town that was made anew
+        assert (await curl(pem, port, *shows(pem, "stranger")))[0] != 0
+        assert (await curl(pem, port, *shows(pem, "client")))[0] == 0
+
+
+async def test_a_session_from_before_does_not_come_in_by_an_authority_that_was_dropped(pem: Path) -> None:
+    """A resumed session is not asked for its certificate again (RFC 8446 section 2.2)."""
+    async with served(pem) as (port, certificate):
+        ours = ssl.create_default_context(cafile=str(pem / "server.pem"))
+        ours.load_cert_chain(str(pem / "client.pem"), str(pem / "client.key"))
+        ours.maximum_version = ssl.TLSVersion.TLSv1_2
+        kept = await asyncio.to_thread(_visit, ours, port, None)
+        assert kept[1] is False
+        assert (await asyncio.to_thread(_visit, ours, port, kept[0]))[1] is True
+        certificate.distrust("root")
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.to_thread(_visit, ours, port, kept[0])
+
+
+def _visit(
+    context: ssl.SSLContext, port: int, session: ssl.SSLSession | None
+) -> tuple[ssl.SSLSession | None, bool | None]:
+    """The session, and whether it was that of before."""
+    with (
+        socket.create_connection(("localhost", port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", session=session) as line,
+    ):
+        line.sendall(b"GET / HTTP/1.1\r\nHost: data.example.jp\r\nConnection: close\r\n\r\n")
+        assert line.recv(100)
+        return line.session, line.session_reused
+
+
+def test_what_signed_two_authorities_is_not_trusted_for_either(pem: Path) -> None:
+    """Or one that is dropped would come in by it still."""
+    certificate = Certificate(str(pem / "server.pem"), str(pem / "server.key"), clients=True)
+    assert certificate.context.now.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+    certificate.trust({"a": (pem / "root.pem").read_text(), "b": (pem / "stranger.pem").read_text()})
+    certificate.distrust("a")
+    assert len(certificate.context.now.get_ca_certs()) == 1
+    certificate.distrust("nowhere")

@@ -116,11 +116,17 @@ class Platform:
     ready: bool = False
     failed: bool = False
 
-    def trust(self, authority: str) -> None:
-        """Takes clients' certificates that this authority (PEM) signed, at every listener that asks for them."""
+    def trust(self, tenant: str, authority: str) -> None:
+        """Takes clients' certificates that this tenant's authority (PEM) signed, where a listener asks for them."""
         for one in self.certificates:
             if one.asks:
-                one.trust(authority)
+                one.trust({tenant: authority})
+
+    def tenant_gone(self, tenant: str) -> None:
+        """A tenant was removed: its authority is trusted no more, and its devices are cut off."""
+        for one in self.certificates:
+            one.distrust(tenant)
+        self.registry.forget_tenant(tenant)
 
     @property
     def address(self) -> str:

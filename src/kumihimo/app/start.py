@@ -106,8 +106,8 @@ async def certificate_of(
     made = Certificate(*files, name=name, protocols=protocols, clients=asks)
     platform.certificates.append(made)
     platform.enrolment.on_authority = platform.trust
-    if asks and (known := await platform.enrolment.authorities()):
-        made.trust(known)
+    if asks:
+        made.trust(await platform.enrolment.authorities())
     return made
 
 

@@ -210,6 +210,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         library=Library(Path(settings.data)),
     )
     late.platform = platform
+    database.removals.told.append(platform.tenant_gone)
     platform.acme = _acme(settings, platform.acme_answers, clock)
     platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))

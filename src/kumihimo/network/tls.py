@@ -47,10 +47,10 @@ class Certificate:
     ) -> None:
         self._name = name
         self._files = (Path(certificate), Path(key))
-        self.context = _context(protocols)
+        self._protocols = protocols
+        self._authorities: dict[str, str] = {}
         self.asks = clients
-        if clients:
-            self.context.verify_mode = ssl.CERT_OPTIONAL
+        self.context = _Door(ssl.PROTOCOL_TLS_SERVER)
         self._timer: asyncio.TimerHandle | None = None
         try:
             self._seen = self._moments()
@@ -60,9 +60,45 @@ class Certificate:
                 f"the certificate {certificate} or its key {key} cannot be used: {problem}; both are PEM files"
             ) from problem
 
-    def trust(self, authorities: str) -> None:
-        """Takes clients' certificates by these authorities (PEM) from now on, beside those that it took before."""
-        self.context.load_verify_locations(cadata=authorities)
+    def trust(self, authorities: Mapping[str, str]) -> None:
+        """Takes clients' certificates by these authorities (PEM, by whose they are) from now on, beside those of others
+        that it took before; one that comes in place of another ends that.
+
+        Each stands for itself, whoever signed it: what signed them all is not trusted, or one that is dropped would
+        still come in by that.
+        """
+        replaced = [name for name, pem in authorities.items() if self._authorities.get(name, pem) != pem]
+        self._authorities |= authorities
+        if replaced:
+            self._anew()
+        elif authorities:
+            self.context.now.load_verify_locations(cadata="".join(authorities.values()))
+
+    def distrust(self, whose: str) -> None:
+        """Takes no certificate by this authority any more: no new connection, and none that goes on with an old
+        session; those that stand are for whoever knows their devices to cut.
+        """
+        if self._authorities.pop(whose, None) is not None:
+            self._anew()
+
+    def _anew(self) -> None:
+        """A context of its own for all that comes: nothing is ever taken out of one."""
+        try:
+            self._load()
+        except (OSError, ssl.SSLError):
+            log.exception(
+                "an authority is still taken by %s: its certificate cannot be read again just now", self._name
+            )
+            self._seen = []  # the next look tries again
+
+    def _made(self) -> ssl.SSLContext:
+        made = _context(self._protocols)
+        if self.asks:
+            made.verify_mode = ssl.CERT_OPTIONAL
+            made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        if self._authorities:
+            made.load_verify_locations(cadata="".join(self._authorities.values()))
+        return made
 
     def watch(self) -> None:
         """From now on looks every minute; new connections get the new certificate, old ones keep theirs."""
@@ -89,9 +125,10 @@ class Certificate:
         log.info("the certificate of %s was renewed", self._name)
 
     def _load(self) -> None:
-        # Loaded into a context of its own first: a pair that does not fit must not spoil the one in use.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
-        self.context.load_cert_chain(*self._files)
+        # A context of its own: a pair that does not fit must not spoil the one in use.
+        fresh = self._made()
+        fresh.load_cert_chain(*self._files)
+        self.context.now = fresh
 
     def _moments(self) -> list[tuple[int, int]]:
         return [(found.st_mtime_ns, found.st_size) for found in (one.stat() for one in self._files)]
@@ -123,6 +160,16 @@ def _context(protocols: Sequence[str]) -> ssl.SSLContext:
         context.set_alpn_protocols(list(protocols))
     context.sslobject_class = _Watched
     return context
+
+
+class _Door(ssl.SSLContext):
+    """What a listener is given for as long as it listens; each connection is made by the context of the moment."""
+
+    now: ssl.SSLContext
+
+    def wrap_bio(self, *args: Any, **named: Any) -> ssl.SSLObject:
+        """As ssl.SSLContext.wrap_bio, which is all that a loop asks of a server's context."""
+        return self.now.wrap_bio(*args, **named)
 
 
 class _Watched(ssl.SSLObject):

@@ -62,7 +62,8 @@ class Enrolment:
     """Credentials of all tenants' devices.
 
     seal and unseal keep private keys from whoever reads a copy of the store. days: how long a certificate is good.
-    on_authority(pem) is called with each authority that is made, so that the listeners take what it signs.
+    on_authority(tenant, pem) is called with each tenant's authority that is made, so that the listeners take what it
+    signs.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Enrolment:
         self._seal = seal
         self._unseal = unseal
         self._days = days
-        self.on_authority: Callable[[str], object] | None = None
+        self.on_authority: Callable[[str, str], object] | None = None
         self._wrong_of_address = Rates(WRONG_RATE, burst_seconds=WRONG_BURST)
         self._wrong_of_all = Rates(WRONG_RATE * 100, burst_seconds=WRONG_BURST)
         self._used: OrderedDict[str, int] = OrderedDict()
@@ -86,18 +87,18 @@ class Enrolment:
         authority = await self._authority(tenant)
         return authority.pem + (await self._root()).pem
 
-    async def authorities(self) -> str:
-        """All that devices' certificates may be signed by (PEM), the root first; "" while there is none."""
-        found = []
-        for scope in (PLATFORM, *await self._database.tenants()):
+    async def authorities(self) -> dict[str, str]:
+        """All that devices' certificates are signed by (PEM), by tenant; the root signs none."""
+        found = {}
+        for tenant in await self._database.tenants():
             try:
-                kept = await self._database.read(scope, store.authority_tx)
+                kept = await self._database.read(tenant, store.authority_tx)
             except Problem:
                 log.exception("the authority of a tenant cannot be read; its devices' certificates are not taken")
                 continue
             if kept is not None:
-                found.append(certificates.pem(x509.load_der_x509_certificate(kept[0])))
-        return "".join(found)
+                found[tenant] = certificates.pem(x509.load_der_x509_certificate(kept[0]))
+        return found
 
     async def revoked(self, tenant: str) -> bytes:
         """The tenant's list of revoked certificates (CRL, DER), signed now."""
@@ -131,8 +132,8 @@ class Enrolment:
             return found or (certificate, sealed)
 
         found = self._opened(*await self._database.write(scope, work))
-        if self.on_authority is not None:
-            self.on_authority(found.pem)
+        if self.on_authority is not None and scope != PLATFORM:
+            self.on_authority(scope, found.pem)
         return found
 
     def _opened(self, certificate: bytes, sealed: bytes) -> Authority:
