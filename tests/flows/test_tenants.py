@@ -229,7 +229,10 @@ async def fill(house: House, endpoint: str) -> Names:
     names = Names()
     for tenant in ("a", "b"):
         await house.platform.database.add_tenant(tenant)
+    operator = Call("b", Actor("system", "test"))
+    await house.platform.rule_sets.put(operator, RULES, why=SECRET, on=True)
     await house.send("b", "POST", f"{PREFIX}/entities", gauge("b", GAUGE, SECRET))
+    await until(lambda: house.platform.rule_sets.tasks(operator))
     await house.send("b", "POST", f"{PREFIX}/entities", thing(THING, THING_TYPE, ATTRIBUTE, SECRET))
     rain = thing(f"urn:ngsi-ld:RainGauge:{CANARY}", "RainGauge", "precipitation", SECRET)
     await house.send("b", "POST", f"{PREFIX}/entities", rain)
@@ -278,6 +281,22 @@ async def fill(house: House, endpoint: str) -> Names:
     assert figures
     names.ids.append(figures[0])
     return names
+
+
+RULES = f"""name = "r-{CANARY}"
+title_ja = "{SECRET}"
+
+[[rule]]
+name = "made"
+types = ["RiverGauge"]
+watch = ["name"]
+
+[[rule.then]]
+do = "task"
+whom = "operator"
+text = "{SECRET}"
+minutes = 60
+"""
 
 
 async def fill_access(house: House) -> None:
@@ -353,6 +372,7 @@ def paths(template: str, tenant: str, names: Names) -> list[str]:
         "rest:path": [names.ids[0]],
         "provider": ["nobody"],
         "application": [names.application],
+        "name": [f"r-{CANARY}" if CANARY in names.attribute else f"r-{NOBODY}"],
     }
     found = [template]
     for parameter in re.findall(r"{([^}]+)}", template):

@@ -62,6 +62,7 @@ from kumihimo.service.console.shell import Console
 from kumihimo.service.console.webhook import webhook_routes
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.screens import kpi_screens
+from kumihimo.service.rules.screens import rule_screens
 from kumihimo.service.sources.screens import source_screens
 from kumihimo.solutions.flood.cards import TownCards
 from kumihimo.solutions.flood.screens import flood_screens
@@ -191,6 +192,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         "console": lambda: {"live_pages": platform.live.count},
         "provider": platform.provider.counters,
         "feeds": lambda: {"open": platform.feeds.count},
+        "rules": lambda: dict(platform.rule_sets.keeper.counters()),
         "metering": lambda: {"lost": platform.metering.counters.lost},
     }
 
@@ -219,6 +221,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.federation,
         platform.library,
         platform.packs,
+        platform.rule_sets,
     )
 
 
@@ -287,6 +290,7 @@ def console_of(platform: Platform) -> Console:
         ),
         *usage_pages(platform),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "sources")),
+        *rule_screens(platform.rule_sets, platform.clock),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
         *access_screens(
             platform.access,

@@ -11,6 +11,7 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Forbidden, Problem
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import Act, Bus, Command, CommandOutcome, HttpFetch
+from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.grants import NOTHING, Grant
 from kumihimo.platform.broker.door import Broker
@@ -56,6 +57,15 @@ def rules_of(
     }
     names = Names(context.expand, context.compact)
     return RuleSets(database, clock, bus, access, broker, history, names, ports)
+
+
+def commands_of(arbiter: Arbiter) -> Commands:
+    """The arbiter's own list, by which a command that was put before a kill is known."""
+
+    async def commands(tenant: str, device: str) -> list[tuple[str, CommandOutcome]]:
+        return [(one.cause, one.outcome()) for one in await arbiter.list(tenant, device)]
+
+    return commands
 
 
 def _owner(tenant: str, order: Order) -> Call:

@@ -14,10 +14,10 @@ from kumihimo.app.makers import AccessOfMakers, judge_anew
 from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
-from kumihimo.app.rules import rules_of
+from kumihimo.app.rules import commands_of, rules_of
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
-from kumihimo.base.ports import CommandOutcome, HttpAnswer, HttpFetch, MqttServer
+from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
 from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.device.actuation.arbiter import Arbiter
 from kumihimo.device.actuation.models import ArbiterLimits
@@ -154,10 +154,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     carry = Carrier(late.notify, publish, signing, clock)
     history = History(database, settings.temporal_instances)
     alerts = Alerts(database, clock, bus, arbiter, broker.apply)
-
-    async def commands(tenant: str, device: str) -> list[tuple[str, CommandOutcome]]:
-        return [(one.cause, one.outcome()) for one in await arbiter.list(tenant, device)]
-
+    acting = (alerts, arbiter, commands_of(arbiter), late.notify)
     delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
     platform = Platform(
         settings=settings,
@@ -191,19 +188,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),
         outside=outside_broker(settings, gateway),
         alerts=alerts,
-        rule_sets=rules_of(
-            database,
-            clock,
-            bus,
-            access,
-            broker,
-            history,
-            contexts.core,
-            alerts,
-            arbiter,
-            commands,
-            late.notify,
-        ),
+        rule_sets=rules_of(database, clock, bus, access, broker, history, contexts.core, *acting),
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
         stage=Stage(),
@@ -220,8 +205,9 @@ def wire(settings: Settings, clock: Clock) -> Platform:
 def _acme(settings: Settings, answers: dict[str, str], clock: Clock) -> AcmeCertificate | None:
     if not settings.acme_hosts:
         return None
+    folder = Path(settings.data) / "tls" / "acme"
     account = (settings.acme_directory, settings.acme_hosts, settings.acme_email)
-    return AcmeCertificate(Path(settings.data) / "tls" / "acme", *account, answers, clock)
+    return AcmeCertificate(folder, *account, answers, clock)
 
 
 def _contexts(settings: Settings, fetch: GuardedFetch, shelf: TenantShelf, clock: Clock, late: Late) -> Contexts:

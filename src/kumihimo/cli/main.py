@@ -20,6 +20,7 @@ from kumihimo.cli import (
     mock_issuer,
     policy,
     provider,
+    rule,
     serve,
     solution,
     source,
@@ -52,6 +53,7 @@ app.add_typer(device.app, name="device")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(source.app, name="source")
 app.add_typer(solution.app, name="solution")
+app.add_typer(rule.app, name="rule")
 app.add_typer(usage.app, name="usage")
 app.add_typer(member.app, name="member")
 app.add_typer(policy.app, name="policy")

@@ -18,6 +18,7 @@ from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.signing.door import Signing
+from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.library import Library
@@ -49,6 +50,7 @@ class Doors:
     outside: Outside
     library: Library
     packs: Packs
+    rule_sets: RuleSets
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]

@@ -14,6 +14,7 @@ from kumihimo.cli.operations.doors import Doors, Operation
 from kumihimo.cli.operations.house import HOUSE
 from kumihimo.cli.operations.people import PEOPLE
 from kumihimo.cli.operations.providers import PROVIDER_OPERATIONS
+from kumihimo.cli.operations.rules import RULES
 from kumihimo.cli.operations.solutions import SOLUTIONS
 from kumihimo.cli.operations.usage import USAGE
 from kumihimo.platform.outside.door import Outside
@@ -35,6 +36,7 @@ OPERATIONS: dict[str, Operation] = {
     **PEOPLE,
     **APPLICATIONS,
     **SOLUTIONS,
+    **RULES,
     **{name: _of_outside(work) for name, work in PROVIDER_OPERATIONS.items()},
 }
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from kumihimo.base import jsontext
 from kumihimo.base.errors import Problem
-from kumihimo.service.rules.definition import Definition
-from kumihimo.service.rules.fields import MOST, SET, Member, Part, model_of
+from kumihimo.service.rules.definition import Definition, Rule
+from kumihimo.service.rules.fields import MOST, RULE, SET, Member, Part, model_of
 from kumihimo.service.rules.refusal import RuleRefused
 
 COUNT: Final = "count"
@@ -20,6 +20,58 @@ def form_of(definition: Definition) -> dict[str, str]:
     found: dict[str, str] = {}
     _fill(SET, definition, "", found)
     return found
+
+
+def rule_form(rule: Rule) -> dict[str, str]:
+    """The fields of one rule; `rule_of` gives the rule back."""
+    found: dict[str, str] = {}
+    _fill(RULE, rule, "", found)
+    return found
+
+
+def rule_of(form: Mapping[str, str]) -> Rule:
+    """The rule that the fields hold; RuleRefused where one of them cannot be read."""
+    found: Rule = model_of(RULE, _table(RULE, form, ""), "")
+    return found
+
+
+def with_part(form: Mapping[str, str], kind: str) -> dict[str, str]:
+    """The fields with one more part of the kind (window, join or then), which is empty yet."""
+    number = count_of(form, kind)
+    count_of({f"{kind}.{COUNT}": str(number + 1)}, kind)
+    found = {**form, f"{kind}.{COUNT}": str(number + 1)}
+    _fill(_below(kind), _below(kind).model(), f"{kind}.{number}.", found)
+    return found
+
+
+def without_part(form: Mapping[str, str], kind: str, number: int) -> dict[str, str]:
+    """The fields without one part; those behind it move up."""
+    many = count_of(form, kind)
+    if not 0 <= number < many:
+        return dict(form)
+    found = {name: value for name, value in form.items() if not name.startswith(f"{kind}.")}
+    kept = [one for one in range(many) if one != number]
+    for place, one in enumerate(kept):
+        for member in _below(kind).members:
+            found[f"{kind}.{place}.{member.name}"] = form.get(f"{kind}.{one}.{member.name}", "")
+    return {**found, f"{kind}.{COUNT}": str(len(kept))}
+
+
+def filled(form: Mapping[str, str]) -> dict[str, str]:
+    """All fields of one rule that a page shows; those that were not sent are as in an empty rule."""
+    found: dict[str, str] = {}
+    _fill(RULE, RULE.model(), "", found)
+    for kind in PARTS:
+        for number in range(count_of(form, kind)):
+            _fill(_below(kind), _below(kind).model(), f"{kind}.{number}.", found)
+    return {**found, **{name: value for name, value in form.items() if name in found}}
+
+
+PARTS: Final = tuple(name for name, _, _ in RULE.parts)
+
+
+def _below(kind: str) -> Part:
+    return next(below for name, _, below in RULE.parts if name == kind)
 
 
 def _fill(part: Part, model: Any, at: str, found: dict[str, str]) -> None:
