@@ -65,7 +65,7 @@ async def house(any_database_factory: DatabaseFactory, fake_clock: FakeClock) ->
     [third] = await alerts.list("town", subject=gauge(3))
     officer = Call("town", Actor("person", f"{CANARY} Sato"))
     await alerts.decide(officer, third.id, third.version, "accepted", f"{CANARY} rises", {"height": 777.25})
-    return House(alerts, Sights(alerts, broker, Rests((LEVEL,), (LIMIT,), (NAME,), (PLACE,)), entitled))
+    return House(alerts, Sights(alerts, broker, "x", Rests((LEVEL,), (LIMIT,), (NAME,), (PLACE,)), entitled))
 
 
 def doc(number: int) -> EntityDoc:
@@ -187,3 +187,16 @@ async def test_who_may_not_read_alerts_themselves_is_not_told_who_decided(house:
     assert other.decision.who == ""
     [whole] = await house.sights.decisions("town", narrowed(rows(types=TypeOr((GAUGE, ALERT)))))
     assert (whole.decision.who, whole.decision.reason) == (f"{CANARY} Sato", f"{CANARY} rises")
+
+
+async def test_alerts_of_another_wing_are_not_among_them(house: House) -> None:
+    other = await house.alerts.sight(SYSTEM, Sighting("y", gauge(1), 4, 9, CONTENT))
+    assert other is not None
+    await house.alerts.decide(SYSTEM, other.id, other.version, "rejected", "x")
+    part = Grant(rows(ids=[gauge(1)]), all_but(PLACE))
+    for grant in (EVERYTHING, part):
+        assert other.id not in {one.alert.id for one in await house.sights.list("town", grant)}
+        assert other.id not in {one.decision.alert_id for one in await house.sights.decisions("town", grant)}
+        with pytest.raises(ResourceNotFound):
+            await house.sights.get("town", grant, other.id)
+    assert [one.alert.subject for one in await house.sights.list("town", part)] == [gauge(1)]

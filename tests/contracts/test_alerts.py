@@ -91,6 +91,22 @@ async def test_the_same_sighting_raises_once(house: House) -> None:
     assert len(await house.alerts.events("town", only.id)) == 1
 
 
+async def test_alerts_and_decisions_of_one_source_are_told_apart(house: House) -> None:
+    river = await house.alerts.sight(SYSTEM, seen(2, 10))
+    bear = await house.alerts.sight(SYSTEM, Sighting("wildlife", "urn:bear:1", 3, 20, CONTENT))
+    assert river is not None
+    assert bear is not None
+    assert await house.alerts.list("town", source="wildlife") == [bear]
+    assert await house.alerts.list("town", source="flood", state="open") == [river]
+    assert {one.id for one in await house.alerts.list("town")} == {river.id, bear.id}
+    for one in (river, bear):
+        await house.alerts.decide(OFFICER, one.id, one.version, "rejected", "x")
+    assert [one.alert_id for one in await house.alerts.decisions("town", source="flood")] == [river.id]
+    assert [one.alert_id for one in await house.alerts.decisions("town", bear.id, source="wildlife")] == [bear.id]
+    assert await house.alerts.decisions("town", bear.id, source="flood") == []
+    assert len(await house.alerts.decisions("town")) == 2
+
+
 async def test_no_alert_is_raised_for_a_normal_level(house: House) -> None:
     assert await house.alerts.sight(SYSTEM, seen(0, 10)) is None
     assert await house.alerts.list("town") == []

@@ -119,11 +119,12 @@ class Alerts:
         *,
         state: str = "",
         subject: str = "",
+        source: str = "",
         limit: int = 200,
         subjects: Collection[str] | None = None,
         ranked: bool = True,
     ) -> list[Alert]:
-        """Alerts: open ones first, of these the undecided first, then by severity and time; by nothing that a reading
+        """Alerts, of one source or all: open ones first, of these the undecided first, then by severity and time; by nothing that a reading
         decides where they are not to be ranked. subjects: of these alone.
         """
         among = None if subjects is None else [one for one in subjects if subject in ("", one)]
@@ -131,7 +132,9 @@ class Alerts:
             among = [subject]
         if among is not None and not among:
             return []
-        return await self._database.read(tenant, lambda tx: store.alerts_tx(tx, state, among, limit, ranked=ranked))
+        return await self._database.read(
+            tenant, lambda tx: store.alerts_tx(tx, state, source, among, limit, ranked=ranked)
+        )
 
     async def named(self, tenant: str, ids: Collection[str]) -> Sequence[Alert]:
         """Those of the alerts that there are, in no order."""
@@ -146,10 +149,16 @@ class Alerts:
         return await self._database.read(tenant, lambda tx: store.events_tx(tx, alert_id))
 
     async def decisions(
-        self, tenant: str, alert_id: str = "", limit: int = 1000, *, subjects: Collection[str] | None = None
+        self,
+        tenant: str,
+        alert_id: str = "",
+        limit: int = 1000,
+        *,
+        source: str = "",
+        subjects: Collection[str] | None = None,
     ) -> Sequence[Decision]:
-        """The decision log, newest first; of the alerts about these subjects alone where any are said."""
-        return await self._database.read(tenant, lambda tx: store.decisions_tx(tx, alert_id, limit, subjects))
+        """The decision log, newest first; of one alert, of the alerts of one source or about these subjects, or all."""
+        return await self._database.read(tenant, lambda tx: store.decisions_tx(tx, alert_id, limit, source, subjects))
 
     async def decide(
         self,

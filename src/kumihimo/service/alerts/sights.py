@@ -89,11 +89,12 @@ Entitle = Callable[[EntityDoc], Mapping[str, str]]
 
 
 class Sights:
-    """The alerts of one wing as callers may see them. Who may read everything sees them as they are."""
+    """The alerts of one source as callers may see them. Who may read everything sees them as they are."""
 
-    def __init__(self, alerts: Alerts, broker: Broker, rests: Rests, entitle: Entitle) -> None:
+    def __init__(self, alerts: Alerts, broker: Broker, source: str, rests: Rests, entitle: Entitle) -> None:
         self._alerts = alerts
         self._broker = broker
+        self._source = source
         self._rests = rests
         self._entitle = entitle
 
@@ -102,15 +103,17 @@ class Sights:
     ) -> list[Seen]:
         """As Alerts.list; those of which it is hidden how grave they are come behind the others of their kind."""
         if grant.is_all:
-            found = await self._alerts.list(tenant, state=state, subject=subject, limit=limit)
+            found = await self._alerts.list(tenant, source=self._source, state=state, subject=subject, limit=limit)
             return [Seen(alert, ALL_OF_IT) for alert in found]
         subjects = [subject] if subject else await self._alerts.subjects(tenant)
         sights = await self._sights(tenant, grant, subjects)
         ranked = [one for one, sight in sights.items() if sight.level]
         blind = [one for one, sight in sights.items() if not sight.level]
         alerts = [
-            *await self._alerts.list(tenant, state=state, subjects=ranked, limit=limit),
-            *await self._alerts.list(tenant, state=state, subjects=blind, limit=limit, ranked=False),
+            *await self._alerts.list(tenant, source=self._source, state=state, subjects=ranked, limit=limit),
+            *await self._alerts.list(
+                tenant, source=self._source, state=state, subjects=blind, limit=limit, ranked=False
+            ),
         ]
         seen = await self._shown(tenant, grant, alerts, sights)
         return sorted(seen, key=lambda one: _waits(one.alert))[:limit]
@@ -118,6 +121,8 @@ class Sights:
     async def get(self, tenant: str, grant: Grant, alert_id: str) -> Seen:
         """One alert; ResourceNotFound also where the caller may not read what it is about."""
         alert = await self._alerts.get(tenant, alert_id)
+        if alert.source != self._source:
+            raise ResourceNotFound(f"there is no alert {alert_id!r}")
         if grant.is_all:
             return Seen(alert, ALL_OF_IT)
         sights = await self._sights(tenant, grant, [alert.subject])
@@ -138,9 +143,10 @@ class Sights:
             found = await self._alerts.decisions(tenant, seen.alert.id, limit)
             return [SeenDecision(_decision(one, seen.sight, seen.alert.content.title), seen.sight) for one in found]
         if grant.is_all:
-            return [SeenDecision(one, ALL_OF_IT) for one in await self._alerts.decisions(tenant, limit=limit)]
+            found = await self._alerts.decisions(tenant, limit=limit, source=self._source)
+            return [SeenDecision(one, ALL_OF_IT) for one in found]
         sights = await self._sights(tenant, grant, await self._alerts.subjects(tenant))
-        found = await self._alerts.decisions(tenant, limit=limit, subjects=list(sights))
+        found = await self._alerts.decisions(tenant, limit=limit, source=self._source, subjects=list(sights))
         alerts = await self._alerts.named(tenant, {one.alert_id for one in found})
         shown = {one.alert.id: one for one in await self._shown(tenant, grant, alerts, sights)}
         return [

@@ -90,18 +90,20 @@ async def open_alert_tx(tx: Tx, subject: str) -> Alert | None:
 
 
 async def alerts_tx(
-    tx: Tx, state: str, subjects: Collection[str] | None, limit: int, *, ranked: bool = True
+    tx: Tx, state: str, source: str, subjects: Collection[str] | None, limit: int, *, ranked: bool = True
 ) -> list[Alert]:
-    """Alerts, open before closed, undecided first, then by severity and newest reading, or by name alone."""
-    among = "" if subjects is None else f" AND {tx.dialect.any_of('subject', '$4')}"
+    """Alerts of one source (of all for ""), open before closed, undecided first, then by severity and newest reading, or by name alone."""
+    among = "" if subjects is None else f" AND {tx.dialect.any_of('subject', '$6')}"
     grave = "severity DESC, observed_at DESC, " if ranked else ""
     rows = await tx.fetch(
-        f"SELECT {_ALERT} FROM alert WHERE ($1 = '' OR state = $2){among} ORDER BY "
+        f"SELECT {_ALERT} FROM alert WHERE ($1 = '' OR state = $2) AND ($3 = '' OR source = $4){among} ORDER BY "
         "CASE state WHEN 'open' THEN 0 ELSE 1 END, "
         "CASE WHEN state = 'open' AND verdict = 'undecided' THEN 0 ELSE 1 END, "
-        f"{grave}id LIMIT $3",
+        f"{grave}id LIMIT $5",
         state,
         state,
+        source,
+        source,
         limit,
         *(() if subjects is None else (jsontext.text(list(subjects)),)),
     )
@@ -186,14 +188,21 @@ def _decision(row: Row) -> Decision:
     return Decision(*(*row[:-2], _content(row[-2]), steps))
 
 
-async def decisions_tx(tx: Tx, alert_id: str, limit: int, subjects: Collection[str] | None = None) -> list[Decision]:
-    """Decisions on one alert (on all for ""), newest first; on alerts about these subjects where any are said."""
+async def decisions_tx(
+    tx: Tx, alert_id: str, limit: int, source: str = "", subjects: Collection[str] | None = None
+) -> list[Decision]:
+    """Decisions on one alert (on all for ""), newest first; on alerts of one source, or about these subjects, where
+    any are said.
+    """
     among = "" if subjects is None else " AND alert_id IN (SELECT id FROM alert WHERE {})"
     rows = await tx.fetch(
-        f"SELECT {_DECISION} FROM alert_decision WHERE ($1 = '' OR alert_id = $2)"
-        f"{among.format(tx.dialect.any_of('subject', '$4'))} ORDER BY at DESC, stage DESC, id LIMIT $3",
+        f"SELECT {_DECISION} FROM alert_decision WHERE ($1 = '' OR alert_id = $2) "
+        "AND ($3 = '' OR alert_id IN (SELECT id FROM alert WHERE source = $4))"
+        f"{among.format(tx.dialect.any_of('subject', '$6'))} ORDER BY at DESC, stage DESC, id LIMIT $5",
         alert_id,
         alert_id,
+        source,
+        source,
         limit,
         *(() if subjects is None else (jsontext.text(list(subjects)),)),
     )

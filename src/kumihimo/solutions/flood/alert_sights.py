@@ -8,6 +8,7 @@ from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.sights import Rests, Sights
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.doors import FloodDoors
+from kumihimo.solutions.flood.watch import SOURCE
 
 RESTS: Final = Rests(
     reading=(entities.LEVEL,),
@@ -20,7 +21,7 @@ RESTS: Final = Rests(
 
 def sights_of(doors: FloodDoors) -> Sights:
     """The alerts as callers may see them."""
-    return Sights(doors.alerts, doors.broker, RESTS, entitled)
+    return Sights(doors.alerts, doors.broker, SOURCE, RESTS, entitled)
 
 
 def entitled(doc: EntityDoc) -> dict[str, str]:
