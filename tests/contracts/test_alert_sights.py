@@ -192,7 +192,7 @@ async def test_who_may_not_read_alerts_themselves_is_not_told_who_decided(house:
 async def test_alerts_of_another_wing_are_not_among_them(house: House) -> None:
     other = await house.alerts.sight(SYSTEM, Sighting("y", gauge(1), 4, 9, CONTENT))
     assert other is not None
-    await house.alerts.decide(SYSTEM, other.id, other.version, "rejected", "x")
+    await house.alerts.decide(Call("town", Actor("person", "Sato")), other.id, other.version, "rejected", "x")
     part = Grant(rows(ids=[gauge(1)]), all_but(PLACE))
     for grant in (EVERYTHING, part):
         assert other.id not in {one.alert.id for one in await house.sights.list("town", grant)}

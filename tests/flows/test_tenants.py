@@ -31,6 +31,9 @@ from kumihimo.device.registry.models import Device
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.platform.ngsild.table import PREFIX, LdRoute
 from kumihimo.service.sources.models import Reading, Source
+from kumihimo.solutions.wildlife.devices import Site, device_of, site_change
+from kumihimo.solutions.wildlife.limits import SirenRule
+from kumihimo.solutions.wildlife.rule import rule_change
 
 pytestmark = pytest.mark.enable_socket
 
@@ -49,6 +52,9 @@ SHOWS_NO_TENANT = {
     "/t/{tenant}/{rest:path}": "what there is not",
     PREFIX + "/{rest:path}": "what there is not",
     "/t/{tenant}/flood/replay": "the demonstration alone",
+    "/t/{tenant}/wildlife/base.json": "shapes of areas, which need fifty reports; the page itself is walked",
+    "/t/{tenant}/wildlife/method": "how the map is made, the same for whatever tenant",
+    "/t/{tenant}/wildlife/worker.js": "a program, the same for whatever tenant",
     "/t/{tenant}/live": "followed by itself, below",
     "/feeds/v1/{tenant}/entities": "followed by itself, below",
     PREFIX + "/jsonldContexts": "addresses drawn by lot; a must not see that of b, below",
@@ -276,6 +282,7 @@ async def fill(house: House, endpoint: str) -> Names:
     path = f"/t/b/flood/alerts/{names.ids[-1]}"
     version = str((await house.platform.alerts.get("b", names.ids[-1])).version)
     await house.form(path, verdict="rejected", reason=SECRET, who=SECRET, version=version)
+    await fill_wildlife(house, names)
     kpi = await house.ask("b", Question("", "GET", "/t/b/kpi"))
     figures = re.findall(r'href="/t/b/kpi/([^"]+)"', kpi.body)
     assert figures
@@ -297,6 +304,26 @@ whom = "operator"
 text = "{SECRET}"
 minutes = 60
 """
+
+
+async def fill_wildlife(house: House, names: Names) -> None:
+    """An animal of b's that was seen and decided on, a trap, and b's rule for sirens."""
+    own = Call("b", Actor("system", "test"), "test")
+    sensor, trap = (Site(kind, CANARY, SECRET, SECRET, 136.2, 36.0) for kind in ("sensor", "trap"))
+    rule = SirenRule(automatic=True, allowed_by=SECRET, reason=SECRET)
+    changes = [site_change(sensor, simulated=False), site_change(trap, simulated=False), rule_change(rule)]
+    for outcome in await house.platform.broker.apply(own, changes):
+        assert outcome.problem is None, outcome
+    key = await house.platform.registry.add("b", device_of(sensor))
+    await house.reading("b", sensor.device_id, key, species="Ursus thibetanus", observedAt=FIRST.format(1))
+
+    async def seen() -> list[str]:
+        return [one.id for one in await house.platform.alerts.list("b") if one.source == "wildlife"]
+
+    [animal] = await until(seen)
+    version = str((await house.platform.alerts.get("b", animal)).version)
+    await house.form(f"/t/b/wildlife/alerts/{animal}", verdict="rejected", reason=SECRET, who=SECRET, version=version)
+    names.ids.append(animal)
 
 
 async def fill_access(house: House) -> None:

@@ -20,6 +20,7 @@ from kumihimo.app.federation import others_of
 from kumihimo.app.flood import flood_doors
 from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
+from kumihimo.app.wildlife import wildlife_doors
 from kumihimo.base.call import NOBODY, Call, Caller
 from kumihimo.base.errors import Forbidden, MethodNotAllowed, ResourceNotFound
 from kumihimo.base.ids import DEFAULT_TENANT
@@ -67,6 +68,9 @@ from kumihimo.service.sources.screens import source_screens
 from kumihimo.solutions.flood.cards import TownCards
 from kumihimo.solutions.flood.screens import flood_screens
 from kumihimo.solutions.flood.tenants import TENANT_NAMES
+from kumihimo.solutions.wildlife.screens import wildlife_screens
+from kumihimo.solutions.wildlife.season import TENANT as PLAYED_TOWN
+from kumihimo.solutions.wildlife.season import TENANT_NAME as PLAYED_NAME
 from kumihimo.storage.health import Health
 
 MAX_OF_TENANT = 410
@@ -281,6 +285,7 @@ def console_of(platform: Platform) -> Console:
     screens: list[Screen] = [
         *flood_screens(flood_doors(platform), platform.stage),
         *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
+        *wildlife_screens(wildlife_doors(platform), platform.wildlife),
         *device_screens(
             platform.registry,
             platform.arbiter,
@@ -306,7 +311,10 @@ def console_of(platform: Platform) -> Console:
     packages = [*(screen.package for screen in screens), *(place.package for place in places)]
     words = load_words([OWN_PACKAGE, *(package for package in packages if package)])
     setup = Setup(
-        names=TENANT_NAMES, tile_url=settings.map_tiles, tile_credit=settings.map_credit, credit=platform.credit
+        names={**TENANT_NAMES, PLAYED_TOWN: PLAYED_NAME},
+        tile_url=settings.map_tiles,
+        tile_credit=settings.map_credit,
+        credit=platform.credit,
     )
     cards = TownCards(flood_doors(platform), platform.stage)
     return Console(

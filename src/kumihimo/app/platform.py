@@ -48,6 +48,7 @@ from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.flood.stage import Stage
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.library import Library
+from kumihimo.solutions.wildlife.stage import Stage as WildlifeStage
 from kumihimo.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class Platform:
     library: Library
     packs: Packs = field(init=False)
     """Made last: packs are installed into all other rooms."""
+    wildlife: WildlifeStage
     credit: dict[str, str] = field(default_factory=dict)
     """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""
     limits: Limits | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from kumihimo.app.flood import run_flood
 from kumihimo.app.http import build_http, doors_of
 from kumihimo.app.platform import Platform, Step, background
+from kumihimo.app.wildlife import run_wildlife
 from kumihimo.base.settings import LOOPBACK, SettingsError
 from kumihimo.cli.socket import LONGEST_PATH, size_of, socket_app, socket_path
 from kumihimo.network.http.server import Secure, serve
@@ -257,6 +258,7 @@ START: tuple[Step, ...] = (
     run_acme,
     run_flood,
     run_rules,
+    run_wildlife,
 )
 
 

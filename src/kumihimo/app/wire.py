@@ -15,6 +15,7 @@ from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
 from kumihimo.app.rules import commands_of, rules_of
+from kumihimo.app.wildlife import register_figures
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
 from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
@@ -81,6 +82,7 @@ from kumihimo.solutions.flood.stage import Stage
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.library import Library
 from kumihimo.solutions.packs.store import SCHEMA as PACKS
+from kumihimo.solutions.wildlife.stage import Stage as WildlifeStage
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
 
@@ -193,12 +195,14 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         kpi=Kpi(),
         stage=Stage(),
         library=Library(Path(settings.data)),
+        wildlife=WildlifeStage(),
     )
     late.platform = platform
     database.removals.told.append(platform.tenant_gone)
     platform.acme = _acme(settings, platform.acme_answers, clock)
     platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
+    register_figures(platform)
     return platform
 
 

@@ -108,6 +108,9 @@ def demo_command(
     new_passwords: Annotated[
         bool, typer.Option("--new-passwords", help="Give the demo's people new passwords and a new API key.")
     ] = False,
+    wildlife: Annotated[
+        bool, typer.Option("--wildlife", help="Also play a season of bears and traps into a second town.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Start the demo: the rivers of Fukui, played back from real recordings over real MQTT.
@@ -124,6 +127,7 @@ def demo_command(
             any_port=port is None,
             any_mqtt=mqtt_port is None,
             renew=new_passwords,
+            wildlife=wildlife,
         )
     )
 

@@ -13,6 +13,7 @@ import uvloop
 from kumihimo.app.flood import run_demo
 from kumihimo.app.platform import Platform, Step
 from kumihimo.app.start import DEMO_START, START, run
+from kumihimo.app.wildlife import run_season
 from kumihimo.app.wire import wire
 from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
@@ -50,10 +51,17 @@ def serve(settings: Settings) -> int:
 
 
 def demo(
-    settings: Settings, *, event: EventName, speed: float, any_port: bool, any_mqtt: bool, renew: bool = False
+    settings: Settings,
+    *,
+    event: EventName,
+    speed: float,
+    any_port: bool,
+    any_mqtt: bool,
+    renew: bool = False,
+    wildlife: bool = False,
 ) -> int:
     """Runs the demo, closed as every platform is. Ports that were not asked for move on to the next free one; renew
-    gives its people new passwords.
+    gives its people new passwords; wildlife plays a season of bears and traps into a second town.
     """
     try:
         _check_demo(settings, speed)
@@ -76,7 +84,8 @@ def demo(
             say(line)
         say("Ctrl-C stops it; the data is kept for the next start.")
 
-    return _start(settings, (*DEMO_START, run_demo(event, speed, lines.append, renew=renew)), started)
+    season = (run_season(speed, lines.append),) if wildlife else ()
+    return _start(settings, (*DEMO_START, *season, run_demo(event, speed, lines.append, renew=renew)), started)
 
 
 def _check_demo(settings: Settings, speed: float) -> None:

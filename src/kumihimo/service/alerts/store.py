@@ -92,7 +92,9 @@ async def open_alert_tx(tx: Tx, subject: str) -> Alert | None:
 async def alerts_tx(
     tx: Tx, state: str, source: str, subjects: Collection[str] | None, limit: int, *, ranked: bool = True
 ) -> list[Alert]:
-    """Alerts of one source (of all for ""), open before closed, undecided first, then by severity and newest reading, or by name alone."""
+    """Alerts of one source (of all for ""), open before closed, undecided first, then by severity and newest reading,
+    or by name alone.
+    """
     among = "" if subjects is None else f" AND {tx.dialect.any_of('subject', '$6')}"
     grave = "severity DESC, observed_at DESC, " if ranked else ""
     rows = await tx.fetch(

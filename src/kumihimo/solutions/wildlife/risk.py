@@ -73,6 +73,12 @@ def cell_of(lon: float, lat: float) -> str:
     return str(h3.latlng_to_cell(lat, lon, RESOLUTION))
 
 
+def place_of(cell: str) -> tuple[float, float]:
+    """Longitude and latitude of the cell's middle."""
+    lat, lon = h3.cell_to_latlng(cell)
+    return round(lon, 6), round(lat, 6)
+
+
 def outline_of(cell: str) -> list[list[float]]:
     """The cell's corners as [lon, lat], closed: a ring of a GeoJSON polygon."""
     ring = [[round(lon, 6), round(lat, 6)] for lat, lon in h3.cell_to_boundary(cell)]

@@ -145,7 +145,7 @@ class Watch:
         """When this siren was told to sound, by the moments of the detections that led to it."""
         return [
             int(decision.content.facts.get("at", 0))
-            for decision in await self._doors.alerts.decisions(self.tenant)
+            for decision in await self._doors.alerts.decisions(self.tenant, source=SOURCE)
             for step in decision.steps
             if step.proposal.device == siren and step.proposal.name == "sound" and step.state != "refused"
         ]
@@ -179,7 +179,13 @@ class Watch:
 
     async def close_before(self, at: int) -> int:
         """Closes the alerts whose animal was last seen before this moment; how many."""
-        return await self._close([alert for alert in await self._open() if alert.observed_at < at])
+        return await self._close([alert for alert in await self._open() if self._last_seen(alert) < at])
+
+    def _last_seen(self, alert: Alert) -> int:
+        """The alert itself keeps the moment at which it became so grave, which may be long before."""
+        recent = self._recent or {}
+        seen = (one.at for name, one in recent.items() if self._entity.get(name) == alert.subject)
+        return max(alert.observed_at, *seen, 0)
 
     async def close_stale(self) -> int:
         """The same by the platform's clock, for a tenant in which nothing is seen any more."""
@@ -187,8 +193,7 @@ class Watch:
         return await self._close([alert for alert in await self._open() if alert.changed_at < before])
 
     async def _open(self) -> list[Alert]:
-        alerts = await self._doors.alerts.list(self.tenant, state="open", limit=1000)
-        return [alert for alert in alerts if alert.source == SOURCE]
+        return await self._doors.alerts.list(self.tenant, state="open", source=SOURCE, limit=1000)
 
     async def _close(self, alerts: Sequence[Alert]) -> int:
         for alert in alerts:

@@ -1,0 +1,64 @@
+"""The wildlife wing: its doors, its watch, its figures, and the season that is played."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from kumihimo.app.late import MqttLate
+from kumihimo.app.platform import Platform, Step, background
+from kumihimo.base.ports import CommandOutcome
+from kumihimo.solutions.wildlife import demo, kpis
+from kumihimo.solutions.wildlife.doors import WildlifeDoors
+from kumihimo.solutions.wildlife.season import TENANT
+from kumihimo.solutions.wildlife.watching import Watching
+
+
+def wildlife_doors(platform: Platform) -> WildlifeDoors:
+    """The doors that the wing goes through."""
+
+    async def commands(tenant: str) -> list[CommandOutcome]:
+        return [record.outcome() for record in await platform.arbiter.list(tenant)]
+
+    return WildlifeDoors(
+        database=platform.database,
+        clock=platform.clock,
+        bus=platform.bus,
+        broker=platform.broker,
+        registry=platform.registry,
+        alerts=platform.alerts,
+        connect=MqttLate(platform),
+        fetch=platform.inward,
+        base_url=lambda: platform.address,
+        commands=commands,
+        rights=lambda call: platform.access.decide(call, "read"),
+    )
+
+
+def register_figures(platform: Platform) -> None:
+    """Registers what the wing measures."""
+    figures = kpis.Figures(wildlife_doors(platform))
+    platform.kpi.register(kpis.NOTICE_SECONDS, figures.notice_seconds)
+    platform.kpi.register(kpis.VISITS_PER_CATCH, figures.visits_per_catch)
+    platform.kpi.register(kpis.DAMAGED_AREA, figures.damaged_area)
+
+
+def run_wildlife(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Watches the sensors and traps of every tenant that there is or comes to be."""
+    return background(Watching(wildlife_doors(platform)).run(), "wildlife", platform)
+
+
+def run_season(speed: float, say: Callable[[str], None]) -> Step:
+    """The step that plays the season into its town; `say` gets the lines to print. run_wildlife watches."""
+
+    @asynccontextmanager
+    async def step(platform: Platform) -> AsyncIterator[None]:
+        doors = wildlife_doors(platform)
+        prepared = await demo.prepare(doors, speed)
+        platform.wildlife.prepared = prepared
+        say(f"Wildlife, a season in a second town: {platform.address}/t/{TENANT}/wildlife")
+        say("")
+        async with background(demo.run(doors, prepared), "season", platform):
+            yield
+
+    return step

@@ -1,0 +1,150 @@
+"""The season played into a town: devices over real MQTT, reports as if from telephones, incidents as they become known.
+
+The town's tenant is made anew unless it holds the season already; then it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kumihimo.base.errors import Problem
+from kumihimo.base.ports import screens_topic
+from kumihimo.device.simulate.player import Account, Player
+from kumihimo.device.simulate.sign import Kind, SimulatedActor
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change
+from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
+from kumihimo.solutions.wildlife import entities
+from kumihimo.solutions.wildlife.devices import device_of, site_change
+from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
+from kumihimo.solutions.wildlife.limits import SirenRule
+from kumihimo.solutions.wildlife.reports import report_of
+from kumihimo.solutions.wildlife.risk import cell_of
+from kumihimo.solutions.wildlife.rule import rule_change
+from kumihimo.solutions.wildlife.season import TENANT, Season, load
+
+logger = logging.getLogger(__name__)
+PACKAGE = "kumihimo.solutions.wildlife"
+REPLAY_ID = "urn:ngsi-ld:Replay:wildlife"
+REPLAY, REACHED = DEFAULT_VOCAB + "Replay", DEFAULT_VOCAB + "replayReached"
+BATCH = 200
+LOOK_SECONDS = 0.2
+ACTORS: dict[str, Kind] = {"siren": "siren", "light": "light"}
+PERMISSION = SirenRule(
+    automatic=True, allowed_by="鳥獣対策係（模擬） / wildlife officer (simulated)", reason="通学路の安全（模擬）"
+)
+"""The permission of the played town, so that both are seen: sirens by permission, and refusals at night."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A season that is ready to be played."""
+
+    season: Season
+    player: Player
+    actors: list[SimulatedActor] = field(default_factory=list)
+    kept: bool = False
+
+
+async def prepare(doors: WildlifeDoors, speed: float, load_season: Callable[[], Season] = load) -> Prepared:
+    """Makes the tenant, its devices and entities, and the incidents of the years before. ValueError for a speed."""
+    season = await asyncio.to_thread(load_season)
+    reached = await _reached(doors)
+    if reached is None:
+        await doors.database.remove_tenant(TENANT)
+        doors.registry.forget_tenant(TENANT)
+        await doors.database.add_tenant(TENANT)
+        await _build(doors, season)
+    accounts = {site.device_id: await _account(doors, site.device_id) for site in season.sites}
+    player = Player(
+        connect=doors.connect,
+        fetch=doors.fetch,
+        base_url=doors.base_url,
+        accounts=accounts,
+        steps=season.steps,
+        start=season.start,
+        end=season.end,
+        speed=speed,
+    )
+    if reached is not None:
+        player.seek(reached)
+    actors = [
+        SimulatedActor(doors.connect, accounts[site.device_id], ACTORS[site.kind], player.recorded_now)
+        for site in season.sites
+        if site.kind in ACTORS
+    ]
+    return Prepared(season, player, actors, reached is not None)
+
+
+async def _reached(doors: WildlifeDoors) -> int | None:
+    """Where an earlier replay stood; None where there is none."""
+    if TENANT not in await doors.database.tenants():
+        return None
+    doc = await doors.broker.get(TENANT, REPLAY_ID, ALL_ROWS, ALL_ATTRIBUTES)
+    return None if doc is None else entities.observed_at(doc, REACHED)
+
+
+async def _build(doors: WildlifeDoors, season: Season) -> None:
+    for site in season.sites:
+        await doors.registry.add(TENANT, device_of(site))
+    changes = [site_change(site, simulated=True) for site in season.sites]
+    changes += [entities.incident_change(one, cell_of(one.lon, one.lat)) for one in season.past]
+    changes.append(rule_change(PERMISSION))
+    for at in range(0, len(changes), BATCH):
+        await doors.apply(own_call(TENANT, "set-up"), changes[at : at + BATCH])
+    await _mark(doors, season.start)
+
+
+async def _account(doors: WildlifeDoors, device: str) -> Account:
+    return Account(TENANT, device, await doors.registry.rotate(TENANT, device))
+
+
+async def _mark(doors: WildlifeDoors, at: int) -> None:
+    """Written last, so that a start that was cut short is begun anew."""
+    mark = entities.change(REPLAY_ID, REPLAY, {REACHED: entities.prop(at // 1_000_000, observed_at=at)})
+    await doors.apply(own_call(TENANT, "replay"), [mark])
+
+
+async def run(doors: WildlifeDoors, prepared: Prepared) -> None:
+    """Plays until cancelled. Tenants are watched by `watching`, this one like any other."""
+    async with asyncio.TaskGroup() as group:
+        for actor in prepared.actors:
+            group.create_task(actor.run())
+        group.create_task(prepared.player.run())
+        group.create_task(_tell(doors, prepared))
+
+
+async def _tell(doors: WildlifeDoors, prepared: Prepared) -> None:
+    """What people say and what becomes known, when recorded time has come to it."""
+    known = prepared.player.state().recorded
+    while True:
+        now = prepared.player.recorded_now()
+        if now > known:
+            try:
+                await tell_between(doors, prepared.season, known, now)
+                known = now
+            except Problem as problem:  # the store is away: told once more when it is back
+                logger.warning("the season waits", extra={"tenant": TENANT, "why": problem.title})
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def tell_between(doors: WildlifeDoors, season: Season, after: int, until: int) -> int:
+    """Writes what lies in after < moment <= until; how many entities."""
+    changes: list[Change] = [
+        entities.incident_change(one, cell_of(one.lon, one.lat))
+        for one in season.coming
+        if one.at is not None and after < one.at <= until
+    ]
+    changes += [report_of(said.form, said.at).change for said in season.said if after < said.at <= until]
+    if changes:
+        await doors.apply(own_call(TENANT, "replay"), changes)
+    await _mark(doors, until)
+    doors.bus.publish(screens_topic(TENANT))
+    return len(changes)
+
+
+def recorded_now(prepared: Prepared | None, tenant: str, now: int) -> int:
+    """The moment that counts as now in a tenant: recorded time where a season is played, else the clock's."""
+    return prepared.player.recorded_now() if prepared is not None and tenant == TENANT else now

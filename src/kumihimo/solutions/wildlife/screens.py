@@ -1,0 +1,29 @@
+"""All pages of the wing."""
+
+from __future__ import annotations
+
+from kumihimo.base.screens import Screen
+from kumihimo.solutions.wildlife.alert_pages import AlertPages
+from kumihimo.solutions.wildlife.doors import WildlifeDoors
+from kumihimo.solutions.wildlife.field_pages import FieldPages
+from kumihimo.solutions.wildlife.overview import Overview
+from kumihimo.solutions.wildlife.stage import Stage
+from kumihimo.solutions.wildlife.words import PACKAGE
+
+
+def wildlife_screens(doors: WildlifeDoors, stage: Stage) -> list[Screen]:
+    """The pages; one entry in the navigation, the rest is reached from there."""
+    overview, alerts, field = Overview(doors, stage), AlertPages(doors), FieldPages(doors, stage)
+    return [
+        Screen("/wildlife", overview.show, nav="wildlife.nav", order=35, package=PACKAGE),
+        Screen("/wildlife/map.json", overview.map_json, package=PACKAGE),
+        Screen("/wildlife/base.json", overview.base_json, package=PACKAGE),
+        Screen("/wildlife/method", overview.method, package=PACKAGE, needs="read"),
+        Screen("/wildlife/alerts/{id}", alerts.show, alerts.decide, package=PACKAGE, takes="approve"),
+        Screen("/wildlife/decisions", alerts.decisions, package=PACKAGE),
+        Screen("/wildlife/decisions.csv", alerts.decisions_csv, package=PACKAGE),
+        Screen("/wildlife/siren", alerts.rule, alerts.set_rule, package=PACKAGE),
+        Screen("/wildlife/patrol", field.patrol, package=PACKAGE, needs="read"),
+        Screen("/wildlife/report", field.report, field.take, package=PACKAGE, needs="write", takes="write"),
+        Screen("/wildlife/worker.js", field.worker, package=PACKAGE, needs="write"),
+    ]
