@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from kumihimo.app.late import MqttLate
+from kumihimo.app.personas import Personas
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.base.ports import CommandOutcome
 from kumihimo.solutions.wildlife import demo, kpis
@@ -49,13 +50,16 @@ def run_wildlife(platform: Platform) -> AbstractAsyncContextManager[None]:
 
 
 def run_season(speed: float, say: Callable[[str], None]) -> Step:
-    """The step that plays the season into its town; `say` gets the lines to print. run_wildlife watches."""
+    """The step that plays the season into its town; `say` gets the lines to print. run_wildlife watches, run_demo came
+    before it and made the people.
+    """
 
     @asynccontextmanager
     async def step(platform: Platform) -> AsyncIterator[None]:
         doors = wildlife_doors(platform)
         prepared = await demo.prepare(doors, speed)
         platform.wildlife.prepared = prepared
+        await Personas(platform).visit(TENANT)
         say(f"Wildlife, a season in a second town: {platform.address}/t/{TENANT}/wildlife")
         say("")
         async with background(demo.run(doors, prepared), "season", platform):

@@ -11,6 +11,7 @@ from tests.fakes import DatabaseFactory
 from tests.solutions.wildlife.wildlife_house import House, opened, until
 
 from kumihimo.base.jsontext import loads
+from kumihimo.platform.access.grants import ALL_ROWS
 from kumihimo.solutions.wildlife import demo, entities
 from kumihimo.solutions.wildlife.demo import prepare, tell_between
 from kumihimo.solutions.wildlife.kpis import Figures
@@ -108,8 +109,8 @@ async def test_from_detection_to_siren_to_catch_to_figures(house: House, season:
     assert ("sound", "confirmed") in states
     assert all("simulated" in one.who for one in decisions)
     figures = Figures(doors)
-    assert [one.state for one in await figures.notice_seconds(TENANT)] == ["known"]
-    assert (await figures.visits_per_catch(TENANT))[0].label["en"] == "2024-10"
+    assert [one.state for one in await figures.notice_seconds(TENANT, ALL_ROWS)] == ["known"]
+    assert (await figures.visits_per_catch(TENANT, ALL_ROWS))[0].label["en"] == "2024-10"
 
 
 @pytest.mark.enable_socket

@@ -11,6 +11,7 @@ from tests.solutions.wildlife.wildlife_house import TOWN, House, opened
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor
+from kumihimo.platform.access.grants import ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert
 from kumihimo.solutions.wildlife import entities
@@ -158,9 +159,9 @@ async def test_figures_come_from_what_stands_in_the_entities(house: House) -> No
     ]
     await house.doors.apply(own_call(TOWN, "test"), [report_of(form, now).change for form in forms])
     figures = Figures(house.doors)
-    [visits] = await figures.visits_per_catch(TOWN)
-    [area] = await figures.damaged_area(TOWN)
-    [seconds] = await figures.notice_seconds(TOWN)
+    [visits] = await figures.visits_per_catch(TOWN, ALL_ROWS)
+    [area] = await figures.damaged_area(TOWN, ALL_ROWS)
+    [seconds] = await figures.notice_seconds(TOWN, ALL_ROWS)
     assert (visits.id, visits.value) == ("wildlife.visits-per-catch.2024-10", 1.5)
     assert (area.value, len(area.lineage)) == (42.5, 2)
     assert seconds.value is not None

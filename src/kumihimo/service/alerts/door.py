@@ -124,8 +124,8 @@ class Alerts:
         subjects: Collection[str] | None = None,
         ranked: bool = True,
     ) -> list[Alert]:
-        """Alerts, of one source or all: open ones first, of these the undecided first, then by severity and time; by nothing that a reading
-        decides where they are not to be ranked. subjects: of these alone.
+        """Alerts, of one source or all: open ones first, of these the undecided first, then by severity and time; by
+        nothing that a reading decides where they are not to be ranked. subjects: of these alone.
         """
         among = None if subjects is None else [one for one in subjects if subject in ("", one)]
         if among is None and subject:
