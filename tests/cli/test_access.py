@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(*words: str) -> tuple[int, str]:
-    where = [] if words[:2] == ("policy", "check") else ["--data", "data"]
+    where = [] if words[:2] in (("policy", "check"), ("policy", "example")) else ["--data", "data"]
     answer = CliRunner().invoke(app, [*words, *where])
     return answer.exit_code, answer.output
 
@@ -74,3 +74,16 @@ def test_policies_are_checked_put_listed_and_shown() -> None:
         code, said = told("policy", *words)
         assert code == 1
         assert why in said
+
+
+def test_a_ready_text_that_publishes_data_is_printed_and_can_be_put(folder: Path) -> None:
+    code, text = told("policy", "example", "--type", "Gauge", "--attribute", "name", "--attribute", "waterLevel")
+    assert code == 0
+    assert 'EntityType::"https://uri.etsi.org/ngsi-ld/default-context/Gauge"' in text
+    (folder / "published.cedar").write_text(text)
+    assert told("policy", "check", "published.cedar") == (0, "3 policies, which would be kept\n")
+    assert told("policy", "put", "published.cedar", "--tenant", "town", "--why", "公開")[0] == 0
+    assert 'Scope::"/public"' in told("policy", "example")[1]
+    code, said = told("policy", "example", "--type", 'a"b')
+    assert code == 1
+    assert "no name that can be published" in said

@@ -15,8 +15,11 @@ from tests.flows.test_tenants import route_table
 from kumihimo.app.http import build_http
 from kumihimo.app.start import open_database
 from kumihimo.app.wire import wire
+from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.settings import Settings
 from kumihimo.device.registry.models import Device
+from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.ngsild.table import PREFIX
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
 from kumihimo.service.console.webhook import webhook_address
 
@@ -49,6 +52,7 @@ READINGS = "/devices/v1/{tenant}/{device}/readings"
 class Stranger:
     def __init__(self, platform: Any) -> None:
         self.app = build_http(platform)
+        self.platform = platform
         self.database = platform.database
         self.paths = sorted({getattr(route, "path", "") for route in route_table(platform)})
         self.mounts = {route.path for route in route_table(platform) if isinstance(route, Mount)}
@@ -65,8 +69,10 @@ class Stranger:
             sent.append(message)
 
         given = {"host": "localhost", "accept": accept, "x-request-id": "same", "content-type": "application/json"}
-        headers = [(name.encode(), value.encode()) for name, value in {**given, **more}.items()]
-        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+        headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in {**given, **more}.items()]
+        path, _, query = path.partition("?")
+        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "client": ("::1", 1)}
+        scope |= {"query_string": query.encode(), "server": ("localhost", 80)}
         await self.app({**scope, "headers": headers, "root_path": "", "scheme": "http"}, receive, send)
         found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return sent[0]["status"], found, b"".join(one.get("body", b"") for one in sent[1:]).decode()
@@ -133,3 +139,161 @@ async def test_notifications_reach_the_webhook_page_by_its_address_alone(strange
     assert (await stranger.ask("POST", f"{address}0", "application/json"))[0] == 404
     assert (await stranger.ask("POST", address.replace(HERE, OTHER), "application/json"))[0] == 404
     assert (await stranger.ask("GET", address, "application/json"))[0] == 401
+
+
+# --- what a tenant has published ------------------------------------------------------------------------
+
+WELL, PUMP = "urn:ngsi-ld:Well:1", "urn:ngsi-ld:Pump:1"
+VOCAB = "https://uri.etsi.org/ngsi-ld/default-context/"
+LOCATION = "https://uri.etsi.org/ngsi-ld/location"
+PUBLIC = f"""permit (principal is Anonymous, action == Action::"read", resource in EntityType::"{VOCAB}Well")
+when {{ ["{VOCAB}depth", "{VOCAB}name", "{LOCATION}"].contains(context.attribute) }};"""
+SECRET = "geheimnis9"
+SHOWN = (
+    f"{PREFIX}/entities?type=Well",
+    f"{PREFIX}/entities/{WELL}",
+    f"{PREFIX}/temporal/entities/{WELL}",
+    f"{PREFIX}/temporal/entities?type=Well&timerel=after&timeAt=1970-01-01T00:00:00Z",
+    f"{PREFIX}/types",
+    f"{PREFIX}/types/Well",
+    f"{PREFIX}/attributes",
+    f"{PREFIX}/attributes/depth",
+    f"/t/{HERE}/entities",
+    f"/t/{HERE}/entity-map",
+    f"/t/{HERE}/entities/{WELL}",
+    f"/t/{HERE}/entity-points?id={WELL}&attribute=depth",
+    "/",
+)
+"""Everything that shows a stranger something of what is published."""
+LEADS_ON = (f"/t/{HERE}", f"/t/{HERE}/")
+
+
+def prop(value: Any) -> dict[str, Any]:
+    return {"type": "Property", "value": value, "observedAt": "2026-06-01T00:00:00Z"}
+
+
+async def publish(stranger: Stranger) -> None:
+    """HERE publishes depth and name of its wells; who runs them, and its pumps, it keeps for itself."""
+    values = {"depth": prop(12.5), "name": prop("井戸"), f"owner{SECRET}": prop(SECRET)}
+    call = Call(HERE, Actor("system", "test"))
+    for entity_id in (WELL, PUMP):
+        attrs: Any = {VOCAB + name: [value] for name, value in values.items()}
+        attrs[LOCATION] = [{"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2, 36.0]}}]
+        doc: Any = {"id": entity_id, "type": [VOCAB + entity_id.split(":")[2]], "attrs": attrs}
+        [outcome] = await stranger.platform.broker.apply(call, [Change(Op.CREATE, entity_id, doc)])
+        assert outcome.status == "created"
+    await stranger.platform.rules.documents.put(HERE, "published", PUBLIC, "person:p-1", "a test")
+
+
+async def test_of_a_tenant_a_stranger_sees_exactly_what_it_has_published(stranger: Stranger) -> None:
+    await publish(stranger)
+    for path in SHOWN:
+        for tenant, is_shown in ((HERE, True), (OTHER, False), (NOWHERE, False)):
+            status, headers, body = await stranger.ask("GET", path.replace(HERE, tenant), "*/*", ngsild_tenant=tenant)
+            if path == "/":
+                assert (status, HERE in body, OTHER in body) == (200, True, False)
+                continue
+            assert status == (200 if is_shown else 401), (path, tenant)
+            if is_shown:
+                assert any(word in body for word in ("depth", "井戸", "Well")), path
+                assert headers["cache-control"] == "no-cache", path
+                assert {"Authorization", "Cookie", "NGSILD-Tenant"} <= set(headers["vary"].split(", ")), path
+            for secret in (SECRET, PUMP, "Pump", OTHER):
+                assert secret not in body.replace(tenant, ""), (path, secret)
+
+
+async def test_what_is_not_published_is_answered_as_what_there_is_not(stranger: Stranger) -> None:
+    await publish(stranger)
+    kept = "urn:ngsi-ld:Pomp:1"
+    for there, nowhere in (
+        (f"{PREFIX}/entities/{PUMP}", f"{PREFIX}/entities/{kept}"),
+        (f"{PREFIX}/temporal/entities/{PUMP}", f"{PREFIX}/temporal/entities/{kept}"),
+        (f"/t/{HERE}/entities/{PUMP}", f"/t/{HERE}/entities/{kept}"),
+        (f"{PREFIX}/types/Pump", f"{PREFIX}/types/Pomp"),
+        (f"{PREFIX}/attributes/owner{SECRET}", f"{PREFIX}/attributes/ownerniemand777"),
+        (f"{PREFIX}/entities?q=owner{SECRET}", f"{PREFIX}/entities?q=ownerniemand777"),
+        (f"{PREFIX}/entities?type=Pump", f"{PREFIX}/entities?type=Pomp"),
+        (f"{PREFIX}/entities?type=Well&orderBy=owner{SECRET}", f"{PREFIX}/entities?type=Well&orderBy=ownerniemand777"),
+    ):
+        mine, twin = [await stranger.ask("GET", one, "*/*", ngsild_tenant=HERE) for one in (there, nowhere)]
+        assert mine[0] == twin[0], there
+        assert mine[2].replace("Pump", "Pomp").replace(SECRET, "niemand777") == twin[2], there
+    assert (await stranger.ask("GET", f"{PREFIX}/entities/{PUMP}", "*/*", ngsild_tenant=HERE))[0] == 404
+    counted = await stranger.ask("GET", f"{PREFIX}/entities?local=true&count=true&limit=0", "*/*", ngsild_tenant=HERE)
+    assert counted[1]["ngsild-results-count"] == "1"
+
+
+async def test_beside_what_is_published_the_walk_is_the_same_as_before(stranger: Stranger) -> None:
+    """Each route and method that shows nothing of it is answered for HERE as for a tenant that nobody has."""
+    await publish(stranger)
+    shown = {path.partition("?")[0] for path in SHOWN} | {*LEADS_ON, f"/feeds/v1/{HERE}/entities", f"/t/{HERE}/live"}
+    passed = set()
+    for method in METHODS:
+        for here, nowhere in zip(stranger.places(HERE)[::5], stranger.places(NOWHERE)[::5], strict=True):
+            if here in shown and method in ("GET", "HEAD"):
+                continue
+            mine = await stranger.ask(method, here, "application/json", ngsild_tenant=HERE)
+            twin = await stranger.ask(method, nowhere, "application/json", ngsild_tenant=NOWHERE)
+            if mine[0] in (200, 404, 400, 405, 406, 411, 415, 422) and twin[0] == 401:
+                passed.add((method, here))
+                assert SECRET not in mine[2]
+                assert PUMP not in mine[2]
+                continue
+            same = f"{twin[1]} {twin[2]}".replace(NOWHERE, HERE).replace(NOWHERE.upper(), HERE.upper())
+            assert f"{mine[1]} {mine[2]}" == same, (method, here)
+    # What passes the door beside that: names that nobody has, and questions that are sent as a body.
+    assert {method for method, _ in passed} <= {"GET", "HEAD", "POST"}
+    assert {path for method, path in passed if method == "POST"} == {
+        f"{PREFIX}/{kind}entityOperations/query" for kind in ("", "temporal/")
+    }
+    reading = re.compile(
+        rf"{PREFIX}/(entities|temporal/entities|types|attributes|jsonldContexts/.+)(/.*)?|/t/{HERE}/entit.*"
+    )
+    assert all(
+        reading.fullmatch(path)
+        for _, path in passed
+        if not path.startswith(f"{PREFIX}/entityOp") and "Operations" not in path
+    )
+
+
+async def test_a_tenant_that_takes_back_what_it_published_is_closed_again(stranger: Stranger) -> None:
+    await publish(stranger)
+    assert (await stranger.ask("GET", "/", "text/html"))[0] == 200
+    await stranger.platform.rules.documents.remove(HERE, "published", "person:p-1", "a test")
+    for path in SHOWN:
+        mine = await stranger.ask("GET", path, "text/html", ngsild_tenant=HERE)
+        assert (mine[0], mine[1]["location"][:7]) == (303, "/login?"), path
+
+
+async def test_a_stranger_is_shown_the_way_to_log_in_and_no_page_but_those_of_data(stranger: Stranger) -> None:
+    await publish(stranger)
+    _, _, body = await stranger.ask("GET", f"/t/{HERE}/entities", "text/html", **{"accept-language": "ja"})
+    assert f"/login?next=%2Ft%2F{HERE}%2Fentities" in body
+    links = set(re.findall(rf'href="/t/{HERE}(/[a-z-]*)', body))
+    assert links <= {"/entities"}
+    status, headers, _ = await stranger.ask("GET", f"/t/{HERE}", "text/html")
+    assert (status, headers["location"]) == (303, f"/t/{HERE}/entities")
+
+
+async def test_a_feed_tells_strangers_of_what_is_published(stranger: Stranger) -> None:
+    await publish(stranger)
+    call = Call(HERE, ANONYMOUS, "feed")
+    events = await stranger.platform.feeds.open(
+        call,
+        {"type": "Subscription", "entities": [{"type": "Well"}]},
+        stranger.platform.contexts.core,
+        after=None,
+        standing=True,
+    )
+    found = [await anext(events) for _ in range(2)]
+    assert found[1].entity is not None
+    assert set(found[1].entity) == {"id", "type", "depth", "name", "location"}
+    await events.aclose()
+
+
+async def test_an_authorization_that_is_none_is_refused_though_something_is_published(stranger: Stranger) -> None:
+    await publish(stranger)
+    asked = await stranger.ask("GET", f"{PREFIX}/types", "*/*", ngsild_tenant=HERE, authorization="Bearer x")
+    assert (asked[0], asked[1]["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
+    with_old_cookie = await stranger.ask("GET", f"{PREFIX}/types", "*/*", ngsild_tenant=HERE, cookie="kumihimo=x")
+    assert with_old_cookie[0] == 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -34,7 +34,7 @@ from kumihimo.device import http as device_http
 from kumihimo.device.enrolment import api as enrolment_http
 from kumihimo.device.screens import device_screens
 from kumihimo.network.acme import Challenges
-from kumihimo.network.http.authenticate import PROBES, Authenticated
+from kumihimo.network.http.authenticate import PROBES, Authenticated, Published
 from kumihimo.network.http.fairness import Fairness
 from kumihimo.network.http.limits import Limits
 from kumihimo.network.http.probes import probe_routes
@@ -113,6 +113,7 @@ def build_http(platform: Platform) -> ASGIApp:
                 [platform.identity.authenticate, platform.provider.bearer],
                 OPEN_PATHS,
                 platform.leashes,
+                published=published_of(platform, console),
                 open_house=settings.open,
                 behind_tls=settings.public_address.startswith("https://"),
             ),
@@ -152,7 +153,7 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
         *signing_http.routes(platform.signing),
     ]
     return [
-        *probe_routes(ready, _stats(platform, limits), lambda caller: may_enter_of(platform)(caller, "")),
+        *probe_routes(ready, _stats(platform, limits), may_measure_of(platform)),
         _openapi_route(api),
         *api,
         *outside_http.routes(platform.federation),
@@ -328,6 +329,7 @@ def console_of(platform: Platform) -> Console:
         places=places,
         may_enter=may_enter_of(platform),
         allow=allow_of(platform),
+        closed=not settings.open,
     )
 
 
@@ -343,14 +345,44 @@ def allow_of(platform: Platform) -> Callable[[Call, str], Awaitable[None]]:
     return allow
 
 
-def may_enter_of(platform: Platform) -> Callable[[Caller, str], Awaitable[bool]]:
-    """Who is shown which tenant: in an open house everybody, else who holds a role there; "" is the platform itself."""
+def may_enter_of(platform: Platform) -> Callable[[Caller, Sequence[str]], Awaitable[Collection[str]]]:
+    """Who is shown which tenants: in an open house everybody all, else who holds a role there, and everybody those that
+    have published something.
+    """
 
-    async def may_enter(caller: Caller, tenant: str) -> bool:
+    async def may_enter(caller: Caller, tenants: Sequence[str]) -> Collection[str]:
         if platform.settings.open:
-            return True
-        if caller.actor.kind not in ("person", "application") or caller.tenant not in ("", tenant):
-            return False
-        return bool(await platform.access.roles(tenant, caller.actor))
+            return tenants
+        if caller.tenant:
+            tenants = [one for one in tenants if one == caller.tenant]
+        return await platform.places.of(caller.actor, tenants) if tenants else ()
 
     return may_enter
+
+
+def may_measure_of(platform: Platform) -> Callable[[Caller], Awaitable[bool]]:
+    """Who sees the numbers of the whole platform: in an open house everybody, else who holds a role on it."""
+
+    async def may_measure(caller: Caller) -> bool:
+        if platform.settings.open:
+            return True
+        if caller.actor.kind not in ("person", "application") or caller.tenant:
+            return False
+        return bool(await platform.access.roles("", caller.actor))
+
+    return may_measure
+
+
+def published_of(platform: Platform, console: Console) -> Published:
+    """What strangers may ask for where a tenant has published something: to read its data, to listen to it, and the
+    pages that show it; and the first page, where any tenant has.
+    """
+
+    async def shows(scope: Scope) -> bool:
+        if scope["path"] == "/":
+            return bool(await platform.places.published())
+        tenant = tenant_of(scope)
+        return bool(tenant) and await platform.places.publishes(tenant)
+
+    paths = (*ngsild.READING, *feeds_http.READING, *console.public_paths())
+    return Published(paths, shows)

@@ -27,6 +27,7 @@ from kumihimo.network.sockets import at
 from kumihimo.network.tls import Certificate
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.places import Places
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.ingest import BrokerIngest
 from kumihimo.platform.delivery.door import Delivery
@@ -69,6 +70,7 @@ class Platform:
     contexts: Contexts
     access: Access
     rules: StoredRules
+    places: Places
     metering: Metering
     history: History
     broker: Broker

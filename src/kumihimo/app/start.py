@@ -35,6 +35,14 @@ async def open_database(platform: Platform) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def index_places(platform: Platform) -> AsyncIterator[None]:
+    """Enters into the index of who has to do where what is older than it; a look at each tenant, once."""
+    if found := await platform.places.index():
+        log.info("tenants entered into the index of places", extra={"tenants": found})
+    yield
+
+
+@asynccontextmanager
 async def open_outbound(platform: Platform) -> AsyncIterator[None]:
     """The ways out: over HTTP the guarded one and the one to ourselves, and the one over MQTT."""
     await platform.fetch.open()
@@ -242,6 +250,7 @@ async def run_acme(platform: Platform) -> AsyncIterator[None]:
 
 START: tuple[Step, ...] = (
     open_database,
+    index_places,
     open_outbound,
     run_registry,
     run_arbiter,

@@ -41,6 +41,7 @@ from kumihimo.network.mqtt.listener import MqttListener
 from kumihimo.network.mqtt.outside import OutsideBroker
 from kumihimo.network.mqtt.publisher import GuardedPublish
 from kumihimo.platform.access.door import StoredRules
+from kumihimo.platform.access.places import Places
 from kumihimo.platform.access.store import PLATFORM_SCHEMA as ACCESS_OF_PLATFORM
 from kumihimo.platform.access.store import SCHEMA as ACCESS
 from kumihimo.platform.broker.collation import collation
@@ -50,7 +51,7 @@ from kumihimo.platform.broker.store import SCHEMA as BROKER
 from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
-from kumihimo.platform.feeds.door import Feeds
+from kumihimo.platform.feeds.door import MAX_FEEDS_OF_STRANGERS, MAX_FEEDS_OF_TENANT, Feeds
 from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
@@ -170,6 +171,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         contexts=contexts,
         access=access,
         rules=rules,
+        places=Places(access, rules, clock),
         metering=metering,
         history=history,
         broker=broker,
@@ -177,7 +179,9 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         imports=imports,
         sources=Sources(database, clock, Taker(database, clock, broker, imports, contexts, fetch)),
         delivery=delivery,
-        feeds=Feeds(database, bus, delivery),
+        feeds=Feeds(
+            database, bus, delivery, strangers=MAX_FEEDS_OF_TENANT if settings.open else MAX_FEEDS_OF_STRANGERS
+        ),
         signing=signing,
         identity=identity,
         leashes=Leashes(alive_of(identity, provider)),

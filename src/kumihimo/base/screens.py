@@ -108,6 +108,7 @@ class Screen:
 
     needs: what one must be allowed to do to see it (an action of access, or WHOLE), takes: to send its form; "" where
     the handler asks by itself. menu: the text key of the menu in which its entry stands, "" for the bar itself.
+    is_public: who is not logged in may see it where the tenant has published anything; needs is asked of them too.
     """
 
     path: str
@@ -119,6 +120,7 @@ class Screen:
     needs: str = WHOLE
     takes: str = "administer"
     menu: str = ""
+    is_public: bool = False
 
 
 # --- pages of no tenant -----------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, refusals, say, show
 from kumihimo.platform.access.compile import policies_of
+from kumihimo.platform.access.published import EXAMPLE_SCOPE, published_text
 from kumihimo.platform.access.words import MAX_BYTES
+from kumihimo.platform.jsonld.contexts import Contexts
 
 app = typer.Typer(help="A tenant's access policies (Cedar).", no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="The tenant; without it the platform itself.")]
@@ -50,6 +52,26 @@ def check(file: File) -> None:
     with refusals():
         found = policies_of(_text(file))
     say(f"{len(found)} policies, which would be kept")
+
+
+@app.command("example")
+def example(
+    *,
+    type_: Annotated[
+        list[str] | None, typer.Option("--type", help="Publish entities of this type; may be given again.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None, typer.Option(help="Publish this attribute alone; may be given again.")
+    ] = None,
+    scope: Annotated[
+        str, typer.Option(help="Publish what is in this scope; /public where no type is given either.")
+    ] = "",
+) -> None:
+    """Print policies by which a tenant publishes data: anybody may read it without logging in. Nothing is changed."""
+    types, attributes = type_ or [], attribute or []
+    with refusals():
+        text = published_text(types, attributes, scope or ("" if types else EXAMPLE_SCOPE), Contexts().core.expand)
+    say(text.rstrip("\n"))
 
 
 @app.command("put")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,10 +13,11 @@ from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.platform.access.directory import OneSato
 
-from kumihimo.base.call import Actor, Caller
+from kumihimo.base.call import ANONYMOUS, Actor, Call, Caller
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
+from kumihimo.platform.access.models import RowNode, RowOr, RowTypes
 from kumihimo.platform.access.screens import access_screens
 from kumihimo.platform.access.sharing import PACKAGE
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
@@ -253,3 +255,35 @@ async def test_an_emergency_takes_two_persons_on_the_page(ask: Ask, rules: Store
     assert ">Open<" in (await ask("/emergency"))[1]
     assert (await ask("/emergency", {"action": "end", "id": asked.id}))[0] == 303
     assert "person:p-2" in (await ask("/emergency"))[1]
+
+
+async def test_a_ready_text_publishes_what_was_chosen_once_it_is_saved(ask: Ask, rules: StoredRules) -> None:
+    page = "/policies?types=River+Pond&attributes=name,+level&scope="
+    status, text = await ask(page)
+    assert (status, 'value="published"' in text) == (200, True)
+    assert "published" not in {one.name for one in await rules.documents.list("fukui")}
+    found = re.search(r"<textarea[^>]*>(.*?)</textarea>", text, re.DOTALL)
+    assert found is not None
+    ready = html.unescape(found[1])
+    assert (await ask("/policies", {"name": "published", "text": ready, "why": "公開"}))[0] == 303
+    for type_, names in (("River", {"name", "level"}), ("Pond", {"name", "level"}), ("Tree", set())):
+        seen = await seen_by_strangers(rules, type_, {"name", "level", "owner"})
+        assert seen == names, type_
+    status, text = await ask("/policies?attributes=name")
+    assert (status, "say which types" in text) == (400, True)
+    assert "form" in text
+
+
+async def seen_by_strangers(rules: StoredRules, type_: str, names: set[str]) -> set[str]:
+    """Of these attributes those that a stranger may see of an entity of the type."""
+    grant = await Access(False, rules).decide(Call("fukui", ANONYMOUS), "read")
+    iri = "https://example.org/"
+    held = grant.visible.names(lambda rows: admits_types(rows, iri + type_))
+    return {name for name in names if iri + name in held}
+
+
+def admits_types(rows: RowNode, type_: str) -> bool:
+    if isinstance(rows, RowOr):
+        return any(admits_types(one, type_) for one in rows.parts)
+    assert isinstance(rows, RowTypes)
+    return type_ in rows.types

@@ -1,14 +1,17 @@
-"""Who calls: before anything is answered, the request's credential is judged; without one only open paths pass."""
+"""Who calls: before anything is answered, the request's credential is judged; without one only open paths pass, and
+where something is published the paths on which it stands.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kumihimo.base.call import NOBODY, Caller
 from kumihimo.base.errors import Forbidden, Problem, Unauthenticated
@@ -22,6 +25,19 @@ LOGIN: Final = "/login"
 MAX_NEXT: Final = 2048
 _CREDENTIALS: Final = frozenset((b"authorization", b"cookie"))
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+_VARIES: Final = "Accept, Accept-Language, Authorization, Cookie, Link, NGSILD-Tenant, Prefer"
+"""What an answer on a path that strangers may ask for can differ by; for caches in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Paths on which a stranger passes to the handlers, where `shows` says that there is anything for strangers.
+
+    Where it says no, a stranger is answered as on every other path: not even that the tenant is there is told.
+    """
+
+    paths: Sequence[OpenPath] = ()
+    shows: Callable[[Scope], Awaitable[bool]] | None = None
 
 
 class Authenticated:
@@ -39,9 +55,12 @@ class Authenticated:
         open_paths: Sequence[OpenPath],
         leashes: Leashes,
         *,
+        published: Published | None = None,
         open_house: bool = False,
         behind_tls: bool = False,
     ) -> None:
+        self._published = _by_method(published.paths if published is not None else ())
+        self._shows = published.shows if published is not None else None
         self._app = app
         self._ways = ways
         self._open = _by_method([one for one in open_paths if not one.proves_itself])
@@ -64,6 +83,8 @@ class Authenticated:
         except Problem as problem:
             await self._refuse(problem, scope, receive, send)
             return
+        if not self._open_house and not _shows_authorization(scope) and _is_among(self._published, scope, sockets=True):
+            send = _for_caches(send, is_strangers=state["caller"] is NOBODY)
         if state["caller"].login:
             await self._leashes.hold(self._app, scope, receive, send)
         else:
@@ -81,14 +102,19 @@ class Authenticated:
         except Problem:
             if is_lenient:  # a cookie of old, or the store is away, which is no reason not to say so on a page
                 return NOBODY
+            if not credentials.authorization and await self._is_published(scope):
+                return NOBODY
             raise
         if caller is None:
-            if is_open:
+            if is_open or await self._is_published(scope):
                 return NOBODY
             raise Unauthenticated("log-in is needed: this platform shows nothing to strangers")
         if caller.actor.kind == "person" and not credentials.authorization:
             check_sent_by_us(scope)
         return caller
+
+    async def _is_published(self, scope: Scope) -> bool:
+        return self._shows is not None and _is_among(self._published, scope, sockets=True) and await self._shows(scope)
 
     async def _known(self, credentials: Credentials) -> Caller | None:
         for way in self._ways:
@@ -118,9 +144,13 @@ def _by_method(paths: Sequence[OpenPath]) -> dict[str, re.Pattern[str]]:
     return {method: re.compile("|".join(each)) for method, each in found.items()}
 
 
-def _is_among(paths: Mapping[str, re.Pattern[str]], scope: Scope) -> bool:
-    """Not a path more and not a method more: even an error page of what stands behind may tell something."""
-    pattern = paths.get(scope["method"]) if scope["type"] == "http" else None
+def _is_among(paths: Mapping[str, re.Pattern[str]], scope: Scope, *, sockets: bool = False) -> bool:
+    """Not a path more and not a method more: even an error page of what stands behind may tell something.
+
+    sockets: a WebSocket is among them too, which is asked for with GET (RFC 6455 section 4.1).
+    """
+    method = scope["method"] if scope["type"] == "http" else "GET" if sockets else ""
+    pattern = paths.get(method)
     return pattern is not None and pattern.fullmatch(scope["path"]) is not None
 
 
@@ -129,6 +159,31 @@ def _shows_any(scope: Scope) -> bool:
     if any(name in _CREDENTIALS for name, _ in scope["headers"]):
         return True
     return bool((scope.get("extensions") or {}).get("tls"))
+
+
+def _shows_authorization(scope: Scope) -> bool:
+    """Then no shared cache keeps the answer (RFC 9111 section 3.5)."""
+    return any(name == b"authorization" for name, _ in scope["headers"])
+
+
+def _for_caches(send: Send, *, is_strangers: bool) -> Send:
+    """The answer to a cookie's holder is theirs alone; that to a stranger is to be asked for anew each time, as what is
+    published may be taken back (RFC 9111 section 5.2.2). Neither stands in for the other.
+    """
+    kept = b"no-cache" if is_strangers else b"private, no-cache"
+
+    async def said(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            given = message.get("headers", ())
+            control = next((value for name, value in given if name.lower() == b"cache-control"), kept)
+            if is_strangers and b"no-store" not in control:
+                control = kept
+            headers = [one for one in given if one[0].lower() not in (b"cache-control", b"vary")]
+            headers += [(b"cache-control", control), (b"vary", _VARIES.encode())]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return said
 
 
 def credentials_of(scope: Scope) -> Credentials:

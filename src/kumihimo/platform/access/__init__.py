@@ -1,7 +1,7 @@
 """Room: decides who may do what, and which rows and attributes they may see; keeps the policies, roles and agreements.
 
-Owns: access_revision, access_member, access_policy, access_agreement, access_emergency
+Owns: access_revision, access_member, access_policy, access_agreement, access_emergency, access_place, access_indexed
 Says: screens.{tenant}: members, policies, agreements or an emergency changed, look again
 Hears: nothing
-Door: days, decide, door, explain, grants, members, models, records, rows, screens, words
+Door: days, decide, door, explain, grants, members, models, places, published, records, rows, screens, words
 """

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from kumihimo.base import times
+from kumihimo.base.call import Actor
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.access import store
-from kumihimo.storage.database import Database, Tx
+from kumihimo.storage.database import PLATFORM, Database, Tx
 
 T = TypeVar("T")
 MAX_WORDS: Final = 500
@@ -27,6 +28,16 @@ class Changes:
     def now(self) -> int:
         """The present moment in microseconds."""
         return times.micros(self._clock.now())
+
+    async def place(self, scope: str, actor: Actor) -> None:
+        """Notes, before a right is given, where somebody may have something to do from now on (see `places`).
+
+        NonexistentTenant for an unknown scope, of which nothing is noted.
+        """
+        if scope == PLATFORM:
+            return
+        await self.database.read(scope, store.revision_tx, quick=True)
+        await self.database.write(PLATFORM, lambda tx: store.add_places_tx(tx, scope, (actor,)))
 
     async def write(self, scope: str, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Runs the work and counts the change, durably; then tells of it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -67,18 +68,36 @@ class Access:
         self._shared: dict[tuple[str, ActorKind], Holding] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._looked: dict[str, tuple[datetime, int]] = {}
+        self._scopes: dict[str, set[str]] = {}
         self._changes = 0
         self._soonest: int | None = None
         self._told: list[Callable[[str], None]] = []
 
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may do everything, so that nobody is a stranger."""
+        return self._open_house
+
     def revision(self, tenant: str) -> int:  # noqa: ARG002 - a change of the platform's rules is one of every tenant's
         """A number that changes with every change of rules that was seen in this process, in whatever tenant, and when
-        a right that was decided on ends by its time. What another process changed is seen at the next decision.
+        a right that was decided on ends by its time. What another process changed is seen at the next decision, or
+        by `current`.
         """
         if self._soonest is not None and times.micros(self._clock.now()) >= self._soonest:
             self._soonest = None
             self._changes += 1
         return self._changes
+
+    async def current(self, tenant: str) -> int:
+        """As `revision`, with what another process changed for this tenant up to a second ago: who keeps what was made
+        of rights asks this before it is used. The store is looked at once a second at most, whoever asks.
+        """
+        if not self._open_house:
+            now = self._clock.now()
+            for scope in sorted(self._scopes.get(tenant, {tenant, PLATFORM})):
+                with suppress(NonexistentTenant):
+                    await self._revision(scope, now)
+        return self.revision(tenant)
 
     async def decide(self, call: Call, action: Action) -> Grant:
         """What the call may see. Raises Unauthenticated or Forbidden where it may not act at all."""
@@ -164,6 +183,9 @@ class Access:
             return made
         if not made.holding.revisions:
             return made  # there is no such tenant, and nothing would tell that it came to be
+        for scope, revision in made.holding.revisions.items():
+            self._looked.setdefault(scope, (now, revision))
+        self._scopes.setdefault(call.tenant, set()).update(made.holding.revisions)
         if len(self._known) >= _KEPT:
             self._make_room()
         is_of_all = call.actor.kind not in KINDS and not any(map(names_somebody, made.holding.policies))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kumihimo.base.call import ANONYMOUS
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.platform.access import store
 from kumihimo.platform.access.changes import Changes, check_words
@@ -64,6 +65,8 @@ class Documents:
             await store.add_version_tx(tx, made)
             return made
 
+        if names_strangers(text):
+            await self._changes.place(scope, ANONYMOUS)
         return await self._changes.write(scope, work)
 
     async def versions(self, scope: str, name: str) -> list[Version]:
@@ -87,6 +90,11 @@ class Documents:
     async def list(self, scope: str) -> list[Document]:
         """The documents that stand, by name."""
         return await self._changes.database.read(scope, documents_tx)
+
+
+def names_strangers(text: str) -> bool:
+    """Whether the policies of a text may give strangers anything: a permit says for whom."""
+    return "Anonymous" in text
 
 
 async def documents_tx(tx: Tx) -> list[Document]:

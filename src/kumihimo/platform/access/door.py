@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from kumihimo.base.call import Actor
+from kumihimo.base.call import ANONYMOUS, Actor
 from kumihimo.base.clock import Clock
 from kumihimo.base.ports import Bus, screens_topic
 from kumihimo.platform.access import store
 from kumihimo.platform.access.agreements import MAX_READ, Agreements
 from kumihimo.platform.access.changes import Changes
-from kumihimo.platform.access.documents import Documents, documents_tx
+from kumihimo.platform.access.documents import Documents, documents_tx, names_strangers
 from kumihimo.platform.access.emergencies import SHOWN, Emergencies
 from kumihimo.platform.access.members import Members
-from kumihimo.platform.access.records import Member, Standing
+from kumihimo.platform.access.records import Document, Member, Standing
 from kumihimo.platform.access.standing import PLATFORM, Looked
 from kumihimo.storage.database import Database, Tx
 
@@ -55,6 +55,33 @@ class StoredRules:
             standing = await self._database.read(scope, lambda tx: _standing_tx(tx, scope))
             self._standing[scope] = standing
         return Looked(revision, standing, held)
+
+    async def places(self, actor: Actor) -> set[str]:
+        """The tenants in which somebody may have something to do, by a role or by an agreement; it may be too many."""
+        found = set(await self._database.read(PLATFORM, lambda tx: store.places_tx(tx, actor), quick=True))
+        agreements = (await self.look(PLATFORM, ANONYMOUS, 0)).standing.agreements
+        return found | {one.giver for one in agreements if one.taker in found}
+
+    async def not_indexed(self) -> list[str]:
+        """The tenants whose rows are older than the index of places."""
+        known = await self._database.read(PLATFORM, store.indexed_tx)
+        return [tenant for tenant in await self._database.tenants() if tenant not in known]
+
+    async def index(self, tenant: str) -> None:
+        """Enters a tenant's rows into the index of places."""
+
+        async def work(tx: Tx) -> tuple[list[Actor], list[Document]]:
+            return await store.actors_tx(tx), await documents_tx(tx)
+
+        actors, documents = await self._database.read(tenant, work)
+        if any(names_strangers(one.text) for one in documents):
+            actors.append(ANONYMOUS)
+
+        async def write(tx: Tx) -> None:
+            await store.add_places_tx(tx, tenant, actors)
+            await store.add_indexed_tx(tx, tenant)
+
+        await self._database.write(PLATFORM, write)
 
     async def add_member(self, scope: str, actor: Actor, role: str, by: str, until: int | None) -> None:
         """Gives somebody a role."""

@@ -45,6 +45,7 @@ class Members:
                 raise BadRequestData(said).worded("refused.roles", most=MAX_ROLES)
             await store.add_member_tx(tx, made)
 
+        await self._changes.place(scope, actor)
         await self._changes.write(scope, work)
         return made
 

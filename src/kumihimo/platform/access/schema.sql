@@ -61,3 +61,16 @@ CREATE TABLE access_emergency (
   ended_by TEXT NOT NULL
 );
 CREATE INDEX access_emergency_asked ON access_emergency (asked_at);
+-- version 2
+-- In the platform's scope: in which tenants somebody was ever given a role, and which have policies that name strangers
+-- (kind anonymous, actor empty). Written before the tenant's own rows, so that it may name one too many.
+CREATE TABLE access_place (
+  kind TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  PRIMARY KEY (kind, actor, tenant)
+);
+-- The tenants whose rows from before this index are in it.
+CREATE TABLE access_indexed (
+  tenant TEXT PRIMARY KEY
+);

@@ -14,6 +14,7 @@ from kumihimo.platform.access.days import end_of
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
+from kumihimo.platform.access.published import NAME, published_text, words_of
 from kumihimo.platform.access.records import Version
 from kumihimo.platform.access.sharing import PACKAGE, failed, sharing_screens
 from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, GIVEN_ROLES, Action
@@ -41,9 +42,9 @@ def access_screens(
 ) -> list[Screen]:
     """The pages /members, /policies, /access-check, /agreements and /emergency.
 
-    look finds the entity that is tried; expand gives the expanded name of an attribute that was written short.
+    look finds the entity that is tried; expand gives the expanded name of an attribute or type that was written short.
     """
-    members, policies = _Members(access, rules, directory), _Policies(access, rules)
+    members, policies = _Members(access, rules, directory), _Policies(access, rules, expand)
     check = _Check(access, look, expand, directory)
     return [
         Screen(
@@ -117,19 +118,34 @@ class _Members:
 
 
 class _Policies:
-    def __init__(self, access: Access, rules: StoredRules) -> None:
+    def __init__(self, access: Access, rules: StoredRules, expand: Expand) -> None:
         self._access = access
+        self._expand = expand
         self._documents = rules.documents
 
     async def list(self, ask: Ask) -> Page:
-        """The documents of policies that stand, and a form for a new one."""
+        """The documents of policies that stand, and a form for a new one, filled with a ready text where the query says
+        what is to be published (types, attributes, scope).
+        """
         return await self._list(ask)
 
     async def _list(self, ask: Ask, problem: Problem | None = None) -> Page:
         await self._access.decide(ask.call, "policies")
-        form = {"name": "", "text": "", "why": "", **ask.form}
-        data = {"documents": await self._documents.list(ask.tenant), "form": form, "problem": problem}
+        wished = {name: ask.query.get(name, "") for name in ("types", "attributes", "scope")}
+        ready = {}
+        if any(wished.values()):
+            try:
+                ready = self._ready(wished)
+            except Problem as refused:
+                problem = refused
+        form = {"name": "", "text": "", "why": "", **ready, **ask.form}
+        documents = await self._documents.list(ask.tenant)
+        data = {"documents": documents, "form": form, "wished": wished, "ready": bool(ready), "problem": problem}
         return failed(Page(f"{PACKAGE}:policies.html", "policies.title", data), problem)
+
+    def _ready(self, wished: Mapping[str, str]) -> dict[str, str]:
+        types, attributes = words_of(wished["types"]), words_of(wished["attributes"])
+        return {"name": NAME, "text": published_text(types, attributes, wished["scope"].strip(), self._expand)}
 
     async def add(self, ask: Ask) -> Answer:
         """Takes the form: name, text, why."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 from kumihimo.base.call import Actor, ActorKind
@@ -266,3 +267,38 @@ async def emergencies_tx(tx: Tx, limit: int) -> list[Emergency]:
     """Emergencies, the newest first."""
     rows = await tx.fetch(f"SELECT {_EMERGENCY} FROM access_emergency ORDER BY asked_at DESC, id LIMIT $1", limit)
     return [Emergency(*row) for row in rows]
+
+
+# --- in which tenants somebody has anything to do -----------------------------------------------------------
+
+
+async def add_places_tx(tx: Tx, tenant: str, actors: Collection[Actor]) -> None:
+    """Notes in the platform's scope that these have something to do in the tenant; what is noted stays so."""
+    await tx.execute_many(
+        "INSERT INTO access_place (kind, actor, tenant) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        [(actor.kind, actor.id, tenant) for actor in actors],
+    )
+
+
+async def places_tx(tx: Tx, actor: Actor) -> list[str]:
+    """The tenants that are noted of somebody."""
+    rows = await tx.fetch(
+        "SELECT tenant FROM access_place WHERE kind = $1 AND actor = $2 ORDER BY tenant", actor.kind, actor.id
+    )
+    return [row[0] for row in rows]
+
+
+async def actors_tx(tx: Tx) -> list[Actor]:
+    """All who hold or held a role in this tenant."""
+    rows = await tx.fetch("SELECT DISTINCT kind, actor FROM access_member")
+    return [Actor(cast("ActorKind", row[0]), row[1]) for row in rows]
+
+
+async def indexed_tx(tx: Tx) -> set[str]:
+    """The tenants whose earlier rows are in the index."""
+    return {row[0] for row in await tx.fetch("SELECT tenant FROM access_indexed")}
+
+
+async def add_indexed_tx(tx: Tx, tenant: str) -> None:
+    """Notes that a tenant's earlier rows are in the index."""
+    await tx.execute("INSERT INTO access_indexed (tenant) VALUES ($1) ON CONFLICT DO NOTHING", tenant)

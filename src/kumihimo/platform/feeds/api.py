@@ -20,6 +20,7 @@ from kumihimo.base.call import call_of
 from kumihimo.base.errors import Problem
 from kumihimo.base.ids import check_tenant
 from kumihimo.base.jsontext import text
+from kumihimo.base.ports import OpenPath
 from kumihimo.base.problems import told
 from kumihimo.platform.feeds.ask import read_ask
 from kumihimo.platform.feeds.door import Events, Feeds
@@ -29,6 +30,8 @@ from kumihimo.platform.ngsild.asks import read_query
 from kumihimo.platform.ngsild.bodies import context_of_link
 
 FEED: Final = "/feeds/v1/{tenant}/entities"
+READING: Final = (OpenPath(("GET",), r"/feeds/v1/[^/]+/entities"),)
+"""What tells of data as it changes."""
 _CONTEXT = "context"
 _REFUSED = 1008
 """Policy violation (RFC 6455 section 7.4.1); the reason is the problem's title, as it must be short."""

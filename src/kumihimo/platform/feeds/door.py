@@ -21,20 +21,32 @@ from kumihimo.storage.database import Database
 
 MAX_FEEDS = 1000
 MAX_FEEDS_OF_TENANT = 250
+MAX_FEEDS_OF_STRANGERS = 100
+"""Of one tenant, so that who is not known leaves room for those who are."""
 PING_SECONDS = 10.0
 Events = AsyncGenerator[Event, None]
 
 
 class Feeds:
-    """The feeds of all tenants."""
+    """The feeds of all tenants; strangers: how many of one tenant those may have who are not logged in."""
 
-    def __init__(self, database: Database, bus: Bus, delivery: Delivery, *, ping: float = PING_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        delivery: Delivery,
+        *,
+        ping: float = PING_SECONDS,
+        strangers: int = MAX_FEEDS_OF_STRANGERS,
+    ) -> None:
+        self._most_of_strangers = strangers
         self._database = database
         self._bus = bus
         self._delivery = delivery
         self._ping = ping
         self._tails: dict[str, tuple[Tail, asyncio.Task[None]]] = {}
         self._open: Counter[str] = Counter()
+        self._strangers: Counter[str] = Counter()
         self._closing = asyncio.Event()
 
     @property
@@ -54,10 +66,12 @@ class Feeds:
             raise Overloaded("the platform is stopping; come back in a moment", retry_after=5)
         if self.count >= MAX_FEEDS or self._open[call.tenant] >= MAX_FEEDS_OF_TENANT:
             raise Overloaded(f"{self._open[call.tenant]} feeds of this tenant are open already", retry_after=10)
+        if call.actor.kind == "anonymous" and self._strangers[call.tenant] >= self._most_of_strangers:
+            raise Overloaded("many who are not logged in listen already; log in, or try again later", retry_after=10)
         head = await self._database.read(call.tenant, head_tx, quick=True)
         begin = head if after is None else after
         watch = await self._delivery.watch(call, document, context)
-        return self._events(call.tenant, watch, head, begin, standing=standing and after is None)
+        return self._events(call, watch, head, begin, standing=standing and after is None)
 
     async def close(self) -> None:
         """Ends every feed, so that the server can drain."""
@@ -68,8 +82,8 @@ class Feeds:
             await tail.close()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _events(self, tenant: str, watch: Watch, head: int, position: int, *, standing: bool) -> Events:
-        tail = self._join(tenant, head)
+    async def _events(self, call: Call, watch: Watch, head: int, position: int, *, standing: bool) -> Events:
+        tail = self._join(call, head)
         # A position behind the log's head is of a log that is no more.
         restarts = tail.restarts if position <= head else -1
         try:
@@ -96,18 +110,24 @@ class Feeds:
         except Problem as problem:
             yield Event("end", position, detail=problem.detail)
         finally:
-            self._leave(tenant)
+            self._leave(call)
 
-    def _join(self, tenant: str, head: int) -> Tail:
+    def _join(self, call: Call, head: int) -> Tail:
+        tenant = call.tenant
         self._open[tenant] += 1
+        if call.actor.kind == "anonymous":
+            self._strangers[tenant] += 1
         found = self._tails.get(tenant)
         if found is None:
             tail = Tail(self._database, self._bus, tenant, head)
             found = self._tails[tenant] = (tail, asyncio.create_task(tail.run(), name=f"feeds-{tenant}"))
         return found[0]
 
-    def _leave(self, tenant: str) -> None:
+    def _leave(self, call: Call) -> None:
+        tenant = call.tenant
         self._open -= Counter([tenant])
+        if call.actor.kind == "anonymous":
+            self._strangers -= Counter([tenant])
         if not self._open[tenant] and (found := self._tails.pop(tenant, None)) is not None:
             found[1].cancel()
 

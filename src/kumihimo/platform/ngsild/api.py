@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
+from kumihimo.base.ports import OpenPath
 from kumihimo.platform.ngsild import (
     attributes,
     batch,
@@ -19,7 +20,13 @@ from kumihimo.platform.ngsild import (
 from kumihimo.platform.ngsild.face import Face
 from kumihimo.platform.ngsild.table import PREFIX, LdRoute, Resource, Switch, UnknownRoute
 
-__all__ = ["PREFIX", "RESOURCES", "Face", "Switch", "routes"]
+__all__ = ["PREFIX", "READING", "RESOURCES", "Face", "Switch", "routes"]
+
+READING = (
+    OpenPath(("GET",), PREFIX + r"/(?:entities|temporal/entities|types|attributes|jsonldContexts/.+)(?:/.*)?"),
+    OpenPath(("POST",), PREFIX + r"/(?:temporal/)?entityOperations/query/?"),
+)
+"""What reads data, and the @contexts that answers name; an id may hold a slash."""
 
 RESOURCES: tuple[Resource, ...] = (
     *entities.RESOURCES,

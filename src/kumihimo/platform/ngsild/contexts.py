@@ -58,7 +58,7 @@ async def serve_context(ask: Ask) -> Answer:
     details = read_flag(ask.query, "details")
     core = _read_core(ask)
     kept = await _find(ask, counted=details)
-    if kept is None:
+    if kept is None or (_is_a_strangers(ask) and (details or (kept.kind == "Cached" and not is_core(kept.url)))):
         raise _unknown(ask)
     if core:
         return Answer(
@@ -98,6 +98,11 @@ async def _find(ask: Ask, *, counted: bool) -> Kept | None:
     if is_core(name):
         return _core(ask, name)
     return await ask.face.shelf.find(ask.tenant, name, counted=counted)
+
+
+def _is_a_strangers(ask: Ask) -> bool:
+    """Strangers are given the @contexts that answers name, and learn nothing of what else a tenant makes use of."""
+    return ask.call.actor.kind == "anonymous" and not ask.face.open_house
 
 
 def _core(ask: Ask, url: str = "") -> Kept:

@@ -38,10 +38,12 @@ def entity_screens(doors: Doors) -> list[Screen]:
     """The list, the entity's page, and the points of its charts."""
     pages = _Entities(doors)
     return [
-        Screen("/entities", pages.list, nav="nav.entities", order=900, package=OWN_PACKAGE, needs="read"),
-        Screen("/entity-map", pages.map, package=OWN_PACKAGE, needs="read"),
-        Screen("/entity-points", pages.points, package=OWN_PACKAGE, needs="read"),
-        Screen("/entities/{id:path}", pages.one, package=OWN_PACKAGE, needs="read"),
+        Screen(
+            "/entities", pages.list, nav="nav.entities", order=900, package=OWN_PACKAGE, needs="read", is_public=True
+        ),
+        Screen("/entity-map", pages.map, package=OWN_PACKAGE, needs="read", is_public=True),
+        Screen("/entity-points", pages.points, package=OWN_PACKAGE, needs="read", is_public=True),
+        Screen("/entities/{id:path}", pages.one, package=OWN_PACKAGE, needs="read", is_public=True),
     ]
 
 

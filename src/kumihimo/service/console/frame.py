@@ -73,6 +73,8 @@ class Frame:
     made_at: datetime
     person: str = ""
     """How who is logged in is called."""
+    login: str = ""
+    """Where a stranger logs in."""
 
     def values(self, t: Translate) -> dict[str, Any]:
         """The names that every template may use; they win over a page's own data of the same name."""
@@ -82,6 +84,7 @@ class Frame:
             "lang": self.lang.partition("-")[0],
             "language": self.lang,
             "person": self.person,
+            "login": self.login,
             "url": self._url,
             "tenant": self.tenant,
             "tenants": self.tenants,

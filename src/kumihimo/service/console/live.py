@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 MAX_STREAMS = 500
 MAX_STREAMS_OF_TENANT = 400
+MAX_STREAMS_OF_STRANGERS = 150
+"""Of one tenant, so that who is not known leaves room for those who are."""
 MAX_PENDING = 300
 BATCH = 500
 BEAT_SECONDS = 20.0
@@ -114,10 +116,18 @@ class Live:
         of_tenant = len(self._boxes.get(call.tenant, ()))
         if self.count >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_TENANT or self._closing.is_set():
             raise Overloaded(f"{of_tenant} pages of this tenant listen already; reload later", retry_after=10)
+        if self._is_a_strangers(box) and self._strangers_of(call.tenant) >= MAX_STREAMS_OF_STRANGERS:
+            raise Overloaded("many who are not logged in listen already; log in, or reload later", retry_after=10)
         events = self.events(call.tenant, box)
         return StreamingResponse(
             events, media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"}
         )
+
+    def _is_a_strangers(self, box: Mailbox) -> bool:
+        return box.call is not None and box.call.actor.kind == "anonymous" and not self._access.is_open
+
+    def _strangers_of(self, tenant: str) -> int:
+        return sum(map(self._is_a_strangers, self._boxes.get(tenant, ())))
 
     async def close(self) -> None:
         """Ends every stream, so that the server can drain; call it before the server waits for its connections."""
@@ -208,13 +218,18 @@ class Live:
                 return position
 
     async def _judge(self, tenant: str) -> None:
-        """Asks anew what each page may be told of, where rights have changed since."""
-        rights = self._access.revision(tenant)
+        """Asks anew what each page may be told of, where rights have changed since, by whatever process; a page that
+        may be told of something else now looks at everything again.
+        """
+        rights = await self._access.current(tenant)
         for box in list(self._boxes.get(tenant, ())):
             if box.call is None or box.rights == rights:
                 continue
+            before = box.grant
             try:
                 box.grant, box.rights = await self._access.decide(box.call, "read"), rights
+                if box.grant != before:
+                    box.put(0, ())
             except Problem:
                 box.is_over = True
                 box.full.set()

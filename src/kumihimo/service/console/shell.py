@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from kumihimo.base.call import NOBODY, Call, Caller, call_of
 from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import InternalError, MethodNotAllowed, NonexistentTenant, Problem, ResourceNotFound
+from kumihimo.base.ports import OpenPath
 from kumihimo.base.screens import Answer, Ask, CardOf, Document, Page, Place, Redirect, Screen
 from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language, translator
 from kumihimo.service.console.assets import asset_url, static_routes
@@ -27,8 +29,8 @@ from kumihimo.service.console.templates import make_environment
 log = logging.getLogger(__name__)
 Tenants = Callable[[], Awaitable[Sequence[str]]]
 Allow = Callable[[Call, str], Awaitable[object]]
-MayEnter = Callable[[Caller, str], Awaitable[bool]]
-"""Whether the caller has anything to do in this tenant; of another they learn not even that it is there."""
+MayEnter = Callable[[Caller, Sequence[str]], Awaitable[Collection[str]]]
+"""Of these tenants those in which the caller has anything to do; of another they learn not even that it is there."""
 _YEAR = 365 * 24 * 3600
 _TENANTS = "kumihimo.tenants"
 
@@ -49,6 +51,7 @@ class Console:
     card: what a solution says of a town on the first page; clock: when a page was made, for its print.
     places: pages of no tenant; may_enter: whose tenants are shown to whom, all to everybody where it is not given.
     allow: raises a Problem where a call may not do what a screen needs; where it is not given, everybody may.
+    closed: who is not logged in is a stranger, who is shown public screens and the way to log in.
     """
 
     def __init__(
@@ -64,12 +67,15 @@ class Console:
         places: Sequence[Place] = (),
         may_enter: MayEnter | None = None,
         allow: Allow | None = None,
+        closed: bool = False,
     ) -> None:
         self._screens = list(screens)
         self._places = list(places)
         self._may_enter = may_enter
         self._allow = allow
+        self._is_closed = closed
         self._nav = sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
+        self._nav_of_strangers = [screen for screen in self._nav if screen.is_public]
         self._texts = texts
         self._tenants = tenants
         self._live = live
@@ -96,6 +102,13 @@ class Console:
             Route("/t/{tenant}/", self._first, methods=["GET"]),
             Route("/t/{tenant}/{rest:path}", self.missing, methods=["GET", "POST"]),
         ]
+
+    def public_paths(self) -> list[OpenPath]:
+        """What of the console strangers may ask for where a tenant has published something: the first page, the pages
+        that show data, and the stream by which these hear what changed.
+        """
+        shown = [_pattern(f"/t/{{tenant}}{screen.path}") for screen in self._screens if screen.is_public]
+        return [OpenPath(("GET",), path) for path in ("/", r"/t/[^/]+/?", r"/t/[^/]+/live", *shown)]
 
     def _packages(self) -> list[str]:
         found = [*(screen.package for screen in self._screens), *(place.package for place in self._places)]
@@ -189,13 +202,18 @@ class Console:
 
     async def _nav_of(self, request: Request, tenant: str) -> list[Screen]:
         """The entries that lead the caller anywhere."""
+        nav = self._nav if not self._is_stranger(request) else self._nav_of_strangers
         if self._allow is None or not tenant:
-            return self._nav
+            return nav
         try:
             call = _call(request, tenant)
         except Problem:  # a credential of another tenant: the page that says so has no way on
             return []
-        return [screen for screen in self._nav if await self._is_allowed(call, screen.needs)]
+        return [screen for screen in nav if await self._is_allowed(call, screen.needs)]
+
+    def _is_stranger(self, request: Request) -> bool:
+        """Whether nobody is logged in where that makes a difference."""
+        return self._is_closed and _caller(request).actor.kind == "anonymous"
 
     async def _is_allowed(self, call: Call, needs: str) -> bool:
         try:
@@ -206,16 +224,23 @@ class Console:
 
     async def _known_tenant(self, request: Request) -> str:
         tenant = str(request.path_params["tenant"])
-        if tenant not in await self._tenants_of(request):
+        if not await self._is_known(request, tenant):
             raise NonexistentTenant(f"there is no tenant {tenant[:64]!r}")
         return tenant
+
+    async def _is_known(self, request: Request, tenant: str) -> bool:
+        """Whether there is the tenant and the caller has anything to do there."""
+        if tenant not in await self._tenants():
+            return False
+        return self._may_enter is None or bool(await self._may_enter(_caller(request), [tenant]))
 
     async def _tenants_of(self, request: Request) -> list[str]:
         """Those in which the caller has anything to do; asked once for each request, as a page needs them twice."""
         found: list[str] | None = request.scope.get(_TENANTS)
         if found is None:
             tenants, caller, may_enter = await self._tenants(), _caller(request), self._may_enter
-            found = [one for one in tenants if may_enter is None or await may_enter(caller, one)]
+            among = tenants if may_enter is None else await may_enter(caller, tenants)
+            found = [one for one in tenants if one in among]
             request.scope[_TENANTS] = found
         return found
 
@@ -228,7 +253,9 @@ class Console:
 
     async def _towns(self, request: Request) -> Response:
         tenants = await self._tenants_of(request)
-        towns = await self._cards.of(tenants, _call(request, ""))
+        # What a solution says of a town at one look is for those who work there.
+        cards = self._cards if not self._is_stranger(request) else Cards(None)
+        towns = await cards.of(tenants, _call(request, ""))
         hidden = not tenants and bool(await self._tenants())
         data = {"entry": self._entry_path(), "towns": towns, "hidden": hidden}
         page = Page("kumihimo.service.console:home.html", "home.title", data)
@@ -258,7 +285,7 @@ class Console:
     async def missing(self, request: Request, _problem: Exception | None = None) -> Response:
         """The page for an address that there is not; also fit for Starlette's exception_handlers[404]."""
         tenant = request.path_params.get("tenant")
-        if tenant and tenant not in await self._tenants_of(request):
+        if tenant and not await self._is_known(request, str(tenant)):
             return await self.problem(request, NonexistentTenant(f"there is no tenant {str(tenant)[:64]!r}"))
         path = request.url.path[:200]
         return await self.problem(request, ResourceNotFound(path).worded("refused.path", path=path))
@@ -327,10 +354,19 @@ class Console:
             language_links={code: _with_language(request, code) for code in languages},
             made_at=self._clock.now(),
             person=_person(_caller(request)),
+            login=self._login_of(request) if tenant or path == "/" else "",
         )
         values: dict[str, Any] = {**page.data, **frame.values(t)}
         html = self._templates.get_template(page.template).render(values)
         return self._dress(request, Response(html, page.status, page.headers, "text/html"))
+
+    def _login_of(self, request: Request) -> str:
+        """The address at which a stranger logs in to come back here; "" for everybody else."""
+        if not self._is_stranger(request):
+            return ""
+        path = quote(request.url.path)
+        asked = f"{path}?{request.url.query}" if request.url.query else path
+        return f"/login?{urlencode({'next': asked})}"
 
     def _dress(self, request: Request, response: Response) -> Response:
         response.headers["content-security-policy"] = self._policy
@@ -342,6 +378,15 @@ class Console:
         if asked in ALL_LANGUAGES:
             response.set_cookie("lang", asked, max_age=_YEAR, httponly=True, samesite="lax", path="/")
         return response
+
+
+def _pattern(template: str) -> str:
+    """A screen's address as a regular expression of whole paths."""
+    parts = re.split(r"\{(\w+)(:path)?\}", template)
+    names = zip(parts[1::3], parts[2::3], strict=True)
+    held = [r".+" if is_path else r"[^/]+" for _, is_path in names]
+    fixed = [re.escape(one) for one in parts[::3]]
+    return "".join(one for pair in zip(fixed, [*held, ""], strict=True) for one in pair)
 
 
 def _with_language(request: Request, code: str) -> str:
