@@ -240,13 +240,18 @@ class Catalogue:
 
     async def _as_judged_now(self, tenant: str) -> Listing:
         """The listing that is kept, with the rights that its makers have by now."""
-        if self._listings[tenant].rights != self._access.revision(tenant):
+        if self._listings[tenant].rights != await self._access.current(tenant):
             async with self._taking[tenant]:
                 kept = self._listings[tenant]
                 if kept.rights != self._access.revision(tenant):
                     same = Delta(kept.revision, ())
                     self._listings[tenant] = await self._changed(tenant, kept.revision, same, kept)
         return self._listings[tenant]
+
+    async def look(self, tenant: str) -> None:
+        """Sees what another process changed of the rights that the listing is made of; once a second at most."""
+        if tenant in self._listings:
+            await self._access.current(tenant)
 
     def key(self, tenant: str) -> tuple[int, int] | None:
         """What the listing is of, with the rights as they are now; None where none is kept."""

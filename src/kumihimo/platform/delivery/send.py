@@ -143,6 +143,7 @@ class Sender:
     async def _refresh(self, tenant: str, queues: Queues, *, look: bool) -> None:
         """Has the subscriptions as they are now, and those of which something waits where that is not known."""
         stale = set(self._stale[tenant])
+        await self._catalogue.look(tenant)
         known = self._catalogue.revision(tenant)
         if not (
             look
