@@ -51,7 +51,7 @@ from kumihimo.platform.broker.store import SCHEMA as BROKER
 from kumihimo.platform.delivery.carry import Carrier
 from kumihimo.platform.delivery.door import Delivery
 from kumihimo.platform.delivery.store import SCHEMA as DELIVERY
-from kumihimo.platform.feeds.door import MAX_FEEDS_OF_STRANGERS, MAX_FEEDS_OF_TENANT, Feeds
+from kumihimo.platform.feeds.door import MAX_FEEDS_OF_STRANGERS, Feeds
 from kumihimo.platform.history.query import History
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
@@ -179,9 +179,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         imports=imports,
         sources=Sources(database, clock, Taker(database, clock, broker, imports, contexts, fetch)),
         delivery=delivery,
-        feeds=Feeds(
-            database, bus, delivery, strangers=MAX_FEEDS_OF_TENANT if settings.open else MAX_FEEDS_OF_STRANGERS
-        ),
+        feeds=Feeds(database, bus, delivery, strangers=None if settings.open else MAX_FEEDS_OF_STRANGERS),
         signing=signing,
         identity=identity,
         leashes=Leashes(alive_of(identity, provider)),

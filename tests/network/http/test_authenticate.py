@@ -10,7 +10,7 @@ import pytest
 from kumihimo.base.call import NOBODY, Actor, Caller
 from kumihimo.base.errors import StorageRefused, Unauthenticated
 from kumihimo.base.ports import Credentials, OpenPath
-from kumihimo.network.http.authenticate import PROBES, Authenticated
+from kumihimo.network.http.authenticate import PROBES, Authenticated, Published
 from kumihimo.network.http.leash import Leashes
 
 SATO = Caller(Actor("person", "p-1"), None, "l-1", "佐藤")
@@ -29,9 +29,19 @@ class Door:
         self.called: list[Caller] = []
         self.away = False
         self.stream: asyncio.Event | None = None
+        self.published: set[str] = set()
         self.app = Authenticated(
-            self._answer, [self._cookie, self._token], OPEN, self.leashes, open_house=open_house, behind_tls=behind_tls
+            self._answer,
+            [self._cookie, self._token],
+            OPEN,
+            self.leashes,
+            published=Published((OpenPath(("GET",), "/[a-z]+/data"),), self._shows),
+            open_house=open_house,
+            behind_tls=behind_tls,
         )
+
+    async def _shows(self, scope: Any) -> bool:
+        return scope["path"].split("/")[1] in self.published
 
     async def _is_live(self, login: str) -> bool:
         return login in self.live
@@ -127,6 +137,28 @@ async def test_a_stranger_gets_open_paths_and_else_the_way_to_log_in() -> None:
     assert len(door.called) == 4
 
 
+async def test_a_stranger_passes_where_something_is_published_and_nowhere_else() -> None:
+    door = Door()
+    door.published.add("town")
+    for fields in ((), (DEAD,), (HTML,)):
+        status, headers, _ = await door.ask("GET", "/town/data", *fields)
+        assert (status, headers["cache-control"]) == (200, "no-cache")
+        assert {"Authorization", "Cookie", "NGSILD-Tenant"} <= set(headers["vary"].split(", "))
+        assert door.called.pop() == NOBODY
+    status, headers, _ = await door.ask("GET", "/town/data", COOKIE)
+    assert (headers["cache-control"], door.called.pop()) == ("private, no-cache", SATO)
+    assert "Cookie" in headers["vary"]
+    assert "vary" not in (await door.ask("GET", "/town/data", TOKEN))[1]
+    assert door.called.pop() == PROGRAM
+    for method, path in (("POST", "/town/data"), ("GET", "/town/other"), ("GET", "/other/data"), ("PUT", "/town/data")):
+        answer = await door.ask(method, path)
+        assert answer == await door.ask(method, path.replace("town", "none").replace("other/d", "none/d")), path
+        assert answer[0] == 401
+    assert (await door.ask("GET", "/town/data", ("authorization", "Bearer bad")))[0] == 401
+    assert (await door.ask("GET", "/other/data", DEAD))[0] == 401
+    assert door.called == []
+
+
 @pytest.mark.parametrize(
     ("path", "query", "to"),
     [
@@ -217,20 +249,24 @@ async def test_a_certificate_and_tls_reach_who_judges_them() -> None:
     assert behind.asked[0].secure
 
 
-async def converse(door: Door, *fields: tuple[str, str], cut: bool = False) -> list[Any]:
-    """What a WebSocket's client is told."""
+async def converse(
+    door: Door, *fields: tuple[str, str], cut: bool = False, path: str = "/feeds", gone: bool = False
+) -> list[Any]:
+    """What a WebSocket's client is told, that goes away at once where gone says so."""
     sent: list[Any] = []
     opened = asyncio.Event()
 
     async def receive() -> Any:
-        await asyncio.Event().wait()
+        if not gone:
+            await asyncio.Event().wait()
+        return {"type": "websocket.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
         opened.set()
 
     headers = [HOST, *((name.encode(), value.encode()) for name, value in fields)]
-    scope = {"type": "websocket", "path": "/feeds", "query_string": b"", "scheme": "ws", "headers": headers}
+    scope = {"type": "websocket", "path": path, "query_string": b"", "scheme": "ws", "headers": headers}
     task = asyncio.create_task(door.app({**scope, "extensions": {"websocket.http.response": {}}}, receive, send))
     await opened.wait()
     if cut:
@@ -251,6 +287,16 @@ async def test_a_websocket_needs_a_credential_and_with_a_cookie_our_own_page() -
     ):
         assert (await converse(door, *fields))[0]["status"] == status, fields
     assert door.called == []
+
+
+async def test_a_strangers_websocket_is_opened_where_something_is_published() -> None:
+    door = Door()
+    door.published.add("town")
+    assert (await converse(door, path="/town/data", gone=True))[0]["type"] == "websocket.accept"
+    assert door.called == [NOBODY]
+    for path in ("/none/data", "/town/other", "/healthz", "/login"):
+        assert (await converse(door, path=path))[0]["status"] == 401, path
+    assert (await converse(door, COOKIE, path="/town/data"))[0]["status"] == 403
 
 
 async def test_a_websocket_ends_with_its_log_in() -> None:

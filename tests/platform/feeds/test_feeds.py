@@ -9,11 +9,12 @@ from tests.platform.delivery.stand import TENANT
 from tests.platform.feeds.conftest import FeedStand, entities, take
 from tests.rights import all_but, rows
 
-from kumihimo.base.call import ANONYMOUS, Call
+from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import BadRequestData, Forbidden, NonexistentTenant, Overloaded
 from kumihimo.platform.access.decide import Grant
 from kumihimo.platform.feeds import door, tail
 from kumihimo.platform.feeds.ask import read_ask
+from kumihimo.platform.feeds.door import Feeds
 
 
 async def test_it_tells_of_what_is_created_changed_and_deleted_in_order(stand: FeedStand) -> None:
@@ -157,6 +158,22 @@ async def test_there_are_so_many_and_no_more_and_places_come_free(
     await first.aclose()
     await stand.begun()
     assert stand.feeds.count == 2
+
+
+async def test_strangers_leave_room_for_those_who_are_known(stand: FeedStand) -> None:
+    stand.feeds = Feeds(stand.database, stand.bus, stand.delivery, strangers=1)
+    known = stand.call
+    stand.call = Call(TENANT, ANONYMOUS)
+    first = await stand.begun()
+    with pytest.raises(Overloaded, match="log in"):
+        await stand.open()
+    stand.call = Call(TENANT, Actor("person", "p-1"))
+    await stand.begun()
+    await first.aclose()
+    stand.call = Call(TENANT, ANONYMOUS)
+    await stand.begun()
+    stand.call = known
+    await stand.feeds.close()
 
 
 async def test_closing_ends_all_and_lets_no_one_in(stand: FeedStand) -> None:

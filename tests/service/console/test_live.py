@@ -118,6 +118,21 @@ async def test_the_streams_of_one_tenant_leave_room_for_others(town: Town, monke
         assert (await town.live.respond(Call("sabae"))).status_code == 200
 
 
+async def test_pages_of_strangers_leave_room_for_those_who_are_known(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MAX_STREAMS_OF_STRANGERS", 1)
+    access = Narrow()
+    town.live._access = access
+    box = Mailbox(Call("fukui"), await access.decide(Call("fukui"), "read"))
+    async with aclosing(town.live.events("fukui", box)) as events:
+        await hello(events)
+        with pytest.raises(Overloaded, match="log in"):
+            await town.live.respond(Call("fukui"))
+        assert (await town.live.respond(Call("fukui", Actor("person", "p")))).status_code == 200
+        assert (await town.live.respond(Call("sabae"))).status_code == 200
+
+
 async def test_stopping_ends_every_stream(town: Town) -> None:
     events = town.live.events("fukui")
     await hello(events)

@@ -22,13 +22,15 @@ from kumihimo.storage.database import Database
 MAX_FEEDS = 1000
 MAX_FEEDS_OF_TENANT = 250
 MAX_FEEDS_OF_STRANGERS = 100
-"""Of one tenant, so that who is not known leaves room for those who are."""
+"""Of one tenant, and of all tenants half of the feeds: who is not known leaves room for those who are."""
 PING_SECONDS = 10.0
 Events = AsyncGenerator[Event, None]
 
 
 class Feeds:
-    """The feeds of all tenants; strangers: how many of one tenant those may have who are not logged in."""
+    """The feeds of all tenants. strangers: how many of one tenant those may have who are not logged in; None where
+    nobody is a stranger.
+    """
 
     def __init__(
         self,
@@ -37,7 +39,7 @@ class Feeds:
         delivery: Delivery,
         *,
         ping: float = PING_SECONDS,
-        strangers: int = MAX_FEEDS_OF_STRANGERS,
+        strangers: int | None = MAX_FEEDS_OF_STRANGERS,
     ) -> None:
         self._most_of_strangers = strangers
         self._database = database
@@ -66,12 +68,16 @@ class Feeds:
             raise Overloaded("the platform is stopping; come back in a moment", retry_after=5)
         if self.count >= MAX_FEEDS or self._open[call.tenant] >= MAX_FEEDS_OF_TENANT:
             raise Overloaded(f"{self._open[call.tenant]} feeds of this tenant are open already", retry_after=10)
-        if call.actor.kind == "anonymous" and self._strangers[call.tenant] >= self._most_of_strangers:
+        if call.actor.kind == "anonymous" and self._is_full_of_strangers(call.tenant):
             raise Overloaded("many who are not logged in listen already; log in, or try again later", retry_after=10)
         head = await self._database.read(call.tenant, head_tx, quick=True)
         begin = head if after is None else after
         watch = await self._delivery.watch(call, document, context)
         return self._events(call, watch, head, begin, standing=standing and after is None)
+
+    def _is_full_of_strangers(self, tenant: str) -> bool:
+        most = self._most_of_strangers
+        return most is not None and (self._strangers[tenant] >= most or self._strangers.total() >= MAX_FEEDS // 2)
 
     async def close(self) -> None:
         """Ends every feed, so that the server can drain."""

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 MAX_STREAMS = 500
 MAX_STREAMS_OF_TENANT = 400
 MAX_STREAMS_OF_STRANGERS = 150
-"""Of one tenant, so that who is not known leaves room for those who are."""
+"""Of one tenant, and of all tenants half of the streams: who is not known leaves room for those who are."""
 MAX_PENDING = 300
 BATCH = 500
 BEAT_SECONDS = 20.0
@@ -116,7 +116,7 @@ class Live:
         of_tenant = len(self._boxes.get(call.tenant, ()))
         if self.count >= MAX_STREAMS or of_tenant >= MAX_STREAMS_OF_TENANT or self._closing.is_set():
             raise Overloaded(f"{of_tenant} pages of this tenant listen already; reload later", retry_after=10)
-        if self._is_a_strangers(box) and self._strangers_of(call.tenant) >= MAX_STREAMS_OF_STRANGERS:
+        if self._is_a_strangers(box) and self._is_full_of_strangers(call.tenant):
             raise Overloaded("many who are not logged in listen already; log in, or reload later", retry_after=10)
         events = self.events(call.tenant, box)
         return StreamingResponse(
@@ -126,8 +126,9 @@ class Live:
     def _is_a_strangers(self, box: Mailbox) -> bool:
         return box.call is not None and box.call.actor.kind == "anonymous" and not self._access.is_open
 
-    def _strangers_of(self, tenant: str) -> int:
-        return sum(map(self._is_a_strangers, self._boxes.get(tenant, ())))
+    def _is_full_of_strangers(self, tenant: str) -> bool:
+        found = {name: sum(map(self._is_a_strangers, boxes)) for name, boxes in self._boxes.items()}
+        return found.get(tenant, 0) >= MAX_STREAMS_OF_STRANGERS or sum(found.values()) >= MAX_STREAMS // 2
 
     async def close(self) -> None:
         """Ends every stream, so that the server can drain; call it before the server waits for its connections."""
