@@ -11,6 +11,7 @@ from kumihimo.platform.access import store
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.places import Places
+from kumihimo.platform.access.standing import Looked
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 
 TOWNS = ["echizen", "fukui", "obama", "sabae"]
@@ -90,7 +91,7 @@ async def test_what_is_older_than_the_index_is_entered_once(house: House) -> Non
     assert await house.of(SATO) == []
     # Asked for by name a tenant is found all the same.
     assert await house.places.of(SATO, ["fukui"]) == {"fukui"}
-    assert await house.places.of(ANONYMOUS, ["obama"]) == {"obama"}
+    assert await house.places.of(ANONYMOUS, ["obama"]) == frozenset(), "closed until it is entered"
     assert await house.places.index() == len(TOWNS)
     assert await house.places.index() == 0
     house.access.forget("")
@@ -103,6 +104,22 @@ async def test_nothing_is_entered_of_a_tenant_that_there_is_not(house: House) ->
     assert await house.rules.changes.database.read("", lambda tx: store.places_tx(tx, SATO)) == []
 
 
+async def test_strangers_who_guess_names_have_no_tenant_looked_at(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    look = house.rules.look
+
+    async def counted(scope: str, actor: Actor, now: int) -> Looked:
+        looked.append(scope)
+        return await look(scope, actor, now)
+
+    monkeypatch.setattr(house.rules, "look", counted)
+    for name in ("fukui", "nowhere", "sabae", "x" * 64):
+        assert not await house.places.publishes(name)
+    assert set(looked) <= {""}
+
+
 async def test_a_page_costs_as_many_looks_on_a_platform_of_many_tenants(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,9 +127,9 @@ async def test_a_page_costs_as_many_looks_on_a_platform_of_many_tenants(
     looked: list[str] = []
     look, revision = house.rules.look, house.rules.revision
 
-    async def counted_look(scope: str, *more: object) -> object:
+    async def counted_look(scope: str, actor: Actor, now: int) -> Looked:
         looked.append(scope)
-        return await look(scope, *more)  # type: ignore[arg-type]
+        return await look(scope, actor, now)
 
     async def counted_revision(scope: str) -> int:
         looked.append(scope)

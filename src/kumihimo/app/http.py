@@ -22,7 +22,7 @@ from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
 from kumihimo.app.wildlife import wildlife_doors
 from kumihimo.base.call import NOBODY, Call, Caller
-from kumihimo.base.errors import Forbidden, MethodNotAllowed, ResourceNotFound
+from kumihimo.base.errors import Forbidden, MethodNotAllowed, Problem, ResourceNotFound
 from kumihimo.base.ids import DEFAULT_TENANT
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import OpenPath
@@ -380,7 +380,10 @@ def published_of(platform: Platform, console: Console) -> Published:
 
     async def shows(scope: Scope) -> bool:
         if scope["path"] == "/":
-            return bool(await platform.places.published())
+            try:
+                return bool(await platform.places.published())
+            except Problem:  # the store is away, of which strangers are told by /readyz
+                return False
         tenant = tenant_of(scope)
         return bool(tenant) and await platform.places.publishes(tenant)
 

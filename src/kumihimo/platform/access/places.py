@@ -31,6 +31,10 @@ be many, longer: what they may see of a tenant is decided anew each time.
 """
 
 
+_NAMING: Final = Actor("system", "names strangers")
+"""Under whom it is remembered which tenants' policies name strangers."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     found: frozenset[str]
@@ -48,11 +52,12 @@ class Places:
         self._known: dict[Actor, _Known] = {}
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._strangers = asyncio.Lock()
+        self._naming = asyncio.Lock()
 
     async def of(self, actor: Actor, tenants: Sequence[str]) -> frozenset[str]:
         """Of these tenants those in which the actor holds a role, and those that have published something.
 
-        One tenant alone is asked itself, so that nobody is kept out by what the index says.
+        One tenant alone is asked itself, so that no member is kept out by what the index says.
         """
         if len(tenants) == 1:
             is_in = await self._holds(actor, tenants[0]) or await self.publishes(tenants[0])
@@ -63,8 +68,14 @@ class Places:
         return published | await self._held(actor, tenants)
 
     async def publishes(self, tenant: str) -> bool:
-        """Whether strangers may read anything of the tenant; False too where there is none, or its store is away."""
+        """Whether strangers may read anything of the tenant; False too where there is none, or its store is away.
+
+        A tenant that the index does not name is not looked at, so that the time it takes tells nobody whether there is
+        such a tenant, and asking for names that nobody has costs nothing.
+        """
         try:
+            if tenant not in await self._naming_strangers():
+                return False
             await self._access.decide(Call(tenant, ANONYMOUS), "read")
         except Problem:
             return False
@@ -86,9 +97,17 @@ class Places:
             done += 1
         return done
 
+    async def _naming_strangers(self) -> frozenset[str]:
+        """The tenants whose policies name strangers, or once did."""
+
+        async def look() -> frozenset[str]:
+            return frozenset(await self._rules.places(ANONYMOUS))
+
+        async with self._naming:
+            return await self._remembered(_NAMING, _GOOD_FOR, look)
+
     async def _publishing(self) -> frozenset[str]:
-        named = await self._rules.places(ANONYMOUS)
-        return await self._those(named, self.publishes)
+        return await self._those(await self._naming_strangers(), self.publishes)
 
     async def _held(self, actor: Actor, tenants: Sequence[str]) -> frozenset[str]:
         if OPERATOR in await self._access.roles(PLATFORM, actor):
