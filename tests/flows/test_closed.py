@@ -271,6 +271,8 @@ async def test_a_stranger_is_shown_the_way_to_log_in_and_no_page_but_those_of_da
     assert f"/login?next=%2Ft%2F{HERE}%2Fentities" in body
     links = set(re.findall(rf'href="/t/{HERE}(/[a-z-]*)', body))
     assert links <= {"/entities"}
+    _, _, body = await stranger.ask("GET", "/", "text/html")
+    assert f'href="/t/{HERE}/entities"' in body
     status, headers, _ = await stranger.ask("GET", f"/t/{HERE}", "text/html")
     assert (status, headers["location"]) == (303, f"/t/{HERE}/entities")
 

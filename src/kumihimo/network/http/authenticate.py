@@ -108,7 +108,7 @@ class Authenticated:
         if caller is None:
             if is_open or await self._is_published(scope):
                 return NOBODY
-            raise Unauthenticated("log-in is needed: this platform shows nothing to strangers")
+            raise Unauthenticated("log-in is needed: there is nothing here for who is not logged in")
         if caller.actor.kind == "person" and not credentials.authorization:
             check_sent_by_us(scope)
         return caller

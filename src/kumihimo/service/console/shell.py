@@ -257,7 +257,7 @@ class Console:
         cards = self._cards if not self._is_stranger(request) else Cards(None)
         towns = await cards.of(tenants, _call(request, ""))
         hidden = not tenants and bool(await self._tenants())
-        data = {"entry": self._entry_path(), "towns": towns, "hidden": hidden}
+        data = {"entry": self._entry_path(request), "towns": towns, "hidden": hidden}
         page = Page("kumihimo.service.console:home.html", "home.title", data)
         return await self._render(request, page, "", tenants=tenants)
 
@@ -268,11 +268,12 @@ class Console:
         except Problem as problem:
             return await self.problem(request, problem)
         nav = await self._nav_of(request, tenant)
-        first = nav[0].path if nav else self._entry_path()
+        first = nav[0].path if nav else self._entry_path(request)
         return self._dress(request, RedirectResponse(f"/t/{quote(tenant)}{first}", status_code=303))
 
-    def _entry_path(self) -> str:
-        return self._nav[0].path if self._nav else "/entities"
+    def _entry_path(self, request: Request) -> str:
+        nav = self._nav_of_strangers if self._is_stranger(request) else self._nav
+        return nav[0].path if nav else "/entities"
 
     async def _live_stream(self, request: Request) -> Response:
         """The stream (text/event-stream) by which an open page hears what changed."""
@@ -307,7 +308,7 @@ class Console:
                 "advice": f"error.{problem.status}.advice" if known else "error.other.advice",
                 "no_tenant": isinstance(problem, NonexistentTenant),
                 "asked": tenant[:64],
-                "entry": self._entry_path(),
+                "entry": self._entry_path(request),
             },
             status=problem.status,
             headers=problem.headers(),
