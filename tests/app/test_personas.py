@@ -178,3 +178,20 @@ def test_what_is_said_fits_a_terminal_of_80_columns_and_stands_apart(names: list
     assert all(password in said for password in given.passwords.values())
     assert ("--new-passwords" in said) is not bool(names)
     assert ("export KUMIHIMO_KEY=kmh_" in said) is bool(names)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "http://localhost:8080"),
+        ("::", "http://localhost:8080"),
+        ("localhost", "http://localhost:8080"),
+        ("192.0.2.7", "http://192.0.2.7:8080"),
+    ],
+)
+def test_a_platform_that_listens_everywhere_is_reached_by_a_name_at_which_one_can_log_in(
+    tmp_path: Path, host: str, address: str
+) -> None:
+    made = wire(Settings(data=str(tmp_path), host=host), SystemClock())
+    made.http_port = 8080
+    assert made.address == address

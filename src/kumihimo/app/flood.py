@@ -84,7 +84,7 @@ def run_demo(event: EventName, speed: float, say: Callable[[str], None], *, rene
         address = platform.settings.public_address.rstrip("/") or platform.address
         for line in personas.instructions(given, address):
             say(line)
-        for line in flood_demo.instructions(prepared, platform.settings.host, platform.mqtt_port):
+        for line in flood_demo.instructions(prepared, platform.near, platform.mqtt_port):
             say(line)
         async with background(flood_demo.run(doors, prepared), "demo", platform):
             yield

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from kumihimo.base.clock import Clock
@@ -53,6 +54,8 @@ from kumihimo.solutions.wildlife.stage import Stage as WildlifeStage
 from kumihimo.storage.database import Database
 
 log = logging.getLogger(__name__)
+EVERYWHERE = (str(IPv4Address(0)), str(IPv6Address(0)))
+"""Hosts that mean all addresses of the machine."""
 
 
 @dataclass(slots=True)
@@ -136,8 +139,13 @@ class Platform:
     def address(self) -> str:
         """Where the HTTP listener is reached from this machine; the port is known once it listens."""
         if not self.http_port and "https" in self.https_ports:
-            return f"https://{at(self.settings.host, self.https_ports['https'])}"
-        return f"http://{at(self.settings.host, self.http_port)}"
+            return f"https://{at(self.near, self.https_ports['https'])}"
+        return f"http://{at(self.near, self.http_port)}"
+
+    @property
+    def near(self) -> str:
+        """The host by which this machine reaches its own listeners; one that stands for all addresses is no name."""
+        return "localhost" if self.settings.host in EVERYWHERE else self.settings.host
 
 
 @asynccontextmanager
