@@ -9,7 +9,7 @@ import pytest
 from tests.platform.delivery.stand import TENANT, Stand, subscription
 
 from kumihimo.base.call import Actor, Call
-from kumihimo.base.errors import Forbidden
+from kumihimo.base.errors import Forbidden, ResourceNotFound
 from kumihimo.platform.access.decide import EVERYTHING, Access, Action, Grant
 from kumihimo.platform.access.models import ALL_NAMES, EVERY_ROW, Clause, Names, QPath, QTerm, Rights, RowNot, RowQ
 from kumihimo.platform.broker.models import Op
@@ -157,16 +157,42 @@ async def test_the_token_by_which_it_was_made_limits_it(stand: Stand, access: Gu
     assert {(one.actor, one.scopes) for one in access.asked} == {(GUEST_CALL.actor, GUEST_CALL.scopes)}
 
 
-async def test_nobody_borrows_the_rights_of_another(stand: Stand, access: Guarded) -> None:
-    """A subscription goes on with its maker's rights: who sees less may not turn what it tells to himself."""
-    id_ = await stand.delivery.create(stand.call, subscription(), stand.contexts.core)
-    for fragment in ({"q": "secret>0"}, {"notification": {"endpoint": {"uri": "http://guest.example/"}}}):
-        with pytest.raises(Forbidden):
-            await stand.delivery.update(GUEST_CALL, id_, fragment, stand.contexts.core)
-    await stand.delivery.update(GUEST_CALL, id_, {"isActive": False}, stand.contexts.core)
+async def test_who_sees_less_has_their_own_subscriptions_alone(stand: Stand, access: Guarded) -> None:
+    """Another's goes on with its maker's rights, and may hold an endpoint's secret, or what the caller cannot see."""
+    delivery, core = stand.delivery, stand.contexts.core
+    theirs = await delivery.create(stand.call, subscription(), core)
     own = await subscribed(stand)
-    await stand.delivery.update(GUEST_CALL, own, {"q": "level>0"}, stand.contexts.core)
-    await stand.delivery.update(stand.call, own, {"q": "level>1"}, stand.contexts.core)
+    for fragment in ({"isActive": False}, {"notification": {"endpoint": {"uri": "http://guest.example/"}}}):
+        with pytest.raises(ResourceNotFound):
+            await delivery.update(GUEST_CALL, theirs, fragment, core)
+    for asked in (delivery.get(GUEST_CALL, theirs), delivery.delete(GUEST_CALL, theirs)):
+        with pytest.raises(ResourceNotFound):
+            await asked
+    (listed,), total = await delivery.list(GUEST_CALL)
+    assert (listed["id"], total) == (own, 1)
+    assert await delivery.list(GUEST_CALL, 1, 1) == ([], 1)
+    assert (await delivery.list(stand.call))[1] == 2
+    await delivery.update(GUEST_CALL, own, {"q": "level>0"}, core)
+    await delivery.update(stand.call, own, {"q": "level>1"}, core)
+    await delivery.delete(GUEST_CALL, own)
+    assert [one["id"] for one in (await delivery.list(stand.call))[0]] == [theirs]
+
+
+async def test_what_was_given_up_is_sent_again_by_its_maker_alone(stand: Stand, access: Guarded) -> None:
+    theirs = await stand.delivery.create(stand.call, subscription(), stand.contexts.core)
+
+    async def broken(url: str, body: bytes) -> int:
+        return 500
+
+    stand.endpoint.answer = broken
+    await stand.put(level=1)
+    for _ in range(stand.numbers.attempts):
+        await stand.catch_up()
+        stand.clock.advance(600)
+    (dead,) = await stand.delivery.dead_letters(TENANT, theirs)
+    with pytest.raises(ResourceNotFound):
+        await stand.delivery.replay(GUEST_CALL, theirs, dead.id)
+    await stand.delivery.replay(stand.call, theirs, dead.id)
 
 
 async def test_the_explanation_is_no_oracle(stand: Stand, access: Guarded) -> None:
@@ -176,7 +202,7 @@ async def test_the_explanation_is_no_oracle(stand: Stand, access: Guarded) -> No
     await stand.put(state="shut", secret=42)
     await stand.write("urn:x:1", Op.APPEND, secret={"type": "Property", "value": 43})
     await stand.catch_up()
-    with pytest.raises(Forbidden):
+    with pytest.raises(ResourceNotFound):
         await stand.delivery.explain(GUEST_CALL, of_keeper, "urn:x:1")
     found = await stand.delivery.explain(GUEST_CALL, own, "urn:x:1")
     assert not any(number in str(found.changes) for number in ("'42'", "43"))

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from kumihimo.base import times
-from kumihimo.base.call import Call
+from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import AlreadyExists, BadRequestData, Forbidden, ResourceNotFound, TooManyResults
+from kumihimo.base.errors import AlreadyExists, BadRequestData, ResourceNotFound, TooManyResults
 from kumihimo.base.ids import new_id
 from kumihimo.base.ports import Bus, Meter
 from kumihimo.platform.access.decide import Access
@@ -41,9 +41,6 @@ Attempts = list[Attempt]
 Find = Callable[[Tx], Awaitable[list[StoredSubscription]]]
 Counted = tuple[list[StoredSubscription], dict[str, State]]
 DeadLetters = list[DeadLetter]
-
-_OF_ANYBODY = frozenset({"id", "type", "isActive", "@context"})
-"""Members that others than its maker may change."""
 
 
 class Delivery:
@@ -113,11 +110,11 @@ class Delivery:
         self, call: Call, id_: str, context: Context | None = None, *, sys_attrs: bool = False
     ) -> dict[str, Any]:
         """The subscription with status and counters (clause 5.8.3); with a context, under its names."""
-        await self._access.decide(call, "subscribe")
+        whose = await self._whose(call)
         # An endpoint that answers and then asks how its subscription fares shall hear of this answer.
         await self._sender.landing(call.tenant, id_, _LANDING_SECONDS)
         stored, states = await self._read(call.tenant, lambda tx: _one_tx(tx, id_))
-        if not stored:
+        if not stored or not _is_theirs(stored[0], whose):
             raise _unknown(id_)
         return self._shown(stored[0], states, context, sys_attrs=sys_attrs)
 
@@ -130,13 +127,22 @@ class Delivery:
         *,
         sys_attrs: bool = False,
     ) -> tuple[list[dict[str, Any]], int]:
-        """A page of subscriptions, oldest first, and how many there are (clause 5.8.4)."""
-        await self._access.decide(call, "subscribe")
+        """A page of subscriptions, oldest first, and how many there are (clause 5.8.4): the caller's own, and all for
+        who may see everything.
+        """
+        whose = await self._whose(call)
         if not 0 <= limit <= MAX_PAGE or offset < 0:
             raise BadRequestData(f"limit goes from 0 to {MAX_PAGE}, offset from 0")
-        page, states = await self._read(call.tenant, lambda tx: store.page_tx(tx, limit, offset))
-        total = await self._database.read(call.tenant, store.count_tx)
+        page, states = await self._read(call.tenant, lambda tx: store.page_tx(tx, limit, offset, whose))
+        total = await self._database.read(call.tenant, lambda tx: store.count_tx(tx, whose))
         return [self._shown(one, states, context, sys_attrs=sys_attrs) for one in page], total
+
+    async def _whose(self, call: Call) -> Actor | None:
+        """Whose subscriptions the caller reads and changes: their own, None for everybody's. What another's asks for,
+        where it sends it with which headers, and what was given up of it, may hold what the caller cannot see.
+        """
+        grant = await self._access.decide(call, "subscribe")
+        return None if grant.is_all else call.actor
 
     def _shown(
         self, stored: StoredSubscription, states: Mapping[str, State], context: Context | None, *, sys_attrs: bool
@@ -165,10 +171,10 @@ class Delivery:
     async def update(self, call: Call, id_: str, fragment: Mapping[str, Any], context: Context) -> None:
         """Changes members (clause 5.8.2): each is replaced whole; null or urn:ngsi-ld:null takes it away.
 
-        It goes on with its maker's rights. So only its maker, and whoever may see everything, says what is sent where;
-        others may pause it and let it go on. Forbidden for more.
+        It goes on with its maker's rights. So only its maker, and whoever may see everything, changes it; for others it
+        is not there.
         """
-        grant = await self._access.decide(call, "subscribe")
+        whose = await self._whose(call)
         if not isinstance(fragment, dict) or fragment.keys() <= {"@context"}:
             raise BadRequestData("the fragment holds no member to change")
         if fragment.get("id", id_) != id_:
@@ -177,10 +183,8 @@ class Delivery:
         await self._matcher.settle(call.tenant)
         while True:
             stored = await self._database.read(call.tenant, lambda tx: store.one_tx(tx, id_))
-            if stored is None:
+            if stored is None or not _is_theirs(stored, whose):
                 raise _unknown(id_)
-            if not (grant.is_all or stored.actor == call.actor or given.keys() <= _OF_ANYBODY):
-                raise Forbidden("this subscription is somebody else's, whose rights it has; make one of your own")
             if await self._replace(call, stored, given, context):
                 break
         self._sender.forget(call.tenant, id_)
@@ -212,9 +216,14 @@ class Delivery:
 
     async def delete(self, call: Call, id_: str) -> None:
         """Takes the subscription away with all that waits for it (clause 5.8.5)."""
-        await self._access.decide(call, "subscribe")
+        whose = await self._whose(call)
         now = self._now()
-        if not await self._database.write(call.tenant, lambda tx: store.delete_tx(tx, id_, now)):
+
+        async def work(tx: Tx) -> bool:
+            stored = await store.one_tx(tx, id_)
+            return stored is not None and _is_theirs(stored, whose) and await store.delete_tx(tx, id_, now)
+
+        if not await self._database.write(call.tenant, work):
             raise _unknown(id_)
         self._sender.forget(call.tenant, id_)
 
@@ -263,13 +272,13 @@ class Delivery:
 
     async def replay(self, call: Call, subscription_id: str, notification_id: str) -> None:
         """Sends a dead letter of the subscription again, under its own id; ResourceNotFound where there is none."""
-        await self._access.decide(call, "subscribe")
+        whose = await self._whose(call)
         tenant = call.tenant
 
         async def work(tx: Tx) -> str:
             owner = await outbox.dead_letter_owner_tx(tx, notification_id)
             stored = await store.one_tx(tx, owner) if owner == subscription_id else None
-            if stored is None:
+            if stored is None or not _is_theirs(stored, whose):
                 raise ResourceNotFound(f"there is no dead letter {notification_id[:80]}")
             endpoint = compile_subscription(stored, lambda term: stored.terms.get(term, term)).endpoint
             await outbox.revive_tx(tx, notification_id, endpoint.key)
@@ -321,6 +330,10 @@ class Delivery:
 async def _one_tx(tx: Tx, id_: str) -> list[StoredSubscription]:
     found = await store.one_tx(tx, id_)
     return [found] if found is not None else []
+
+
+def _is_theirs(stored: StoredSubscription, whose: Actor | None) -> bool:
+    return whose is None or stored.actor == whose
 
 
 def _unknown(id_: str) -> ResourceNotFound:

@@ -149,18 +149,30 @@ async def one_tx(tx: Tx, id_: str) -> StoredSubscription | None:
     return _subscription(row) if row is not None else None
 
 
-async def page_tx(tx: Tx, limit: int, offset: int) -> list[StoredSubscription]:
-    """A page of subscriptions, in the order of their creation."""
+async def page_tx(tx: Tx, limit: int, offset: int, whose: Actor | None = None) -> list[StoredSubscription]:
+    """A page of subscriptions, in the order of their creation; whose: of this maker alone."""
+    condition, maker = _of(whose, 3)
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM subscription ORDER BY created_at, id LIMIT $1 OFFSET $2", limit, offset
+        f"SELECT {_COLUMNS} FROM subscription{condition} ORDER BY created_at, id LIMIT $1 OFFSET $2",
+        limit,
+        offset,
+        *maker,
     )
     return [_subscription(row) for row in rows]
 
 
-async def count_tx(tx: Tx) -> int:
-    """How many subscriptions there are."""
-    row = await tx.fetch_one("SELECT count(*) FROM subscription")
+async def count_tx(tx: Tx, whose: Actor | None = None) -> int:
+    """How many subscriptions there are; whose: of this maker alone."""
+    condition, maker = _of(whose, 1)
+    row = await tx.fetch_one(f"SELECT count(*) FROM subscription{condition}", *maker)
     return int(row[0]) if row is not None else 0
+
+
+def _of(whose: Actor | None, first: int) -> tuple[str, tuple[str, ...]]:
+    """A condition on the maker, with its parameters from number `first` on."""
+    if whose is None:
+        return "", ()
+    return f" WHERE actor_kind = ${first} AND actor_id = ${first + 1}", (whose.kind, whose.id)
 
 
 # --- counters ---------------------------------------------------------------------------------------------

@@ -67,14 +67,14 @@ class Why:
 
     async def explain(self, call: Call, subscription_id: str, entity_id: str, limit: int, before: int) -> Explanation:
         """See `Delivery.explain`."""
-        await self.access.decide(call, "subscribe")
+        seen = await self.access.decide(call, "subscribe")
         viewer = await self.access.decide(call, "read")
         if not is_uri(entity_id):
             raise BadRequestData("entity: an entity's id is a URI, e.g. urn:ngsi-ld:RiverGauge:1", member="entity")
         if not 1 <= limit <= MAX_CHANGES or before < 0:
             raise BadRequestData(f"limit goes from 1 to {MAX_CHANGES}, before from 0", member="limit")
         stored = await self.database.read(call.tenant, lambda tx: store.one_tx(tx, subscription_id))
-        if stored is None:
+        if stored is None or not (seen.is_all or stored.actor == call.actor):
             raise ResourceNotFound(f"there is no subscription {subscription_id[:200]}")
         if not (viewer.is_all or stored.actor == call.actor):
             # Whether a filter of somebody who sees more was passed would tell of what this caller may not see.
