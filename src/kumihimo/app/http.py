@@ -42,7 +42,7 @@ from kumihimo.network.http.proxies import Proxies, networks_of
 from kumihimo.network.sockets import at
 from kumihimo.network.tls import counters as tls_counters
 from kumihimo.platform.access.decide import Action
-from kumihimo.platform.access.screens import access_screens
+from kumihimo.platform.access.screens import access_screens, platform_screens
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
@@ -283,6 +283,7 @@ def _console_doors(platform: Platform) -> ConsoleDoors:
 def console_of(platform: Platform) -> Console:
     """The shell with every room's screens in it."""
     settings = platform.settings
+    directory = Directory(platform.identity, platform.provider.applications)
     screens: list[Screen] = [
         *flood_screens(flood_doors(platform), platform.stage),
         *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
@@ -303,7 +304,7 @@ def console_of(platform: Platform) -> Console:
             platform.rules,
             subjects(platform.broker),
             platform.contexts.core.expand,
-            Directory(platform.identity, platform.provider.applications),
+            directory,
         ),
         *console_screens(_console_doors(platform)),
     ]
@@ -327,6 +328,7 @@ def console_of(platform: Platform) -> Console:
         card=cards.card,
         clock=platform.clock,
         places=places,
+        platform=platform_screens(platform.access, platform.rules, directory),
         may_enter=may_enter_of(platform),
         allow=allow_of(platform),
         closed=not settings.open,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
@@ -14,11 +14,11 @@ from tests.fakes import DatabaseFactory, FakeClock
 from tests.platform.access.directory import OneSato
 
 from kumihimo.base.call import ANONYMOUS, Actor, Call, Caller
-from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.decide import Access, Action
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.models import RowNode, RowOr, RowTypes
-from kumihimo.platform.access.screens import access_screens
+from kumihimo.platform.access.screens import access_screens, platform_screens
 from kumihimo.platform.access.sharing import PACKAGE
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.service.console.shell import Console
@@ -56,9 +56,13 @@ def ask(rules: StoredRules, fake_clock: FakeClock) -> Ask:
     live: Any = None
     screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}", OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
-    app = Starlette(
-        routes=Console(screens, words, tenants=rules.changes.database.tenants, live=live, clock=fake_clock).routes()
-    )
+    above = platform_screens(access, rules, OneSato())
+
+    async def allow(call: Call, needs: str) -> None:
+        await access.decide(call, cast("Action", needs))
+
+    more: dict[str, Any] = {"live": live, "clock": fake_clock, "platform": above, "allow": allow}
+    app = Starlette(routes=Console(screens, words, tenants=rules.changes.database.tenants, **more).routes())
 
     async def ask(
         path: str, form: dict[str, str] | None = None, *, who: Actor = SATO, tenant: str = "fukui", lang: str = "en",
@@ -78,7 +82,8 @@ def ask(rules: StoredRules, fake_clock: FakeClock) -> Ask:
         if form is not None:
             headers += [(b"origin", origin.encode()), (b"content-type", b"application/x-www-form-urlencoded")]
         scope = {
-            "type": "http", "method": "GET" if form is None else "POST", "path": f"/t/{tenant}{path}",
+            "type": "http", "method": "GET" if form is None else "POST",
+            "path": f"/t/{tenant}{path}" if tenant else f"/platform{path}",
             "scheme": "http", "server": ("localhost", 80), "query_string": query.encode(), "headers": headers,
             "state": {"caller": Caller(who)},
         }  # fmt: skip
@@ -287,3 +292,78 @@ def admits_types(rows: RowNode, type_: str) -> bool:
         return any(admits_types(one, type_) for one in rows.parts)
     assert isinstance(rows, RowTypes)
     return type_ in rows.types
+
+
+# --- the platform itself ------------------------------------------------------------------------------------
+
+ABOVE = ("/members", "/policies", "/policies/operator")
+CHIEF, AUDITOR = Actor("person", "p-7"), Actor("person", "p-8")
+
+
+@pytest.fixture
+async def chief(rules: StoredRules) -> Actor:
+    """An operator of the platform, beside an auditor of it."""
+    await rules.members.add("", CHIEF, "operator", "x")
+    await rules.members.add("", AUDITOR, "auditor", "x")
+    return CHIEF
+
+
+@pytest.mark.parametrize("page", ABOVE)
+async def test_the_platforms_pages_are_for_its_operators_alone(
+    ask: Ask, rules: StoredRules, chief: Actor, page: str
+) -> None:
+    for lang, said in (("ja", "基盤"), ("en", "latform")):
+        status, text = await ask(page, who=chief, tenant="", lang=lang)
+        assert status == 200
+        assert said in text
+        assert "/t//" not in text
+    form = {"action": "put", "why": "x", "text": TEXT, "name": "x", "actor": "person:p-9", "role": "operator"}
+    for nobody in (SATO, OTHER, AUDITOR, Actor("person", "p-9"), Actor("application", "a"), Actor("anonymous")):
+        for sent in (None, form):
+            status, text = await ask(page, sent, who=nobody, tenant="")
+            assert status in {401, 403}, "an operator of a town is none of the platform"
+            assert "p-7" not in text
+    assert (await ask(page, form, who=chief, tenant="", origin="https://evil.example"))[0] == 403
+    assert {one.actor for one in await rules.members.list("")} == {CHIEF, AUDITOR}
+    assert all(one.version == 0 for one in await rules.documents.list(""))
+
+
+async def test_an_operator_of_the_platform_is_made_and_ended_on_its_page(
+    ask: Ask, rules: StoredRules, chief: Actor
+) -> None:
+    given = {"action": "add", "actor": "person:p-9", "role": "operator", "why": "異動"}
+    assert (await ask("/members", given, who=chief, tenant=""))[0] == 303
+    (held,) = await rules.members.held("", Actor("person", "p-9"))
+    assert await rules.members.held("fukui", Actor("person", "p-9")) == []
+    assert (await ask("/members", who=Actor("person", "p-9")))[0] == 200, "an operator in every town"
+    text = (await ask("/members", who=chief, tenant=""))[1]
+    assert 'action="/platform/members"' in text
+    assert "異動" in text
+    assert 'value="resident"' not in text, "a role that means nothing here is not proposed"
+    assert (await ask("/members", {"action": "end", "id": held.id, "why": "x"}, who=chief, tenant=""))[0] == 303
+    (last,) = await rules.members.held("", CHIEF)
+    status, text = await ask("/members", {"action": "end", "id": last.id, "why": "x"}, who=chief, tenant="", lang="ja")
+    assert status == 403
+    assert "基盤全体の最後の運用者です" in text
+    # What is kept of a town is not ended through the platform's page.
+    (theirs,) = await rules.members.held("fukui", TANAKA)
+    assert (await ask("/members", {"action": "end", "id": theirs.id, "why": "x"}, who=chief, tenant=""))[0] == 404
+
+
+async def test_the_platforms_policies_are_changed_on_its_page(ask: Ask, rules: StoredRules, chief: Actor) -> None:
+    text = 'permit (principal in Role::"auditor", action == Action::"members", resource is Tenant);'
+    assert (await ask("/policies", {"name": "auditors", "text": text, "why": "x"}, who=chief, tenant=""))[0] == 303
+    assert (await ask("/members", who=AUDITOR, tenant=""))[0] == 200
+    assert (await ask("/members", who=AUDITOR))[0] == 403, "and in no town"
+    assert "auditors" not in {one.name for one in await rules.documents.list("fukui")}
+    status, page = await ask("/policies/auditors", who=chief, tenant="")
+    assert status == 200
+    assert 'href="/platform/policies"' in page
+    assert (await ask("/policies/auditors", {"action": "remove", "why": "x"}, who=chief, tenant=""))[0] == 303
+    assert (await ask("/members", who=AUDITOR, tenant=""))[0] == 403
+
+
+async def test_the_way_to_the_platforms_pages_is_shown_to_who_may_go(ask: Ask, chief: Actor) -> None:
+    for who, shown in ((chief, True), (SATO, False), (AUDITOR, False)):
+        text = (await ask("/policies", who=who, tenant=""))[1]
+        assert ('href="/platform/members"' in text) is shown

@@ -17,7 +17,7 @@ from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.published import NAME, published_text, words_of
 from kumihimo.platform.access.records import Version
 from kumihimo.platform.access.sharing import PACKAGE, failed, sharing_screens
-from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, GIVEN_ROLES, Action
+from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, GIVEN_ROLES, PLATFORM_ROLES, Action
 
 SHOWN: Final = 200
 Look = Callable[[str, str], Awaitable[Subject | None]]
@@ -77,6 +77,36 @@ def access_screens(
     ]
 
 
+def platform_screens(access: Access, rules: StoredRules, directory: Directory) -> list[Screen]:
+    """The pages /members and /policies of the platform itself: its operators, who are operators of every tenant, and
+    what else may be done on the platform as a whole.
+    """
+    members, policies = _Members(access, rules, directory), _Policies(access, rules)
+    return [
+        Screen(
+            "/members",
+            members.show,
+            members.take,
+            nav="members.platform.nav",
+            order=70,
+            package=PACKAGE,
+            needs="members",
+            takes="",
+        ),
+        Screen(
+            "/policies",
+            policies.list,
+            policies.add,
+            nav="policies.platform.nav",
+            order=71,
+            package=PACKAGE,
+            needs="policies",
+            takes="",
+        ),
+        Screen("/policies/{id}", policies.one, policies.change, package=PACKAGE, needs="policies", takes=""),
+    ]
+
+
 class _Members:
     def __init__(self, access: Access, rules: StoredRules, directory: Directory) -> None:
         self._access = access
@@ -110,11 +140,12 @@ class _Members:
             "members": members,
             "past": past,
             "names": await self._directory.names([*named, *(one.ended_by for one in past)]),
-            "roles": GIVEN_ROLES,
+            "roles": GIVEN_ROLES if ask.tenant else PLATFORM_ROLES,
             "form": {"actor": "", "role": "", "until": "", "why": "", **ask.form},
             "problem": problem,
         }
-        return failed(Page(f"{PACKAGE}:members.html", "members.title", data), problem)
+        title = "members.title" if ask.tenant else "members.platform.title"
+        return failed(Page(f"{PACKAGE}:members.html", title, data), problem)
 
 
 class _Policies:
@@ -141,7 +172,8 @@ class _Policies:
         form = {"name": "", "text": "", "why": "", **ready, **ask.form}
         documents = await self._documents.list(ask.tenant)
         data = {"documents": documents, "form": form, "wished": wished, "ready": bool(ready), "problem": problem}
-        return failed(Page(f"{PACKAGE}:policies.html", "policies.title", data), problem)
+        title = "policies.title" if ask.tenant else "policies.platform.title"
+        return failed(Page(f"{PACKAGE}:policies.html", title, data), problem)
 
     def _ready(self, wished: Mapping[str, str]) -> dict[str, str]:
         types, attributes = words_of(wished["types"]), words_of(wished["attributes"])

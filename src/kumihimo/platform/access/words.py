@@ -63,6 +63,8 @@ START_ROLES: Final = (
 GIVEN_ROLES: Final = START_ROLES[:-1]
 """Those that people and applications are given; a device holds its own by being the tenant's."""
 OPERATOR: Final = "operator"
+PLATFORM_ROLES: Final = (OPERATOR, "auditor")
+"""Those that mean something for the platform as a whole, which has no entities."""
 DEVICE: Final = "device"
 EMERGENCY: Final = "emergency"
 """The role that disaster officers hold beside their own while an emergency is open."""

@@ -71,6 +71,8 @@ class Frame:
     crumbs: list[NavEntry]
     language_links: Mapping[str, str]
     made_at: datetime
+    base: str
+    """What stands before the path of every page of this tenant, or of the platform itself."""
     person: str = ""
     """How who is logged in is called."""
     login: str = ""
@@ -87,6 +89,7 @@ class Frame:
             "login": self.login,
             "url": self._url,
             "tenant": self.tenant,
+            "of_platform": not self.tenant and any(entry.here for entry in self.nav),
             "tenants": self.tenants,
             "tenant_name": self._name,
             "title": self.title,
@@ -101,7 +104,7 @@ class Frame:
         }
 
     def _url(self, path: str) -> str:
-        return f"/t/{self.tenant}{path}"
+        return f"{self.base}{path}"
 
     def _name(self, tenant: str) -> str:
         return self.names.get(tenant, {}).get(self.lang.partition("-")[0], tenant)

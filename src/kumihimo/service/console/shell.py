@@ -35,11 +35,15 @@ _YEAR = 365 * 24 * 3600
 _TENANTS = "kumihimo.tenants"
 
 
+PLATFORM_BASE = "/platform"
+"""Where the pages of the platform itself are; those of tenants are below /t/."""
+
+
 class ScreenRoute(Route):
     """A screen's address, which knows its screen: the reference page says what it shows and whether it takes a form."""
 
-    def __init__(self, screen: Screen, answer: Callable[[Request], Awaitable[Response]]) -> None:
-        super().__init__(f"/t/{{tenant}}{screen.path}", answer, methods=["GET", "POST"])
+    def __init__(self, screen: Screen, answer: Callable[[Request], Awaitable[Response]], base: str) -> None:
+        super().__init__(f"{base}{screen.path}", answer, methods=["GET", "POST"])
         self.screen = screen
 
 
@@ -49,6 +53,7 @@ class Console:
     screens: of all rooms; texts: their words (`words.load_words`, with the console's own); tenants: gives the
     names there are (`Database.tenants`); live: the page's stream of changes; setup: names, tiles, credit;
     card: what a solution says of a town on the first page; clock: when a page was made, for its print.
+    platform: the screens of the platform itself, whose calls are of the tenant "".
     places: pages of no tenant; may_enter: whose tenants are shown to whom, all to everybody where it is not given.
     allow: raises a Problem where a call may not do what a screen needs; where it is not given, everybody may.
     closed: who is not logged in is a stranger, who is shown public screens and the way to log in.
@@ -65,16 +70,18 @@ class Console:
         card: CardOf | None = None,
         clock: Clock | None = None,
         places: Sequence[Place] = (),
+        platform: Sequence[Screen] = (),
         may_enter: MayEnter | None = None,
         allow: Allow | None = None,
         closed: bool = False,
     ) -> None:
         self._screens = list(screens)
+        self._platform = list(platform)
         self._places = list(places)
         self._may_enter = may_enter
         self._allow = allow
         self._is_closed = closed
-        self._nav = sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
+        self._nav, self._platform_nav = _entries(screens), _entries(platform)
         self._nav_of_strangers = [screen for screen in self._nav if screen.is_public]
         self._texts = texts
         self._tenants = tenants
@@ -84,20 +91,19 @@ class Console:
         self._setup = setup or Setup()
         self._policy = content_policy([origin_of(self._setup.tile_url)] if self._setup.tile_url else [])
         self._templates = make_environment({"static": asset_url, "setup": self._setup})
-        missing = sorted({screen.nav for screen in self._nav} - texts.keys())
+        missing = sorted({screen.nav for screen in (*self._nav, *self._platform_nav)} - texts.keys())
         if missing:
             raise ValueError(f"navigation keys without text: {', '.join(missing)}")
 
     def routes(self) -> list[BaseRoute]:
         """Every address of the console; the last ones catch what is unknown below "/t/"."""
-        fixed = [screen for screen in self._screens if "{" not in screen.path]
-        open_ended = [screen for screen in self._screens if "{" in screen.path]
         return [
             *static_routes(self._packages()),
             *(self._place_route(place) for place in self._places),
             Route("/", self._home, methods=["GET"]),
             Route("/t/{tenant}/live", self._live_stream, methods=["GET"]),
-            *(self._route(screen) for screen in (*fixed, *open_ended)),
+            *(self._route(screen, "/t/{tenant}") for screen in sorted(self._screens, key=_is_open_ended)),
+            *(self._route(screen, PLATFORM_BASE) for screen in sorted(self._platform, key=_is_open_ended)),
             Route("/t/{tenant}", self._first, methods=["GET"]),
             Route("/t/{tenant}/", self._first, methods=["GET"]),
             Route("/t/{tenant}/{rest:path}", self.missing, methods=["GET", "POST"]),
@@ -111,16 +117,19 @@ class Console:
         return [OpenPath(("GET",), path) for path in ("/", r"/t/[^/]+/?", r"/t/[^/]+/live", *shown)]
 
     def _packages(self) -> list[str]:
-        found = [*(screen.package for screen in self._screens), *(place.package for place in self._places)]
+        found = [
+            *(one.package for one in (*self._screens, *self._platform)),
+            *(place.package for place in self._places),
+        ]
         return [package for package in found if package]
 
     # --- answering ---------------------------------------------------------------------------------------
 
-    def _route(self, screen: Screen) -> Route:
+    def _route(self, screen: Screen, base: str) -> Route:
         async def answer(request: Request) -> Response:
             return await self._guarded(request, screen)
 
-        return ScreenRoute(screen, answer)
+        return ScreenRoute(screen, answer, base)
 
     async def _guarded(self, request: Request, screen: Screen | Place) -> Response:
         try:
@@ -162,10 +171,11 @@ class Console:
             return self._dress(request, RedirectResponse(local_path(answer.to), status_code=303))
         if isinstance(answer, Document):
             return self._dress(request, Response(answer.body, answer.status, media_type=answer.media_type))
-        return await self._render(request, answer, "", tenants=[], languages=languages)
+        return await self._render(request, answer, "", tenants=[], languages=languages, bare=True)
 
     async def _screen(self, request: Request, screen: Screen) -> Response:
-        tenant = await self._known_tenant(request)
+        of_platform = "tenant" not in request.path_params
+        tenant = "" if of_platform else await self._known_tenant(request)
         posting = request.method == "POST"
         handler = screen.post if posting else screen.show
         if handler is None:
@@ -190,7 +200,8 @@ class Console:
             check_texts(values)
         answer = await handler(ask)
         if isinstance(answer, Redirect):
-            to = answer.to if answer.to.startswith("/t/") else f"/t/{tenant}{answer.to}"
+            base = PLATFORM_BASE if of_platform else f"/t/{tenant}"
+            to = answer.to if answer.to.startswith("/t/") else f"{base}{answer.to}"
             return self._dress(request, RedirectResponse(to, status_code=303))
         if isinstance(answer, Document):
             return self._dress(request, Response(answer.body, answer.status, media_type=answer.media_type))
@@ -201,9 +212,10 @@ class Console:
             await self._allow(call, needs)
 
     async def _nav_of(self, request: Request, tenant: str) -> list[Screen]:
-        """The entries that lead the caller anywhere."""
-        nav = self._nav if not self._is_stranger(request) else self._nav_of_strangers
-        if self._allow is None or not tenant:
+        """The entries that lead the caller anywhere; where there is no tenant, to the platform's own pages."""
+        nav = self._nav_of_strangers if self._is_stranger(request) else self._nav
+        nav = nav if tenant else self._platform_nav
+        if self._allow is None or not nav:
             return nav
         try:
             call = _call(request, tenant)
@@ -337,17 +349,21 @@ class Console:
         *,
         tenants: Sequence[str] | None = None,
         languages: Sequence[str] = LANGUAGES,
+        bare: bool = False,
     ) -> Response:
+        """bare: without a navigation."""
         lang = self._language(request, languages)
         t = translator(self._texts, lang)
-        path = request.url.path.removeprefix(f"/t/{tenant}") if tenant else request.url.path
-        nav = await self._nav_of(request, tenant)
+        base = f"/t/{tenant}" if tenant else PLATFORM_BASE
+        path = request.url.path.removeprefix(base)
+        nav = [] if bare else await self._nav_of(request, tenant)
         frame = Frame(
             lang=lang,
             tenant=tenant,
             tenants=list(await self._tenants_of(request) if tenants is None else tenants),
             names=self._setup.names,
             path=path,
+            base=base,
             title=t(page.title) if page.title in self._texts else page.title,
             page=page,
             nav=entries_of(nav, path, t),
@@ -388,6 +404,15 @@ def _pattern(template: str) -> str:
     held = [r".+" if is_path else r"[^/]+" for _, is_path in names]
     fixed = [re.escape(one) for one in parts[::3]]
     return "".join(one for pair in zip(fixed, [*held, ""], strict=True) for one in pair)
+
+
+def _entries(screens: Sequence[Screen]) -> list[Screen]:
+    return sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
+
+
+def _is_open_ended(screen: Screen) -> bool:
+    """Those with a parameter come behind those without, or they would take their addresses."""
+    return "{" in screen.path
 
 
 def _with_language(request: Request, code: str) -> str:
