@@ -328,7 +328,7 @@ def console_of(platform: Platform) -> Console:
         card=cards.card,
         clock=platform.clock,
         places=places,
-        platform=platform_screens(platform.access, platform.rules, directory),
+        platform=platform_screens(platform.access, platform.rules, platform.contexts.core.expand, directory),
         may_enter=may_enter_of(platform),
         allow=allow_of(platform),
         closed=not settings.open,

@@ -54,9 +54,13 @@ def ask(rules: StoredRules, fake_clock: FakeClock) -> Ask:
         return RIVER if (tenant, id_) == ("fukui", RIVER.id) else None
 
     live: Any = None
-    screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}", OneSato())
+
+    def expand(term: str) -> str:
+        return f"https://example.org/{term}"
+
+    screens = access_screens(access, rules, look, expand, OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
-    above = platform_screens(access, rules, OneSato())
+    above = platform_screens(access, rules, expand, OneSato())
 
     async def allow(call: Call, needs: str) -> None:
         await access.decide(call, cast("Action", needs))
@@ -340,6 +344,7 @@ async def test_an_operator_of_the_platform_is_made_and_ended_on_its_page(
     assert 'action="/platform/members"' in text
     assert "異動" in text
     assert 'value="resident"' not in text, "a role that means nothing here is not proposed"
+    assert 'id="publish"' not in (await ask("/policies?types=River", who=chief, tenant=""))[1], "a town publishes"
     assert (await ask("/members", {"action": "end", "id": held.id, "why": "x"}, who=chief, tenant=""))[0] == 303
     (last,) = await rules.members.held("", CHIEF)
     status, text = await ask("/members", {"action": "end", "id": last.id, "why": "x"}, who=chief, tenant="", lang="ja")

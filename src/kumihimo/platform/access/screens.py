@@ -77,11 +77,11 @@ def access_screens(
     ]
 
 
-def platform_screens(access: Access, rules: StoredRules, directory: Directory) -> list[Screen]:
+def platform_screens(access: Access, rules: StoredRules, expand: Expand, directory: Directory) -> list[Screen]:
     """The pages /members and /policies of the platform itself: its operators, who are operators of every tenant, and
     what else may be done on the platform as a whole.
     """
-    members, policies = _Members(access, rules, directory), _Policies(access, rules)
+    members, policies = _Members(access, rules, directory), _Policies(access, rules, expand)
     return [
         Screen(
             "/members",
@@ -164,7 +164,7 @@ class _Policies:
         await self._access.decide(ask.call, "policies")
         wished = {name: ask.query.get(name, "") for name in ("types", "attributes", "scope")}
         ready = {}
-        if any(wished.values()):
+        if ask.tenant and any(wished.values()):
             try:
                 ready = self._ready(wished)
             except Problem as refused:
