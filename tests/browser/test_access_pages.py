@@ -16,7 +16,7 @@ from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
-from kumihimo.platform.access.screens import access_screens
+from kumihimo.platform.access.screens import access_screens, platform_screens
 from kumihimo.platform.access.sharing import PACKAGE
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.platform.jsonld.contexts import Contexts
@@ -40,6 +40,8 @@ PAGES = {
     "agreements": "/agreements",
     "emergency": "/emergency",
 }
+ABOVE = {"members": "/members", "policies": "/policies", "policy": "/policies/operator"}
+"""Those of the platform itself."""
 
 
 @pytest.fixture
@@ -50,6 +52,7 @@ async def app(database_factory: Factory, fake_clock: FakeClock) -> Starlette:
         await database.add_tenant(tenant)
     rules = StoredRules(database, fake_clock)
     person = Actor("person", "p-1")
+    await rules.members.add("", person, "operator", "command line", why="導入")
     await rules.members.add("fukui", person, "officer", "command line", why="異動")
     gone = await rules.members.add("fukui", Actor("application", "a-1"), "business", "person:p-1")
     await rules.members.end("fukui", gone.id, "person:p-1", "契約終了")
@@ -78,7 +81,8 @@ async def app(database_factory: Factory, fake_clock: FakeClock) -> Starlette:
     live = Live(database, MemoryBus(), access, Contexts().core.compact)
     screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}", OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
-    console = Console(screens, words, tenants=database.tenants, live=live, clock=fake_clock)
+    above = platform_screens(access, rules, OneSato())
+    console = Console(screens, words, tenants=database.tenants, live=live, clock=fake_clock, platform=above)
     return Starlette(routes=console.routes())
 
 
@@ -88,8 +92,10 @@ async def test_pages_of_access_are_accessible_and_fit_a_phone(
     served = await serve(app)
     watch = await open_page(served.url, lang="ja", width=360)
     found = {}
-    for name, path in PAGES.items():
-        await watch.page.goto(f"{served.url}/t/fukui{path}")
+    places = {name: f"/t/fukui{path}" for name, path in PAGES.items()}
+    places |= {f"platform-{name}": f"/platform{path}" for name, path in ABOVE.items()}
+    for name, path in places.items():
+        await watch.page.goto(f"{served.url}{path}")
         await watch.page.screenshot(path=shots / f"access-{name}.png", full_page=True)
         found[name] = (await watch.violations(), await watch.overflow())
     assert {name: value for name, value in found.items() if value != ([], 0)} == {}

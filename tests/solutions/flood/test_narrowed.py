@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -56,7 +57,8 @@ class Stand:
         words = load_words([OWN_PACKAGE, "kumihimo.solutions.flood", "kumihimo.service.kpi"])
         card = TownCards(self.doors, Stage()).card
         console = Console(screens, words, tenants=self.doors.database.tenants, live=live, card=card)
-        self.client = Client(Starlette(routes=console.routes()))
+        self.app = Starlette(routes=console.routes())
+        self.client = Client(self.app)
         self.ids: dict[str, str] = {}
         self.pages: list[str] = []
 
@@ -244,6 +246,23 @@ async def test_thresholds_that_are_hidden_are_in_no_page(stand: Stand) -> None:
     for word in ("7.88", "7.87", "1.62", "はん濫危険水位に到達", "reached flood danger"):
         assert word not in text, word
     assert "8.62" in text, "the readings themselves are not hidden"
+
+
+async def test_a_river_stands_at_no_level_where_a_threshold_is_hidden(stand: Stand) -> None:
+    """By those that are left it would stand lower than it does."""
+    path = f"/t/{TOWN}/flood/map.json"
+    levels = [one["properties"]["level"] for one in json.loads((await stand.client.get(path)).body)["features"]]
+    assert levels == [4, 4]
+    hidden = Clause(RowIds(frozenset({HIDDEN})), Names(frozenset({entities.THRESHOLDS["danger"]})))
+    stand.rights = Grant.of(Rights((Clause(EVERY_ROW, ALL_NAMES),), (hidden,)))
+    found = {
+        one["properties"]["id"]: one["properties"]["level"]
+        for one in json.loads((await stand.client.get(path)).body)["features"]
+    }
+    assert found == {OPEN: 4, HIDDEN: None}
+    chart = json.loads((await stand.client.get(f"/t/{TOWN}/flood/gauges/{HIDDEN}/chart.json")).body)
+    assert chart["thresholds"] == []
+    assert chart["series"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kumihimo.base.call import Call
 from kumihimo.base.errors import Forbidden, Unauthenticated
 from kumihimo.base.screens import Card
-from kumihimo.solutions.flood import entities, views
+from kumihimo.solutions.flood import views
 from kumihimo.solutions.flood.alert_sights import sights_of
 from kumihimo.solutions.flood.attention import attention
 from kumihimo.solutions.flood.doors import FloodDoors
@@ -29,7 +29,7 @@ class TownCards:
             grant = await self._doors.seen_by(call)
         except (Forbidden, Unauthenticated):
             return None
-        rows = views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE, grant))
+        rows = views.gauge_rows(await views.gauges_of(self._doors.broker, call.tenant, grant))
         if not rows:
             return None
         alerts = await sights_of(self._doors).list(call.tenant, grant, state="open")

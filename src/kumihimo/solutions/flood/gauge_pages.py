@@ -45,11 +45,11 @@ class GaugePages:
     async def _see(self, ask: Ask) -> _Seen:
         entity_id = entities.gauge_id(ask.path["id"])
         grant = await self._doors.seen_by(ask.call)
-        doc = await self._doors.broker.get(ask.tenant, entity_id, grant.restriction, grant.visible)
-        rows = views.gauge_rows([doc]) if doc is not None else []
+        docs = await views.gauges_of(self._doors.broker, ask.tenant, grant, (entity_id,))
+        rows = views.gauge_rows(docs)
         if not rows:
             raise ResourceNotFound(f"there is no gauge {ask.path['id'][:64]!r} here")
-        [row] = rows
+        [doc], [row] = docs, rows
         hours = _hours(ask.query.get("hours", ""))
         end = row.at or 0
         start = end - hours * HOUR

@@ -35,7 +35,7 @@ class Overview:
 
     async def _rows(self, call: Call) -> list[views.GaugeRow]:
         grant = await self._doors.seen_by(call)
-        return views.gauge_rows(await views.docs_of(self._doors.broker, call.tenant, entities.GAUGE, grant))
+        return views.gauge_rows(await views.gauges_of(self._doors.broker, call.tenant, grant))
 
     async def show(self, ask: Ask) -> Answer:
         """The map and the list of gauges, each with the level that its river reached."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from kumihimo.base import times
+from kumihimo.platform.access.rows import all_of
 from kumihimo.platform.broker.door import Broker
-from kumihimo.platform.broker.models import Grant, Query
+from kumihimo.platform.broker.models import EVERY_ROW, NO_ATTRIBUTES, Grant, Query, Restriction
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.models import Level, Thresholds, level_name
@@ -64,17 +65,35 @@ class GaugeRow:
         return round(above[0] - self.height, 2) if above and self.height is not None else None
 
 
-async def docs_of(broker: Broker, tenant: str, kind: str, grant: Grant) -> list[EntityDoc]:
-    """All entities of a type, as they may be seen."""
+async def docs_of(broker: Broker, tenant: str, kind: str, grant: Grant, ids: tuple[str, ...] = ()) -> list[EntityDoc]:
+    """All entities of a type, or those of these ids, as they may be seen."""
     found: list[EntityDoc] = []
     after = ""
     while True:
-        query = Query(grant.restriction, grant.visible, types=kind, limit=1000, after=after)
+        query = Query(grant.restriction, grant.visible, types=kind, ids=ids, limit=1000, after=after)
         page = await broker.find(tenant, query)
         found += page.entities
         after = page.after
         if not after or not page.entities:
             return found
+
+
+async def gauges_of(broker: Broker, tenant: str, grant: Grant, ids: tuple[str, ...] = ()) -> list[EntityDoc]:
+    """The gauges as they may be seen. One of which a threshold is hidden shows none: by those that are left, its river
+    would stand at a lower level than it does.
+    """
+    docs, limits = await docs_of(broker, tenant, entities.GAUGE, grant, ids), tuple(entities.THRESHOLDS.values())
+    rows = all_of(map(grant.visible.where, limits))
+    if rows == EVERY_ROW or not docs:
+        return docs
+    judged = Grant(Restriction(all_of((grant.restriction.rows, rows))), NO_ATTRIBUTES)
+    whole = {doc["id"] for doc in await docs_of(broker, tenant, entities.GAUGE, judged, ids)}
+    return [doc if doc["id"] in whole else _without(doc, limits) for doc in docs]
+
+
+def _without(doc: EntityDoc, names: Sequence[str]) -> EntityDoc:
+    attrs = {name: instances for name, instances in doc["attrs"].items() if name not in names}
+    return cast("EntityDoc", {**doc, "attrs": attrs})
 
 
 def said(row: GaugeRow, lang: str) -> GaugeRow:
