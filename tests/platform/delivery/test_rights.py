@@ -42,13 +42,17 @@ class Guarded(Access):
         return Grant.of(self.guest)
 
 
+def guarded(stand: Stand, access: Guarded) -> Guarded:
+    """The stand's delivery asks this of rights from now on."""
+    for holder in (stand.delivery, stand.delivery._catalogue):
+        holder._access = access
+    stand.delivery._why = replace(stand.delivery._why, access=access)
+    return access
+
+
 @pytest.fixture
 def access(stand: Stand) -> Guarded:
-    made = Guarded()
-    for holder in (stand.delivery, stand.delivery._catalogue):
-        holder._access = made
-    stand.delivery._why = replace(stand.delivery._why, access=made)
-    return made
+    return guarded(stand, Guarded())
 
 
 async def subscribed(stand: Stand, **members: Any) -> str:
