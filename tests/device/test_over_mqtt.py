@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -134,6 +135,22 @@ async def test_a_removed_device_is_cut_off_at_once(house: House) -> None:
     with pytest.raises(ConnectionError):
         await house.link("a/g1")
     await link.close()
+
+
+async def test_no_key_is_in_the_log_be_it_right_or_wrong(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    right, new = house.keys["a/g1"], await house.registry.rotate("a", "g1", keep=60)
+    await (await house.link("a/g1")).close()
+    house.keys["a/g1"] = new
+    await (await house.link("a/g1")).close()
+    for wrong in (f"wrong-{new}", new[:-1], "wrong-and-typed-by-hand"):
+        house.keys["a/g1"] = wrong
+        with pytest.raises(ConnectionError):
+            await house.link("a/g1")
+    await house.registry.revoke_key("a", "g1")
+    logged = " ".join(str(vars(record)) for record in caplog.records)
+    assert "mqtt" in logged
+    assert [secret for secret in (right, new, new[:-1], "typed-by-hand") if secret in logged] == []
 
 
 async def test_a_key_that_is_rotated_between_its_check_and_the_session_lets_nobody_in(

@@ -13,12 +13,15 @@ from tests.fakes import FakeClock
 from kumihimo.app.platform import Platform
 from kumihimo.app.start import open_database
 from kumihimo.app.wire import wire
+from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.ports import HttpAnswer
 from kumihimo.base.settings import Settings
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.identity import door
-from kumihimo.platform.provider.models import Edit
+from kumihimo.platform.provider.errors import BadToken
+from kumihimo.platform.provider.models import Edit, Family, Login
+from kumihimo.platform.provider.store.families import add_family_tx
 
 TYPE = "https://uri.etsi.org/ngsi-ld/default-context/Gauge"
 
@@ -94,3 +97,24 @@ async def test_the_subscriptions_of_an_application_end_with_it_and_with_the_scop
     assert await town.heard() == ["application"]
     await applications.disable("kawa", name)
     assert await town.heard() == []
+
+
+async def test_what_a_person_let_applications_have_ends_when_the_account_is_shut(town: Town) -> None:
+    """Their tokens, and what is open by them, not only the person's own log-ins."""
+    provider, clock = town.platform.provider, town.platform.clock
+    account = await town.platform.identity.add("sato", "佐藤")
+    scopes = frozenset({"ngsi-ld:read"})
+    made = await provider.applications.add(
+        "kawa", "w", "confidential", scopes=scopes, redirect_uris=["https://app.example.jp/cb"]
+    )
+    now = times.micros(clock.now())
+    family = Family("f-1", made.application.id, account.id, "l-1", scopes, Login(now), now + 10**9)
+    await town.platform.database.write("", lambda tx: add_family_tx(tx, family))
+    token = await provider.tokens.access(made.application, family, scopes)
+    caller = await provider.bearer.caller(token)
+    assert caller is not None
+    assert await provider.bearer.is_live(caller.login)
+    await town.platform.identity.disable(account.id)
+    assert await provider.bearer.is_live(caller.login) is False
+    with pytest.raises(BadToken):
+        await provider.bearer.caller(token)

@@ -55,3 +55,10 @@ async def judge_anew(rules: StoredRules) -> None:
         return None
 
     await rules.changes.write(PLATFORM, nothing)
+
+
+async def turned(access: AccessOfMakers, rules: StoredRules, account: str) -> None:
+    """An account was shut or opened: of one that was shut, what applications were given by it ends too."""
+    if await access.identity.is_shut(account):
+        await access.provider.grants.end(account)
+    await judge_anew(rules)

@@ -71,7 +71,7 @@ def identity_of(
     seal: Seal,
     access: Access,
     ended: Callable[[str], None],
-    turned: Callable[[], Awaitable[None]],
+    turned: Callable[[str], Awaitable[None]],
 ) -> Identity:
     """The accounts; who operates the platform is a member of it."""
 

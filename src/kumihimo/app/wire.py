@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
-from kumihimo.app.makers import AccessOfMakers, judge_anew
+from kumihimo.app.makers import AccessOfMakers, judge_anew, turned
 from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
@@ -133,9 +133,8 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     rules.changes.told.append(access.forget)
     signing = Signing(database, clock)
     seal = Seal(Path(settings.data) / "keys" / "seal.key")
-    turned = partial(judge_anew, rules)
-    identity = identity_of(settings, database, clock, seal, access, late.ended, turned)
-    provider = provider_of(settings, database, clock, seal, identity, late.address, turned)
+    identity = identity_of(settings, database, clock, seal, access, late.ended, partial(turned, access, rules))
+    provider = provider_of(settings, database, clock, seal, identity, late.address, partial(judge_anew, rules))
     access.identity, access.provider = identity, provider
     broker = Broker(database, clock, bus, remember_tx)
     metering = Metering(database, clock)

@@ -58,7 +58,7 @@ MakeOperator = Callable[[str], Awaitable[None]]
 _SECOND = 1_000_000
 
 
-async def nothing() -> None:
+async def nobody(_: str) -> None:
     """Nobody has to hear of it."""
 
 
@@ -66,7 +66,7 @@ class Identity:
     """Everything about people.
 
     make_operator: makes the account with this id an operator of the platform; that is kept elsewhere. ended is told of
-    every log-in that is ended, turned when an account was shut or opened, each after the commit.
+    every log-in that is ended, turned of each account that was shut or opened, after the commit.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Identity:
         numbers: Numbers | None = None,
         ended: Ended = lambda _: None,
         hasher: PasswordHasher | None = None,
-        turned: Callable[[], Awaitable[None]] = nothing,
+        turned: Callable[[str], Awaitable[None]] = nobody,
     ) -> None:
         self.numbers = numbers or Numbers()
         self._database = database
@@ -157,7 +157,7 @@ class Identity:
             raise ResourceNotFound("there is no such account")
         if disabled:
             await self.logins.end_all(account)
-        await self._turned()
+        await self._turned(account)
 
     async def is_shut(self, account: str) -> bool:
         """Whether there is this account and it may not log in."""
