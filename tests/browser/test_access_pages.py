@@ -81,7 +81,7 @@ async def app(database_factory: Factory, fake_clock: FakeClock) -> Starlette:
     live = Live(database, MemoryBus(), access, Contexts().core.compact)
     screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}", OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
-    above = platform_screens(access, rules, OneSato())
+    above = platform_screens(access, rules, str, OneSato())
     console = Console(screens, words, tenants=database.tenants, live=live, clock=fake_clock, platform=above)
     return Starlette(routes=console.routes())
 

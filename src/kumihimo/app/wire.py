@@ -143,16 +143,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     arbiter = Arbiter(database, registry, late.down, clock, ArbiterLimits(hold=settings.command_hold))
     ingest = BrokerIngest(broker)
     imports = Imports(database, clock, bus, remember_tx)
-    gateway = Gateway(
-        registry,
-        BrokerIngest(broker, access),
-        clock,
-        settings.open,
-        arbiter.result,
-        GatewayLimits(http_rate=settings.http_device_rate),
-        settings.mqtt_closed_topics,
-        enrolment,
-    )
+    gateway = _gateway(settings, clock, registry, BrokerIngest(broker, access), arbiter, enrolment)
     carry = Carrier(late.notify, publish, signing, clock)
     history = History(database, settings.temporal_instances)
     alerts = Alerts(database, clock, bus, arbiter, broker.apply)
@@ -205,6 +196,27 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)
     return platform
+
+
+def _gateway(
+    settings: Settings,
+    clock: Clock,
+    registry: Registry,
+    ingest: BrokerIngest,
+    arbiter: Arbiter,
+    enrolment: Enrolment,
+) -> Gateway:
+    """The door of the devices."""
+    return Gateway(
+        registry,
+        ingest,
+        clock,
+        settings.open,
+        arbiter.result,
+        GatewayLimits(http_rate=settings.http_device_rate),
+        settings.mqtt_closed_topics,
+        enrolment,
+    )
 
 
 def _acme(settings: Settings, answers: dict[str, str], clock: Clock) -> AcmeCertificate | None:
