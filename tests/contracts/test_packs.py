@@ -183,7 +183,9 @@ async def test_what_the_town_changed_stays_when_the_pack_goes_unless_it_is_purge
     await house.platform.broker.apply(CALL, [Change(Op.DELETE, FIVE)])
     await house.packs.install(CALL, pack(), {"few_spaces": 9}, unsigned=True)
     told = await house.packs.plan_removal("town", "parking", purge=True)
-    assert told.later == ("all 9 entities of the type OffStreetParking are deleted, with what the town made of them",)
+    assert [one.en for one in told.later] == [
+        "all 9 entities of the type OffStreetParking are deleted, with what the town made of them"
+    ]
     await house.packs.remove(CALL, "parking", purge=True)
     assert (await house.state())["entities"] == set()
     assert await house.packs.values("town", "parking") == {}
@@ -371,7 +373,7 @@ async def test_what_is_not_there(house: House) -> None:
     with pytest.raises(PackRefused, match="say a value of the parameter few_spaces"):
         await house.packs.install(CALL, pack(("default = 5\n", "")), unsigned=True)
     plan = await house.packs.install(CALL, pack(("default = 5\n", "")), {"few_spaces": 4}, unsigned=True)
-    assert "nobody holds the role resident yet" not in plan.later
+    assert "nobody holds the role resident yet" not in {one.en for one in plan.later}
 
 
 async def test_policies_that_would_not_be_kept_stop_the_pack(house: House) -> None:

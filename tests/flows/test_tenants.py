@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -31,6 +32,8 @@ from kumihimo.device.registry.models import Device
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.platform.ngsild.table import PREFIX, LdRoute
 from kumihimo.service.sources.models import Reading, Source
+from kumihimo.solutions.packs.archive import MANIFEST, read_path
+from kumihimo.solutions.packs.manifest import held
 from kumihimo.solutions.wildlife.devices import Site, device_of, site_change
 from kumihimo.solutions.wildlife.limits import SirenRule
 from kumihimo.solutions.wildlife.rule import rule_change
@@ -60,6 +63,7 @@ SHOWS_NO_TENANT = {
     PREFIX + "/jsonldContexts": "addresses drawn by lot; a must not see that of b, below",
     PREFIX + "/info/sourceIdentity": "a name drawn by lot",
     "/signing/v1/{tenant}/keys": "public keys drawn by lot",
+    "/t/{tenant}/pack-planner": "what a town itself said it is like",
     "/t/{tenant}/usage": "counts alone",
     "/t/{tenant}/usage/split": "counts of every tenant, for whoever may see them",
     "/devices/v1/{tenant}/claim": "an empty form, the same for whatever tenant",
@@ -258,6 +262,7 @@ async def fill(house: House, endpoint: str) -> Names:
     program = await house.platform.provider.applications.add("b", f"app-{SECRET}", "key", scopes=["ngsi-ld:read"])
     names.application = program.application.id
     await fill_access(house)
+    await fill_packs(house)
 
     async def looked_at() -> bool:
         return (await house.platform.sources.all("b"))[0].outcome == "failed"  # there is no such folder
@@ -344,6 +349,21 @@ async def fill_access(house: House) -> None:
     await rules.emergencies.ask("b", person, SECRET, 1)
 
 
+async def fill_packs(house: House) -> None:
+    """A pack of b's own name, whose words and entities are b's."""
+    files = dict(read_path(Path(__file__).parents[1] / "solutions" / "packs" / "parking"))
+    own = (("parking.free", f"{CANARY}.free"), ('id = "parking"', f'id = "{CANARY}"'), ("Free spaces in", SECRET))
+    manifest = files[MANIFEST].decode().replace("市営駐車場の空き", SECRET).replace("Map of car parks", SECRET)
+    for old, new in own:
+        manifest = manifest.replace(old, new)
+    files |= {
+        MANIFEST: manifest.encode(),
+        "start.jsonld": files["start.jsonld"].replace("高松市".encode(), SECRET.encode()),
+    }
+    call = Call("b", Actor("person", SECRET), "pack")
+    await house.platform.packs.install(call, held(files, "outside", {}), unsigned=True)
+
+
 async def until(look: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
     async with asyncio.timeout(seconds):
         while True:
@@ -399,6 +419,7 @@ def paths(template: str, tenant: str, names: Names) -> list[str]:
         "type": [names.type, PLAIN],
         "subscriptionId": [names.ids[3]],
         "contextId": [names.context],
+        "screen": ["list"],
         "rest:path": [names.ids[0]],
         "provider": ["nobody"],
         "application": [names.application],

@@ -68,6 +68,7 @@ from kumihimo.service.sources.screens import source_screens
 from kumihimo.solutions.flood.cards import TownCards
 from kumihimo.solutions.flood.screens import flood_screens
 from kumihimo.solutions.flood.tenants import TENANT_NAMES
+from kumihimo.solutions.packs.screens import pack_screens
 from kumihimo.solutions.wildlife.screens import wildlife_screens
 from kumihimo.solutions.wildlife.season import TENANT as PLAYED_TOWN
 from kumihimo.solutions.wildlife.season import TENANT_NAME as PLAYED_NAME
@@ -296,6 +297,7 @@ def console_of(platform: Platform) -> Console:
             platform.gateway.counters,
         ),
         *usage_pages(platform),
+        *pack_screens(platform.packs.doors, platform.packs, platform.library),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "sources")),
         *rule_screens(platform.rule_sets, platform.clock),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),

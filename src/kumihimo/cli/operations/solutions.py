@@ -50,7 +50,8 @@ async def solution_show(doors: Doors, given: Mapping[str, Any]) -> Any:
         "state": install.state,
         "values": {name: shown(value) for name, value in values.items()},
         "changed": [
-            f"{one.item.kind} {one.item.name}: {one.words}" for one in await doors.packs.changed(tenant, install.id)
+            f"{one.item.kind} {one.item.name}: {one.words.en if one.words else ''}"
+            for one in await doors.packs.changed(tenant, install.id)
         ],
         "events": [asdict(one) for one in await doors.packs.events(tenant, install.id)],
     }
@@ -141,11 +142,17 @@ def _planned(plan: Plan) -> dict[str, Any]:
         "before": plan.before,
         "rule": plan.pack.clarified.rule.en,
         "steps": [
-            {"step": one.what, "kind": one.item.kind, "name": one.item.name, "why": one.words} for one in plan.steps
+            {
+                "step": one.what,
+                "kind": one.item.kind,
+                "name": one.item.name,
+                "why": "" if one.words is None else one.words.en,
+            }
+            for one in plan.steps
         ],
         "rights": rights_in_words(plan.pack),
-        "missing": list(plan.missing),
-        "later": list(plan.later),
+        "missing": [one.en for one in plan.missing],
+        "later": [one.en for one in plan.later],
     }
 
 

@@ -3,5 +3,5 @@
 Owns: access_revision, access_member, access_policy, access_agreement, access_emergency, access_place, access_indexed
 Says: screens.{tenant}: members, policies, agreements or an emergency changed, look again
 Hears: nothing
-Door: days, decide, door, explain, grants, members, models, places, published, records, rows, screens, words
+Door: compile, days, decide, door, explain, grants, members, models, places, published, records, rows, screens, words
 """

@@ -20,7 +20,7 @@ from kumihimo.solutions.packs.export import Exported, exported
 from kumihimo.solutions.packs.installed import Installed
 from kumihimo.solutions.packs.items import context_of, wanted
 from kumihimo.solutions.packs.manifest import read_pack
-from kumihimo.solutions.packs.models import Event, Held, Install, InstallState, Item, Pack, Plan, Step
+from kumihimo.solutions.packs.models import Event, Held, Install, InstallState, Item, Pack, Plan, Said, Step
 from kumihimo.solutions.packs.parameters import Values, check_value
 from kumihimo.solutions.packs.plan import PENDING, key_of, steps_away, steps_of
 from kumihimo.solutions.packs.ports import PackDoors
@@ -43,7 +43,7 @@ class Packs(Installed):
         """What the town changed of what the pack made."""
         install, held = await self.get(tenant, id_)
         shipped = await self._shipped(tenant, install.id)
-        same = await wanted(self._doors.contexts, held, await self.values(tenant, id_), sample=install.sample)
+        same = await wanted(self.doors.contexts, held, await self.values(tenant, id_), sample=install.sample)
         steps = steps_of(id_, shipped, same, await self._standing(tenant, [*shipped, *same]))
         return [one for one in steps if one.what == "stays"]
 
@@ -66,19 +66,19 @@ class Packs(Installed):
         values = {name: value for name, value in both.items() if value is not None}
         keeps_sample = sample or (before is not None and before.sample)
         shipped = await self._shipped(tenant, pack.id)
-        items = await wanted(self._doors.contexts, held, values, sample=keeps_sample)
+        items = await wanted(self.doors.contexts, held, values, sample=keeps_sample)
         self._check_rules(items)
         standing = await self._standing(tenant, [*shipped, *items])
         begun = before is not None and before.state == "installing"
-        context = await context_of(self._doors.contexts, held)
+        context = await context_of(self.doors.contexts, held)
         others = [read_pack(read_archive(one)) for one in await self._archives(tenant, pack.id)]
         return Plan(
             "install" if before is None or begun else "upgrade",
             pack,
             tenant,
             tuple(steps_of(pack.id, shipped, items, standing)),
-            tuple(missing_of(self._doors, held, values, others)),
-            tuple(await later_of(self._doors, held, tenant, context, shipped)),
+            tuple(missing_of(self.doors, held, values, others)),
+            tuple(await later_of(self.doors, held, tenant, context, shipped)),
             "" if before is None else before.version,
         )
 
@@ -87,16 +87,20 @@ class Packs(Installed):
         install, held = await self.get(tenant, id_)
         shipped = await self._shipped(tenant, id_)
         steps = steps_away(shipped, await self._standing(tenant, shipped), purge=purge)
-        later = []
-        if purge:
-            for kind, count in (await self._purged(tenant, held)).items():
-                later.append(f"all {count} entities of the type {kind} are deleted, with what the town made of them")
+        purged = await self._purged(tenant, held) if purge else {}
+        later = [
+            Said(
+                ja=f"{kind} の {count} 件をすべて、自治体が作ったものも含めて消します",
+                en=f"all {count} entities of the type {kind} are deleted, with what the town made of them",
+            )
+            for kind, count in purged.items()
+        ]
         return Plan("remove", held.pack, tenant, tuple(steps), (), tuple(later), install.version)
 
     def _check_rules(self, items: Sequence[Item]) -> None:
         for one in items:
-            if one.kind == "rules" and self._doors.rule_sets is not None:
-                self._doors.rule_sets.check(one.text)
+            if one.kind == "rules" and self.doors.rule_sets is not None:
+                self.doors.rule_sets.check(one.text)
 
     # --- doing it ----------------------------------------------------------------------------------------
 
@@ -117,17 +121,14 @@ class Packs(Installed):
         await self._try(held)
         async with self._turn(call.tenant):
             plan = await self.plan(held, call.tenant, given, sample=sample)
-            stops = [
-                *plan.missing,
-                *(f"{one.item.kind} {one.item.name}: {one.words}" for one in plan.steps if _clash(one)),
-            ]
+            stops = stops_of(plan)
             if stops:
                 raise PackRefused(f"{held.name} cannot be installed: " + "; ".join(stops), missing=stops)
             said = checked(held.pack, given or {})
             await self._begin(call, held, said, sample=sample)
             await self._do(_because(call, held.name), held.pack.id, plan.steps)
             shipped = await wanted(
-                self._doors.contexts,
+                self.doors.contexts,
                 held,
                 await self.values(call.tenant, held.pack.id),
                 sample=await self._sample(call, held),
@@ -155,11 +156,11 @@ class Packs(Installed):
                 await store.add_event_tx(tx, Event(now, id_, install.version, f"set {', '.join(sorted(said))}", by))
 
             plan = await self.plan(held, call.tenant, said)
-            if plan.missing:
-                raise PackRefused(f"{held.name}: " + "; ".join(plan.missing), missing=list(plan.missing))
+            if stops_of(plan):
+                raise PackRefused(f"{held.name}: " + "; ".join(stops_of(plan)))
             await self._database.write(call.tenant, work)
             await self._do(_because(call, held.name), id_, plan.steps)
-        self._doors.bus.publish(screens_topic(call.tenant))
+        self.doors.bus.publish(screens_topic(call.tenant))
         return plan
 
     async def remove(self, call: Call, id_: str, *, purge: bool = False) -> Plan:
@@ -183,7 +184,7 @@ class Packs(Installed):
                 await store.add_event_tx(tx, Event(now, id_, install.version, "purged" if purge else "removed", by))
 
             await self._database.write(call.tenant, work)
-        self._doors.bus.publish(screens_topic(call.tenant))
+        self.doors.bus.publish(screens_topic(call.tenant))
         return plan
 
     async def _do(self, call: Call, pack: str, steps: Sequence[Step]) -> None:
@@ -252,7 +253,7 @@ class Packs(Installed):
             await store.add_event_tx(tx, Event(now, id_, held.pack.version, what, by))
 
         await self._database.write(call.tenant, work)
-        self._doors.bus.publish(screens_topic(call.tenant))
+        self.doors.bus.publish(screens_topic(call.tenant))
 
     async def _mark(self, call: Call, install: Install, state: InstallState) -> None:
         marked = replace(install, state=state, revision=install.revision + 1)
@@ -264,26 +265,26 @@ class Packs(Installed):
         """Types that this pack alone brings, and how many entities of each there are."""
         others = [read_pack(read_archive(one)) for one in await self._archives(tenant, held.pack.id)]
         shared = {model.type for other in others for model in other.models}
-        context = await context_of(self._doors.contexts, held)
-        counts = {name: count for name, _, count in await self._doors.broker.types(tenant, ALL_ROWS, ALL_ATTRIBUTES)}
+        context = await context_of(self.doors.contexts, held)
+        counts = {name: count for name, _, count in await self.doors.broker.types(tenant, ALL_ROWS, ALL_ATTRIBUTES)}
         own = [one.type for one in held.pack.models if not one.needs and one.type not in shared]
         return {one: counts[name] for one in own if (name := context.expand_type(one)) in counts}
 
     async def _purge(self, call: Call, held: Held) -> None:
-        context = await context_of(self._doors.contexts, held)
+        context = await context_of(self.doors.contexts, held)
         for kind in await self._purged(call.tenant, held):
             query = Query(ALL_ROWS, ALL_ATTRIBUTES, types=context.expand_type(kind), limit=_PURGED_AT_ONCE)
-            while found := (await self._doors.broker.find(call.tenant, query)).entities:
-                await self._doors.broker.apply(call, [Change(Op.DELETE, one["id"]) for one in found])
+            while found := (await self.doors.broker.find(call.tenant, query)).entities:
+                await self.doors.broker.apply(call, [Change(Op.DELETE, one["id"]) for one in found])
 
     async def _try(self, held: Held) -> None:
         """The pack's own tests, on a platform made for them; once for the same files in this process."""
-        if self._doors.trial is None:
+        if self.doors.trial is None:
             return
         mark = hashlib.sha256(write_archive(held.files)).hexdigest()
         if mark in self._tried:
             return
-        failed = [one for one in await self._doors.trial(held) if not one.passed]
+        failed = [one for one in await self.doors.trial(held) if not one.passed]
         if failed:
             said = "; ".join(f"{one.case}: {one.why}" for one in failed)
             raise PackRefused(f"{held.name} does not pass its own tests on this platform: {said}")
@@ -293,7 +294,7 @@ class Packs(Installed):
         return self._turns.setdefault(tenant, asyncio.Lock())
 
     def _now(self) -> int:
-        return times.micros(self._doors.clock.now())
+        return times.micros(self.doors.clock.now())
 
 
 def checked(pack: Pack, given: Values) -> dict[str, Any]:
@@ -307,8 +308,13 @@ def checked(pack: Pack, given: Values) -> dict[str, Any]:
     return dict(given)
 
 
-def _clash(step: Step) -> bool:
-    return step.what == "clash"
+def stops_of(plan: Plan) -> list[str]:
+    """What stands in the way of a plan."""
+    clashes = [one for one in plan.steps if one.what == "clash" and one.words is not None]
+    return [
+        *(one.en for one in plan.missing),
+        *(f"{one.item.kind} {one.item.name}: {one.words.en}" for one in clashes if one.words is not None),
+    ]
 
 
 def _because(call: Call, name: str) -> Call:

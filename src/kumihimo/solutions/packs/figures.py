@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Grant, Query
-from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.packs.models import FigureEntry, KpiEntry
 

@@ -25,7 +25,7 @@ class Installed:
     """What there is of packs in every tenant."""
 
     def __init__(self, doors: PackDoors) -> None:
-        self._doors = doors
+        self.doors = doors
         self._database = doors.database
         self._keepers = keepers_of(doors)
 
@@ -59,7 +59,7 @@ class Installed:
         if not 0 <= town.population <= 100_000_000:
             raise BadRequestData("population: say a whole number of people")
         await self._database.write(town.tenant, lambda tx: store.put_town_tx(tx, town))
-        self._doors.bus.publish(screens_topic(town.tenant))
+        self.doors.bus.publish(screens_topic(town.tenant))
 
     async def towns(self) -> list[tuple[Town, list[Install]]]:
         """The towns that let others see them, each with its packs."""

@@ -10,8 +10,7 @@ from typing import Any, Final
 from kumihimo.base.errors import Problem
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.access.compile import policies_of
-from kumihimo.platform.jsonld.context import Context
-from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.solutions.packs.errors import PackRefused
 from kumihimo.solutions.packs.manifest import entities_of
@@ -30,14 +29,17 @@ def canonical(value: Any) -> str:
 
 
 def entity_text(doc: Mapping[str, Any]) -> str:
-    """An entity without what the broker adds."""
-    return canonical(_plain(doc))
+    """An entity without what the broker adds. What a value holds stays in the order in which it was given."""
+    return json.dumps(_arranged(doc), ensure_ascii=False, separators=(",", ":"))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items() if name not in _OF_BROKER}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
+def _arranged(part: Mapping[str, Any]) -> dict[str, Any]:
+    """An entity or an instance of an attribute, its members in the order of their names."""
+    kept = {name: part[name] for name in sorted(part) if name not in _OF_BROKER}
+    if isinstance(kept.get("attrs"), Mapping):
+        attrs = kept["attrs"]
+        kept["attrs"] = {name: [_arranged(one) for one in attrs[name]] for name in sorted(attrs)}
+    return kept
 
 
 def device_text(device: Device) -> str:

@@ -334,7 +334,7 @@ class Step:
 
     what: StepKind
     item: Item
-    words: str = ""
+    words: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +345,8 @@ class Plan:
     pack: Pack
     tenant: str
     steps: tuple[Step, ...]
-    missing: tuple[str, ...] = ()
-    later: tuple[str, ...] = ()
+    missing: tuple[Said, ...] = ()
+    later: tuple[Said, ...] = ()
     before: str = ""
     """The version that is installed now, "" for none."""
 

@@ -9,9 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from kumihimo.solutions.packs.models import Item, ItemKind, Step
+from kumihimo.solutions.packs.models import Item, ItemKind, Said, Step
 
 Key = tuple[ItemKind, str]
+CHANGED: Final = Said(ja="自治体が変更しました", en="the town changed it")
+BOTH: Final = Said(
+    ja="自治体とパックの両方が変更しました。自治体のものを残します",
+    en="the town and the pack both changed it; the town's stays",
+)
+TAKEN: Final = Said(ja="同じ名前のものがすでにあります", en="the town has one of this name already")
+TAKEN_AWAY: Final = Said(ja="自治体が取り除きました", en="the town took it away")
 PENDING: Final = "pending"
 """In place of how its room calls it: it was noted to be made, and nobody noted that it was."""
 
@@ -52,25 +59,24 @@ def _leave(item: Item, now: Standing, *, purge: bool = False) -> Step | None:
     if now.text == item.text:
         return Step("take-away", item)
     if purge:
-        return Step("take-away", item, "the town changed it")
-    return Step("stays", item, "the town changed it, so it is the town's")
+        return Step("take-away", item, CHANGED)
+    return Step("stays", item, CHANGED)
 
 
 def _come(pack: str, old: Item | None, new: Item, now: Standing) -> Step | None:
     if now.owner not in {"", pack}:
-        return Step("clash", new, f"the pack {now.owner} made it")
+        return Step("clash", new, Said(ja=f"パック {now.owner} が作ったものです", en=f"the pack {now.owner} made it"))
     if old is None:
         if now.text is None:
             return Step("make", new)
-        return Step("clash", new, "the town has one of this name already")
+        return Step("clash", new, TAKEN)
     if now.text is None and old.ref == PENDING:
         return Step("make", new)
     item = replace(new, ref=old.ref)
     if now.text is None:
-        return Step("stays", item, "the town took it away")
+        return Step("stays", item, TAKEN_AWAY)
     if now.text == new.text:
         return None
     if now.text == old.text:
         return Step("change", item)
-    both = old.text != new.text
-    return Step("stays", item, "the town and the pack both changed it; the town's stays" if both else "the town's own")
+    return Step("stays", item, CHANGED if old.text == new.text else BOTH)

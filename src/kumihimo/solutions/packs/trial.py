@@ -16,7 +16,7 @@ from kumihimo.device.codecs.families import decode
 from kumihimo.device.words import Refused, Words
 from kumihimo.platform.access.decide import Action
 from kumihimo.platform.broker.models import Allowed, Change, Op
-from kumihimo.platform.jsonld.context import Context
+from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.figures import entities_of, figure_of, value_of
 from kumihimo.solutions.packs.items import context_of, registered
