@@ -23,6 +23,7 @@ from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.errors import PackChanged, PackRefused
 from kumihimo.solutions.packs.manifest import held, read_pack
 from kumihimo.solutions.packs.models import Held, Plan, Town
+from kumihimo.solutions.packs.ports import RulesSaid
 from kumihimo.solutions.packs.signature import new_key, read_key, read_signers, signed, write_keys
 
 CALL = Call("town", Actor("person", "p-1"))
@@ -36,6 +37,7 @@ RULES = b"""
 file = "few.toml"
 title = { ja = "x", en = "x" }
 watches = ["OffStreetParking.availableSpotNumber"]
+does = ["alert"]
 """
 
 
@@ -45,9 +47,14 @@ class Sets:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
 
-    def check(self, text: str) -> None:
+    def check(self, text: str) -> RulesSaid:
         if "bomb" in text:
             raise Forbidden("the rule costs too much")
+        name = "parking-few" if "kawaramachi" not in text else "kawaramachi-few"
+        does = {"notify"} if "notify" in text else {"alert"}
+        writes = {"https://example.org/parking/telephone"} if "telephone" in text else set()
+        watches = None if "anything" in text else frozenset({FREE})
+        return RulesSaid(name, frozenset({TYPE}), watches, frozenset(writes), frozenset(does))
 
     async def text(self, tenant: str, name: str) -> str | None:
         del tenant
@@ -323,13 +330,21 @@ async def test_rules_that_the_room_does_not_take_stop_the_pack_before_anything_i
     without = Packs(replace(house.doors, rule_sets=None))
     with pytest.raises(PackRefused, match="no room of rules"):
         await without.install(CALL, pack(more=RULES, **{"few.toml": b"x"}), unsigned=True)
+    for text, why in (
+        (b"notify", "it does notify, which does must name"),
+        (b"telephone", "it changes what the manifest does not say"),
+        (b"anything", "it watches what the manifest does not say"),
+        (b"kawaramachi", "the set is named 'kawaramachi-few'"),
+    ):
+        with pytest.raises(PackRefused, match=why):
+            await house.packs.install(CALL, pack(more=RULES, **{"few.toml": text}), unsigned=True)
     assert await house.state() == before
 
 
 async def test_a_towns_changed_copy_is_a_pack_that_can_be_installed_elsewhere(house: House) -> None:
     ruled = pack(more=RULES, **{"few.toml": b"few = @{few_spaces}"})
     await house.packs.install(CALL, ruled, {"few_spaces": 9, "contact": "p@town.example.jp"}, unsigned=True)
-    house.sets.texts["parking-few"] = "few = 12"
+    house.sets.texts["parking-few"] = "few = 12  # parking-few"
     await house.put(FIVE, availableSpotNumber=1)
     made = await house.packs.export("town", "parking", "kawaramachi")
     assert made.left == (
@@ -342,7 +357,7 @@ async def test_a_towns_changed_copy_is_a_pack_that_can_be_installed_elsewhere(ho
     assert "town.example.jp" not in str(made.files)
     await house.platform.database.add_tenant("next")
     await house.packs.install(replace(CALL, tenant="next"), copy, unsigned=True)
-    assert house.sets.texts["kawaramachi-few"] == "few = 12"
+    assert house.sets.texts["kawaramachi-few"] == "few = 12  # kawaramachi-few"
     for name in ("parking", "Kawaramachi", "../x", ""):
         with pytest.raises(BadRequestData):
             await house.packs.export("town", "parking", name)

@@ -119,7 +119,7 @@ def test_files_that_are_named_nowhere_are_refused_but_for_a_readme_and_a_licence
 def rules(*pairs: tuple[str, str]) -> str:
     return "".join(
         f'\n[[rules]]\nfile = "r{number}.toml"\ntitle = {SAID}\nwatches = ["OffStreetParking.{old}"]\n'
-        f'writes = ["OffStreetParking.{new}"]\n'
+        f'writes = ["OffStreetParking.{new}"]\ndoes = ["change"]\n'
         for number, (old, new) in enumerate(pairs)
     )
 

@@ -165,6 +165,9 @@ def rights_in_words(pack: Pack) -> list[str]:
             parts = f" (only {', '.join(one.attributes)})" if one.attributes else ""
             purposes = f" for {', '.join(one.purposes)}" if one.purposes else ""
             found.append(f"{one.role} {sign} {', '.join(one.may)}: {what}{parts}{purposes}. {one.why.en}")
+    for rules in pack.rules:
+        writes = f" (changes {', '.join(rules.writes)})" if rules.writes else ""
+        found.append(f"rules {rules.title.en}: on {', '.join(rules.watches)}: {', '.join(rules.does)}{writes}")
     return found
 
 

@@ -13,12 +13,13 @@ from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.ports import screens_topic
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op, Query
+from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.solutions.packs import store
 from kumihimo.solutions.packs.archive import read_archive, write_archive
 from kumihimo.solutions.packs.errors import PackChanged, PackRefused
 from kumihimo.solutions.packs.export import Exported, exported
 from kumihimo.solutions.packs.installed import Installed
-from kumihimo.solutions.packs.items import context_of, wanted
+from kumihimo.solutions.packs.items import check_rules, context_of, rules_name, wanted
 from kumihimo.solutions.packs.manifest import read_pack
 from kumihimo.solutions.packs.models import Event, Held, Install, InstallState, Item, Pack, Plan, Said, Step
 from kumihimo.solutions.packs.parameters import Values, check_value
@@ -67,10 +68,10 @@ class Packs(Installed):
         keeps_sample = sample or (before is not None and before.sample)
         shipped = await self._shipped(tenant, pack.id)
         items = await wanted(self.doors.contexts, held, values, sample=keeps_sample)
-        self._check_rules(items)
         standing = await self._standing(tenant, [*shipped, *items])
         begun = before is not None and before.state == "installing"
         context = await context_of(self.doors.contexts, held)
+        self._check_rules(held, items, context)
         others = [read_pack(read_archive(one)) for one in await self._archives(tenant, pack.id)]
         return Plan(
             "install" if before is None or begun else "upgrade",
@@ -97,10 +98,15 @@ class Packs(Installed):
         ]
         return Plan("remove", held.pack, tenant, tuple(steps), (), tuple(later), install.version)
 
-    def _check_rules(self, items: Sequence[Item]) -> None:
-        for one in items:
-            if one.kind == "rules" and self.doors.rule_sets is not None:
-                self.doors.rule_sets.check(one.text)
+    def _check_rules(self, held: Held, items: Sequence[Item], context: Context) -> None:
+        """Rules are taken by their room, and do no more than the manifest says."""
+        if self.doors.rule_sets is None:
+            return
+        texts = {one.name: one.text for one in items if one.kind == "rules"}
+        for rules in held.pack.rules:
+            text = texts.get(rules_name(held.pack, rules))
+            if text is not None:
+                check_rules(held.pack, rules, self.doors.rule_sets.check(text), context.expand)
 
     # --- doing it ----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import msgspec
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text as json_text
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE
+from kumihimo.solutions.packs.items import rules_name
 from kumihimo.solutions.packs.models import Files, Held, Pack, Parameter, Step
 from kumihimo.solutions.packs.parameters import Values
 
@@ -50,6 +51,11 @@ def exported(held: Held, id_: str, values: Values, changed: Sequence[Step], now:
             files[rules] = text.encode()
         else:
             left.append(f"{step.item.kind} {step.item.name}: {'taken away' if text is None else 'changed'} in the town")
+    for one in held.pack.rules:
+        text = files[one.file].decode("utf-8")
+        files[one.file] = text.replace(
+            rules_name(held.pack, one), rules_name(renamed(held.pack, id_, {}), one)
+        ).encode()
     left += [f"the value of {one.name} stays in the town" for one in held.pack.parameters if _stays(one, values)]
     files[MANIFEST] = manifest_text(renamed(held.pack, id_, values)).encode()
     return Exported(files, tuple(left))
@@ -62,7 +68,7 @@ def _stays(one: Parameter, values: Values) -> bool:
 def _file_of(pack: Pack, name: str) -> str | None:
     """The file of rules that is kept under this name."""
     for one in pack.rules:
-        if name == f"{pack.id}-{one.file.rpartition('/')[2].partition('.')[0].lower()}":
+        if name == rules_name(pack, one):
             return one.file
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from kumihimo.base.errors import Problem
@@ -14,8 +14,9 @@ from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.solutions.packs.errors import PackRefused
 from kumihimo.solutions.packs.manifest import entities_of
-from kumihimo.solutions.packs.models import DeviceEntry, Held, Item, Pack
+from kumihimo.solutions.packs.models import DeviceEntry, Held, Item, Pack, RuleFile
 from kumihimo.solutions.packs.parameters import Values, filled, values_of
+from kumihimo.solutions.packs.ports import RulesSaid
 from kumihimo.solutions.packs.rights import document_of, policies_text
 
 _OF_BROKER: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"})
@@ -145,9 +146,29 @@ def rule_items(held: Held, values: Values) -> Iterator[Item]:
     """The sets of rules with the town's values in their places; without a value for all of them there is no set."""
     own = values_of(held.pack, values)
     for one in held.pack.rules:
-        stem = one.file.rpartition("/")[2].partition(".")[0].lower()
         try:
             text = filled(held.files[one.file].decode("utf-8"), own)
         except KeyError:
             continue
-        yield Item("rules", f"{held.pack.id}-{stem}", text)
+        yield Item("rules", rules_name(held.pack, one), text)
+
+
+def rules_name(pack: Pack, one: RuleFile) -> str:
+    """Under which name a file of rules is kept: the pack's and the file's."""
+    return f"{pack.id}-{one.file.rpartition('/')[2].partition('.')[0].lower()}"
+
+
+def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[str], str]) -> None:
+    """PackRefused where the rules do what the manifest does not say, or go by another name."""
+    where, kinds = f"{one.file} of {pack.id}", {name.partition(".")[0] for name in one.watches}
+    watched, written = ({expand(name.partition(".")[2]) for name in names} for names in (one.watches, one.writes))
+    if said.name != rules_name(pack, one):
+        raise PackRefused(f"{where}: the set is named {said.name!r}; in this pack it is {rules_name(pack, one)!r}")
+    if said.watches is None or not said.watches <= watched:
+        raise PackRefused(f"{where}: it watches what the manifest does not say; name each attribute under watches")
+    if not said.types <= {expand(kind) for kind in kinds}:
+        raise PackRefused(f"{where}: it looks at types that the manifest does not say under watches")
+    if not said.writes <= written:
+        raise PackRefused(f"{where}: it changes what the manifest does not say; name each attribute under writes")
+    if not said.does <= set(one.does):
+        raise PackRefused(f"{where}: it does {', '.join(sorted(said.does - set(one.does)))}, which does must name")

@@ -301,6 +301,10 @@ def _of_rules(pack: Pack, models: dict[str, Model]) -> Iterator[str]:
             kind, _, attribute = name.partition(".")
             if kind not in models or attribute not in models[kind].attributes:
                 yield f"{one.file}: {name!r} is no attribute of the pack's models, as Type.attribute"
+        if "command" in one.does and not any("command" in right.may for right in pack.rights):
+            yield f"{one.file}: its rules command devices, and the pack asks for no right to that"
+        if ("change" in one.does) != bool(one.writes):
+            yield f"{one.file}: writes and the action change go together"
     loop = loop_of(pack)
     if loop:
         yield f"the rules go in a circle: {' → '.join(loop)}; one would set off the next without end"

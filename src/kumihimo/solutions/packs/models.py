@@ -113,13 +113,19 @@ class DeviceEntry(Part, frozen=True, kw_only=True):
     place: tuple[float, float] | None = None
 
 
+RuleAction = Literal["change", "alert", "command", "notify", "task"]
+
+
 class RuleFile(Part, frozen=True, kw_only=True):
-    """A set of rules. watches and writes name "Type.attribute", so that a loop is seen before anything runs."""
+    """A set of rules: what it looks at, what it changes, and which kinds of things it does, so that a loop is seen
+    before anything runs and nothing is done that was not said. watches and writes name "Type.attribute".
+    """
 
     file: File
     title: Said
     watches: Annotated[tuple[Short, ...], Meta(min_length=1, max_length=50)]
     writes: Annotated[tuple[Short, ...], Meta(max_length=50)] = ()
+    does: Annotated[tuple[RuleAction, ...], Meta(min_length=1)]
 
 
 class Marks(Part, frozen=True, kw_only=True):

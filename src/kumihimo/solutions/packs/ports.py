@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
@@ -20,11 +20,21 @@ from kumihimo.solutions.packs.models import Held, Verdict
 from kumihimo.storage.database import Database
 
 
+class RulesSaid(NamedTuple):
+    """What a text of rules says that it does, by expanded names. watches None: whatever changes."""
+
+    name: str
+    types: frozenset[str]
+    watches: frozenset[str] | None
+    writes: frozenset[str]
+    does: frozenset[str]
+
+
 class RuleSets(Protocol):
     """The room of rules: sets of rules as texts, by name, of each tenant; a Problem for what it does not take."""
 
-    def check(self, text: str) -> None:
-        """A Problem with the reason where this is no set of rules that would be taken."""
+    def check(self, text: str) -> RulesSaid:
+        """What the set would do; a Problem with the reason where it would not be taken."""
         ...
 
     async def text(self, tenant: str, name: str) -> str | None:
