@@ -51,13 +51,12 @@ def exported(held: Held, id_: str, values: Values, changed: Sequence[Step], now:
             files[rules] = text.encode()
         else:
             left.append(f"{step.item.kind} {step.item.name}: {'taken away' if text is None else 'changed'} in the town")
+    copy = renamed(held.pack, id_, values)
     for one in held.pack.rules:
-        text = files[one.file].decode("utf-8")
-        files[one.file] = text.replace(
-            rules_name(held.pack, one), rules_name(renamed(held.pack, id_, {}), one)
-        ).encode()
+        before, after = (rules_name(each, one).encode() for each in (held.pack, copy))
+        files[one.file] = files[one.file].replace(before, after)
     left += [f"the value of {one.name} stays in the town" for one in held.pack.parameters if _stays(one, values)]
-    files[MANIFEST] = manifest_text(renamed(held.pack, id_, values)).encode()
+    files[MANIFEST] = manifest_text(copy).encode()
     return Exported(files, tuple(left))
 
 
