@@ -6,7 +6,7 @@ Other runs are taken instead where they are named: --broker the five broker runs
 their options), --mqtt connected devices (mqtt.py), --notify notifications at several rates (delivery.py), --dead what
 dead endpoints cost the others (dead.py), --history an import of history (past.py), --access decisions (access.py),
 --meter what counting costs (meter.py), --tokens who shows a token (tokens.py), --rights what rights cost the broker
-(rights.py).
+(rights.py), --rules how many changes rules judge and how soon they act (rules.py).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ import load
 import meter
 import mqtt
 import past
+import rules
 import tokens
 from harness import Platform, get, keep, post
 from sink import Sink
@@ -56,6 +57,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--meter": meter.main,
     "--tokens": tokens.main,
     "--rights": rights.main,
+    "--rules": rules.main,
 }
 
 

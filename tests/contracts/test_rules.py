@@ -441,16 +441,35 @@ async def test_a_storm_is_stopped_with_a_reason_in_both_languages(
     assert again.stopped == {}
 
 
-async def test_a_rule_that_costs_too_much_is_stopped(world: World) -> None:
+async def test_a_rule_that_costs_too_much_is_stopped_and_its_neighbour_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "MEASURED", 2)
     await world.put(rule_set(rule()))
-    ticks = iter(range(0, 10_000, 8))  # each judgement seems to take eight seconds
-    object.__setattr__(world.sets.tools, "timer", lambda: float(next(ticks)))
+    await world.put(rule_set(rule(), name="other"))
+    world.made()
+    ticks = itertools.count()  # each look at the watch is eight seconds later
+    object.__setattr__(world.sets.tools, "timer", lambda: 8.0 * next(ticks))
     for level in (1.0, 1.0, 1.0):
         await world.level(level)
     await world.go()
     stopped = (await world.sets.get(OFFICER, "river")).stopped["high"]
-    assert "16.0 s of one minute" in stopped.words.en
-    assert (await world.sets.costs(OFFICER, "river"))["high"].slowest == 8_000_000
+    assert "8000 ms for a judgement" in stopped.words.en
+    assert "8000 ミリ秒" in stopped.words.ja
+    cost = (await world.sets.costs(OFFICER, "river"))["high"]
+    assert (cost.judged, cost.slowest) == (2, 8_000_000)
+    assert world.sets.keeper.counters()["sets"] == 2
+
+
+async def test_a_step_ends_after_a_second_and_goes_on_where_it_was(world: World) -> None:
+    await world.put(rule_set(rule()))
+    for level in (4.0, 5.0, 6.0):
+        await world.level(level)
+    ticks = itertools.count()
+    object.__setattr__(world.sets.tools, "timer", lambda: 0.9 * next(ticks))
+    assert await world.sets.keeper.look("town") is False
+    assert len(await world.firings()) == 3
+    assert next(ticks) > 10
 
 
 async def test_what_a_condition_cannot_answer_is_counted_and_fires_nothing(world: World) -> None:
@@ -602,3 +621,13 @@ async def test_the_position_runs_ahead_in_memory_and_is_kept_now_and_then(
         await world.go()
     stored = await world.house.rows("SELECT seq FROM log_position WHERE reader = 'rules.river'")
     assert stored == [(4,)]
+
+
+async def test_a_set_that_is_taken_away_and_put_anew_is_another_one(world: World) -> None:
+    await world.put(rule_set(rule(then=task("old"))))
+    await world.go()
+    assert await world.sets.remove(OFFICER, "river")
+    await world.put(rule_set(rule(then=task("new"))))
+    await world.level(4.0)
+    await world.go()
+    assert await world.tasks() == ["new"]

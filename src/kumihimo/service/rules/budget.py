@@ -7,10 +7,10 @@ from typing import Final
 
 from kumihimo.service.rules.refusal import Words
 
-SPAN: Final = 60_000_000
-"""Microseconds over which a rule's time is summed up."""
-MAX_MICROS: Final = 15_000_000
-"""Microseconds that a rule may take of each SPAN."""
+MEASURED: Final = 50
+"""Judgements whose mean time is looked at. A rule that has much to catch up on is not stopped for that."""
+MAX_MEAN: Final = 100_000
+"""Microseconds that a judgement may take in the mean."""
 HOUR: Final = 3_600_000_000
 MAX_FIRINGS: Final = 1000
 """Firings of one rule in an hour."""
@@ -20,24 +20,21 @@ class Budget:
     """What one rule has taken lately; moments and times in microseconds."""
 
     def __init__(self) -> None:
-        self._spent: deque[tuple[int, int]] = deque()
-        self._sum = 0
+        self._spent: deque[int] = deque(maxlen=MEASURED)
         self._fired: deque[int] = deque()
 
-    def spend(self, now: int, micros: int) -> Words | None:
-        """Takes note of time that the rule took; why it must stop, or None."""
-        self._spent.append((now, micros))
-        self._sum += micros
-        while self._spent and self._spent[0][0] <= now - SPAN:
-            self._sum -= self._spent.popleft()[1]
-        if self._sum <= MAX_MICROS:
+    def spend(self, micros: int) -> Words | None:
+        """Takes note of the time that a judgement took; why the rule must stop, or None."""
+        self._spent.append(micros)
+        mean = sum(self._spent) / len(self._spent)
+        if len(self._spent) < MEASURED or mean <= MAX_MEAN:
             return None
-        took, most = self._sum / 1_000_000, MAX_MICROS // 1_000_000
+        took, most = mean / 1000, MAX_MEAN // 1000
         return Words(
-            f"1 分間に {took:.1f} 秒を使ったため止めました（上限 {most} 秒）。"
-            "窓を短くするか、型や条件を絞ってください。",
-            f"it took {took:.1f} s of one minute, of which it may take {most}: it was switched off; make its windows"
-            " shorter, or name fewer types",
+            f"1 回の判定に平均 {took:.0f} ミリ秒かかるため止めました（上限 {most}）。"
+            "窓を短くするか、結合や型を減らしてください。",
+            f"it took {took:.0f} ms for a judgement in the mean, and may take {most}: it was switched off; make its"
+            " windows shorter, or its joins and types fewer",
         )
 
     def fire(self, now: int) -> Words | None:

@@ -15,6 +15,7 @@ from kumihimo.base import times
 from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
+from kumihimo.base.ids import new_token
 from kumihimo.base.ports import Bus, screens_topic
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.broker.door import Broker
@@ -156,7 +157,8 @@ class RuleSets:
                 raise BadRequestData(f"the tenant has {MAX_SETS} rule sets; more are not kept")
             number = await store.last_number_tx(tx, definition.name) + 1
             is_on = on if on is not None else held is not None and held.is_on
-            revision = number if held is None else held.revision + 1
+            # One of the same name that was taken away must not be taken for this one: it begins anywhere.
+            revision = int(new_token(6), 16) if held is None else held.revision + 1
             one = RuleSet(definition.name, number, revision, is_on, call.actor, text_, now, str(call.actor))
             await store.add_version_tx(tx, one.name, Version(number, text_, now, str(call.actor), reason))
             await store.trim_versions_tx(tx, one.name, number - MAX_VERSIONS + 1)

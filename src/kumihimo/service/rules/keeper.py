@@ -23,12 +23,12 @@ LOOK_SECONDS: Final = 1.0
 """How often the clock is looked at, and one tenant asked for what another process wrote or a lost nudge kept back."""
 AT_ONCE: Final = 4
 """Tenants whose rules are judged at the same time."""
-STEPS: Final = 20
-"""Batches of one set in one pass, so that a set far behind keeps no other waiting."""
+STEPS: Final = 5
+"""Steps of one set in one pass, so that a set far behind keeps no other waiting."""
 FLUSH_MICROS: Final = 30_000_000
 """How long counts may stand in memory before they are written."""
 AGAIN_MICROS: Final = 5_000_000
-MAX_ROUNDS: Final = 50
+MAX_ROUNDS: Final = 1000
 
 
 class _Town:

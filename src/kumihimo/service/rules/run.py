@@ -32,6 +32,8 @@ from kumihimo.service.rules.view import Compact, seen_of
 from kumihimo.storage.database import Database, Tx
 
 BATCH: Final = 200
+STEP_SECONDS: Final = 1.0
+"""How long one step may take, so that a set which takes long keeps its neighbours waiting no longer than that."""
 SAVE_EVERY: Final = 500
 """How far the position in memory may run ahead of the stored one while nothing fires."""
 MAX_KNOWN: Final = 20_000
@@ -108,19 +110,24 @@ class Runner:
     # --- the log -------------------------------------------------------------------------------------------
 
     async def step(self) -> bool:
-        """Judges one batch of records; True where more wait. Stale where the set was changed."""
+        """Judges a batch of records, or what of it can be judged in a second; True where more wait. Stale where the set
+        was changed.
+        """
         read = await self.tools.database.read(self.tenant, self._read_tx)
         if not read.records:
             return False
-        plan = Plan()
-        grant = await self.grant(plan)
+        plan, seen = Plan(), 0
+        grant, begun = await self.grant(plan), self.tools.timer()
         for number, record in enumerate(read.records):
             if grant is not None:
                 await self._judge_all(record, grant, plan)
+            seen = record.seq
+            if self.tools.timer() - begun > STEP_SECONDS:
+                break
             if number % 20 == 19:
                 await asyncio.sleep(0)
-        await self.keep(plan, read.records[-1].seq)
-        return read.records[-1].seq < read.head
+        await self.keep(plan, seen)
+        return seen < read.head
 
     async def _read_tx(self, tx: Tx) -> _Read:
         await self._check_tx(tx)
@@ -195,7 +202,7 @@ class Runner:
         unanswered = verdict.outcome == "unanswered"
         said = verdict.words.en if unanswered else ""
         plan.cost(rule.name, Cost(1, 0, int(unanswered), micros, micros, 0, said))
-        if words := self._budgets[rule.name].spend(tools.now(), micros):
+        if words := self._budgets[rule.name].spend(micros):
             plan.stops[rule.name] = Stop(tools.now(), words)
         return verdict
 

@@ -29,23 +29,25 @@ class Row:
 
 
 async def figures_of(doors: PackDoors, held: Held, tenant: str, context: Context, grant: Grant) -> list[FigureNow]:
-    """Each KPI of the pack. One of the platform's own rests on many kinds of readings: only who may see all sees it."""
+    """Each KPI of the pack, of as much as the caller may see. One of the platform's own is there for who may read what it
+    rests on.
+    """
     found = []
     for kpi in held.pack.kpis:
         value: float | None = None
         if kpi.figure is not None:
             docs = await entities_of(doors.broker, tenant, context.expand_type(kpi.figure.type), grant)
             value = figure_of(kpi.figure, docs, context)
-        elif kpi.source is not None and grant.is_all:
-            value = await _newest(doors, tenant, kpi.source)
+        elif kpi.source is not None:
+            value = await _newest(doors, tenant, kpi.source, grant)
         found.append(against(kpi, value))
     return found
 
 
-async def _newest(doors: PackDoors, tenant: str, kpi: str) -> float | None:
+async def _newest(doors: PackDoors, tenant: str, kpi: str, grant: Grant) -> float | None:
     """The newest figure of the platform's own that is known."""
     try:
-        figures = await doors.kpi.figures(tenant, kpi)
+        figures = await doors.kpi.figures(tenant, kpi, grant)
     except Problem:
         return None
     known = [one for one in figures if one.state == "known" and one.value is not None]
