@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import UTC, datetime
 from typing import Any
@@ -276,7 +277,8 @@ async def test_commands_go_to_the_arbiter_with_a_cause_and_none_goes_twice(world
     await world.put(rule_set(rule(then=then + '\narguments = {tone = "high", times = 3, text = "{entity.level} m"}')))
     await world.level(4.0)
     await world.sets.keeper.look("town")
-    await world.database.write("town", lambda tx: tx.execute("UPDATE rule_action SET state = 'waiting'"))  # a kill
+    again = "UPDATE rule_action SET state = 'waiting', next_at = 0"  # as a kill leaves it
+    await world.database.write("town", lambda tx: tx.execute(again))
     world.made()
     await world.go()
     [(cause, command)] = world.commands
@@ -395,6 +397,8 @@ async def test_a_kill_at_any_write_loses_and_doubles_nothing(world: World) -> No
         except KilledError:
             killed = True
             world.made()
+            await world.sets.keeper.catch_up(tenant)
+            world.clock.advance(31)  # what it had claimed is free again
             await world.sets.keeper.catch_up(tenant)
         told = await world.sets.firings(call, "river")
         return (
@@ -631,3 +635,15 @@ async def test_a_set_that_is_taken_away_and_put_anew_is_another_one(world: World
     await world.level(4.0)
     await world.go()
     assert await world.tasks() == ["new"]
+
+
+async def test_two_processes_at_once_do_everything_once(world: World) -> None:
+    acts = CHANGE.format("state", 'value = "high"') + COMMAND + NOTIFY + task()
+    await world.put(rule_set(rule(when='watch = ["level"]\n' + HIGH, then=acts)))
+    for level in (4.0, 5.0, 6.0):
+        await world.level(level)
+    rooms = [world.made() for _ in range(3)]
+    for _ in range(3):
+        await asyncio.gather(*(one.keeper.catch_up("town") for one in rooms))
+    assert await world.firings() == [("high", "change")] * 3
+    assert (len(world.commands), len(world.sent), len(await world.tasks())) == (3, 3, 3)

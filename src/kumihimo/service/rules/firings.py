@@ -111,8 +111,10 @@ async def actions_of_tx(tx: Tx, firing: int) -> list[ActionRow]:
     return [_action(row) for row in rows]
 
 
-async def due_tx(tx: Tx, now: int, limit: int, *, notify: bool) -> list[ActionRow]:
-    """What waits and may be tried now, in the order of the firings: notifications, or all others."""
+async def claim_tx(tx: Tx, now: int, until: int, limit: int, *, notify: bool) -> list[ActionRow]:
+    """What waits and may be tried now, in the order of the firings: notifications, or all others. Nobody else gets it
+    until the moment given, by when it is done, or whoever claimed it is gone.
+    """
     sign = "=" if notify else "<>"
     rows = await tx.fetch(
         f"SELECT {_ACTION} FROM rule_action WHERE state = 'waiting' AND next_at <= $1 AND kind {sign} 'notify'"
@@ -120,7 +122,9 @@ async def due_tx(tx: Tx, now: int, limit: int, *, notify: bool) -> list[ActionRo
         now,
         limit,
     )
-    return [_action(row) for row in rows]
+    claim = "UPDATE rule_action SET next_at = $3 WHERE key = $1 AND state = 'waiting' AND next_at = $2"
+    found = [_action(row) for row in rows]
+    return [one for one in found if await tx.execute(claim, one.order.key, one.next_at, until)]
 
 
 async def next_tx(tx: Tx) -> int | None:

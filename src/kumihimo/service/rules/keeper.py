@@ -103,11 +103,15 @@ class Keeper:
         return more
 
     async def _act(self, tenant: str, town: _Town) -> int:
-        """Does what is due, as long as something is; how many actions were tried."""
-        town.waits = await self._performer.next(tenant)
-        if town.waits is None or town.waits > self._tools.now():
-            return 0
-        acted = await self._performer.act(tenant)
+        """Does what is due but for notifications, a batch after the other; how many actions were tried."""
+        acted = 0
+        for _ in range(STEPS):
+            town.waits = await self._performer.next(tenant)
+            if town.waits is None or town.waits > self._tools.now():
+                return acted
+            if not (tried := await self._performer.act(tenant)):
+                break
+            acted += tried
         town.waits = await self._performer.next(tenant)
         return acted
 
@@ -174,9 +178,9 @@ class Keeper:
         """Judges and does everything that is there and due, notifications too, and what follows from it."""
         for _ in range(MAX_ROUNDS):
             more = await self.look(tenant)
-            sent = await self._performer.notify(tenant)
             waits = await self._performer.next(tenant)
-            if not (more or sent or (waits is not None and waits <= self._tools.now())):
+            due = waits is not None and waits <= self._tools.now()
+            if not (more or (due and await self._performer.notify(tenant)) or due):
                 return
 
     # --- all tenants ---------------------------------------------------------------------------------------

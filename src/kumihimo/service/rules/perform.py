@@ -19,7 +19,10 @@ from kumihimo.storage.database import Database
 
 log = logging.getLogger(__name__)
 
-BATCH: Final = 50
+BATCH: Final = 10
+"""Actions that are claimed at once."""
+LEASE: Final = 30_000_000
+"""Microseconds for which a claim is good; what a kill left undone is taken up after that."""
 MAX_TRIES: Final = 8
 FIRST_WAIT: Final = 2_000_000
 """Microseconds until an action is tried again; it doubles with every try."""
@@ -43,20 +46,22 @@ class Performer:
 
     async def act(self, tenant: str) -> int:
         """Does what is due but for notifications, one after the other; how many actions were tried."""
-        due = await self._due(tenant, notify=False)
+        due = await self._claimed(tenant, notify=False)
         for row in due:
             await self._one(tenant, row.order)
         return len(due)
 
     async def notify(self, tenant: str) -> int:
         """Sends the notifications that are due, side by side, as one that is slow must hold up no other."""
-        due = await self._due(tenant, notify=True)
+        due = await self._claimed(tenant, notify=True)
         await asyncio.gather(*(self._one(tenant, row.order) for row in due))
         return len(due)
 
-    async def _due(self, tenant: str, *, notify: bool) -> list[ActionRow]:
+    async def _claimed(self, tenant: str, *, notify: bool) -> list[ActionRow]:
         now = self._now()
-        return await self._database.read(tenant, lambda tx: firings.due_tx(tx, now, BATCH, notify=notify))
+        return await self._database.write(
+            tenant, lambda tx: firings.claim_tx(tx, now, now + LEASE, BATCH, notify=notify)
+        )
 
     async def next(self, tenant: str) -> int | None:
         """The moment at which something that waits may be tried."""
