@@ -154,6 +154,23 @@ async def test_a_work_that_raises_is_rolled_back_alone(database: Database) -> No
     assert database.stats()["works_failed"] == 3
 
 
+async def test_the_first_of_a_group_that_raises_takes_nothing_from_those_behind_it(database: Database) -> None:
+    """What the transaction stands on, its schema, is not rolled back with the first work's own."""
+
+    async def wrong(tx: Tx) -> None:
+        await tx.execute(ADD, "wrong", 0)
+        raise BadRequestData("no")
+
+    async def right(tx: Tx) -> None:
+        await tx.execute(ADD, "first", 0)
+
+    works = [database.write("a", wrong), database.write("a", right), add(database, "third")]
+    refused, *rest = await asyncio.gather(*works, return_exceptions=True)
+    assert isinstance(refused, BadRequestData)
+    assert rest == [None, 1]
+    assert await keys(database) == ["first", "third"]
+
+
 async def test_a_commit_that_fails_is_told_to_all_of_its_group(database: Database) -> None:
     """A rule that is checked at the commit only: the one who broke it takes the group along, and all hear it."""
     await add(database, "there")

@@ -69,8 +69,8 @@ class Removed(StorageRefused):
 
 
 @asynccontextmanager
-async def begun(pool: Any, statement: str, space: str) -> AsyncIterator[Any]:
-    """A connection of the pool in a new transaction, to be ended by the caller.
+async def begun(pool: Any, statement: str, space: str, last: str = "") -> AsyncIterator[Any]:
+    """A connection of the pool in a new transaction, to be ended by the caller. last: as `begin`.
 
     A waiting connection may have been cut without our notice; nothing was asked of it yet, so the next is tried.
     """
@@ -78,7 +78,7 @@ async def begun(pool: Any, statement: str, space: str) -> AsyncIterator[Any]:
     for _ in range(pool.get_max_size() + 1):
         async with _acquired(pool) as connection:
             try:
-                await begin(connection, statement, space)
+                await begin(connection, statement, space, last)
             except BaseException as problem:
                 await abandon(connection, problem)
                 if not is_lost(problem):
@@ -111,14 +111,16 @@ async def _acquired(pool: Any) -> AsyncIterator[Any]:
         await pool.release(connection)
 
 
-async def begin(connection: Any, statement: str, space: str) -> None:
-    """Begins a transaction in one round trip, with the schema as its ground.
+async def begin(connection: Any, statement: str, space: str, last: str = "") -> None:
+    """Begins a transaction in one round trip, with the schema as its ground. last: a statement after that, as a
+    savepoint must be: what is rolled back to it would take the schema along.
 
     Raises Removed where the schema is gone: an unqualified name would be looked for elsewhere.
     """
     try:
         await connection.execute(
-            f'{statement}; SET LOCAL search_path TO "{space}", public; SELECT 1 FROM "{space}".migration LIMIT 0'
+            f'{statement}; SET LOCAL search_path TO "{space}", public;'
+            f' SELECT 1 FROM "{space}".migration LIMIT 0; {last}'
         )
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as problem:
         raise Removed("the tenant was removed by another process; try again") from problem

@@ -38,7 +38,7 @@ class PostgresWriter:
         self._running = 0
         self._task: asyncio.Task[None] | None = None
         self._space = space
-        self._begin = f"BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{space}', 0)); SAVEPOINT work"
+        self._begin = f"BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('{space}', 0))"
 
     @property
     def waiting(self) -> int:
@@ -72,7 +72,7 @@ class PostgresWriter:
         done: list[Done] = []
         taken: list[Job] = []
         try:
-            async with begun(self._pool, self._begin, self._space) as connection:
+            async with begun(self._pool, self._begin, self._space, "SAVEPOINT work") as connection:
                 commit_start = await self._in_transaction(connection, taken, done, start)
         except Exception as problem:  # noqa: BLE001 - whatever ends a group is told to everyone in it
             return self._lost(taken, done, problem)
