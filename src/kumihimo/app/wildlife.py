@@ -9,6 +9,7 @@ from kumihimo.app.late import MqttLate
 from kumihimo.app.personas import Personas
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.base.ports import CommandOutcome
+from kumihimo.service.console.words import load_words
 from kumihimo.solutions.wildlife import demo, kpis
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.season import TENANT
@@ -60,6 +61,8 @@ def run_season(speed: float, say: Callable[[str], None]) -> Step:
         prepared = await demo.prepare(doors, speed)
         platform.wildlife.prepared = prepared
         await Personas(platform).visit(TENANT)
+        for lang, credit in load_words([demo.PACKAGE])["wildlife.credit"].items():
+            platform.credit[lang] = f"{platform.credit.get(lang, '')} {credit}".strip()
         say(f"Wildlife, a season in a second town: {platform.address}/t/{TENANT}/wildlife")
         say("")
         async with background(demo.run(doors, prepared), "season", platform):

@@ -29,7 +29,7 @@ class Row:
 
 
 async def figures_of(doors: PackDoors, held: Held, tenant: str, context: Context, grant: Grant) -> list[FigureNow]:
-    """Each KPI of the pack, of as much as the caller may see. One of the platform's own is there for who may read what it
+    """Each KPI of the pack, of as much as the caller may see; one of the platform's own where it may read what that
     rests on.
     """
     found = []

@@ -94,13 +94,12 @@ def cells_as_features(forecast: Forecast, label: str) -> list[dict[str, Any]]:
 
 
 def outlines(forecast: Forecast) -> list[dict[str, Any]]:
-    """The outlines of the raised cells, for the base of the map."""
+    """The outlines of all cells, for the base of the map."""
     return [
         {
             "type": "Feature",
             "geometry": {"type": "Polygon", "coordinates": [outline_of(cell)]},
             "properties": {"kind": "boundary"},
         }
-        for cell in forecast.ranked()
-        if level_of(forecast, cell)
+        for cell in sorted(forecast.expected)
     ]

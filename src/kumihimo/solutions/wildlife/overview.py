@@ -21,7 +21,7 @@ from kumihimo.solutions.wildlife.risk import place_of
 from kumihimo.solutions.wildlife.season import TENANT
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.watch import SOURCE
-from kumihimo.solutions.wildlife.words import PACKAGE, words
+from kumihimo.solutions.wildlife.words import PACKAGE, species_name, words
 
 GEOJSON = "application/geo+json"
 FIRST_CELLS, NEWEST = 10, 10
@@ -93,7 +93,7 @@ class Overview:
         return Document(dumps({"type": "FeatureCollection", "features": features}), GEOJSON)
 
     async def base_json(self, ask: Ask) -> Answer:
-        """Outlines of the raised cells."""
+        """Outlines of all areas: the map loads them once, while what is likely changes."""
         found = await self._outlook(ask.call)
         features = [] if found.forecast is None else outlines(found.forecast)
         return Document(dumps({"type": "FeatureCollection", "features": features}), GEOJSON)
@@ -125,6 +125,10 @@ def _site(doc: EntityDoc, kind: str, attribute: str, lang: str) -> dict[str, Any
     t = words(lang)
     if kind == entities.TRAP:
         state = t("wildlife.trap.closed") if value is True else t("wildlife.trap.open") if value is False else ""
+    elif kind == entities.SENSOR:
+        state = species_name(value, lang) if isinstance(value, str) else ""
+    elif kind == entities.LIGHT and value in ("on", "off"):
+        state = t(f"wildlife.light.{value}")
     else:
         state = value if isinstance(value, str) else ""
     return {

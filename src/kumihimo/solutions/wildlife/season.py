@@ -95,13 +95,20 @@ def _sites(past: Sequence[Incident]) -> list[Site]:
         lat = round(sum(one.lat for one in found) / len(found), 5)
         beside = any(_HOUSES.search(one.note) for one in found)
         place = (area, lon, lat, beside)
-        sites.append(Site("sensor", str(number), f"{area} 検知センサー（模擬）", *place))
-        sites.append(Site("light", str(number), f"{area} 追い払いライト（模擬）", *place))
+        sites.append(Site("sensor", str(number), f"{area} 検知センサー{number}（模擬）", *place))
+        sites.append(Site("light", str(number), f"{area} 追い払いライト{number}（模擬）", *place))
         if number % 2:
-            sites.append(Site("siren", str(number), f"{area} サイレン（模擬）", *place))
+            sites.append(Site("siren", str(number), f"{area} サイレン{number}（模擬）", *place))
         if number <= TRAPS:
             sites.append(
-                Site("trap", str(number), f"{area} 箱わな（模擬）", area, round(lon + 0.003, 5), round(lat - 0.002, 5))
+                Site(
+                    "trap",
+                    str(number),
+                    f"{area} 箱わな{number}（模擬）",
+                    area,
+                    round(lon + 0.003, 5),
+                    round(lat - 0.002, 5),
+                )
             )
     return sites
 
