@@ -101,7 +101,7 @@ class Platform:
     library: Library
     packs: Packs = field(init=False)
     """Made last: packs are installed into all other rooms."""
-    wildlife: WildlifeStage
+    wildlife: WildlifeStage = field(default_factory=WildlifeStage)
     credit: dict[str, str] = field(default_factory=dict)
     """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""
     limits: Limits | None = None

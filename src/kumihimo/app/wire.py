@@ -83,7 +83,6 @@ from kumihimo.solutions.flood.stage import Stage
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.library import Library
 from kumihimo.solutions.packs.store import SCHEMA as PACKS
-from kumihimo.solutions.wildlife.stage import Stage as WildlifeStage
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
 
@@ -187,7 +186,6 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         kpi=Kpi(),
         stage=Stage(),
         library=Library(Path(settings.data)),
-        wildlife=WildlifeStage(),
     )
     late.platform = platform
     database.removals.told.append(platform.tenant_gone)
