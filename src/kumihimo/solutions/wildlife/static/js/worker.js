@@ -26,7 +26,8 @@ async function keepAll() {
   }
   const text = await answer.clone().text();
   await kept.put(page, answer);
-  await kept.addAll(Array.from(text.matchAll(/(?:src|href)="(\/static\/[^"]+)"/g), ([, path]) => path));
+  const named = Array.from(text.matchAll(/(?:src|href)="(\/static\/[^"]+)"/g), ([, path]) => path);
+  await kept.addAll([...new Set(named)]); // one that is named twice would be refused
 }
 
 // The net first: what was kept is only for when there is none.

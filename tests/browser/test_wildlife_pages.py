@@ -1,0 +1,99 @@
+"""The wildlife wing on a telephone: its pages fit and can be read, and a report waits where there is no net."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import expect
+from starlette.applications import Starlette
+from tests.browser.conftest import Open, Serve
+from tests.browser.conftest import Served as Site
+from tests.fakes import DatabaseFactory
+from tests.solutions.wildlife.wildlife_house import TOWN, House, opened
+
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.service.console.live import Live
+from kumihimo.service.console.shell import Console
+from kumihimo.service.console.words import OWN_PACKAGE, load_words
+from kumihimo.solutions.wildlife import entities
+from kumihimo.solutions.wildlife.doors import own_call
+from kumihimo.solutions.wildlife.incidents import read_all
+from kumihimo.solutions.wildlife.models import together
+from kumihimo.solutions.wildlife.risk import cell_of
+from kumihimo.solutions.wildlife.screens import wildlife_screens
+from kumihimo.solutions.wildlife.stage import Stage
+from kumihimo.solutions.wildlife.words import PACKAGE
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.enable_socket]
+PHONE = 360
+
+
+@pytest.fixture
+async def house(database_factory: DatabaseFactory) -> AsyncIterator[House]:
+    async with opened(database_factory) as found:
+        incidents = [one for one in together(read_all()) if one.town == "白山市"][-80:]
+        changes = [entities.incident_change(one, cell_of(one.lon, one.lat)) for one in incidents]
+        await found.doors.apply(own_call(TOWN, "test"), changes)
+        await found.send("sensor-field", "2024-10-05T18:20:00+09:00", species="Ursus thibetanus", confidence=0.8)
+        yield found
+
+
+@pytest.fixture
+async def site(house: House, serve: Serve) -> Site:
+    doors = house.doors
+    live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
+    words = load_words([OWN_PACKAGE, PACKAGE])
+    console = Console(wildlife_screens(doors, Stage()), words, tenants=doors.database.tenants, live=live)
+    return await serve(Starlette(routes=console.routes()))
+
+
+async def test_each_page_fits_a_telephone_and_can_be_read(site: Site, open_page: Open) -> None:
+    watch = await open_page(f"{site.url}/t/{TOWN}/wildlife", width=PHONE)
+    await expect(watch.page.locator("km-map[data-ready]")).to_be_visible(timeout=60_000)
+    alert = await watch.page.locator("#stage a").first.get_attribute("href")
+    for path in ("", "/report", "/patrol", "/decisions", "/siren", "/method", alert):
+        if path:
+            address = path if path.startswith("/t/") else f"/t/{TOWN}/wildlife{path}"
+            await watch.page.goto(site.url + address, wait_until="load")
+        assert await watch.violations() == [], path
+        assert await watch.overflow() == 0, path
+    assert watch.problems == []
+
+
+async def test_a_report_without_a_net_waits_and_is_sent_when_there_is_one(
+    house: House, site: Site, open_page: Open
+) -> None:
+    address = f"{site.url}/t/{TOWN}/wildlife/report"
+    watch = await open_page(address, lang="en", width=PHONE)
+    page = watch.page
+    await page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    await page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    await watch.context.set_offline(True)
+    await page.goto(address, wait_until="load")
+    await page.get_by_label("Damage", exact=True).check()
+    await page.get_by_label("Crop or thing").fill("稲")
+    await page.get_by_label("Area (square metres)").fill("30")
+    await page.get_by_label("Latitude").fill("36.4")
+    await page.get_by_label("Longitude").fill("136.6")
+    await page.get_by_role("button", name="Report", exact=True).click()
+    await expect(page.locator("#said")).to_contain_text("waits in this telephone")
+    await expect(page.locator("#waiting li")).to_have_count(1)
+    assert await house.doors.docs(TOWN, entities.DAMAGE) == []
+    await watch.context.set_offline(False)
+    await page.evaluate("() => dispatchEvent(new Event('online'))")
+    await expect(page.locator("#waiting")).to_be_hidden(timeout=20_000)
+    [damage] = await house.doors.docs(TOWN, entities.DAMAGE)
+    assert entities.value_of(damage, entities.AREA) == 30
+
+
+async def test_what_the_platform_does_not_take_is_said_and_can_be_deleted(site: Site, open_page: Open) -> None:
+    watch = await open_page(f"{site.url}/t/{TOWN}/wildlife/report?kind=damage", lang="en", width=PHONE)
+    page = watch.page
+    await page.get_by_label("Crop or thing").fill("rice")
+    await page.get_by_label("Area (square metres)").fill("30")
+    await page.get_by_role("button", name="Report", exact=True).click()
+    await expect(page.locator("#said")).to_contain_text("not taken as it is", timeout=20_000)  # it has no place
+    await page.locator("#waiting button").click()
+    await expect(page.locator("#waiting")).to_be_hidden()
