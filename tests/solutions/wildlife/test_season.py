@@ -94,7 +94,7 @@ async def test_from_detection_to_siren_to_catch_to_figures(house: House, season:
     try:
         await until(connected)
         while await prepared.player.step():
-            await watching.look()
+            await watching.look(TENANT)
         await tell_between(doors, prepared.season, season.start, prepared.season.end)
         await until(all_ended)
     finally:

@@ -6,71 +6,92 @@ import asyncio
 import logging
 
 from kumihimo.base.errors import Problem
-from kumihimo.base.ports import ALL_LOGS
+from kumihimo.base.ports import ALL_LOGS, log_topic
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.watch import Watch
 
 logger = logging.getLogger(__name__)
-ROUND_SECONDS = 5.0
-"""How often all tenants are looked at although nothing was heard: a nudge may be lost, an animal may be gone."""
+ROUND_SECONDS = 1.0
+"""How often one tenant, each in its turn, is looked at although nothing was heard: a nudge may be lost."""
+
+AT_ONCE = 8
+"""How many tenants' logs are read at the same time."""
 
 
 class Watching:
-    """The watches of all tenants, one after the other: one that is set aside stops no other."""
+    """The watches of all tenants. A tenant that trips up, or whose store is away, holds up no other."""
 
     def __init__(self, doors: WildlifeDoors) -> None:
         self._doors = doors
         self._watches: dict[str, Watch] = {}
-        self._nudged = asyncio.Event()
+        self._again: dict[str, bool] = {}
+        """Tenants that are being looked at, and whether something was heard of them meanwhile."""
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._troubled: set[str] = set()
 
     async def run(self) -> None:
-        """Looks at every nudge, and in rounds, until cancelled."""
-        ear = asyncio.create_task(self._listen())
+        """Looks at all tenants once, then at each that something is heard of, and in rounds; until cancelled."""
+        heard = self._doors.bus.listen(ALL_LOGS)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._go_round())
+            for tenant in await self._tenants():
+                self._nudge(tenant, group)
+            async for topic in heard:
+                self._nudge(topic.removeprefix(log_topic("")), group)
+
+    def _nudge(self, tenant: str, group: asyncio.TaskGroup) -> None:
+        if tenant in self._again:
+            self._again[tenant] = True
+            return
+        self._again[tenant] = False
+        group.create_task(self._read_on(tenant))
+
+    async def _read_on(self, tenant: str) -> None:
         try:
-            while True:
-                self._nudged.clear()
-                await self.look()
-                try:
-                    async with asyncio.timeout(ROUND_SECONDS):
-                        await self._nudged.wait()
-                except TimeoutError:
-                    await self.close_stale()
+            async with self._room:
+                await self.look(tenant)
+                while self._again[tenant]:
+                    self._again[tenant] = False
+                    await self.look(tenant)
         finally:
-            ear.cancel()
+            del self._again[tenant]
 
-    async def _listen(self) -> None:
-        async for _ in self._doors.bus.listen(ALL_LOGS):
-            self._nudged.set()
+    async def look(self, tenant: str) -> bool:
+        """Reads the tenant's log to its end; False where it could not, which the log tells."""
+        watch = self._watches.setdefault(tenant, Watch(self._doors, tenant))
+        return await watch.reader.try_to_catch_up()
 
-    async def look(self) -> int:
-        """Reads every tenant's log to its end; in how many it did."""
-        tenants = await self._tenants()
-        done = 0
-        for tenant in tenants:
-            watch = self._watches.setdefault(tenant, Watch(self._doors, tenant))
-            done += await watch.reader.try_to_catch_up()
-        for gone in self._watches.keys() - set(tenants):
-            del self._watches[gone]
-        return done
+    async def _go_round(self) -> None:
+        while True:
+            tenants = await self._tenants()
+            for gone in self._watches.keys() - set(tenants):
+                del self._watches[gone]
+            for tenant in tenants:
+                await asyncio.sleep(ROUND_SECONDS)
+                await self.look(tenant)
+                await self._close_stale(tenant)
+            if not tenants:
+                await asyncio.sleep(ROUND_SECONDS)
+
+    async def _close_stale(self, tenant: str) -> None:
+        """Closes alerts of animals that are gone, where nothing is seen any more."""
+        try:
+            await self._watches[tenant].close_stale()
+            self._troubled.discard(tenant)
+        except Problem as problem:
+            self._tell(tenant, problem)
 
     async def _tenants(self) -> list[str]:
         try:
-            return sorted(await self._doors.database.tenants())
+            found = sorted(await self._doors.database.tenants())
         except Problem as problem:
             self._tell("", problem)
             return []
-
-    async def close_stale(self) -> None:
-        """Closes alerts of animals that are gone, in tenants where nothing is seen any more."""
-        for tenant, watch in list(self._watches.items()):
-            try:
-                await watch.close_stale()
-                self._troubled.discard(tenant)
-            except Problem as problem:
-                self._tell(tenant, problem)
+        self._troubled.discard("")
+        return found
 
     def _tell(self, tenant: str, problem: Problem) -> None:
+        """Tells of a trouble once, until it is over."""
         if tenant not in self._troubled:
             logger.warning("the watch waits for the store", extra={"tenant": tenant, "why": problem.title})
         self._troubled.add(tenant)
