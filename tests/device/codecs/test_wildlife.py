@@ -19,7 +19,7 @@ def told(family: str, **fields: object) -> list[Reading | Words]:
 
 
 def test_a_sensor_names_what_it_saw_and_how_sure_it_is() -> None:
-    species, confidence = told("animal-sensor", species="Ursus thibetanus", confidence=0.8)
+    confidence, species = told("animal-sensor", species="Ursus thibetanus", confidence=0.8)
     assert isinstance(species, Reading)
     assert isinstance(confidence, Reading)
     assert (species.value, confidence.value) == ("Ursus thibetanus", 0.8)

@@ -11,6 +11,7 @@ from tests.solutions.wildlife.wildlife_house import TOWN, House, opened
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor
+from kumihimo.base.jsontext import dumps
 from kumihimo.platform.access.grants import ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert
@@ -65,6 +66,17 @@ async def test_a_bear_raises_one_alert_with_what_is_proposed_and_tells_by_area(h
     assert entities.value_of(notice, entities.AREA_NAME) == "畑"
     assert entities.value_of(notice, entities.AUDIENCE) == ["farmers", "residents", "hunters"]
     assert 0 <= entities.value_of(notice, entities.SECONDS) < 60
+
+
+async def test_how_sure_a_sensor_was_is_that_of_its_own_moment(house: House) -> None:
+    """Two messages before the watch looks: the first is not taken for as sure as the second."""
+    for minute, sure in ((0, 0.9), (1, 0.4)):
+        at = EVENING.format(minute)
+        body = dumps({"observedAt": at, "species": BEAR, "confidence": sure})
+        await house.gateway.take(TOWN, "sensor-field", house.keys["sensor-field"], body)
+    await house.watch.reader.catch_up()
+    [encounter] = await house.doors.docs(TOWN, entities.ENCOUNTER)
+    assert [one["confidence"] for one in entities.value_of(encounter, entities.DETECTIONS)] == [0.9, 0.4]
 
 
 async def test_who_decides_sounds_the_siren_and_the_log_tells(house: House) -> None:

@@ -18,11 +18,13 @@ def _flag(field: str, value: Any, _device: Device) -> bool:
 ANIMAL_SENSOR = Family(
     "animal-sensor",
     (
-        Row("species", VOCAB + "detectedSpecies", "", short_text(60)),
         Row("confidence", VOCAB + "detectionConfidence", "", number_between(0, 1), is_required=False),
+        Row("species", VOCAB + "detectedSpecies", "", short_text(60)),
     ),
 )
-"""species is the label that the sensor gives; no picture is taken."""
+"""species is the label that the sensor gives; no picture is taken. It is written last: whoever sees it in the log finds
+beside it how sure the sensor was.
+"""
 
 TRAP_SWITCH = Family(
     "trap-switch",

@@ -67,7 +67,7 @@ class Watch:
     # --- detections --------------------------------------------------------------------------------------
 
     async def _detected(self, record: LogRecord) -> None:
-        detection = await self._detection(record)
+        detection = encounters.detection_of(record.entity)
         if detection is None:
             return
         recent = await self._remembered()
@@ -83,13 +83,6 @@ class Watch:
         await self._decide_by_permission(entity_id)
         await self.close_before(detection.at - OVER)
         self._forget_before(detection.at - MEMORY)
-
-    async def _detection(self, record: LogRecord) -> Detection | None:
-        """How sure the sensor was is a reading of its own, which comes right after: it stands in the entity by now."""
-        seen = encounters.detection_of(record.entity)
-        doc = await self._doors.broker.get(self.tenant, record.entity_id, ALL_ROWS, ALL_ATTRIBUTES)
-        now = None if doc is None else encounters.detection_of(doc)
-        return now if seen is not None and now is not None and now.id == seen.id else seen
 
     async def _remembered(self) -> dict[str, Detection]:
         if self._recent is None:
