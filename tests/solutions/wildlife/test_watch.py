@@ -148,6 +148,15 @@ async def test_what_is_seen_twice_is_written_once_also_after_a_restart(house: Ho
     assert len(await notices(house)) == 1
 
 
+async def test_an_earlier_detection_that_comes_later_joins_the_encounter_that_is_there(house: House) -> None:
+    await house.send("sensor-field", EVENING.format(5), species=BEAR, confidence=0.9)
+    await house.send("sensor-field2", EVENING.format(1), species=BEAR, confidence=0.9)
+    [encounter] = await house.doors.docs(TOWN, entities.ENCOUNTER)
+    assert len(entities.value_of(encounter, entities.DETECTIONS)) == 2
+    assert [one.subject for one in await alerts(house)] == [encounter["id"]]
+    assert len(await notices(house)) == 1
+
+
 async def test_a_closed_trap_is_told_to_hunters_once(house: House) -> None:
     await house.send("trap-field", EVENING.format(0), closed=True)
     await house.send("trap-field", EVENING.format(30), closed=False)
