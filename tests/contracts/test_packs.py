@@ -323,6 +323,56 @@ async def test_two_who_change_values_at_once_lose_nothing(any_house: House) -> N
     assert house.sets.texts == {"parking-few": "the town's own rule"}
 
 
+SET = """
+name = "parking-few"
+title_ja = "駐車場の名前"
+title_en = "names of car parks"
+
+[[rule]]
+name = "renamed"
+types = ["https://example.org/parking/OffStreetParking"]
+watch = ["name"]
+quiet_minutes = @{few_spaces}
+
+[[rule.then]]
+do = "task"
+text = "look at the sign"
+whom = "officer"
+minutes = 60
+"""
+
+
+async def test_a_packs_rules_are_on_in_the_platforms_own_room_follow_the_values_and_go(house: House) -> None:
+    packs, sets, call = house.platform.packs, house.platform.rule_sets, replace(CALL, actor=Actor("system", "test"))
+    more = RULES.replace(b".availableSpotNumber", b".name").replace(b'"alert"', b'"task"')
+    await packs.install(call, pack(more=more, **{"few.toml": SET.encode()}), unsigned=True)
+    made = await sets.get(call, "parking-few")
+    assert (made.is_on, "quiet_minutes = 5\n" in made.text) == (True, True)
+    await sets.switch(call, "parking-few", on=False)
+    seen = (await packs.get("town", "parking"))[0].revision
+    await packs.set_values(call, "parking", {"few_spaces": 8}, seen)
+    made = await sets.get(call, "parking-few")
+    assert (made.is_on, "quiet_minutes = 8\n" in made.text) == (False, True)
+    await packs.remove(call, "parking")
+    assert await sets.all(call) == []
+    watching = SET.replace('watch = ["name"]\n', "")
+    changing = SET.replace('do = "task"', 'do = "change"\nattribute = "address"\nvalue = "x"')
+    changing = changing.replace('text = "look at the sign"\nwhom = "officer"\nminutes = 60\n', "")
+    bomb = SET.replace("quiet_minutes", 'condition = "' + "(" * 300 + 'true"\nquiet_minutes')
+    for text, why in (
+        (watching, "it watches what the manifest does not say"),
+        (changing, "it changes what the manifest does not say"),
+        (changing.replace('"address"', '"name"'), "set each other off in a loop"),
+        (bomb, "condition"),
+        ("nonsense = 1", "there is no such member"),
+    ):
+        with pytest.raises(Problem, match=why):
+            await packs.plan(pack(more=more, **{"few.toml": text.encode()}), "town")
+    officer = replace(CALL, actor=OFFICER)
+    with pytest.raises(Forbidden):
+        await packs.install(officer, pack(more=more, **{"few.toml": SET.encode()}), unsigned=True)
+
+
 async def test_rules_that_the_room_does_not_take_stop_the_pack_before_anything_is_made(house: House) -> None:
     before = await house.state()
     with pytest.raises(Forbidden, match="costs too much"):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from kumihimo.app.platform import Platform
+from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock, SystemClock
+from kumihimo.base.errors import ResourceNotFound
 from kumihimo.base.settings import Settings
 from kumihimo.device.codecs.families import FAMILIES
+from kumihimo.service.rules.door import RuleSets
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.models import Held, Verdict
-from kumihimo.solutions.packs.ports import PackDoors, Trial
+from kumihimo.solutions.packs.ports import PackDoors, RulesSaid, Trial
 from kumihimo.solutions.packs.trial import run_cases
 
 PARTS: Final = frozenset({"flood"})
 """Wings of the platform that packs may stand on."""
+_PACKS: Final = Actor("system", "packs")
 
 
 def pack_doors(platform: Platform, trial: Trial | None) -> PackDoors:
@@ -34,8 +38,51 @@ def pack_doors(platform: Platform, trial: Trial | None) -> PackDoors:
         kpi=platform.kpi,
         families=frozenset(FAMILIES),
         parts=PARTS,
+        rule_sets=PackRules(platform.rule_sets, platform.contexts.core.expand),
         trial=trial,
     )
+
+
+class PackRules:
+    """The room of rules as packs know it. expand gives the long name of one that a text of rules says short."""
+
+    def __init__(self, sets: RuleSets, expand: Callable[[str], str]) -> None:
+        self._sets = sets
+        self._expand = expand
+
+    def check(self, text: str) -> RulesSaid:
+        """As packs.ports.RuleSets."""
+        found = self._sets.check(text)
+        acts = [act for rule in found.rules for act in rule.actions]
+        by_change = [rule for rule in found.rules if not rule.schedule]
+        watches = None if any(not rule.watch for rule in by_change) else self._long(*(one.watch for one in by_change))
+        return RulesSaid(
+            found.name,
+            self._long(*(rule.types for rule in found.rules), [act.type for act in acts if act.type]),
+            watches,
+            self._long([act.attribute for act in acts if act.do == "change"]),
+            frozenset(act.do for act in acts),
+        )
+
+    def _long(self, *many: Iterable[str]) -> frozenset[str]:
+        return frozenset(self._expand(name) for names in many for name in names)
+
+    async def text(self, tenant: str, name: str) -> str | None:
+        """As packs.ports.RuleSets."""
+        try:
+            return (await self._sets.get(Call(tenant, _PACKS), name)).text
+        except ResourceNotFound:
+            return None
+
+    async def put(self, call: Call, name: str, text: str, why: str) -> None:
+        """A set that a pack brings is on from the start; one that stands stays as the town switched it."""
+        is_new = await self.text(call.tenant, name) is None
+        await self._sets.put(call, text, why=why, on=True if is_new else None)
+
+    async def remove(self, call: Call, name: str, why: str) -> None:
+        """As packs.ports.RuleSets; the room keeps no reason for it, the pack's own record does."""
+        del why
+        await self._sets.remove(call, name)
 
 
 def trial_on(wire: Callable[[Settings, Clock], Platform]) -> Trial:

@@ -190,7 +190,12 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     late.platform = platform
     database.removals.told.append(platform.tenant_gone)
     platform.acme = _acme(settings, platform.acme_answers, clock)
-    platform.kpi.register(LEAD_TIME, LeadTimes(broker, platform.history))
+    return _with_solutions(platform)
+
+
+def _with_solutions(platform: Platform) -> Platform:
+    """The same with what is made of all its other rooms."""
+    platform.kpi.register(LEAD_TIME, LeadTimes(platform.broker, platform.history))
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)
     return platform

@@ -6,15 +6,18 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from kumihimo.base.call import Call
+from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.ids import check_tenant
-from kumihimo.cli.operations.doors import OPERATOR, Doors, Operation
+from kumihimo.cli.operations.doors import Doors, Operation
 from kumihimo.solutions.packs.archive import write_archive
 from kumihimo.solutions.packs.models import TRAITS, Held, Pack, Plan, Town
 from kumihimo.solutions.packs.parameters import read_value, shown, values_of
+
+BY: Final = Actor("system", "command line")
+"""Whoever has the data folder; rules that a pack brings have its rights, and do no more than the manifest says."""
 
 
 async def solution_list(doors: Doors, given: Mapping[str, Any]) -> Any:
@@ -62,7 +65,7 @@ async def solution_install(doors: Doors, given: Mapping[str, Any]) -> Any:
     tenant, held = check_tenant(str(given["tenant"])), _held(doors, given)
     values, sample = _typed(held.pack, given["values"]), bool(given["sample"])
     if given["apply"]:
-        call = Call(tenant, OPERATOR, "pack")
+        call = Call(tenant, BY, "pack")
         plan = await doors.packs.install(call, held, values, sample=sample, unsigned=bool(given["unsigned"]))
     else:
         plan = await doors.packs.plan(held, tenant, values, sample=sample)
@@ -74,14 +77,14 @@ async def solution_set(doors: Doors, given: Mapping[str, Any]) -> Any:
     tenant, id_ = check_tenant(str(given["tenant"])), str(given["pack"])
     install, held = await doors.packs.get(tenant, id_)
     values = _typed(held.pack, given["values"])
-    return _planned(await doors.packs.set_values(Call(tenant, OPERATOR, "pack"), id_, values, install.revision))
+    return _planned(await doors.packs.set_values(Call(tenant, BY, "pack"), id_, values, install.revision))
 
 
 async def solution_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Removes a pack; without apply only says what that would do."""
     tenant, id_, purge = check_tenant(str(given["tenant"])), str(given["pack"]), bool(given["purge"])
     if given["apply"]:
-        return _planned(await doors.packs.remove(Call(tenant, OPERATOR, "pack"), id_, purge=purge))
+        return _planned(await doors.packs.remove(Call(tenant, BY, "pack"), id_, purge=purge))
     return _planned(await doors.packs.plan_removal(tenant, id_, purge=purge))
 
 
