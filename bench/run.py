@@ -7,6 +7,8 @@ their options), --mqtt connected devices (mqtt.py), --notify notifications at se
 dead endpoints cost the others (dead.py), --history an import of history (past.py), --access decisions (access.py),
 --meter what counting costs (meter.py), --tokens who shows a token (tokens.py), --rights what rights cost the broker
 (rights.py), --rules how many changes rules judge and how soon they act (rules.py).
+--meter what counting costs (meter.py), --packs how long a pack takes to install (packs.py), --tokens who shows a token
+(tokens.py), --rights what rights cost the broker (rights.py).
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ import delivery
 import load
 import meter
 import mqtt
+import packs
 import past
 import rules
 import tokens
@@ -55,6 +58,7 @@ OTHERS: dict[str, Callable[[list[str]], int]] = {
     "--history": past.main,
     "--access": access.main,
     "--meter": meter.main,
+    "--packs": packs.main,
     "--tokens": tokens.main,
     "--rights": rights.main,
     "--rules": rules.main,
