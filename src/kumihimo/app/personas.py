@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from kumihimo.app.platform import Platform
 from kumihimo.base.call import Actor
-from kumihimo.base.errors import AlreadyExists
+from kumihimo.base.errors import AlreadyExists, ResourceNotFound
 from kumihimo.platform.access.words import OPERATOR
 from kumihimo.platform.identity.models import Visitor
 from kumihimo.platform.provider.models import Application
@@ -94,8 +94,7 @@ class Personas:
         """Those who are missing, with passwords; with `renew` new passwords and a new key for all, and what was logged
         in or read with the old ones ends. The towns are there. AlreadyExists where a sign-in name is somebody else's.
         """
-        known = {one.id for one in await self._identity.accounts()}
-        missing = [one for one in PERSONAS if one.id not in known]
+        missing = [one for one in PERSONAS if not await self._is_there(one)]
         for one in missing:
             await self._make(one)
         wanted = PERSONAS if renew else missing
@@ -117,13 +116,19 @@ class Personas:
             if one.role in ("disaster-officer", "officer", "auditor"):
                 await self._give(town, one.actor, one.role)
 
-    async def _make(self, one: Persona) -> None:
+    async def _is_there(self, one: Persona) -> bool:
         try:
-            await self._identity.add(one.sign_in, one.name, id_=one.id)
-        except AlreadyExists as problem:
+            found = await self._identity.named(one.sign_in)
+        except ResourceNotFound:
+            return False
+        if found.id != one.id:
             raise AlreadyExists(
                 f"the account {one.sign_in!r} is none of the demonstration's own; name another folder with --data"
-            ) from problem
+            )
+        return True
+
+    async def _make(self, one: Persona) -> None:
+        await self._identity.add(one.sign_in, one.name, id_=one.id)
         for town in one.towns:
             await self._give(town, one.actor, one.role)
 
