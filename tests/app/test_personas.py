@@ -89,6 +89,17 @@ async def test_each_gets_in_by_the_real_form_and_sees_their_towns_alone(platform
     assert status == 401
 
 
+async def test_every_entry_of_their_navigation_leads_somewhere(platform: Platform, app: Any) -> None:
+    given = await Personas(platform).settle(renew=False)
+    for one in PERSONAS:
+        surfer, _ = await logged_in(app, one.sign_in, given.passwords[one.sign_in])
+        town = one.towns[-1] or TENANTS[0]
+        head = (await surfer.get(f"/t/{town}/flood")).text.partition("<main")[0]
+        entries = set(re.findall(rf'href="(/t/{town}/[^"?#]+)"', head))
+        assert len(entries) > 3
+        assert {path: reply.status for path in entries if (reply := await surfer.get(path)).status != 200} == {}, one
+
+
 async def test_passwords_key_and_link_stand_nowhere_on_the_disk(platform: Platform, tmp_path: Path) -> None:
     given = await Personas(platform).settle(renew=False)
     kept = all_bytes(tmp_path)

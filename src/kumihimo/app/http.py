@@ -341,10 +341,11 @@ def allow_of(platform: Platform) -> Callable[[Call, str], Awaitable[None]]:
     """Raises a Problem where a call may not do what a screen needs."""
 
     async def allow(call: Call, needs: str) -> None:
-        grant = await platform.access.decide(call, "read" if needs == WHOLE else cast("Action", needs))
-        if needs == WHOLE and not grant.is_all:
-            said = "this page shows all data of the tenant, of which you may see a part only"
-            raise Forbidden(said).worded("refused.whole")
+        for one in needs.split():
+            grant = await platform.access.decide(call, "read" if one == WHOLE else cast("Action", one))
+            if one == WHOLE and not grant.is_all:
+                said = "this page shows all data of the tenant, of which you may see a part only"
+                raise Forbidden(said).worded("refused.whole")
 
     return allow
 

@@ -106,8 +106,9 @@ class Screen:
     """One address of the console. path is below "/t/{tenant}", e.g. "/flood/alerts/{id}"; nav is the text key
     of its entry in the navigation, empty where it has none; order sorts the navigation.
 
-    needs: what one must be allowed to do to see it (an action of access, or WHOLE), takes: to send its form; "" where
-    the handler asks by itself. menu: the text key of the menu in which its entry stands, "" for the bar itself.
+    needs: what one must be allowed to do to see it (an action of access, or WHOLE; several with a space between, where
+    all of them are needed), takes: to send its form; "" where the handler asks by itself. menu: the text key of the
+    menu in which its entry stands, "" for the bar itself.
     is_public: who is not logged in may see it where the tenant has published anything; needs is asked of them too.
     """
 

@@ -17,7 +17,7 @@ from kumihimo.base import times
 from kumihimo.base.errors import NonexistentTenant, PayloadTooLarge, Problem
 from kumihimo.base.ports import screens_topic
 from kumihimo.base.problems import told
-from kumihimo.base.screens import Ask, Page, Redirect, Screen
+from kumihimo.base.screens import WHOLE, Ask, Page, Redirect, Screen
 from kumihimo.service.console.doors import Doors
 from kumihimo.service.console.store import (
     clear_messages_tx,
@@ -32,6 +32,8 @@ from kumihimo.storage.database import Database, Tx
 MAX_BODY = 256 * 1024
 MAX_HEADERS = 40
 SHOWN = 20
+NEEDS = f"{WHOLE} subscribe"
+"""What arrived is shown as it is, to whoever might have subscribed to it."""
 _ADDRESS = re.compile(r"/webhooks/[a-z0-9_-]+/[0-9a-f]+\Z")
 _HIDDEN = {"authorization", "cookie", "proxy-authorization", "x-auth-token"}
 
@@ -129,7 +131,7 @@ def webhook_screens(doors: Doors) -> list[Screen]:
         doors.bus.publish(screens_topic(ask.tenant))
         return Redirect("/webhook")
 
-    return [Screen("/webhook", show, clear, nav="nav.webhook", order=920, package=OWN_PACKAGE)]
+    return [Screen("/webhook", show, clear, nav="nav.webhook", order=920, package=OWN_PACKAGE, needs=NEEDS)]
 
 
 def _pretty(body: str) -> str:
