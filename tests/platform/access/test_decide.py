@@ -284,3 +284,24 @@ async def test_a_tenant_that_comes_to_be_after_it_was_asked_for_is_decided_on(
 
 
 OPEN = 'permit (principal is Anonymous, action == Action::"read", resource is Entity);'
+
+
+async def test_a_change_elsewhere_is_seen_within_a_second_though_others_were_decided_on_meanwhile(
+    access: Access, rules: StoredRules, database: Database, fake_clock: FakeClock
+) -> None:
+    """What was looked at for one caller is good for another until a second behind that look, and no longer."""
+    for actor in (PERSON, SATO):
+        await access.add_member("town", actor, "officer", "person:p-0")
+    elsewhere = StoredRules(database, fake_clock)
+    assert await may(access, PERSON, "read")
+    fake_clock.advance(0.9)
+    assert await may(access, SATO, "read")
+    fake_clock.advance(0.2)
+    assert await may(access, PERSON, "read")
+    fake_clock.advance(0.2)
+    await elsewhere.documents.put("town", "shut", "forbid (principal, action, resource is Entity);", "person:p-0", "x")
+    fake_clock.advance(0.65)
+    assert await may(access, SATO, "read"), "by the look of 0.85 s ago"
+    fake_clock.advance(0.4)
+    assert not await may(access, SATO, "read")
+    assert not await may(access, PERSON, "read")

@@ -183,8 +183,8 @@ class Access:
             return made
         if not made.holding.revisions:
             return made  # there is no such tenant, and nothing would tell that it came to be
-        for scope, revision in made.holding.revisions.items():
-            self._looked.setdefault(scope, (now, revision))
+        self._note(made.holding, now)
+        made.until = self._good_until(made.holding, now)
         self._scopes.setdefault(call.tenant, set()).update(made.holding.revisions)
         if len(self._known) >= _KEPT:
             self._make_room()
@@ -201,8 +201,22 @@ class Access:
         """Whether nothing changed since; then it is good for another second."""
         if now < known.since or not await self._is_of_now(known.holding, now):
             return False
-        known.since, known.until = now, _until(now, known.holding.ends)
+        known.since, known.until = now, self._good_until(known.holding, now)
         return True
+
+    def _note(self, held: Holding, now: datetime) -> None:
+        """What was read for a holding is a look at the revisions too. One that differs from what was seen stays to be
+        found by `_revision`, which tells of it.
+        """
+        for scope, revision in held.revisions.items():
+            looked = self._looked.get(scope)
+            if looked is None or (looked[1] == revision and self._seen(scope, now) is None):
+                self._looked[scope] = (now, revision)
+
+    def _good_until(self, held: Holding, now: datetime) -> datetime:
+        """A second behind the oldest look that it stands on."""
+        looked = [self._looked[scope][0] for scope in held.revisions if scope in self._looked]
+        return _until(min(looked, default=now), held.ends)
 
     async def _is_of_now(self, held: Holding, now: datetime) -> bool:
         if held.ends is not None and times.micros(now) >= held.ends:

@@ -28,6 +28,15 @@ class PlaceRoute(Route):
         self.place = place
 
 
+def pattern_of(template: str) -> str:
+    """A screen's address as a regular expression of whole paths."""
+    parts = re.split(r"\{(\w+)(:path)?\}", template)
+    names = zip(parts[1::3], parts[2::3], strict=True)
+    held = [r".+" if is_path else r"[^/]+" for _, is_path in names]
+    fixed = [re.escape(one) for one in parts[::3]]
+    return "".join(one for pair in zip(fixed, [*held, ""], strict=True) for one in pair)
+
+
 def local_path(wished: str) -> str:
     """An address of this platform to lead to, "/" for whatever is not one.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,7 +22,7 @@ from kumihimo.service.console.cards import Cards
 from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of
 from kumihimo.service.console.guard import check_same_origin, check_texts, content_policy, origin_of, read_form
 from kumihimo.service.console.live import Live
-from kumihimo.service.console.places import PlaceRoute, local_path, visit_of, with_cookies
+from kumihimo.service.console.places import PlaceRoute, local_path, pattern_of, visit_of, with_cookies
 from kumihimo.service.console.templates import make_environment
 
 log = logging.getLogger(__name__)
@@ -113,7 +112,7 @@ class Console:
         """What of the console strangers may ask for where a tenant has published something: the first page, the pages
         that show data, and the stream by which these hear what changed.
         """
-        shown = [_pattern(f"/t/{{tenant}}{screen.path}") for screen in self._screens if screen.is_public]
+        shown = [pattern_of(f"/t/{{tenant}}{screen.path}") for screen in self._screens if screen.is_public]
         return [OpenPath(("GET",), path) for path in ("/", r"/t/[^/]+/?", r"/t/[^/]+/live", *shown)]
 
     def _packages(self) -> list[str]:
@@ -395,15 +394,6 @@ class Console:
         if asked in ALL_LANGUAGES:
             response.set_cookie("lang", asked, max_age=_YEAR, httponly=True, samesite="lax", path="/")
         return response
-
-
-def _pattern(template: str) -> str:
-    """A screen's address as a regular expression of whole paths."""
-    parts = re.split(r"\{(\w+)(:path)?\}", template)
-    names = zip(parts[1::3], parts[2::3], strict=True)
-    held = [r".+" if is_path else r"[^/]+" for _, is_path in names]
-    fixed = [re.escape(one) for one in parts[::3]]
-    return "".join(one for pair in zip(fixed, [*held, ""], strict=True) for one in pair)
 
 
 def _entries(screens: Sequence[Screen]) -> list[Screen]:
