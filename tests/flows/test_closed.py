@@ -15,10 +15,13 @@ from tests.flows.test_tenants import route_table
 from kumihimo.app.http import build_http
 from kumihimo.app.start import open_database
 from kumihimo.app.wire import wire
+from kumihimo.base import times
 from kumihimo.base.call import ANONYMOUS, Actor, Call
+from kumihimo.base.jsontext import dumps
+from kumihimo.base.ports import MqttPeer
 from kumihimo.base.settings import Settings
 from kumihimo.device.registry.models import Device
-from kumihimo.platform.broker.models import Change, Op
+from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op
 from kumihimo.platform.ngsild.table import PREFIX
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
 from kumihimo.service.console.webhook import webhook_address
@@ -299,3 +302,28 @@ async def test_an_authorization_that_is_none_is_refused_though_something_is_publ
     assert (asked[0], asked[1]["www-authenticate"]) == (401, 'Bearer error="invalid_token"')
     with_old_cookie = await stranger.ask("GET", f"{PREFIX}/types", "*/*", ngsild_tenant=HERE, cookie="kumihimo=x")
     assert with_old_cookie[0] == 200
+
+
+async def test_a_stranger_is_given_the_context_that_an_answer_names_and_no_more_of_it(stranger: Stranger) -> None:
+    id_ = await stranger.platform.shelf.add(HERE, {"depth": VOCAB + "depth"})
+    address = f"{PREFIX}/jsonldContexts/{id_}"
+    assert (await stranger.ask("GET", address, "*/*", ngsild_tenant=HERE))[0] == 401
+    await publish(stranger)
+    status, _, body = await stranger.ask("GET", address, "*/*", ngsild_tenant=HERE)
+    assert (status, "depth" in body) == (200, True)
+    for path, refused in ((f"{address}?details=true", 404), (f"{PREFIX}/jsonldContexts", 401)):
+        assert (await stranger.ask("GET", path, "*/*", ngsild_tenant=HERE))[0] == refused
+
+
+async def test_the_platforms_own_gateway_asks_the_policies_what_a_device_may_write(stranger: Stranger) -> None:
+    narrow = f"""permit (principal in Role::"device", action == Action::"write", resource is Entity)
+    when {{ context.attribute == "{VOCAB}batteryVoltage" }};"""
+    platform = stranger.platform
+    await platform.rules.documents.put(HERE, "device", narrow, "person:p-1", "a test")
+    at = times.text(platform.clock.now())
+    body = dumps({"observedAt": at, "level": 1.5, "battery": 12})
+    await platform.gateway.publish(MqttPeer("c", HERE, "x"), f"kumihimo/{HERE}/x/up", body, {})
+    doc = await platform.broker.get(HERE, "urn:a:b", ALL_ROWS, ALL_ATTRIBUTES)
+    assert doc is not None
+    assert set(doc["attrs"]) == {VOCAB + "batteryVoltage"}
+    assert "waterLevel" in (await platform.registry.refusals(HERE))[0].en
