@@ -147,35 +147,33 @@ async def test_the_order_of_what_is_hidden_tells_nothing_also_at_the_limit(house
     assert {one.alert.severity for one in whole} == {0}
 
 
-@pytest.mark.parametrize(
-    ("visible", "shown"),
-    [
-        (all_but(LEVEL), {"place", "people"}),
-        (all_but(LIMIT), {"evidence", "place", "people"}),
-        (all_but(NAME), {"evidence", "level", "place", "people"}),
-        (all_but(PLACE), {"evidence", "level", "title", "people"}),
-        (only(NAME), set()),
-        (only(LEVEL, LIMIT, NAME, PLACE), {"evidence", "level", "title", "place", "steps"}),
-    ],
-)
-async def test_of_a_decision_is_shown_what_rests_on_what_is_seen(
-    house: House, visible: Visible, shown: set[str]
-) -> None:
-    [one] = await house.sights.decisions("town", Grant(ALL_ROWS, visible))
-    told, content = one.decision, one.decision.content
-    found = {
-        "evidence": bool(content.evidence),
-        "level": told.severity == 3,
-        "title": CANARY in content.title["ja"],
-        "place": CANARY in content.place,
-        "steps": bool(told.steps) and bool(content.proposals),
-        "people": CANARY in told.who,
-    }
-    assert {name for name, is_shown in found.items() if is_shown} == shown
-    assert told.reason == "", "what people wrote is for who sees all of it"
-    if "level" not in shown:
-        assert content.facts == {}
-    assert told.verdict == "accepted"
+PARTS: list[tuple[Visible, set[str]]] = [
+    (all_but(LEVEL), {"place", "people"}),
+    (all_but(LIMIT), {"evidence", "place", "people"}),
+    (all_but(NAME), {"evidence", "level", "place", "people"}),
+    (all_but(PLACE), {"evidence", "level", "title", "people"}),
+    (only(NAME), set()),
+    (only(LEVEL, LIMIT, NAME, PLACE), {"evidence", "level", "title", "place", "steps"}),
+]
+"""What of gauges and alerts may be seen, and which parts of a decision are shown then."""
+
+
+async def test_of_a_decision_is_shown_what_rests_on_what_is_seen(house: House) -> None:
+    for visible, shown in PARTS:
+        [one] = await house.sights.decisions("town", Grant(ALL_ROWS, visible))
+        told, content = one.decision, one.decision.content
+        found = {
+            "evidence": bool(content.evidence),
+            "level": told.severity == 3,
+            "title": CANARY in content.title["ja"],
+            "place": CANARY in content.place,
+            "steps": bool(told.steps) and bool(content.proposals),
+            "people": CANARY in told.who,
+        }
+        assert {name for name, is_shown in found.items() if is_shown} == shown, visible
+        assert told.reason == "", "what people wrote is for who sees all of it"
+        assert bool(content.facts) is ("level" in shown)
+        assert told.verdict == "accepted"
 
 
 async def test_who_may_not_read_alerts_themselves_is_not_told_who_decided(house: House) -> None:

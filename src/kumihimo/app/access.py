@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from kumihimo.base.call import Actor
+from kumihimo.base.errors import ResourceNotFound
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.members import actor_of
 from kumihimo.platform.broker.door import Broker
@@ -67,7 +68,10 @@ class Directory:
         """By a sign-in name, or an id with its kind. ResourceNotFound, BadRequestData."""
         if ":" in text:
             return actor_of(text)
-        return Actor("person", (await self._identity.named(text.strip())).id)
+        try:
+            return Actor("person", (await self._identity.named(text.strip())).id)
+        except ResourceNotFound as problem:
+            raise problem.worded("refused.nobody", name=text[:64]) from None
 
     async def names(self, actors: Iterable[str]) -> dict[str, str]:
         """A person's name with the sign-in name, which no two have; an application's name."""
