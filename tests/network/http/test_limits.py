@@ -100,6 +100,7 @@ async def test_a_plain_request_passes_with_headers_and_an_id(caller: MakeCaller)
     assert call.headers[b"referrer-policy"] == b"same-origin"
     assert call.headers[b"cross-origin-opener-policy"] == b"same-origin"
     assert call.headers[b"cross-origin-resource-policy"] == b"same-origin"
+    assert call.headers[b"cache-control"] == b"private, no-cache"
     assert call.headers[b"x-request-id"].decode() == call.state["request_id"]
 
 

@@ -29,7 +29,11 @@ _SECURITY: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"private, no-cache"),
 )
+"""What every answer says, where it says nothing else of it. An answer is of the rights of who asked: no cache that is
+shared gives it to another, and none at all without asking.
+"""
 
 
 _STRICT = (b"strict-transport-security", b"max-age=31536000")
