@@ -164,3 +164,17 @@ async def test_static_files_have_their_types(client: Client) -> None:
         assert reply.status == 200
         assert reply.headers["content-type"].startswith(kind)
     assert (await client.get("/static/console/../shell.py")).status == 404
+
+
+@pytest.mark.parametrize(
+    "up", ["../", "%2e%2e/", "..%2f", "%2e%2e%2f", "..%5c", "..\\", "....//", "./../", "%252e%252e/"]
+)
+async def test_no_way_leads_up_out_of_the_static_files(client: Client, up: str) -> None:
+    """The module of the shell lies beside the folder that is served; so does every other file of the machine."""
+    for deep in range(1, 5):
+        for start in ("/static/", "/static/console/", "/static/people/css/"):
+            for file in ("shell.py", "console/shell.py", "etc/passwd"):
+                reply = await client.get(f"{start}{up * deep}{file}")
+                assert reply.status == 404, (start, up, deep)
+                assert "class Console" not in reply.text
+    assert (await client.get("/static//etc/passwd")).status == 404
