@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pyotp
 import pytest
@@ -230,6 +231,18 @@ async def test_another_site_sends_no_form_of_ours(town: Town) -> None:
             fields = {"content-type": "application/x-www-form-urlencoded", **more}
             assert (await surfer.send("POST", path, body, fields)).status == 403, (path, more)
     assert "evil" not in (await surfer.get("/me")).text
+
+
+async def test_another_site_logs_nobody_in_as_somebody_else(town: Town) -> None:
+    """Without any cookie: whoever is logged in as the attacker writes into the attacker's account."""
+    await town.root()
+    form = urlencode({"name": "root", "password": PASSWORD, "code": "x", "half": "x"}).encode()
+    for path in ("/login", "/recover", "/login/code", f"/welcome/{'x' * 43}"):
+        for more in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "null"}, {}):
+            fields = {"content-type": "application/x-www-form-urlencoded", **more}
+            reply = await town.surfer().send("POST", path, form, fields)
+            assert (reply.status, reply.cookies) == (403, []), (path, more)
+    assert (await town.surfer().post("/login", {"name": "root", "password": PASSWORD})).status == 303
 
 
 async def test_another_site_writes_no_entity_with_a_cookie(town: Town) -> None:

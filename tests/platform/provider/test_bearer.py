@@ -139,6 +139,13 @@ async def test_huge_and_odd_tokens_are_refused_at_once(house: House) -> None:
     assert await is_refused(house, f"{deep}.x.y")
 
 
+async def test_a_token_that_is_too_long_is_not_even_decoded(house: House) -> None:
+    """One that our own key signed and that would be good, so that its length alone tells."""
+    good = await forged(house, {}, {"more": "x" * 100})
+    assert await house.caller(good)
+    assert await is_refused(house, await forged(house, {}, {"more": "x" * MAX_TOKEN}))
+
+
 async def test_a_token_of_one_tenant_makes_no_call_in_another(house: House) -> None:
     caller = await house.caller(await access(house))
     assert call_of({"caller": caller}, "mytown").actor == Actor("application", house.web.application.id)
