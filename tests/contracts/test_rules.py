@@ -647,3 +647,23 @@ async def test_two_processes_at_once_do_everything_once(world: World) -> None:
         await asyncio.gather(*(one.keeper.catch_up("town") for one in rooms))
     assert await world.firings() == [("high", "change")] * 3
     assert (len(world.commands), len(world.sent), len(await world.tasks())) == (3, 3, 3)
+
+
+async def test_a_rule_sees_no_attribute_that_its_owner_may_not_read(world: World) -> None:
+    secret = DEFAULT_VOCAB + "secret"
+    hidden = f"""permit (principal in Role::"data-manager", action == Action::"read", resource is Entity)
+      unless {{ context.attribute == "{secret}" }};
+    permit (principal in Role::"data-manager", action == Action::"rules", resource is Tenant);"""
+    await world.rules.documents.put("town", "data-manager", hidden, "test", "narrower")
+    told = rule("told", when='condition = "has(entity.secret) || has(before.secret)"')
+    await world.put(rule_set(told, rule("watched", when='watch = ["secret"]'), rule("seen", when="")), call=NEWCOMER)
+    await world.level(1.0, secret=1)
+    await world.level(1.0, secret=2)
+    await world.go()
+    assert await world.firings() == [("seen", "change")] * 2
+    trace = await world.sets.trace(NEWCOMER, "river", GAUGE)
+    assert {one.rule: one.outcome for one in trace.changes[0].steps} == {
+        "told": "no",
+        "watched": "watch",
+        "seen": "did",
+    }
