@@ -56,6 +56,9 @@ class Sets:
         watches = None if "anything" in text else frozenset({FREE})
         return RulesSaid(name, frozenset({TYPE}), watches, frozenset(writes), frozenset(does))
 
+    async def allow(self, call: Call) -> None:
+        """Everybody may put rules."""
+
     async def text(self, tenant: str, name: str) -> str | None:
         del tenant
         return self.texts.get(name)
@@ -368,9 +371,10 @@ async def test_a_packs_rules_are_on_in_the_platforms_own_room_follow_the_values_
     ):
         with pytest.raises(Problem, match=why):
             await packs.plan(pack(more=more, **{"few.toml": text.encode()}), "town")
-    officer = replace(CALL, actor=OFFICER)
+    before, officer = await house.state(), replace(CALL, actor=OFFICER)
     with pytest.raises(Forbidden):
         await packs.install(officer, pack(more=more, **{"few.toml": SET.encode()}), unsigned=True)
+    assert await house.state() == before, "who may not put rules installs no half of a pack"
 
 
 async def test_rules_that_the_room_does_not_take_stop_the_pack_before_anything_is_made(house: House) -> None:

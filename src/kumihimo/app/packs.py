@@ -67,6 +67,10 @@ class PackRules:
     def _long(self, *many: Iterable[str]) -> frozenset[str]:
         return frozenset(self._expand(name) for names in many for name in names)
 
+    async def allow(self, call: Call) -> None:
+        """As packs.ports.RuleSets."""
+        await self._sets.all(call)
+
     async def text(self, tenant: str, name: str) -> str | None:
         """As packs.ports.RuleSets."""
         try:

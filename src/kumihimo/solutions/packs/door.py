@@ -130,6 +130,8 @@ class Packs(Installed):
             stops = stops_of(plan)
             if stops:
                 raise PackRefused(f"{held.name} cannot be installed: " + "; ".join(stops), missing=stops)
+            if held.pack.rules and self.doors.rule_sets is not None:
+                await self.doors.rule_sets.allow(call)  # before anything is made: rules come last
             said = checked(held.pack, given or {})
             await self._begin(call, held, said, sample=sample)
             await self._do(_because(call, held.name), held.pack.id, plan.steps)

@@ -37,6 +37,10 @@ class RuleSets(Protocol):
         """What the set would do; a Problem with the reason where it would not be taken."""
         ...
 
+    async def allow(self, call: Call) -> None:
+        """A Problem where the caller may not put rules."""
+        ...
+
     async def text(self, tenant: str, name: str) -> str | None:
         """The set as it stands, None where there is none."""
         ...
