@@ -5,14 +5,14 @@ shipped ones, under a name of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+import tomli_w
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.base.jsontext import text as json_text
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE
 from kumihimo.solutions.packs.items import rules_name
 from kumihimo.solutions.packs.models import Files, Held, Pack, Parameter, Step
@@ -22,7 +22,6 @@ FIRST: Final = "1.0.0"
 _ID: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?\Z", re.ASCII)
 _PRIVATE: Final = frozenset({"contact"})
 """Values that stay in the town: they name people."""
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,44 +96,17 @@ def renamed(pack: Pack, id_: str, values: Values) -> Pack:
     )
 
 
-# --- the manifest as TOML 1.0.0: JSON's texts are TOML's basic strings --------------------------------------------
-
-
 def manifest_text(pack: Pack) -> str:
     """solution.toml of the pack; comments of the one before are not kept."""
-    table = {name: value for name, value in msgspec.to_builtins(pack).items() if not _is_empty(value)}
-    plain = [f"{_key(name)} = {_value(value)}" for name, value in table.items() if not _is_tables(value)]
-    return "\n".join([*plain, *_tables(table)]) + "\n"
+    return tomli_w.dumps(_said(msgspec.to_builtins(pack)), multiline_strings=False)
 
 
-def _tables(table: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in table.items():
-        if not _is_tables(value):
-            continue
-        for one in value:
-            yield f"\n[[{_key(name)}]]"
-            yield from (f"{_key(key)} = {_value(each)}" for key, each in one.items() if not _is_empty(each))
-
-
-def _is_tables(value: Any) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(one, dict) for one in value)
+def _said(value: Any) -> Any:
+    """The value without what TOML has no word for (null), and what says nothing."""
+    if isinstance(value, Mapping):
+        return {name: _said(one) for name, one in value.items() if not _is_empty(one)}
+    return [_said(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _is_empty(value: Any) -> bool:
-    """What TOML has no word for (null), and what says nothing."""
     return value is None or value == "" or (isinstance(value, dict | list | tuple) and not value)
-
-
-def _key(name: str) -> str:
-    return name if _BARE.match(name) else json_text(name)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        pairs = [f"{_key(name)} = {_value(one)}" for name, one in value.items() if not _is_empty(one)]
-        return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
-    if isinstance(value, str):
-        return json_text(value).replace("\x7f", "\\u007f")
-    return json_text(value)
