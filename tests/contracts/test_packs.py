@@ -252,7 +252,7 @@ async def test_killed_at_any_step_an_installation_goes_on_and_a_removal_too(hous
             setattr(keeper, name, work)
         return packs
 
-    for after in (0, 1, 2, 5, wanted - 1):
+    for after in (0, 2, wanted - 1):
         with pytest.raises(Killed):
             await dying(Packs(house.doors), after, "make").install(CALL, pack(), unsigned=True)
         assert [one.state for one in await house.packs.all("town")] == ["installing"]
