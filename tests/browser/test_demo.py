@@ -104,7 +104,7 @@ def started(folder: Path, event: str) -> Demo:
     """A demonstration that is ready."""
     demo = Demo(folder / "data", mqtt_port=free_port(), words=("demo", "--event", event, "--speed", "1200"))
     demo.start(60)
-    demo.said(READY)
+    demo.said(READY, 60)
     return demo
 
 
