@@ -62,5 +62,8 @@ def test_the_pages_for_who_reads_everything_are_named(tmp_path: Path, fake_clock
     platform = wire(Settings(data=str(tmp_path / "data")), fake_clock)
     routes = console_of(platform).routes()
     found = [one.path for one in routes if isinstance(one, ScreenRoute) and one.screen.needs == WHOLE]
-    assert found == ["/t/{tenant}/webhook"]
-    assert f"`{found[0]}` alone still needs" in PAGE
+    apart = [one for one in found if not one.startswith("/t/{tenant}/wildlife")]
+    assert apart == ["/t/{tenant}/webhook"]
+    assert f"`{apart[0]}` still needs" in PAGE
+    assert len(found) > 1
+    assert "(`/t/{tenant}/wildlife`" in PAGE

@@ -18,7 +18,7 @@ from kumihimo.solutions.packs.models import Held, Verdict
 from kumihimo.solutions.packs.ports import PackDoors, RulesSaid, Trial
 from kumihimo.solutions.packs.trial import run_cases
 
-PARTS: Final = frozenset({"flood"})
+PARTS: Final = frozenset({"flood", "wildlife"})
 """Wings of the platform that packs may stand on."""
 _PACKS: Final = Actor("system", "packs")
 
