@@ -46,7 +46,7 @@ ABSENT = (
     "http://smartdatamodels.org/context.jsonld",
 )
 """Contexts that the suite names and does not hold. Only whether they are kept is asked, so an empty one stands in."""
-SCOPES = ("ngsi-ld:read", "ngsi-ld:write", "ngsi-ld:subscribe")
+SCOPES = ("ngsi-ld:read", "ngsi-ld:write", "ngsi-ld:subscribe", "tenants:write")
 START_SECONDS = 300.0
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 AREAS = (
@@ -129,7 +129,7 @@ def served_within(served: Served, seconds: float) -> Iterator[None]:
 
 
 def key_of_operator(data: Path) -> str:
-    """An API key of an application that may do everything in the default tenant of a closed platform."""
+    """An API key of an application of the platform itself that may do everything, in every tenant."""
 
     def said(*words: str) -> str:
         done = subprocess.run([*KUMIHIMO, *words, "--data", str(data)], check=True, capture_output=True, text=True)
@@ -137,10 +137,10 @@ def key_of_operator(data: Path) -> str:
 
     said("tenant", "add", DEFAULT_TENANT)
     scopes = [part for one in SCOPES for part in ("--scope", one)]
-    made = said("application", "add", "judge", "--tenant", DEFAULT_TENANT, "--kind", "key", *scopes)
+    made = said("application", "add", "judge", "--kind", "key", *scopes)
     (application,) = re.findall(r"a-[\w-]+", made)[:1]
     (key,) = re.findall(r"kmh_[\w-]+", made)[:1]
-    said("member", "add", f"application:{application}", "--role", "operator", "--tenant", DEFAULT_TENANT)
+    said("member", "add", f"application:{application}", "--role", "operator")
     return str(key)
 
 

@@ -43,6 +43,7 @@ from kumihimo.network.sockets import at
 from kumihimo.network.tls import counters as tls_counters
 from kumihimo.platform.access.decide import Action
 from kumihimo.platform.access.screens import access_screens, platform_screens
+from kumihimo.platform.access.words import OPERATOR
 from kumihimo.platform.feeds import api as feeds_http
 from kumihimo.platform.ngsild import api as ngsild
 from kumihimo.platform.ngsild.openapi import document
@@ -50,6 +51,7 @@ from kumihimo.platform.outside import api as outside_http
 from kumihimo.platform.provider import api as provider_http
 from kumihimo.platform.provider.discovery import OPEN as PROVIDER_OPEN
 from kumihimo.platform.provider.discovery import PROVE_THEMSELVES
+from kumihimo.platform.provider.models import MAKES_TENANTS
 from kumihimo.platform.provider.pages import page_routes
 from kumihimo.platform.provider.screens import application_screens
 from kumihimo.platform.signing import api as signing_http
@@ -72,6 +74,7 @@ from kumihimo.solutions.packs.screens import pack_screens
 from kumihimo.solutions.wildlife.screens import wildlife_screens
 from kumihimo.solutions.wildlife.season import TENANT as PLAYED_TOWN
 from kumihimo.solutions.wildlife.season import TENANT_NAME as PLAYED_NAME
+from kumihimo.storage.database import PLATFORM
 from kumihimo.storage.health import Health
 
 MAX_OF_TENANT = 410
@@ -181,6 +184,7 @@ def _face(platform: Platform) -> ngsild.Face:
         access=platform.access,
         open_house=platform.settings.open,
         make_tenant=make_tenant,
+        may_make=makes_tenants(platform),
         max_body=platform.settings.max_body,
         collation=platform.settings.order_collation,
     )
@@ -335,6 +339,21 @@ def console_of(platform: Platform) -> Console:
         allow=allow_of(platform),
         closed=not settings.open,
     )
+
+
+def makes_tenants(platform: Platform) -> Callable[[Call], Awaitable[bool]]:
+    """Who makes a tenant by writing to it: in an open house everybody, else an application that operates the platform,
+    and was given the scope for it: nobody does so by a slip of the pen.
+    """
+
+    async def may_make(call: Call) -> bool:
+        if platform.settings.open:
+            return True
+        if call.scopes is None or MAKES_TENANTS not in call.scopes:
+            return False
+        return OPERATOR in await platform.access.roles(PLATFORM, call.actor)
+
+    return may_make
 
 
 def allow_of(platform: Platform) -> Callable[[Call, str], Awaitable[None]]:

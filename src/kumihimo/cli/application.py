@@ -16,7 +16,9 @@ from kumihimo.cli.say import Format, fail, say, show
 from kumihimo.platform.provider.applications import OVERLAP_SECONDS
 
 app = typer.Typer(help="Programs that get tokens: add, change, list, new key, take out of use.", no_args_is_help=True)
-Tenant = Annotated[str, typer.Option("--tenant", help="Tenant whose data the application may use.")]
+Tenant = Annotated[
+    str, typer.Option("--tenant", help="Tenant whose data the application may use; without it, one of the platform.")
+]
 Application = Annotated[str, typer.Argument(help="The application's id, a-….")]
 
 
@@ -33,7 +35,7 @@ class Kind(StrEnum):
 def add(
     name: Annotated[str, typer.Argument(help="A name that people know it by.")],
     *,
-    tenant: Tenant,
+    tenant: Tenant = "",
     kind: Annotated[
         Kind, typer.Option(help="confidential: client secret; public: PKCE alone; key: an API key and no flow.")
     ] = Kind.CONFIDENTIAL,
@@ -47,7 +49,7 @@ def add(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Register an application; its secret is shown once."""
+    """Register an application; its secret is shown once. One of the platform comes wherever it is given a role."""
     keys = _keys(jwks) or ""
     made = run(
         settings_of(config, data),
@@ -71,7 +73,7 @@ def add(
 def edit(
     application: Application,
     *,
-    tenant: Tenant,
+    tenant: Tenant = "",
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="All that it may ask for from now on; repeat it.")] = None,
     redirect: Annotated[list[str] | None, typer.Option(help="All its redirect URIs from now on; repeat it.")] = None,
@@ -106,8 +108,8 @@ def edit(
 
 
 @app.command("list")
-def list_(*, tenant: Tenant, data: Data = None, config: Config = None, form: Form = Format.TABLE) -> None:
-    """List a tenant's applications with when they were last used."""
+def list_(*, tenant: Tenant = "", data: Data = None, config: Config = None, form: Form = Format.TABLE) -> None:
+    """List the applications of a tenant, or of the platform, with when they were last used."""
     found = run(settings_of(config, data), "application-list", tenant=tenant)
     show(found if form is Format.JSON else [_short(one) for one in found], form=form)
 
@@ -116,7 +118,7 @@ def list_(*, tenant: Tenant, data: Data = None, config: Config = None, form: For
 def rotate(
     application: Application,
     *,
-    tenant: Tenant,
+    tenant: Tenant = "",
     overlap: Annotated[int, typer.Option(help="Seconds for which the old secret is still taken.")] = OVERLAP_SECONDS,
     data: Data = None,
     config: Config = None,
@@ -128,7 +130,7 @@ def rotate(
 
 
 @app.command("disable")
-def disable(application: Application, *, tenant: Tenant, data: Data = None, config: Config = None) -> None:
+def disable(application: Application, *, tenant: Tenant = "", data: Data = None, config: Config = None) -> None:
     """Take an application out of use; its keys and tokens are refused at once."""
     run(settings_of(config, data), "application-disable", tenant=tenant, application=application)
     say(f"application {application} is out of use")

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from kumihimo.base.ids import check_tenant
-from kumihimo.cli.operations.doors import OPERATOR, Doors, Operation
+from kumihimo.cli.operations.doors import OPERATOR, Doors, Operation, scope_of
 from kumihimo.platform.provider.models import Edit
 
 
 async def application_add(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Adds an application; its secret or API key, where it has one, is shown this once."""
     made = await doors.provider.applications.add(
-        check_tenant(str(given["tenant"])),
+        scope_of(given),
         str(given["name"]),
         given["kind"],
         scopes=[str(one) for one in given["scopes"]],
@@ -32,7 +31,7 @@ async def application_add(doors: Doors, given: Mapping[str, Any]) -> Any:
 async def application_list(doors: Doors, given: Mapping[str, Any]) -> Any:
     """A tenant's applications with when they were last used, and of their secrets all but the secret."""
     found = []
-    for one in await doors.provider.applications.all(check_tenant(str(given["tenant"]))):
+    for one in await doors.provider.applications.all(scope_of(given)):
         secrets = await doors.provider.applications.secrets(one.id)
         shown = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(one).items()}
         kept = [{name: value for name, value in asdict(each).items() if name != "hash"} for each in secrets]
@@ -42,14 +41,14 @@ async def application_list(doors: Doors, given: Mapping[str, Any]) -> Any:
 
 async def application_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Gives an application a new secret or API key; the old ones are taken for a while."""
-    tenant, name = check_tenant(str(given["tenant"])), str(given["application"])
+    tenant, name = scope_of(given), str(given["application"])
     made = await doors.provider.applications.rotate(tenant, name, overlap=int(given["overlap"]), made_by=str(OPERATOR))
     return {"tenant": tenant, "application": name, "secret": made.secret}
 
 
 async def application_edit(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Changes an application; what was given beyond its new scopes is refused at once."""
-    tenant, name = check_tenant(str(given["tenant"])), str(given["application"])
+    tenant, name = scope_of(given), str(given["application"])
     made = await doors.provider.applications.edit(tenant, name, _edit(given))
     return {"tenant": tenant, "application": name, "scopes": sorted(made.scopes)}
 
@@ -74,7 +73,7 @@ def _edit(given: Mapping[str, Any]) -> Edit:
 
 async def application_disable(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Takes an application out of use; its tokens are refused at once."""
-    tenant, name = check_tenant(str(given["tenant"])), str(given["application"])
+    tenant, name = scope_of(given), str(given["application"])
     await doors.provider.applications.disable(tenant, name)
     return {"tenant": tenant, "application": name, "disabled": True}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kumihimo.base.call import Actor
+from kumihimo.base.ids import check_tenant
 from kumihimo.device.enrolment.door import Enrolment
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.door import StoredRules
@@ -22,7 +23,7 @@ from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.library import Library
-from kumihimo.storage.database import Database
+from kumihimo.storage.database import PLATFORM, Database
 
 OPERATOR = Actor("person", "operator")
 
@@ -54,3 +55,9 @@ class Doors:
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]
+
+
+def scope_of(given: Mapping[str, Any]) -> str:
+    """The tenant, or the platform where none is named."""
+    name = str(given["tenant"])
+    return check_tenant(name) if name else PLATFORM

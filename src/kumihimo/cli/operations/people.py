@@ -8,8 +8,7 @@ from typing import Any
 
 from kumihimo.base.call import Actor
 from kumihimo.base.errors import ResourceNotFound
-from kumihimo.base.ids import check_tenant
-from kumihimo.cli.operations.doors import Doors, Operation
+from kumihimo.cli.operations.doors import Doors, Operation, scope_of
 from kumihimo.platform.access.days import end_of
 from kumihimo.platform.access.members import actor_of
 from kumihimo.platform.access.records import Member
@@ -68,12 +67,6 @@ async def _link(doors: Doors, account: str) -> str:
     return f"{doors.address()}/welcome/{await doors.identity.link(account)}"
 
 
-def _scope(given: Mapping[str, Any]) -> str:
-    """The tenant, or the platform where none is named."""
-    name = str(given["tenant"])
-    return check_tenant(name) if name else PLATFORM
-
-
 async def _who(doors: Doors, given: Mapping[str, Any]) -> Actor:
     """By a sign-in name, or an id with its kind."""
     text = str(given["actor"])
@@ -84,19 +77,19 @@ async def member_add(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Gives somebody a role in a tenant, or on the platform."""
     until = end_of(str(given["until"])) if given["until"] else None
     actor, why = await _who(doors, given), str(given["why"])
-    made = await doors.rules.members.add(_scope(given), actor, str(given["role"]), BY, until, why)
+    made = await doors.rules.members.add(scope_of(given), actor, str(given["role"]), BY, until, why)
     return {**asdict(made), "actor": str(made.actor)}
 
 
 async def member_list(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Who holds which role, the newest first."""
-    found = await doors.rules.members.list(_scope(given), MAX_LISTED)
+    found = await doors.rules.members.list(scope_of(given), MAX_LISTED)
     return [{**asdict(one), "actor": str(one.actor)} for one in found]
 
 
 async def member_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Ends a role that somebody holds."""
-    scope, actor, role = _scope(given), await _who(doors, given), str(given["role"])
+    scope, actor, role = scope_of(given), await _who(doors, given), str(given["role"])
     held = [one for one in await doors.rules.members.held(scope, actor) if one.role == role]
     if not held:
         raise ResourceNotFound(f"{actor} does not hold the role {role!r} here")
@@ -107,20 +100,20 @@ async def member_remove(doors: Doors, given: Mapping[str, Any]) -> Any:
 
 async def policy_list(doors: Doors, given: Mapping[str, Any]) -> Any:
     """The documents of policies that stand."""
-    found = await doors.rules.documents.list(_scope(given))
+    found = await doors.rules.documents.list(scope_of(given))
     return [{"name": one.name, "version": one.version, "policies": len(one.policies)} for one in found]
 
 
 async def policy_show(doors: Doors, given: Mapping[str, Any]) -> Any:
     """A document as it stands, with its versions."""
-    versions = await doors.rules.documents.versions(_scope(given), str(given["name"]))
+    versions = await doors.rules.documents.versions(scope_of(given), str(given["name"]))
     return [asdict(one) for one in versions]
 
 
 async def policy_put(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Puts a document of policies in place of the one that stands."""
     name, text = str(given["name"]), str(given["text"])
-    return asdict(await doors.rules.documents.put(_scope(given), name, text, BY, str(given["why"])))
+    return asdict(await doors.rules.documents.put(scope_of(given), name, text, BY, str(given["why"])))
 
 
 PEOPLE: dict[str, Operation] = {

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.jsontext import MAX_BODY
 from kumihimo.platform.access.decide import Access
@@ -23,9 +24,9 @@ from kumihimo.storage.database import Database
 class Face:
     """The rooms that a request is answered from.
 
-    open_house lets writes make their tenant (make_tenant); max_body is in bytes; remembered is what was rendered;
-    collation is the language tag by whose collation texts are ordered where a query names none; started is when the
-    platform began to serve.
+    may_make says whether a call's write makes the tenant that there is not (make_tenant); max_body is in bytes;
+    remembered is what was rendered; collation is the language tag by whose collation texts are ordered where a query
+    names none; started is when the platform began to serve.
     """
 
     database: Database
@@ -38,6 +39,7 @@ class Face:
     access: Access
     open_house: bool
     make_tenant: Callable[[str], Awaitable[None]]
+    may_make: Callable[[Call], Awaitable[bool]]
     max_body: int = MAX_BODY
     collation: str = ROOT
     remembered: Remembered = field(default_factory=Remembered)

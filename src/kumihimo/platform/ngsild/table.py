@@ -152,7 +152,7 @@ class _Endpoint:
         try:
             return await operation.handler(ask)
         except NonexistentTenant:
-            if not self._may_make(ask, operation):
+            if not await self._may_make(ask, operation):
                 raise
         await self._face.make_tenant(ask.tenant)
         return await operation.handler(ask)
@@ -175,9 +175,9 @@ class _Endpoint:
             return BadRequestData(f"{ask.path}: {missing}")
         return not_allowed(ask.method, self._allowed, missing)
 
-    def _may_make(self, ask: Ask, operation: Operation) -> bool:
-        """Clause 5.5.10: creating makes the tenant, and the default tenant is always there; only in an open house."""
-        return self._face.open_house and (operation.creates or ask.tenant == DEFAULT_TENANT)
+    async def _may_make(self, ask: Ask, operation: Operation) -> bool:
+        """Clause 5.5.10: creating makes the tenant, the default tenant is always there; for whom that is allowed."""
+        return (operation.creates or ask.tenant == DEFAULT_TENANT) and await self._face.may_make(ask.call)
 
 
 def _check_parameters(ask: Ask, operation: Operation) -> None:

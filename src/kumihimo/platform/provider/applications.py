@@ -85,10 +85,13 @@ class Applications:
     ) -> Made:
         """Adds an application and gives its secret, which is shown this once. BadRequestData, NonexistentTenant.
 
+        tenant: the only one that it comes to; "" is the platform itself, whose application comes wherever it was given
+        a role.
+
         Without grants it is given those that fit: the code flow where it has redirect URIs, client credentials where
         it proves itself.
         """
-        if tenant not in await self._database.tenants():
+        if tenant and tenant not in await self._database.tenants():
             raise NonexistentTenant(f"there is no tenant {tenant[:64]!r}")
         identity = new_name("a-")
         uris = tuple(dict.fromkeys(redirect_uris))

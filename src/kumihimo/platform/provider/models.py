@@ -26,7 +26,10 @@ API_SCOPES: Final = (
     "devices:write",
     "feeds:read",
     "history:import",
+    "tenants:write",
 )
+MAKES_TENANTS: Final = "tenants:write"
+"""Writing to a tenant that there is not makes it (clause 5.5.10): of applications of the platform itself alone."""
 SCOPES: Final = (*PERSON_SCOPES, *API_SCOPES)
 KEY_PREFIX: Final = "kmh_"
 """By which an API key is known for one, also to those who look for keys in public places."""

@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.provider.jwks import check_jwks
-from kumihimo.platform.provider.models import API_SCOPES, GRANTS, KINDS, SCOPES, Application, Edit, Kind
+from kumihimo.platform.provider.models import (
+    API_SCOPES,
+    GRANTS,
+    KINDS,
+    MAKES_TENANTS,
+    SCOPES,
+    Application,
+    Edit,
+    Kind,
+)
 from kumihimo.platform.provider.redirects import MAX_REDIRECTS, check_redirect, kept_sector
 
 MAX_NAME: Final = 100
@@ -73,6 +82,14 @@ def _faults(one: Application) -> tuple[tuple[bool, str], ...]:
             f"an application's name has 1 to {MAX_NAME} characters that can be seen",
         ),
         (not one.scopes, "an application without scopes may do nothing; name some"),
+        (
+            not one.tenant and flows,
+            "an application of the platform itself acts for nobody but itself; people log in to one of a tenant",
+        ),
+        (
+            bool(one.tenant) and MAKES_TENANTS in one.scopes,
+            f"{MAKES_TENANTS} is for applications of the platform itself; leave the tenant away, or the scope",
+        ),
         (
             (one.kind == "private_key_jwt") != bool(one.jwks),
             "a private_key_jwt application has a key set (JWKS), and no other has",
