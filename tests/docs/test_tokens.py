@@ -57,7 +57,7 @@ def test_the_commands_of_the_page_register_applications_and_get_tokens(tmp_path:
         assert (given["expires_in"], given["scope"]) == (600, "ngsi-ld:read")
         reader.names["TOKEN"] = given["access_token"]
         assert json.loads(reader.does(entities)) == [shelter]
-        reader.names["KEY"] = re.findall(r"kmh_\S+", reader.does(spreadsheet))[0]
+        reader.names["KUMIHIMO_KEY"] = re.findall(r"kmh_\S+", reader.does(spreadsheet))[0]
         assert json.loads(reader.does(by_key)) == [shelter]
         assert "secret" not in reader.does(public)
         said = reader.does(ends)
