@@ -60,7 +60,8 @@ def run_season(speed: float, say: Callable[[str], None]) -> Step:
         doors = wildlife_doors(platform)
         prepared = await demo.prepare(doors, speed)
         platform.wildlife.prepared = prepared
-        await Personas(platform).visit(TENANT)
+        if not prepared.kept:  # a role that was taken away later stays away
+            await Personas(platform).visit(TENANT)
         for lang, credit in load_words([demo.PACKAGE])["wildlife.credit"].items():
             platform.credit[lang] = f"{platform.credit.get(lang, '')} {credit}".strip()
         say(f"Wildlife, a season in a second town: {platform.address}/t/{TENANT}/wildlife")
