@@ -290,6 +290,7 @@ async def fill(house: House, endpoint: str) -> Names:
     path = f"/t/b/flood/alerts/{names.ids[-1]}"
     version = str((await house.platform.alerts.get("b", names.ids[-1])).version)
     await house.form(path, verdict="rejected", reason=SECRET, who=SECRET, version=version)
+    await fill_alert_of_rule(house, names)
     await fill_wildlife(house, names)
     kpi = await house.ask("b", Question("", "GET", "/t/b/kpi"))
     figures = re.findall(r'href="/t/b/kpi/([^"]+)"', kpi.body)
@@ -311,7 +312,24 @@ do = "task"
 whom = "operator"
 text = "{SECRET}"
 minutes = 60
+
+[[rule.then]]
+do = "alert"
+severity = 2
+title_ja = "{SECRET}"
+title_en = "{SECRET}"
 """
+
+
+async def fill_alert_of_rule(house: House, names: Names) -> None:
+    """What the rule raised, decided on."""
+
+    async def raised() -> list[str]:
+        return [one.id for one in await house.platform.alerts.list("b", source="rules")]
+
+    [alert] = await until(raised)
+    await house.form(f"/t/b/alerts/{alert}", verdict="rejected", reason=SECRET, who=SECRET, version="1")
+    names.ids.append(alert)
 
 
 async def fill_wildlife(house: House, names: Names) -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
 from kumihimo.app.access import Directory, subjects
+from kumihimo.app.alerts import alert_doors
 from kumihimo.app.federation import open_paths as federation_paths
 from kumihimo.app.federation import others_of
 from kumihimo.app.flood import flood_doors
@@ -55,6 +56,7 @@ from kumihimo.platform.provider.models import MAKES_TENANTS
 from kumihimo.platform.provider.pages import page_routes
 from kumihimo.platform.provider.screens import application_screens
 from kumihimo.platform.signing import api as signing_http
+from kumihimo.service.alerts.screens import alert_screens
 from kumihimo.service.console.doors import Doors as ConsoleDoors
 from kumihimo.service.console.frame import Setup
 from kumihimo.service.console.people.login import LoginPages
@@ -303,6 +305,7 @@ def console_of(platform: Platform) -> Console:
         *usage_pages(platform),
         *pack_screens(platform.packs.doors, platform.packs, platform.library),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "sources")),
+        *alert_screens(alert_doors(platform)),
         *rule_screens(platform.rule_sets, platform.clock),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
         *access_screens(

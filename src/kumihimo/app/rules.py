@@ -29,6 +29,8 @@ from kumihimo.storage.database import Database
 
 PURPOSE: Final = "rules"
 SOURCE: Final = "rules"
+OF_SET: Final = "urn:ngsi-ld:RuleSet:"
+"""How the subject begins of an alert that is about no entity, as at a set hour."""
 NOTIFY_SECONDS: Final = 10.0
 MAX_ANSWER: Final = 16 * 1024
 Commands = Callable[[str, str], Awaitable[list[tuple[str, CommandOutcome]]]]
@@ -145,10 +147,15 @@ class Alerting:
             facts={"ruleSet": order.rule_set, "rule": order.rule, "entity": content["of"]},
             location=None if place is None else (place[0], place[1]),
         )
-        subject = content["of"] or f"urn:ngsi-ld:RuleSet:{order.rule_set}"
-        own = f"{subject}#{order.rule_set}/{order.rule}"
+        own = f"{content['of'] or OF_SET + order.rule_set}#{order.rule_set}/{order.rule}"
         await self._alerts.sight(_as_rules(tenant, order), Sighting(SOURCE, own, content["severity"], order.at, shown))
         return Done("done")
+
+
+def about(subject: str) -> str:
+    """The entity that an alert with this subject is about, "" for none; no name of a set or a rule has a "#"."""
+    entity = subject.rpartition("#")[0]
+    return "" if entity.startswith(OF_SET) else entity
 
 
 class Commanding:

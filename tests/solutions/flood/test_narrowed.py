@@ -24,6 +24,7 @@ from kumihimo.platform.access.rows import all_but as all_rows_but
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.models import Instance
+from kumihimo.service.alerts.models import Content, Sighting
 from kumihimo.service.console.live import Live
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
@@ -286,3 +287,15 @@ async def test_an_alert_of_another_town_is_linked_as_far_as_it_may_be_seen(stand
     assert "警報" not in re.sub(
         "<footer.*", "", (await stand.client.get("/", {"accept-language": "ja"})).text, flags=re.DOTALL
     )
+
+
+async def test_an_alert_of_a_rule_has_no_page_here(stand: Stand) -> None:
+    """Also for who reads everything, about a gauge of the wing: it has the alert room's own page."""
+    title = {"ja": "RULE", "en": "RULE"}
+    sighting = Sighting("rules", f"{OPEN}#set/rule", 4, 5, Content(title, facts={"entity": OPEN}))
+    alert = await stand.doors.alerts.sight(SYSTEM, sighting)
+    assert alert is not None
+    path = f"/t/{TOWN}/flood/alerts/{alert.id}"
+    form = {"version": "1", "verdict": "accepted", "reason": "RULE", "who": "RULE"}
+    assert ((await stand.client.get(path)).status, (await stand.client.post(path, form)).status) == (404, 404)
+    assert "RULE" not in await stand.all_pages()

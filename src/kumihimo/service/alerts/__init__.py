@@ -3,5 +3,5 @@
 Owns: alert, alert_event, alert_decision
 Says: screens.{tenant}: an alert or its decision changed
 Hears: nothing
-Door: models, door, sights
+Door: models, door, sights, whole, screens
 """

@@ -122,10 +122,11 @@ class Alerts:
         source: str = "",
         limit: int = 200,
         subjects: Collection[str] | None = None,
+        beside: Collection[str] = (),
         ranked: bool = True,
     ) -> list[Alert]:
-        """Alerts, of one source or all: open ones first, of these the undecided first, then by severity and time; by
-        nothing that a reading decides where they are not to be ranked. subjects: of these alone.
+        """Alerts, of one source or all but those beside: open ones first, of these the undecided first, then by
+        severity and time; by nothing that a reading decides where they are not to be ranked. subjects: of these alone.
         """
         among = None if subjects is None else [one for one in subjects if subject in ("", one)]
         if among is None and subject:
@@ -133,16 +134,16 @@ class Alerts:
         if among is not None and not among:
             return []
         return await self._database.read(
-            tenant, lambda tx: store.alerts_tx(tx, state, source, among, limit, ranked=ranked)
+            tenant, lambda tx: store.alerts_tx(tx, state, source, among, limit, beside=beside, ranked=ranked)
         )
 
     async def named(self, tenant: str, ids: Collection[str]) -> Sequence[Alert]:
         """Those of the alerts that there are, in no order."""
         return await self._database.read(tenant, lambda tx: store.alerts_named_tx(tx, ids)) if ids else []
 
-    async def subjects(self, tenant: str) -> Sequence[str]:
-        """What there ever was an alert about, sorted."""
-        return await self._database.read(tenant, store.subjects_tx)
+    async def subjects(self, tenant: str, beside: Collection[str] = ()) -> Sequence[str]:
+        """What there ever was an alert about, sorted; not of the sources beside."""
+        return await self._database.read(tenant, lambda tx: store.subjects_tx(tx, beside))
 
     async def events(self, tenant: str, alert_id: str = "") -> Sequence[Event]:
         """What happened to an alert, or to all."""
@@ -156,9 +157,14 @@ class Alerts:
         *,
         source: str = "",
         subjects: Collection[str] | None = None,
+        beside: Collection[str] = (),
     ) -> Sequence[Decision]:
-        """The decision log, newest first; of one alert, of the alerts of one source or about these subjects, or all."""
-        return await self._database.read(tenant, lambda tx: store.decisions_tx(tx, alert_id, limit, source, subjects))
+        """The decision log, newest first; of one alert, of the alerts of one source, of none of the sources beside, or
+        about these subjects, or all.
+        """
+        return await self._database.read(
+            tenant, lambda tx: store.decisions_tx(tx, alert_id, limit, source, subjects, beside=beside)
+        )
 
     async def decide(
         self,

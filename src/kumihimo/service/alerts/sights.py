@@ -141,7 +141,9 @@ class Sights:
         """The decisions on one alert, or on all that the caller may see, newest first."""
         if seen is not None:
             found = await self._alerts.decisions(tenant, seen.alert.id, limit)
-            return [SeenDecision(_decision(one, seen.sight, seen.alert.content.title), seen.sight) for one in found]
+            return [
+                SeenDecision(decision_as_seen(one, seen.sight, seen.alert.content.title), seen.sight) for one in found
+            ]
         if grant.is_all:
             found = await self._alerts.decisions(tenant, limit=limit, source=self._source)
             return [SeenDecision(one, ALL_OF_IT) for one in found]
@@ -150,7 +152,7 @@ class Sights:
         alerts = await self._alerts.named(tenant, {one.alert_id for one in found})
         shown = {one.alert.id: one for one in await self._shown(tenant, grant, alerts, sights)}
         return [
-            SeenDecision(_decision(one, of.sight, of.alert.content.title), of.sight)
+            SeenDecision(decision_as_seen(one, of.sight, of.alert.content.title), of.sight)
             for one in found
             if (of := shown.get(one.alert_id)) is not None
         ]
@@ -164,7 +166,7 @@ class Sights:
         rows = all_of((grant.restriction.rows, grant.visible.where(DECIDED)))
         told = await self._among(tenant, rows, [one.id for one in alerts])
         wordless = {one.subject for one in alerts if not sights[one.subject].words}
-        docs = {doc["id"]: doc for doc in await self._docs(tenant, grant, wordless)}
+        docs = {doc["id"]: doc for doc in await _docs(self._broker, tenant, grant, wordless)}
         found = []
         for alert in alerts:
             sight = replace(sights[alert.subject], people=alert.id in told)
@@ -180,26 +182,33 @@ class Sights:
         rests, rows = self._rests, grant.restriction.rows
         wanted = (rests.reading, (*rests.reading, *rests.level), rests.name, rests.place)
         nodes = [all_of((rows, *map(grant.visible.where, names))) for names in wanted]
-        among = {node: await self._among(tenant, node, subjects) for node in dict.fromkeys((rows, *nodes))}
+        standing = {node: await self._among(tenant, node, subjects) for node in dict.fromkeys((rows, *nodes))}
         return {
-            one: Sight(*(one in among[node] for node in nodes)) for one in dict.fromkeys(subjects) if one in among[rows]
+            one: Sight(*(one in standing[node] for node in nodes))
+            for one in dict.fromkeys(subjects)
+            if one in standing[rows]
         }
 
     async def _among(self, tenant: str, rows: RowNode, ids: Collection[str]) -> set[str]:
-        """Which of the entities are among the rows."""
-        if rows == EVERY_ROW:
-            return set(ids)
-        if rows == NO_ROW:
-            return set()
-        return {doc["id"] for doc in await self._docs(tenant, Grant(Restriction(rows), NO_ATTRIBUTES), ids)}
+        return await among(self._broker, tenant, rows, ids)
 
-    async def _docs(self, tenant: str, grant: Grant, ids: Iterable[str]) -> Sequence[EntityDoc]:
-        left, found = list(ids), []
-        for start in range(0, len(left), _AT_ONCE):
-            some = tuple(left[start : start + _AT_ONCE])
-            query = Query(grant.restriction, grant.visible, ids=some, limit=len(some))
-            found += (await self._broker.find(tenant, query)).entities
-        return found
+
+async def among(broker: Broker, tenant: str, rows: RowNode, ids: Collection[str]) -> set[str]:
+    """Which of the entities are among the rows."""
+    if rows == EVERY_ROW:
+        return set(ids)
+    if rows == NO_ROW:
+        return set()
+    return {doc["id"] for doc in await _docs(broker, tenant, Grant(Restriction(rows), NO_ATTRIBUTES), ids)}
+
+
+async def _docs(broker: Broker, tenant: str, grant: Grant, ids: Iterable[str]) -> Sequence[EntityDoc]:
+    left, found = list(ids), []
+    for start in range(0, len(left), _AT_ONCE):
+        some = tuple(left[start : start + _AT_ONCE])
+        query = Query(grant.restriction, grant.visible, ids=some, limit=len(some))
+        found += (await broker.find(tenant, query)).entities
+    return found
 
 
 def _waits(alert: Alert) -> tuple[bool, bool]:
@@ -226,7 +235,7 @@ def _content(content: Content, sight: Sight, title: Mapping[str, str]) -> Conten
     )
 
 
-def _decision(decision: Decision, sight: Sight, title: Mapping[str, str]) -> Decision:
+def decision_as_seen(decision: Decision, sight: Sight, title: Mapping[str, str]) -> Decision:
     """The decision without what may not be seen; title is that of its alert where its own says too much."""
     steps = decision.steps if sight.steps else ()
     if not sight.reasons:

@@ -90,15 +90,23 @@ async def open_alert_tx(tx: Tx, subject: str) -> Alert | None:
 
 
 async def alerts_tx(
-    tx: Tx, state: str, source: str, subjects: Collection[str] | None, limit: int, *, ranked: bool = True
+    tx: Tx,
+    state: str,
+    source: str,
+    subjects: Collection[str] | None,
+    limit: int,
+    *,
+    beside: Collection[str] = (),
+    ranked: bool = True,
 ) -> list[Alert]:
-    """Alerts of one source (of all for ""), open before closed, undecided first, then by severity and newest reading,
-    or by name alone.
+    """Alerts of one source (of all but those beside for ""), open before closed, undecided first, then by severity and
+    newest reading, or by name alone.
     """
-    among = "" if subjects is None else f" AND {tx.dialect.any_of('subject', '$6')}"
+    among = "" if subjects is None else f" AND {tx.dialect.any_of('subject', '$7')}"
     grave = "severity DESC, observed_at DESC, " if ranked else ""
     rows = await tx.fetch(
-        f"SELECT {_ALERT} FROM alert WHERE ($1 = '' OR state = $2) AND ($3 = '' OR source = $4){among} ORDER BY "
+        f"SELECT {_ALERT} FROM alert WHERE ($1 = '' OR state = $2) AND ($3 = '' OR source = $4) "
+        f"AND NOT {tx.dialect.any_of('source', '$6')}{among} ORDER BY "
         "CASE state WHEN 'open' THEN 0 ELSE 1 END, "
         "CASE WHEN state = 'open' AND verdict = 'undecided' THEN 0 ELSE 1 END, "
         f"{grave}id LIMIT $5",
@@ -107,6 +115,7 @@ async def alerts_tx(
         source,
         source,
         limit,
+        jsontext.text(list(beside)),
         *(() if subjects is None else (jsontext.text(list(subjects)),)),
     )
     return [_alert(row) for row in rows]
@@ -118,9 +127,13 @@ async def alerts_named_tx(tx: Tx, ids: Collection[str]) -> list[Alert]:
     return [_alert(row) for row in rows]
 
 
-async def subjects_tx(tx: Tx) -> list[str]:
-    """What there ever was an alert about."""
-    return [str(row[0]) for row in await tx.fetch("SELECT DISTINCT subject FROM alert ORDER BY subject")]
+async def subjects_tx(tx: Tx, beside: Collection[str] = ()) -> list[str]:
+    """What there ever was an alert about, but for those of the sources beside."""
+    rows = await tx.fetch(
+        f"SELECT DISTINCT subject FROM alert WHERE NOT {tx.dialect.any_of('source', '$1')} ORDER BY subject",
+        jsontext.text(list(beside)),
+    )
+    return [str(row[0]) for row in rows]
 
 
 async def event_known_tx(tx: Tx, key: str) -> str | None:
@@ -191,21 +204,29 @@ def _decision(row: Row) -> Decision:
 
 
 async def decisions_tx(
-    tx: Tx, alert_id: str, limit: int, source: str = "", subjects: Collection[str] | None = None
+    tx: Tx,
+    alert_id: str,
+    limit: int,
+    source: str = "",
+    subjects: Collection[str] | None = None,
+    *,
+    beside: Collection[str] = (),
 ) -> list[Decision]:
-    """Decisions on one alert (on all for ""), newest first; on alerts of one source, or about these subjects, where
-    any are said.
+    """Decisions on one alert (on all for ""), newest first; on alerts of one source, of none beside, or about these
+    subjects, where any are said.
     """
     among = "" if subjects is None else " AND alert_id IN (SELECT id FROM alert WHERE {})"
     rows = await tx.fetch(
         f"SELECT {_DECISION} FROM alert_decision WHERE ($1 = '' OR alert_id = $2) "
-        "AND ($3 = '' OR alert_id IN (SELECT id FROM alert WHERE source = $4))"
-        f"{among.format(tx.dialect.any_of('subject', '$6'))} ORDER BY at DESC, stage DESC, id LIMIT $5",
+        "AND ($3 = '' OR alert_id IN (SELECT id FROM alert WHERE source = $4)) "
+        f"AND alert_id IN (SELECT id FROM alert WHERE NOT {tx.dialect.any_of('source', '$6')})"
+        f"{among.format(tx.dialect.any_of('subject', '$7'))} ORDER BY at DESC, stage DESC, id LIMIT $5",
         alert_id,
         alert_id,
         source,
         source,
         limit,
+        jsontext.text(list(beside)),
         *(() if subjects is None else (jsontext.text(list(subjects)),)),
     )
     return [_decision(row) for row in rows]
