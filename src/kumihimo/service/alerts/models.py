@@ -78,7 +78,8 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert as it stands. One subject has at most one open alert; each escalation is a stage of it, decided anew.
+    """An alert as it stands. One subject has at most one open alert of one source; each escalation is a stage of it,
+    decided anew.
 
     Where something was done, easing is a stage too: what was said must be unsaid. severity is the wing's level
     (1 lowest) now, 0 where the cause is gone and only that is left to decide; peak the highest so far; version grows

@@ -14,7 +14,7 @@ async def sight_tx(tx: Tx, seen: Sighting, now: int) -> Alert | None:
     """The alert after the sighting; None where nothing had to be done."""
     if await store.event_known_tx(tx, seen.key) is not None:
         return None
-    before = await store.open_alert_tx(tx, seen.subject)
+    before = await store.open_alert_tx(tx, seen.source, seen.subject)
     if before is None:
         return await _raise_tx(tx, seen, now) if seen.severity > 0 else None
     if seen.severity == before.severity or seen.observed_at < before.observed_at:

@@ -83,9 +83,11 @@ async def alert_tx(tx: Tx, alert_id: str) -> Alert | None:
     return _alert(row) if row else None
 
 
-async def open_alert_tx(tx: Tx, subject: str) -> Alert | None:
-    """The open alert of a subject."""
-    row = await tx.fetch_one(f"SELECT {_ALERT} FROM alert WHERE subject = $1 AND state = 'open'", subject)
+async def open_alert_tx(tx: Tx, source: str, subject: str) -> Alert | None:
+    """The open alert that a source has about a subject."""
+    row = await tx.fetch_one(
+        f"SELECT {_ALERT} FROM alert WHERE source = $1 AND subject = $2 AND state = 'open'", source, subject
+    )
     return _alert(row) if row else None
 
 
