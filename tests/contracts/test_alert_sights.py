@@ -26,6 +26,7 @@ from kumihimo.service.alerts.mirror import ALERT
 from kumihimo.service.alerts.models import Content, Evidence, Proposal, Sighting
 from kumihimo.service.alerts.sights import ALL_OF_IT, Rests, Sights
 from kumihimo.service.alerts.store import SCHEMA
+from kumihimo.service.alerts.whole import Whole
 
 SYSTEM = Call("town", Actor("system", "watch"))
 GAUGE, LEVEL, LIMIT, NAME, PLACE = (f"https://x/{name}" for name in ("Gauge", "level", "limit", "name", "place"))
@@ -198,3 +199,25 @@ async def test_alerts_of_another_wing_are_not_among_them(house: House) -> None:
         with pytest.raises(ResourceNotFound):
             await house.sights.get("town", grant, other.id)
     assert [one.alert.subject for one in await house.sights.list("town", part)] == [gauge(1)]
+
+
+async def test_alerts_of_no_wing_are_shown_whole_or_not_at_all(house: House) -> None:
+    """Of two about gauges 1 and 2, the second graver and decided on; the attribute of its place is hidden."""
+    alerts, broker = house.alerts, house.sights._broker
+    for number in (1, 2):
+        subject = f"{gauge(number)}#set/rule"
+        made = await alerts.sight(SYSTEM, Sighting("rules", subject, number, number, CONTENT))
+        assert made is not None
+        await alerts.decide(Call("town", Actor("person", "Sato")), made.id, made.version, "rejected", "x")
+    whole = Whole(alerts, broker, ("x",), lambda subject: subject.rpartition("#")[0])
+    everything = await whole.list("town", EVERYTHING)
+    assert [one.alert.subject[:11] for one in everything] == [gauge(2), gauge(1)], "none of the wing x"
+    assert len(await whole.decisions("town", EVERYTHING)) == 2
+    hidden = Clause(RowIds(frozenset({gauge(2)})), Names(frozenset({PLACE})))
+    part = Grant.of(Rights((Clause(EVERY_ROW, ALL_NAMES),), (hidden,)))
+    assert [one.alert for one in await whole.list("town", part, limit=1)] == [everything[1].alert]
+    assert [one.decision.alert_id for one in await whole.decisions("town", part, limit=1)] == [everything[1].alert.id]
+    for grant in (part, NOTHING, Grant(ALL_ROWS, all_but(LEVEL)), Grant(ALL_ROWS, only(LEVEL, LIMIT, NAME, PLACE))):
+        with pytest.raises(ResourceNotFound):
+            await whole.get("town", grant, everything[0].alert.id)
+    assert (await whole.get("town", part, everything[1].alert.id)).alert == everything[1].alert
