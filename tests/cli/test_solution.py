@@ -51,8 +51,8 @@ def test_a_pack_is_checked_signed_installed_set_exported_and_removed(folder: Pat
     assert told(f"solution export parking --as ours --out ours.zip {at}")[0] == 0
     assert "ours 1.0.0: unsigned" in told("solution check ours.zip --data data")[1]
     assert "take-away policies pack-parking" in told(f"solution remove parking {at} --apply")[1]
-    (row,) = json.loads(told(f"solution list {at} --format json")[1])
-    assert (row["pack"], row["installed"]) == ("flood", "")
+    rows = json.loads(told(f"solution list {at} --format json")[1])
+    assert {row["pack"]: row["installed"] for row in rows} == {"flood": "", "wildlife": ""}
 
 
 def test_what_cannot_be_is_told(folder: Path) -> None:

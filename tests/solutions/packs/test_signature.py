@@ -73,7 +73,7 @@ def test_what_lies_in_the_data_folder_is_offered_and_what_is_broken_there_is_tol
     folder = tmp_path / "packs"
     (folder / "signers").mkdir(parents=True)
     library = Library(tmp_path)
-    assert [one.pack.id for one in library.all()] == ["flood"]
+    assert [one.pack.id for one in library.all()] == ["flood", "wildlife"]
     for name, body in whole(keys).items():
         path = folder / "parking" / name
         path.parent.mkdir(exist_ok=True)
@@ -96,5 +96,5 @@ def test_nobody_takes_the_name_of_a_pack_of_the_program(tmp_path: Path) -> None:
     (tmp_path / "packs").mkdir()
     (tmp_path / "packs" / "flood.zip").write_bytes(write_archive(mock))
     library = Library(tmp_path)
-    assert [one.origin for one in library.all()] == ["shipped"]
+    assert [one.origin for one in library.all()] == ["shipped", "shipped"]
     assert "comes with the program" in library.broken()[0].why
