@@ -142,11 +142,14 @@ class _Pages:
         return await self._doors.broker.get(ask.tenant, entity, grant.restriction, grant.visible)
 
     def _standing(self, doc: EntityDoc, lang: str) -> Sequence[Standing]:
-        """Its attributes as they are now, MAX_STANDING at most, each by the instance that has no dataset."""
-        plain = ((name, one) for name, many in doc["attrs"].items() for one in many if not one.get("datasetId"))
+        """Its attributes as they are now, MAX_STANDING at most, each by the instance that has no dataset. Places are
+        for the map of the entity's own page.
+        """
         found = [
             Standing(self._doors.compact(name), _shown(one, lang), one.get("unitCode", ""), one.get("observedAt", ""))
-            for name, one in plain
+            for name, many in doc["attrs"].items()
+            for one in many
+            if not one.get("datasetId") and one["type"] != "GeoProperty"
         ]
         return sorted(found, key=lambda one: one.name)[:MAX_STANDING]
 
