@@ -50,9 +50,9 @@ async def make_face(
 
     async def may_make(call: Call) -> bool:
         del call
-        return open_house
+        return made.open_house
 
-    return Face(
+    made = Face(
         database=database,
         clock=clock,
         broker=Broker(database, clock, bus, remember_tx),
@@ -65,6 +65,7 @@ async def make_face(
         may_make=may_make,
         make_tenant=make_tenant,
     )
+    return made
 
 
 SCHEMAS = [BROKER, HISTORY, DELIVERY, SIGNING, SHELF]
