@@ -21,7 +21,7 @@ from typing import Any, cast
 from starlette.responses import Response, StreamingResponse
 
 from kumihimo.base.call import Call
-from kumihimo.base.errors import Overloaded, Problem
+from kumihimo.base.errors import NonexistentTenant, Overloaded, Problem
 from kumihimo.base.events import LogRecord
 from kumihimo.base.jsontext import text
 from kumihimo.base.ports import Bus, log_topic, screens_topic
@@ -188,6 +188,8 @@ class Live:
             while True:
                 try:
                     position = await self._tell(tenant, position)
+                except NonexistentTenant:  # removed, or about to be made anew: then the pages look again
+                    log.info("tenant is away", extra={"tenant": tenant})
                 except Problem as problem:
                     log.warning("live pages wait", extra={"tenant": tenant, "problem": problem.title})
                 if asked.is_set():

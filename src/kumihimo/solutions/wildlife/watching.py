@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from kumihimo.base.errors import Problem
+from kumihimo.base.errors import NonexistentTenant, Problem
 from kumihimo.base.ports import ALL_LOGS, log_topic
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.watch import Watch
@@ -78,6 +78,8 @@ class Watching:
         try:
             await self._watches[tenant].close_stale()
             self._troubled.discard(tenant)
+        except NonexistentTenant:
+            logger.info("tenant is away", extra={"tenant": tenant})
         except Problem as problem:
             self._tell(tenant, problem)
 
