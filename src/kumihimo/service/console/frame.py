@@ -86,7 +86,7 @@ class Frame:
             "lang": self.lang.partition("-")[0],
             "language": self.lang,
             "person": self.person,
-            "login": self.login,
+            "login_href": self.login,
             "url": self._url,
             "tenant": self.tenant,
             "of_platform": not self.tenant and any(entry.here for entry in self.nav),
