@@ -6,11 +6,11 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kumihimo.service.rules import form, text
-from kumihimo.service.rules.definition import Definition
+from kumihimo.service.rules.definition import Action, Definition, Rule
 from kumihimo.service.rules.fields import SET, Member, Part
 from kumihimo.service.rules.refusal import RuleRefused
 
@@ -52,6 +52,7 @@ def models(part: Part) -> st.SearchStrategy[Any]:
 
 @settings(max_examples=60, deadline=None)
 @given(models(SET))
+@example(Definition(rules=(Rule(actions=(Action(do="change", value={}), Action(do="command", arguments={}))),)))
 def test_text_and_form_give_back_what_they_were_made_of(definition: Definition) -> None:
     assert text.read(text.write(definition)) == definition
     assert form.definition_of(form.form_of(definition)) == definition

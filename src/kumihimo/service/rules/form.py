@@ -92,7 +92,8 @@ def _shown(member: Member, value: Any) -> str:
     if member.kind == "number":
         return str(value) if value else ""
     if member.kind in ("value", "values"):
-        return "" if value is None or value == {} else jsontext.text(value)
+        is_none = value is None or (member.kind == "values" and not value)
+        return "" if is_none else jsontext.text(value)
     return str(value)
 
 
