@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import get_args
 
 import pytest
@@ -239,6 +240,52 @@ async def test_a_change_while_a_decision_is_made_is_not_lost(
     monkeypatch.setattr(rules, "look", ended_meanwhile)
     assert not await may(access, PERSON, "read")
     assert calls > 1
+
+
+async def test_one_look_serves_all_who_wait_for_it_and_outlives_who_goes_away(
+    access: Access, rules: StoredRules, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await access.add_member("town", PERSON, "officer", "person:p-0")
+    assert await may(access, PERSON, "read")
+    revision, looks, may_go = rules.revision, [], asyncio.Event()
+
+    async def slowly(scope: str) -> int:
+        looks.append(scope)
+        await may_go.wait()
+        return await revision(scope)
+
+    monkeypatch.setattr(rules, "revision", slowly)
+    fake_clock.advance(1)
+    waiting = [asyncio.ensure_future(may(access, PERSON, "read")) for _ in range(20)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    may_go.set()
+    assert await asyncio.gather(*waiting[1:]) == [True] * 19
+    assert sorted(looks) == sorted(set(looks)), "each scope is looked at once"
+
+
+async def test_who_comes_after_a_change_is_not_served_by_a_look_from_before(
+    access: Access, rules: StoredRules, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await rules.members.add("town", PERSON, "officer", "person:p-0")
+    assert await may(access, PERSON, "read")
+    revision, may_go = rules.revision, asyncio.Event()
+
+    async def slowly(scope: str) -> int:
+        found = await revision(scope)
+        await may_go.wait()
+        return found
+
+    fake_clock.advance(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(rules, "revision", slowly)
+        before = asyncio.ensure_future(may(access, PERSON, "read"))
+        await asyncio.sleep(0)
+    await rules.members.end("town", member.id, "person:p-0", "moved")
+    assert not await may(access, PERSON, "read")
+    may_go.set()
+    await before  # it asked before the change; what it found is not kept
+    assert not await may(access, PERSON, "read")
 
 
 async def test_memory_is_bounded(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Final
 from weakref import WeakValueDictionary
@@ -68,6 +69,7 @@ class Access:
         self._shared: dict[tuple[str, ActorKind], Holding] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._looked: dict[str, tuple[datetime, int]] = {}
+        self._looking: dict[str, asyncio.Future[int]] = {}
         self._scopes: dict[str, set[str]] = {}
         self._changes = 0
         self._soonest: int | None = None
@@ -144,6 +146,7 @@ class Access:
         self._known.clear()
         self._shared.clear()
         self._looked.clear()
+        self._looking.clear()  # a look that began before must not serve who comes after
         for tell in self._told:
             tell(tenant)
 
@@ -233,17 +236,28 @@ class Access:
         """The revision that was seen within the last second; whoever comes while it is looked for waits for that."""
         if (seen := self._seen(scope, now)) is not None:
             return seen
-        async with self._lock_of(scope):
-            if (seen := self._seen(scope, now)) is not None:
-                return seen
-            changes, looked = self._changes, self._looked.get(scope)
-            found = await self._rules.revision(scope)
-            if looked is not None and looked[1] != found:
-                self.forget(scope)
-            elif changes != self._changes:
-                return found  # it may be of before what changed here meanwhile
-            self._looked[scope] = (now, found)
-            return found
+        looking = self._looking.get(scope)
+        if looking is None:
+            # All who wait are woken at once, and none takes the look from the others by going away.
+            looking = self._looking[scope] = asyncio.ensure_future(self._look_for(scope, now))
+            looking.add_done_callback(partial(self._found, scope))
+        return await asyncio.shield(looking)
+
+    async def _look_for(self, scope: str, now: datetime) -> int:
+        changes, looked = self._changes, self._looked.get(scope)
+        found = await self._rules.revision(scope)
+        if looked is not None and looked[1] != found:
+            self.forget(scope)
+        elif changes != self._changes:
+            return found  # it may be of before what changed here meanwhile
+        self._looked[scope] = (now, found)
+        return found
+
+    def _found(self, scope: str, looking: asyncio.Future[int]) -> None:
+        if self._looking.get(scope) is looking:
+            del self._looking[scope]
+        if not looking.cancelled():
+            looking.exception()  # told to whoever waits, if anybody still does
 
     def _seen(self, scope: str, now: datetime) -> int | None:
         looked = self._looked.get(scope)
