@@ -27,7 +27,7 @@ STORY = (
     "device/simulate/player.py:step",
     "device/gateway.py:publish",
     "platform/broker/write.py:apply_calls_tx",
-    "solutions/flood/follow.py:catch_up",
+    "platform/broker/follow.py:catch_up",
     "solutions/flood/watch.py:see",
     "solutions/flood/thresholds.py:held_level",
     "service/alerts/door.py:sight",
@@ -38,7 +38,7 @@ STORY = (
     "service/kpi/door.py:figures",
     "solutions/flood/leadtime.py:events",
 )
-LOOKS = "solutions/flood/follow.py:catch_up"
+LOOKS = "platform/broker/follow.py:catch_up"
 """Readers also look where there is nothing for them: when one first did says nothing. What it found, `see` tells."""
 FILES = tuple(dict.fromkeys(one.partition(":")[0] for one in STORY))
 ASKED = {
@@ -66,6 +66,7 @@ ASKED = {
     "service/alerts/store.py": "the alert's tables",
     "solutions/flood/demo.py": "runs the devices, and carries a confirmation into its decision",
     "solutions/flood/entities.py": "the wing's names",
+    "solutions/flood/follow.py": "wakes the reader of the log",
     "solutions/flood/models.py": "the wing's words",
     "solutions/flood/tenants.py": "a town's name",
     "solutions/flood/read.py": "the recording",

@@ -11,7 +11,7 @@ from kumihimo.base.events import LogRecord
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.solutions.flood import follow
-from kumihimo.solutions.flood.follow import LogReader, go_round
+from kumihimo.solutions.flood.follow import NudgedReader, go_round
 
 
 async def ignore(records: Sequence[LogRecord]) -> None:
@@ -19,7 +19,7 @@ async def ignore(records: Sequence[LogRecord]) -> None:
 
 
 @asynccontextmanager
-async def going(*readers: LogReader) -> AsyncIterator[None]:
+async def going(*readers: NudgedReader) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(reader.run()) for reader in readers]
     tasks.append(asyncio.create_task(go_round(lambda: readers)))
     try:
@@ -30,7 +30,7 @@ async def going(*readers: LogReader) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class Counted(LogReader):
+class Counted(NudgedReader):
     """Notes each look in a list that all readers share; reads nothing, so that the order is that of the nudges."""
 
     looks: list[str]

@@ -3,5 +3,5 @@
 Owns: entity, entity_type, entity_attribute, entity_geo, entity_expiry, log, log_position
 Says: log.{tenant}: after each commit that wrote log records
 Hears: nothing
-Door: census, door, evaluate, ingest, log, masks, models, parse
+Door: census, door, evaluate, follow, ingest, log, masks, models, parse
 """

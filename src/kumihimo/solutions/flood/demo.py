@@ -22,7 +22,7 @@ from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.doors import FloodDoors
 from kumihimo.solutions.flood.equip import apply, build, demo_call, gauge_device, load_history, steps_of
-from kumihimo.solutions.flood.follow import LogReader, go_round
+from kumihimo.solutions.flood.follow import NudgedReader, go_round
 from kumihimo.solutions.flood.models import Faults
 from kumihimo.solutions.flood.recording import EventName, Recording, load
 from kumihimo.solutions.flood.share import Share
@@ -301,7 +301,7 @@ async def reset(doors: FloodDoors, prepared: Prepared) -> None:
     async with prepared.lock:
         prepared.player.pause()
         held = [share.reader for share in prepared.shares] + [watch.reader for watch in prepared.watches]
-        holders: Sequence[LogReader | SimulatedActor] = [*held, *prepared.actors]
+        holders: Sequence[NudgedReader | SimulatedActor] = [*held, *prepared.actors]
         for holder in holders:
             await holder.hold()
         try:

@@ -16,7 +16,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.events import LogRecord
 from kumihimo.base.ports import Bus, Ingest, Reading, ReadingOutcome
 from kumihimo.solutions.flood import entities
-from kumihimo.solutions.flood.follow import LogReader
+from kumihimo.solutions.flood.follow import NudgedReader
 from kumihimo.storage.database import Database
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Share:
         self._ingest = ingest
         self._source = source
         self._city = city
-        self.reader = LogReader(database, bus, source, f"flood.share.{city}", self.pass_on)
+        self.reader = NudgedReader(database, bus, source, f"flood.share.{city}", self.pass_on)
 
     async def pass_on(self, records: Sequence[LogRecord]) -> None:
         """Writes the levels among these records that are the city's.

@@ -21,7 +21,7 @@ from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.alerts.models import Content, Evidence, Proposal, Sighting
 from kumihimo.solutions.flood import entities
-from kumihimo.solutions.flood.follow import LogReader
+from kumihimo.solutions.flood.follow import NudgedReader
 from kumihimo.solutions.flood.models import LEVEL_NAMES, Level, Thresholds
 from kumihimo.solutions.flood.thresholds import WINDOW, Rate, held_level, level_of, rate_of_rise, time_to_next
 from kumihimo.storage.database import Database
@@ -69,7 +69,7 @@ class Watch:
         self._alerts = alerts
         self._propose = propose
         self.tenant = tenant
-        self.reader = LogReader(database, bus, tenant, READER, self.see)
+        self.reader = NudgedReader(database, bus, tenant, READER, self.see)
         self._standing: dict[str, int] | None = None
 
     async def _levels(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Problem
 from kumihimo.base.ports import ALL_LOGS
 from kumihimo.solutions.flood.doors import FloodDoors
-from kumihimo.solutions.flood.follow import LogReader, go_round
+from kumihimo.solutions.flood.follow import NudgedReader, go_round
 from kumihimo.solutions.flood.steps import propose
 from kumihimo.solutions.flood.watch import Watch
 
@@ -23,7 +23,7 @@ class Watching:
     def __init__(self, doors: FloodDoors, apart: Collection[str] = ()) -> None:
         self._doors = doors
         self._apart = frozenset(apart)
-        self._watched: dict[str, LogReader] = {}
+        self._watched: dict[str, NudgedReader] = {}
         self._waiting: set[str] = set()
 
     async def run(self) -> None:

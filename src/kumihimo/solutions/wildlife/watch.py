@@ -13,6 +13,7 @@ from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Problem
 from kumihimo.base.events import LogRecord
+from kumihimo.platform.broker.follow import LogReader
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Sighting
@@ -20,7 +21,6 @@ from kumihimo.solutions.wildlife import encounters, entities
 from kumihimo.solutions.wildlife.devices import device_id, nearest
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.encounters import Scene
-from kumihimo.solutions.wildlife.follow import LogReader
 from kumihimo.solutions.wildlife.limits import SirenRule, judge
 from kumihimo.solutions.wildlife.merge import MINUTE, WITHIN, Encounter, merge
 from kumihimo.solutions.wildlife.models import Detection
