@@ -238,6 +238,7 @@ async def test_an_unknown_address_is_a_page_for_browsers_and_a_problem_for_progr
 async def test_a_notification_stands_on_the_webhook_page(enter: Enter) -> None:
     watch = await enter("/t/fukui-pref/webhook", lang="en")
     await expect(watch.page.locator("#messages")).to_contain_text("RiverGauge", timeout=15_000)
+    assert watch.problems == []
 
 
 async def test_starting_over_leaves_an_open_page_alive_and_the_log_clean(
@@ -256,8 +257,7 @@ async def test_starting_over_leaves_an_open_page_alive_and_the_log_clean(
     await expect(replay).to_contain_text("playing", timeout=5000)
     await expect(replay).to_contain_text("101 devices connected", timeout=15_000)
     await expect(watch.page.locator("#attention li").first).to_be_visible(timeout=30_000)
-    await asyncio.to_thread(demo.publish, 5.89)
-    await expect(row).to_contain_text("5.89", timeout=10_000)
+    assert await _shows_within_a_second(demo, row)
     await watch.page.goto(f"{demo.url}/t/fukui-pref/webhook")
     await expect(watch.page.locator("#messages")).to_contain_text("RiverGauge", timeout=15_000)
     assert demo.log.read_text()[said:] == "", "nothing went wrong"
@@ -281,23 +281,23 @@ async def test_a_published_reading_shows_within_a_second_and_a_stopped_server_to
     row = watch.page.locator("tr", has=watch.page.locator(TRAINING))
     await expect(row).to_contain_text("訓練")
     await watch.page.locator("km-map[data-ready]").wait_for(timeout=20_000)
-    await _shows_within_a_second(demo, row)
+    assert await _shows_within_a_second(demo, row)
     banner = watch.page.locator(".km-stale")
     await expect(banner).to_be_hidden()
     await asyncio.to_thread(demo.kill)
     await expect(banner).to_be_visible(timeout=10_000)
 
 
-async def _shows_within_a_second(demo: Demo, row: Locator) -> None:
-    """Once in five times is enough: a machine that does much else at the moment is late by itself."""
-    for height in (5.91, 5.92, 5.93, 5.94):
-        await asyncio.to_thread(demo.publish, height)
+async def _shows_within_a_second(demo: Demo, row: Locator) -> bool:
+    """Whether a reading does; once in five times is enough, as a machine that does much else is late by itself."""
+    for _ in range(5):
+        height = f"{5.9 + demo.published / 100:.2f}"  # which none had before
+        await asyncio.to_thread(demo.publish, float(height))
         with suppress(AssertionError):
-            await expect(row).to_contain_text(f"{height:.2f}", timeout=1000)
-            return
-        await expect(row).to_contain_text(f"{height:.2f}", timeout=10_000)
-    await asyncio.to_thread(demo.publish, 5.95)
-    await expect(row).to_contain_text("5.95", timeout=1000)
+            await expect(row).to_contain_text(height, timeout=1000)
+            return True
+        await expect(row).to_contain_text(height, timeout=10_000)
+    return False
 
 
 @pytest.mark.parametrize("place", ["#gauge-training", "#gauges a >> nth=4", "#attention a >> nth=0", "#replay-run"])

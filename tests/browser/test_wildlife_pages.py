@@ -88,7 +88,9 @@ async def test_a_report_without_a_net_waits_and_is_sent_when_there_is_one(
     assert entities.value_of(damage, entities.AREA) == 30
 
 
-async def test_what_the_platform_does_not_take_is_said_and_can_be_deleted(site: Site, open_page: Open) -> None:
+async def test_what_the_platform_does_not_take_is_said_and_can_be_deleted(
+    house: House, site: Site, open_page: Open
+) -> None:
     watch = await open_page(f"{site.url}/t/{TOWN}/wildlife/report?kind=damage", lang="en", width=PHONE)
     page = watch.page
     await page.get_by_label("Crop or thing").fill("rice")
@@ -97,3 +99,4 @@ async def test_what_the_platform_does_not_take_is_said_and_can_be_deleted(site: 
     await expect(page.locator("#said")).to_contain_text("not taken as it is", timeout=20_000)  # it has no place
     await page.locator("#waiting button").click()
     await expect(page.locator("#waiting")).to_be_hidden()
+    assert await house.doors.docs(TOWN, entities.DAMAGE) == []

@@ -45,6 +45,8 @@ async def test_what_was_sent_before_the_start_and_a_town_that_comes_later(
         await house.doors.apply(own_call("later", "test"), [site_change(SITES[0], simulated=True)])
         await send(house, "later", await house.doors.registry.add("later", device_of(SITES[0])))
         await until(lambda: alerted(house, "later"))
+        for tenant in (TOWN, "later"):
+            assert [one.source for one in await house.doors.alerts.list(tenant, state="open")] == ["wildlife"]
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -65,6 +67,7 @@ async def test_a_nudge_that_was_lost_is_made_good_and_a_stale_alert_closes(
             return not await alerted(house, TOWN)
 
         await until(closed)
+        assert [one.state for one in await house.doors.alerts.list(TOWN)] == ["closed"]
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
