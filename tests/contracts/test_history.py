@@ -16,6 +16,8 @@ from tests.rights import only, rows
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.ports import Reading
+from kumihimo.platform.access.grants import same_everywhere
+from kumihimo.platform.access.models import Names
 from kumihimo.platform.broker.models import (
     ALL_ATTRIBUTES,
     ALL_ROWS,
@@ -241,3 +243,22 @@ async def test_a_batch_that_fails_leaves_nothing(house: House) -> None:
     assert await house.get() is None
     assert await house.log() == []
     assert house.nudges.topics == []
+
+
+@pytest.mark.parametrize("asked", [(), ("name", "level", "owner"), ("owner",)], ids=["all", "by-name", "one"])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        Names(frozenset({"name", "level"})),
+        Names(frozenset({"owner"}), others=True),
+        Names(frozenset({"owner", *(f"other{n}" for n in range(20))}), others=True),
+    ],
+    ids=["some", "all-but-one", "all-but-many"],
+)
+async def test_a_hidden_attribute_has_no_past_however_it_is_asked_for(
+    house: House, asked: tuple[str, ...], seen: Names
+) -> None:
+    await house.one(Op.CREATE, entity(name="a", level=1, owner="x"))
+    query = replace(ALWAYS, attrs=asked)
+    found = await History(house.database).entity("town", E1, query, ALL_ROWS, same_everywhere(seen))
+    assert set(found.doc["attrs"] if found else ()) == set(asked or ("name", "level")) - {"owner"}

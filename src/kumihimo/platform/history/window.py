@@ -30,6 +30,8 @@ MODIFIED = (
 """When `history_entity n`, or anything of it, was modified last: a write of an instance does not touch its row."""
 _HEAD = {"createdAt": "n.created_at", "modifiedAt": MODIFIED}
 """Members of an entity that the past knows."""
+_FEW = 8
+"""So many names are compared one by one, which costs less than to look each row's name up among them."""
 Bind = Callable[[Any], str]
 Spans = Sequence[tuple[int, int]]
 """Beginnings, which are included, and ends, which are not."""
@@ -70,18 +72,28 @@ class Window:
 
     def shown(self, bind: Bind, within: Spans | None = None) -> str:
         """The rows in the window that are given: of the attributes and datasets asked for, in one of the spans."""
-        parts = [self.rows(bind), f"h.attribute <> '{SCOPE}'"]
-        if self._query.attrs:
-            parts.append(self._any_of("h.attribute", self._query.attrs, bind))
-        if self._names != ALL_NAMES:
-            named = self._any_of("h.attribute", sorted(self._names.names), bind)
-            parts.append(f"NOT ({named})" if self._names.others else named)
+        parts = [self.rows(bind), f"h.attribute <> '{SCOPE}'", *self._named(bind)]
         if self._query.datasets is not None:
             parts.append(self._any_of("h.dataset", sorted(self._query.datasets), bind))
         if within is not None:
             spans = [f"({self.moment} >= {bind(start)} AND {self.moment} < {bind(end)})" for start, end in within]
             parts.append("(" + " OR ".join(spans) + ")" if spans else FALSE)
         return " AND ".join(parts)
+
+    def _named(self, bind: Bind) -> list[str]:
+        """Which attributes, said as cheaply as can be: it is asked of every row."""
+        asked, seen = self._query.attrs, self._names
+        if asked:
+            found = [one for one in asked if one in seen]
+            return [self._any_of("h.attribute", found, bind)] if found else [FALSE]
+        if seen == ALL_NAMES:
+            return []
+        named = sorted(seen.names)
+        if not seen.others:
+            return [self._any_of("h.attribute", named, bind)]
+        if len(named) > _FEW:
+            return [f"NOT ({self._any_of('h.attribute', named, bind)})"]
+        return [f"h.attribute <> {bind(one)}" for one in named]
 
     def _any_of(self, column: str, values: Sequence[str], bind: Bind) -> str:
         return self._dialect.any_of(column, bind(text(list(values))))
