@@ -5,7 +5,8 @@ and emptied by whoever gives it. Ends with 1 where ours answered otherwise than 
 notification, or went beyond a bound.
 
 With --policies a second platform of ours stands beside it, closed, asked by an application whose rights fifty policies
-tell (guarded.py); the run ends with 1 as well where that one loses more than 15 %.
+tell (guarded.py). The run ends with 1 as well where that one takes so much more processor time for the same that it
+loses more than 15 %: at the limit of a core that is the rate; the time of an answer says beside it what is waited for.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ RUNS = ("shape", "update", "query", "notify", "footprint")
 OURS = "ours"
 GUARDED = "policies"
 MOST_LOST = 0.15
-"""What the closed platform may lose of a rate, or add to a time in the same proportion."""
+"""What the closed platform may lose of what a second of processor time does."""
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Line:
     measure: Measure
     found: dict[str, Sample] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
 
     def value(self, name: str) -> str:
         sample = self.found.get(name)
@@ -74,9 +76,15 @@ class Line:
         return is_over or self.loses
 
     @property
+    def kept(self) -> float | None:
+        """What a second of processor time does with policies, of what it does without."""
+        mine, guarded = self.costs.get(OURS), self.costs.get(GUARDED)
+        return mine / guarded if mine and guarded else None
+
+    @property
     def loses(self) -> bool:
         """Whether policies cost more of it than they may."""
-        return GUARDED in self.found and 1 / self.lead(GUARDED) < 1 - MOST_LOST
+        return self.kept is not None and self.kept < 1 - MOST_LOST
 
 
 def stages_of(name: str, runs: Sequence[str], extent: Extent, ground: Ground) -> Iterator[Stage]:
@@ -107,7 +115,8 @@ def measure(
             targets.append(guarded_target(closed, ground))
         for stage in stages:
             for line in take(stage.run or name, stage, extent, targets):
-                beside = f" ({line.value(GUARDED)} with policies)" if policies else ""
+                kept = "" if line.kept is None else f", {line.kept:.3f} of a second's work"
+                beside = f" ({line.value(GUARDED)} with policies{kept})" if policies else ""
                 print(f"{line.run}: {line.measure.what}: {line.value(OURS)}{beside} {line.measure.unit}; {line.note}")
                 sys.stdout.flush()
                 lines.append(line)
@@ -138,13 +147,25 @@ def of_all(line: Line, extent: Extent, targets: Sequence[Target]) -> Line:
         for target in targets:
             if target.name in samples and target.name not in line.refused:
                 attempt(target, line.refused, partial(sample, one, target, samples[target.name]))
-    line.found = {key: median(taken) for key, taken in samples.items() if taken and key not in line.refused}
+    taken = {key: many for key, many in samples.items() if many and key not in line.refused}
+    line.found = {key: median(many) for key, many in taken.items()}
+    costs = {key: [one.cost for one in many if one.cost is not None] for key, many in taken.items()}
+    line.costs = {key: statistics.median(many) for key, many in costs.items() if many}
     return line
 
 
 def sample(one: Measure, target: Target, samples: list[Sample]) -> None:
-    """One more sample of a target."""
-    samples.append(one.take(target))
+    """One more sample of a target, with what it cost."""
+    platform = target.platform
+    process, cpu, began = platform and platform.process, platform.cpu() if platform else 0.0, time.perf_counter()
+    found = one.take(target)
+    if platform is None or platform.process is not process:
+        samples.append(found)
+        return
+    took = time.perf_counter() - began
+    # Where it counts per second, as much was done all the while, in the warm-up too.
+    done = found.value * took if one.unit.endswith("/s") else 1.0
+    samples.append(replace(found, cost=(platform.cpu() - cpu) / done))
 
 
 def attempt(target: Target, refused: dict[str, str], act: Callable[[], object]) -> None:
@@ -165,14 +186,17 @@ def median(samples: Sequence[Sample]) -> Sample:
 
 def table(lines: Sequence[Line], peers: Sequence[Target], head: str) -> str:
     """The table of bench/README.md."""
+    is_guarded = any(peer.name == GUARDED for peer in peers)
     columns = ["run", "what", OURS, *[part for peer in peers for part in (peer.name, f"ours / {peer.name}")]]
-    columns = [name.replace(f"{OURS} / {GUARDED}", f"{GUARDED} / {OURS}") for name in columns] + ["unit", "note"]
+    columns = [name.replace(f"{OURS} / {GUARDED}", f"{GUARDED} / {OURS}") for name in columns]
+    columns += [*(["by processor time"] if is_guarded else []), "unit", "note"]
     rows = [
         [
             line.run,
             line.measure.what,
             line.value(OURS),
             *[part for peer in peers for part in (line.value(peer.name), line.ratio(peer.name))],
+            *(["–" if line.kept is None else f"**{line.kept:.3f}**"] if is_guarded else []),
             line.measure.unit,
             line.note,
         ]

@@ -76,6 +76,11 @@ class Platform:
         except OSError:
             return False
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it has taken since it was started."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def rss(self) -> float:
         """Resident MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -94,10 +94,15 @@ QUICK = Extent(1, 0.2, 0.5, (1_000,), (1_000,), (100,), 20)
 
 @dataclass(frozen=True)
 class Sample:
-    """One value of one measure, and what is said beside it."""
+    """One value of one measure, and what is said beside it.
+
+    cost: seconds of processor time of the platform, for one of what a rate counts, or for the whole of a measure that
+    does the same work each time; None of a peer, and where it was started anew meanwhile.
+    """
 
     value: float
     note: str = ""
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
