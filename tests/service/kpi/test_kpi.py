@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +15,7 @@ from kumihimo.platform.access.grants import ALL_ROWS, EVERYTHING, NO_ATTRIBUTES,
 from kumihimo.platform.access.models import ALL_NAMES, EVERY_ROW, Clause, Names, Rights, RowIds, RowNot, RowTypes
 from kumihimo.platform.broker.masks import admits
 from kumihimo.platform.jsonld.models import EntityDoc
-from kumihimo.service.kpi.door import Kpi, extent, readable
+from kumihimo.service.kpi.door import Kpi, Source, extent, readable
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
 
 WORDS = {"ja": "例", "en": "example"}
@@ -48,13 +49,44 @@ async def test_a_figure_is_found_in_its_own_tenant_only(kpi: Kpi) -> None:
         await kpi.figures("town", "b", EVERYTHING)
 
 
-def test_a_kpi_is_registered_once(kpi: Kpi) -> None:
+async def test_a_kpi_is_registered_once(kpi: Kpi) -> None:
     async def nothing(tenant: str, restriction: Restriction) -> Sequence[Figure]:
         return []
 
     with pytest.raises(ValueError, match="registered already"):
         kpi.register(DEFINITION, nothing)
-    assert kpi.definitions() == [DEFINITION]
+    assert kpi.registered() == await kpi.definitions("town") == [DEFINITION]
+
+
+async def test_a_kpi_is_there_only_in_the_tenants_that_measure_it(kpi: Kpi) -> None:
+    wing, own = replace(DEFINITION, id="b.wing"), replace(DEFINITION, id="c.own")
+    figures = {one.id: replace(KNOWN, id=f"{one.id}.1", kpi=one.id) for one in (wing, own)}
+
+    async def measured(one: Definition, tenant: str, restriction: Restriction) -> Sequence[Figure]:
+        return [figures[one.id]]
+
+    async def here(tenant: str) -> bool:
+        return tenant == "town"
+
+    async def offered(tenant: str) -> Sequence[tuple[Definition, Source]]:
+        # An own KPI that goes by the name of the platform's is none.
+        return [(one, partial(measured, one)) for one in (own, DEFINITION)] if tenant == "village" else []
+
+    kpi.register(wing, partial(measured, wing), here)
+    kpi.offer(offered)
+    assert [one.id for one in kpi.registered()] == ["a.lead", "b.wing"]
+    for tenant, ids in (("town", ["a.lead", "b.wing"]), ("village", ["a.lead", "c.own"]), ("hamlet", ["a.lead"])):
+        assert [one.id for one in await kpi.definitions(tenant)] == ids
+        for one in ("b.wing", "c.own"):
+            if one in ids:
+                assert await kpi.figures(tenant, one, EVERYTHING) == [figures[one]]
+                assert (await kpi.figure(tenant, f"{one}.1", EVERYTHING))[1] == figures[one]
+                continue
+            with pytest.raises(ResourceNotFound):
+                await kpi.figures(tenant, one, EVERYTHING)
+            with pytest.raises(ResourceNotFound):
+                await kpi.figure(tenant, f"{one}.1", EVERYTHING)
+    assert await kpi.figures("village", "a.lead", EVERYTHING) == []
 
 
 def test_the_readings_behind_a_figure_are_found_again_by_one_temporal_query() -> None:

@@ -33,7 +33,7 @@ class _Pages:
         grant = await self._rights(ask.call)
         groups = [
             (one, await self._kpi.figures(ask.tenant, one.id, grant), extent(one, grant))
-            for one in self._kpi.definitions()
+            for one in await self._kpi.definitions(ask.tenant)
         ]
         return Page(f"{PACKAGE}:kpi.html", "kpi.title", {"groups": groups})
 

@@ -41,7 +41,7 @@ def _of_platform(doors: PackDoors, pack: Pack) -> Iterator[Said]:
     kinds = {one.family for one in pack.devices} | set(pack.families)
     for name in sorted(kinds - set(doors.families)):
         yield Said(ja=f"端末の種類「{name}」がありません", en=f"there is no device family {name!r}")
-    known = {one.id for one in doors.kpi.definitions()}
+    known = {one.id for one in doors.kpi.registered()}
     for kpi in pack.kpis:
         if kpi.source and kpi.source not in known:
             yield Said(
