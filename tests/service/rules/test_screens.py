@@ -183,3 +183,21 @@ async def test_firings_trace_replay_and_tasks_are_shown(world: World, ask: Ask) 
     assert (await ask("/tasks", {"id": found[1], "note": "was there"}))[2] == "/t/town/tasks"
     assert "was there" in (await ask("/tasks", lang="ja"))[1]
     assert (await ask("/tasks", {"id": found[1]}))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("page", "ja", "en"),
+    [
+        ("edit", "規則を編集する", "Edit a rule"),
+        ("text", "規則セットの本文を編集する", "Edit the text of a set of rules"),
+        ("versions", "版と差分", "Versions and differences"),
+        ("trace", "なぜ作動したか、しなかったか", "Why it fired or not"),
+        ("replay", "過去で試す", "Try on the past"),
+    ],
+)
+async def test_each_page_of_a_set_says_what_it_is_for(world: World, ask: Ask, page: str, ja: str, en: str) -> None:
+    await world.sets.put(OFFICER, STARTER, version=0)
+    for lang, heading in (("ja", ja), ("en", en)):
+        text = (await ask(f"/rules/my-rules/{page}", lang=lang))[1]
+        assert f">{heading}</h1>" in text
+        assert f"<title>{heading} |" in text

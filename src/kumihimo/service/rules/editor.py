@@ -52,7 +52,7 @@ class Editor:
             "theirs": problem.theirs if isinstance(problem, ChangedMeanwhile) else None,
             "refused": refusal_of(problem, ask.lang),
         }
-        return failed(Page(f"{PACKAGE}:rule_text.html", ask.path["name"], data), problem)
+        return failed(Page(f"{PACKAGE}:rule_text.html", "rules.text.title", data), problem)
 
     async def take_text(self, ask: Ask) -> Answer:
         """Takes the form: text, version (the one that was changed), why."""
@@ -123,7 +123,7 @@ class Editor:
             "yours": problem.yours if isinstance(problem, ChangedMeanwhile) else None,
             "refused": refusal_of(problem, ask.lang),
         }
-        return failed(Page(f"{PACKAGE}:rule_form.html", ask.path["name"], data), problem)
+        return failed(Page(f"{PACKAGE}:rule_form.html", "rules.form.title", data), problem)
 
     async def take(self, ask: Ask) -> Answer:
         """Takes the form: action is save, remove, show, add:KIND or drop:KIND:NUMBER; version and rule say of what."""

@@ -151,7 +151,7 @@ class _Pages:
             "diff": [] if chosen is None else difference(before, chosen.text),
             "refused": refusal_of(problem, ask.lang),
         }
-        return failed(Page(f"{PACKAGE}:rule_versions.html", name, data), problem)
+        return failed(Page(f"{PACKAGE}:rule_versions.html", "rules.versions", data), problem)
 
     async def back(self, ask: Ask) -> Answer:
         """Takes the form: number of the version that is to be the newest again, version of the one that stood."""
@@ -179,7 +179,7 @@ class _Pages:
             "suggested": [each for each in dict.fromkeys(suggested) if each],
             "lang": ask.lang,
         }
-        return Page(f"{PACKAGE}:rule_trace.html", name, data)
+        return Page(f"{PACKAGE}:rule_trace.html", "rules.trace", data)
 
     async def replay(self, ask: Ask) -> Page:
         """Where the set would have fired between two days (from, to) of Japan; the last month where none is said."""
@@ -196,7 +196,7 @@ class _Pages:
             except (BadRequestData, RuleRefused) as refused:
                 problem = refused
                 data["refused"] = refusal_of(refused, ask.lang)
-        return failed(Page(f"{PACKAGE}:rule_replay.html", name, data), problem)
+        return failed(Page(f"{PACKAGE}:rule_replay.html", "rules.replay", data), problem)
 
     # --- tasks ---------------------------------------------------------------------------------------------
 
