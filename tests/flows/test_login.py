@@ -21,9 +21,12 @@ from kumihimo.app.http import build_http
 from kumihimo.app.platform import Platform
 from kumihimo.app.start import offer_welcome, open_database
 from kumihimo.app.wire import wire
+from kumihimo.base import times
 from kumihimo.base.settings import Settings
 from kumihimo.platform.identity import door
 from kumihimo.platform.identity.tries import FREE_OF_NAME
+from kumihimo.platform.provider.models import Family, Login
+from kumihimo.platform.provider.store.families import add_family_tx
 
 PASSWORD, NEW = "kawa-no-mizu-wa-kiyoi", "yama-no-midori-wa-fukai"
 COOKIE = "kumihimo"
@@ -270,6 +273,36 @@ ELSEWHERE = [
     "/x" * 2000,
     "",
 ]
+
+
+async def test_who_holds_a_persons_token_sees_and_changes_nothing_of_their_account(town: Town) -> None:
+    """What the person let an application have is a scope of an API, not their log-ins and keys."""
+    surfer = await town.root()
+    provider, now = town.platform.provider, times.micros(town.clock.now())
+    [root] = await town.platform.identity.accounts()
+    scopes = frozenset({"openid", "profile", "email", "ngsi-ld:read", "ngsi-ld:write"})
+    made = await provider.applications.add(
+        "kawa", "w", "confidential", scopes=scopes, redirect_uris=["https://app.example.jp/cb"]
+    )
+    family = Family("f-1", made.application.id, root.id, "l-1", scopes, Login(now), now + 10**9)
+    await town.platform.database.write("", lambda tx: add_family_tx(tx, family))
+    bearer = f"Bearer {await provider.tokens.access(made.application, family, scopes)}"
+    thief = town.surfer()
+    fields = {"ngsild-tenant": "kawa", "accept": "application/json", "authorization": bearer}
+    assert (await thief.get("/ngsi-ld/v1/types", **fields)).status == 200, "the token itself is good"
+    page = await thief.get("/me", authorization=bearer)
+    assert (page.status, "Surfer 1" in page.text, "管理 花子" in page.text) == (403, False, False)
+    shown = await thief.get("/t/kawa/entities", authorization=bearer)
+    assert shown.status == 200
+    assert root.id not in page.text + shown.text, "to an application the person has the name of its sector alone"
+    forms = {"": {"shown": "evil", "lang": "ja"}, "/log-ins/end": {"login": "others"}, "/passkeys/rename": {}}
+    forms |= {one: {"password": NEW} for one in ("/password", "/app", "/app/remove", "/codes", "/passkeys/remove")}
+    for path, form in forms.items():
+        assert (await thief.post(f"/me{path}", form, authorization=bearer)).status == 403, path
+    proof = {"password": PASSWORD, "next": "/me"}
+    assert (await thief.post("/prove", proof, authorization=bearer)).status == 403
+    mine = await surfer.get("/me")
+    assert (mine.status, "evil" in mine.text) == (200, False), "the person is still logged in"
 
 
 async def test_nobody_is_led_to_another_site(town: Town) -> None:

@@ -99,6 +99,39 @@ async def test_the_subscriptions_of_an_application_end_with_it_and_with_the_scop
     assert await town.heard() == []
 
 
+RULES = """name = "gauges"
+title_ja = "水位"
+
+[[rule]]
+name = "any"
+types = ["Gauge"]
+watch = ["level"]
+
+[[rule.then]]
+do = "task"
+whom = "operator"
+text = "見る"
+minutes = 60
+"""
+
+
+async def test_the_rules_of_an_account_that_is_shut_stop_and_say_why(town: Town) -> None:
+    identity, rules = town.platform.identity, town.platform.rule_sets
+    account = await identity.add("sato", "佐藤")
+    owner = Call("kawa", Actor("person", account.id))
+    await town.platform.access.add_member("kawa", owner.actor, "data-manager", "test")
+    await rules.put(owner, RULES, on=True)
+    await town.heard()
+    await rules.keeper.catch_up("kawa")
+    assert len(await rules.firings(owner, "gauges")) == 1
+    await identity.disable(account.id)
+    town.platform.clock.advance(7200)  # type: ignore[attr-defined]  # the fake one
+    await town.heard()
+    await rules.keeper.catch_up("kawa")
+    assert len(await rules.firings(owner, "gauges")) == 1
+    assert "account" in (await rules.get(owner, "gauges")).stopped[""].words.en
+
+
 async def test_what_a_person_let_applications_have_ends_when_the_account_is_shut(town: Town) -> None:
     """Their tokens, and what is open by them, not only the person's own log-ins."""
     provider, clock = town.platform.provider, town.platform.clock

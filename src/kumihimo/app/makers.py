@@ -1,5 +1,5 @@
 """What was made to go on by itself goes on as long as whoever made it may: an account or an application that was shut
-out has no rights by a subscription either.
+out has no rights by a subscription or a rule either.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.provider.door import Provider
 from kumihimo.storage.database import Tx
 
-BY_ITSELF: Final = "notify"
-"""The purpose of calls that no credential of the moment stands behind."""
+BY_ITSELF: Final = frozenset({"notify", "rules"})
+"""The purposes of calls that no credential of the moment stands behind: subscriptions and rules."""
 
 
 class AccessOfMakers(Access):
@@ -30,7 +30,7 @@ class AccessOfMakers(Access):
 
     async def decide(self, call: Call, action: Action) -> Grant:
         """As Access.decide."""
-        if call.purpose == BY_ITSELF:
+        if call.purpose in BY_ITSELF:
             call = await self._as_left(call)
         return await super().decide(call, action)
 

@@ -13,7 +13,14 @@ from starlette.routing import BaseRoute, Route
 
 from kumihimo.base.call import NOBODY, Call, Caller, call_of
 from kumihimo.base.clock import Clock, SystemClock
-from kumihimo.base.errors import InternalError, MethodNotAllowed, NonexistentTenant, Problem, ResourceNotFound
+from kumihimo.base.errors import (
+    Forbidden,
+    InternalError,
+    MethodNotAllowed,
+    NonexistentTenant,
+    Problem,
+    ResourceNotFound,
+)
 from kumihimo.base.ports import OpenPath
 from kumihimo.base.screens import Answer, Ask, CardOf, Document, Page, Place, Redirect, Screen
 from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language, translator
@@ -150,7 +157,11 @@ class Console:
         return PlaceRoute(place, answer)
 
     async def _place(self, request: Request, place: Place) -> Response:
-        """A page of no tenant."""
+        """A page of no tenant: for people at a browser. Whoever shows a token is let to the APIs by its scopes, none of
+        which is for logging in as the person, or for what they log in with.
+        """
+        if _caller(request).scopes is not None:
+            raise Forbidden("this page takes no token: log in with a browser").worded("refused.by_token")
         posting = request.method == "POST"
         handler = place.post if posting else place.show
         if handler is None:
@@ -420,7 +431,9 @@ def _caller(request: Request) -> Caller:
 
 
 def _person(caller: Caller) -> str:
-    return (caller.name or caller.actor.id) if caller.actor.kind == "person" else ""
+    """How the person at the screen is called; "" for a program that acts for one: it is not told their account's id."""
+    is_there = caller.actor.kind == "person" and caller.scopes is None
+    return (caller.name or caller.actor.id) if is_there else ""
 
 
 def _request_id(request: Request) -> str:
