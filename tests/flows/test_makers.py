@@ -14,14 +14,14 @@ from kumihimo.app.platform import Platform
 from kumihimo.app.start import open_database
 from kumihimo.app.wire import wire
 from kumihimo.base import times
-from kumihimo.base.call import Actor, Call
+from kumihimo.base.call import Actor, Call, call_of
 from kumihimo.base.ports import HttpAnswer
 from kumihimo.base.settings import Settings
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.identity import door
 from kumihimo.platform.provider.errors import BadToken
-from kumihimo.platform.provider.models import Edit, Family, Login
-from kumihimo.platform.provider.store.families import add_family_tx
+from kumihimo.platform.provider.models import Consent, Edit, Family, Login
+from kumihimo.platform.provider.store.families import add_family_tx, keep_consent_tx
 
 TYPE = "https://uri.etsi.org/ngsi-ld/default-context/Gauge"
 
@@ -32,7 +32,7 @@ class Town:
         self.told: list[str] = []
         self.level = 0
 
-    async def subscribe(self, actor: Actor, scopes: frozenset[str] | None = None) -> None:
+    async def subscribe(self, actor: Actor, scopes: frozenset[str] | None = None, call: Call | None = None) -> None:
         await self.platform.access.add_member("kawa", actor, "data-manager", "test")
         document = {
             "type": "Subscription",
@@ -40,7 +40,7 @@ class Town:
             "notification": {"endpoint": {"uri": f"http://receiver.example/{actor.kind}"}},
         }
         core = self.platform.contexts.core
-        await self.platform.delivery.create(Call("kawa", actor, scopes=scopes), document, core)
+        await self.platform.delivery.create(call or Call("kawa", actor, scopes=scopes), document, core)
 
     async def heard(self) -> list[str]:
         """Who is told of a new reading."""
@@ -96,6 +96,35 @@ async def test_the_subscriptions_of_an_application_end_with_it_and_with_the_scop
     await applications.edit("kawa", name, Edit(scopes=scopes))
     assert await town.heard() == ["application"]
     await applications.disable("kawa", name)
+    assert await town.heard() == []
+
+
+async def test_what_an_application_made_in_a_persons_name_ends_with_it_and_with_what_they_let_it_have(town: Town) -> None:
+    provider, database = town.platform.provider, town.platform.database
+    account = await town.platform.identity.add("sato", "佐藤")
+    scopes = frozenset({"ngsi-ld:read", "ngsi-ld:subscribe"})
+    made = await provider.applications.add(
+        "kawa", "w", "confidential", scopes=scopes, redirect_uris=["https://app.example.jp/cb"]
+    )
+    one, now = made.application, times.micros(town.platform.clock.now())
+    family = Family("f-1", one.id, account.id, "l-1", scopes, Login(now), now + 10**9)
+    consent = Consent(account.id, one.id, scopes, now)
+    await database.write("", lambda tx: add_family_tx(tx, family))
+    await database.write("", lambda tx: keep_consent_tx(tx, consent))
+    caller = await provider.bearer.caller(await provider.tokens.access(one, family, scopes))
+    assert caller is not None
+    await town.subscribe(caller.actor, call=call_of({"caller": caller}, "kawa"))
+    assert await town.heard() == ["person"]
+    await provider.applications.edit("kawa", one.id, Edit(scopes=frozenset({"ngsi-ld:read"})))
+    assert await town.heard() == []
+    await provider.applications.edit("kawa", one.id, Edit(scopes=scopes))
+    assert await town.heard() == ["person"]
+    await provider.take_back(account.id, one.id)
+    assert await town.heard() == [], "the person took it back"
+    await database.write("", lambda tx: keep_consent_tx(tx, consent))
+    await provider.applications.edit("kawa", one.id, Edit(name="w 2"))
+    assert await town.heard() == ["person"]
+    await provider.applications.disable("kawa", one.id)
     assert await town.heard() == []
 
 

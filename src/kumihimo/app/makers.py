@@ -7,13 +7,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from kumihimo.base.call import Call
+from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Forbidden
 from kumihimo.platform.access.decide import Access, Action, Grant
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.standing import PLATFORM
 from kumihimo.platform.identity.door import Identity
 from kumihimo.platform.provider.door import Provider
+from kumihimo.platform.provider.models import Application
 from kumihimo.storage.database import Tx
 
 BY_ITSELF: Final = frozenset({"notify", "rules"})
@@ -21,8 +22,8 @@ BY_ITSELF: Final = frozenset({"notify", "rules"})
 
 
 class AccessOfMakers(Access):
-    """As Access. Of a call that goes on by itself it is asked first whether its maker is shut out, and which scopes
-    are left of those that it was made with.
+    """As Access. Of a call that goes on by itself it is asked first whether its maker, or the application by which they
+    made it, is shut out, and which scopes are left of those that it was made with.
     """
 
     identity: Identity
@@ -38,14 +39,27 @@ class AccessOfMakers(Access):
         actor = call.actor
         if actor.kind == "person" and await self.identity.is_shut(actor.id):
             raise Forbidden(f"the account of {actor} is out of use")
-        if actor.kind != "application":
+        name = actor.id if actor.kind == "application" else call.application
+        if not name:
             return call
-        one = (await self.provider.applications.names([actor.id])).get(actor.id)
+        one = (await self.provider.applications.names([name])).get(name)
         if one is None:
             return call
         if one.disabled_at:
-            raise Forbidden(f"{actor} is out of use")
-        return replace(call, scopes=one.scopes if call.scopes is None else call.scopes & one.scopes)
+            raise Forbidden(f"application {name} is out of use")
+        left = one.scopes if call.scopes is None else call.scopes & one.scopes
+        return replace(call, scopes=left & await self._let_have(actor, one))
+
+    async def _let_have(self, actor: Actor, one: Application) -> frozenset[str]:
+        """The scopes that the application may have of the person: those of its own, and of one that is not the
+        tenant's own those that the person agreed to, until they take it back.
+        """
+        if actor.kind == "application" or one.is_own:
+            return one.scopes
+        consent = await self.provider.authorize.consent(actor.id, one.id)
+        if consent is None:
+            raise Forbidden(f"{actor} lets application {one.id} have nothing any more")
+        return consent.scopes
 
 
 async def judge_anew(rules: StoredRules) -> None:

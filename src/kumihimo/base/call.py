@@ -31,7 +31,8 @@ class Caller:
 
     scopes: what its token was limited to, None for no limit (a person at a screen). login: the log-in or token by
     which the caller came, so that it can be ended and a form can be told from another's; "" for none. name: how a
-    screen calls the person. tenant: the only tenant that the credential is good for, "" for any.
+    screen calls the person. tenant: the only tenant that the credential is good for, "" for any. application: by which
+    one a person acts, "" for a person at a screen and for an application that acts for itself.
     """
 
     actor: Actor = ANONYMOUS
@@ -39,6 +40,7 @@ class Caller:
     login: str = ""
     name: str = ""
     tenant: str = ""
+    application: str = ""
 
 
 NOBODY = Caller()
@@ -49,7 +51,7 @@ class Call:
     """One call: the tenant it concerns, who makes it, why, and what caused it.
 
     purpose is a short word ("operate", "device-reading", "demo-replay"); cause names what led to it, for
-    example "log:fukui:1042" for a change that a rule made on reading that record. scopes are those of the Caller.
+    example "log:fukui:1042" for a change that a rule made on reading that record. scopes and application are those of the Caller.
     """
 
     tenant: str
@@ -58,6 +60,7 @@ class Call:
     request_id: str = ""
     cause: str = ""
     scopes: frozenset[str] | None = None
+    application: str = ""
 
 
 def call_of(state: Mapping[str, Any], tenant: str, purpose: str = "operate") -> Call:
@@ -70,4 +73,5 @@ def call_of(state: Mapping[str, Any], tenant: str, purpose: str = "operate") -> 
         raise Forbidden(
             f"this credential is good for tenant {caller.tenant!r} only; use one that was made for this one"
         ).worded("refused.tenant", tenant=caller.tenant)
-    return Call(tenant, caller.actor, purpose, str(state.get("request_id", "")), scopes=caller.scopes)
+    request_id = str(state.get("request_id", ""))
+    return Call(tenant, caller.actor, purpose, request_id, scopes=caller.scopes, application=caller.application)

@@ -282,11 +282,11 @@ class Catalogue:
 
     async def _judged_anew(self, tenant: str, kept: Listing) -> dict[str, StoredSubscription]:
         """Those whose makers may see something else by now, each maker being asked for once."""
-        grants: dict[tuple[Actor, frozenset[str] | None], Grant | None] = {}
+        grants: dict[tuple[Actor, frozenset[str] | None, str], Grant | None] = {}
         found = {}
         for id_, one in kept.by_id.items():
             stored = one.subscription.stored
-            maker = (stored.actor, stored.scopes)
+            maker = (stored.actor, stored.scopes, stored.application)
             if maker not in grants:
                 try:
                     grants[maker] = await self._grant(tenant, stored)
@@ -298,7 +298,8 @@ class Catalogue:
 
     async def _grant(self, tenant: str, one: StoredSubscription) -> Grant:
         """What the subscription's maker may see, with the token by which it was made."""
-        return await self._access.decide(Call(tenant, one.actor, purpose="notify", scopes=one.scopes), "subscribe")
+        call = Call(tenant, one.actor, purpose="notify", scopes=one.scopes, application=one.application)
+        return await self._access.decide(call, "subscribe")
 
     async def _fetched(self, tenant: str, rows: Sequence[StoredSubscription]) -> None:
         """Has all @contexts brought at once: hosts that hang are waited for together and not one after the other."""

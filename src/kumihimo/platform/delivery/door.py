@@ -90,6 +90,7 @@ class Delivery:
             created_at=now,
             modified_at=now,
             scopes=call.scopes,
+            application=call.application,
         )
         compiled = await self._compiled(call.tenant, draft, context)
         if not compiled.json_ld_context:

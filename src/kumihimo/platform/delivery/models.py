@@ -38,7 +38,8 @@ Accept = Literal["application/json", "application/ld+json", "application/geo+jso
 class StoredSubscription:
     """A row: document as it was given, its @context's source, what its terms meant, and who made it.
 
-    scopes are what its maker's token was limited to, None for no limit. start_seq is the log's head when it was made;
+    scopes are what its maker's token was limited to, None for no limit; application by which one a person made it, ""
+    where by none. start_seq is the log's head when it was made;
     it hears what comes after. Moments are microseconds.
     """
 
@@ -51,6 +52,7 @@ class StoredSubscription:
     created_at: int
     modified_at: int
     scopes: frozenset[str] | None = None
+    application: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,3 +87,6 @@ CREATE INDEX subscription_changed ON subscription (revision);
 -- version 3
 -- scopes: what its maker's token was limited to, as a JSON array; '' where it was not limited.
 ALTER TABLE subscription ADD COLUMN scopes TEXT NOT NULL DEFAULT '';
+-- version 4
+-- application: by which one a person made it; '' where by none.
+ALTER TABLE subscription ADD COLUMN application TEXT NOT NULL DEFAULT '';

@@ -21,7 +21,9 @@ class Revisions(NamedTuple):
     gone: int
 
 
-_COLUMNS = "id, document, context, terms, actor_kind, actor_id, start_seq, created_at, modified_at, scopes"
+_COLUMNS = (
+    "id, document, context, terms, actor_kind, actor_id, start_seq, created_at, modified_at, scopes, application"
+)
 
 
 def _subscription(row: Row) -> StoredSubscription:
@@ -35,6 +37,7 @@ def _subscription(row: Row) -> StoredSubscription:
         created_at=row[7],
         modified_at=row[8],
         scopes=frozenset(jsontext.parse(row[9])) if row[9] else None,
+        application=row[10],
     )
 
 
@@ -42,7 +45,8 @@ async def insert_tx(tx: Tx, one: StoredSubscription) -> None:
     """Adds a subscription and its counters."""
     revision = await _bump_tx(tx, one.created_at)
     await tx.execute(
-        f"INSERT INTO subscription ({_COLUMNS}, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        f"INSERT INTO subscription ({_COLUMNS}, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
+        " $12)",
         one.id,
         jsontext.text(one.document),
         jsontext.text(one.context),
@@ -53,6 +57,7 @@ async def insert_tx(tx: Tx, one: StoredSubscription) -> None:
         one.created_at,
         one.modified_at,
         "" if one.scopes is None else jsontext.text(sorted(one.scopes)),
+        one.application,
         revision,
     )
     await tx.execute(

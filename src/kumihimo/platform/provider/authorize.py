@@ -158,8 +158,7 @@ class Authorize:
             return True
         if asked.application.is_own:
             return False
-        name = asked.application.id
-        held = await self._database.read(PLATFORM, lambda tx: store.consent_tx(tx, account, name), quick=True)
+        held = await self.consent(account, asked.application.id)
         return held is None or not asked.scopes <= held.scopes
 
     async def decide(self, ticket: str, caller: Caller, login: Login, *, allowed: bool) -> Go:
@@ -180,6 +179,10 @@ class Authorize:
 
         await self._database.write(PLATFORM, work)
         return Go(await self._grant(asked, caller, login))
+
+    async def consent(self, account: str, application: str) -> Consent | None:
+        """What the person lets this application have; None where that is nothing, or was taken back."""
+        return await self._database.read(PLATFORM, lambda tx: store.consent_tx(tx, account, application), quick=True)
 
     async def consents(self, account: str) -> list[Consent]:
         """What the person let applications have, the newest first."""

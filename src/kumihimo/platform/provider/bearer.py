@@ -141,7 +141,8 @@ class Bearer:
         says = await self._tokens.read(token)
         narrowed, family = await self.standing(says)
         actor = Actor("application", says.application) if family is None else Actor("person", family.account)
-        caller = Caller(actor, says.scopes, login=says.family or _login(says, narrowed), tenant=says.tenant)
+        login, by = says.family or _login(says, narrowed), says.application if family is not None else ""
+        caller = Caller(actor, says.scopes, login=login, tenant=says.tenant, application=by)
         return Known(caller, says.expires_at * SECOND, says.jti, says.family, says.application)
 
     async def standing(self, says: Access) -> tuple[int, Family | None]:

@@ -36,7 +36,7 @@ class Provider:
     """Our own OpenID Connect provider.
 
     issuer gives the platform's address; who knows a person by the log-in's cookie; people knows the rest of it; seal
-    shuts what is kept; told hears of applications that were changed or are out of use.
+    shuts what is kept; told hears of applications that were changed, are out of use, or have less of a person.
     """
 
     def __init__(
@@ -57,12 +57,19 @@ class Provider:
         self.who, self.people = who, people
         self.keys = Keys(database, clock, seal, nudge)
         self.tokens = Tokens(self.keys, clock, issuer, lifetimes or Lifetimes())
+        self._told = told
         self.applications = Applications(database, clock, nudge, told)
         self.clients = Clients(database, self.applications, self.tokens)
         self.tickets = Tickets(seal, self.tokens.now)
         self.authorize = Authorize(database, self.applications, self.tokens, self.tickets)
         self.grants = Grants(database, self.tokens, people, nudge)
         self.bearer = Bearer(database, self.applications, self.tokens, self.keys, nudge)
+
+    async def take_back(self, account: str, application: str) -> None:
+        """Ends what a person let an application have: its tokens, and what it made in the person's name to go on."""
+        await self.grants.end(account, application=application, forget=True)
+        if found := await self.applications.find(application):
+            await self._told(found)
 
     def counters(self) -> dict[str, float]:
         """Numbers for /metrics."""

@@ -189,7 +189,7 @@ class Pages:
         """Ends what the person let one application have, with all tokens that it got by it."""
         caller, _ = await self._logged_in(request)
         self._provider.tickets.read("mine", form.get("ticket", ""), caller)
-        await self._provider.grants.end(caller.actor.id, application=form.get("application", ""), forget=True)
+        await self._provider.take_back(caller.actor.id, form.get("application", ""))
         return _go(MINE)
 
     # --- who asks, and pages -----------------------------------------------------------------------------
