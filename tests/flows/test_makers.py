@@ -99,7 +99,9 @@ async def test_the_subscriptions_of_an_application_end_with_it_and_with_the_scop
     assert await town.heard() == []
 
 
-async def test_what_an_application_made_in_a_persons_name_ends_with_it_and_with_what_they_let_it_have(town: Town) -> None:
+async def test_what_an_application_made_in_a_persons_name_ends_with_it_and_with_what_they_let_it_have(
+    town: Town,
+) -> None:
     provider, database = town.platform.provider, town.platform.database
     account = await town.platform.identity.add("sato", "佐藤")
     scopes = frozenset({"ngsi-ld:read", "ngsi-ld:subscribe"})

@@ -51,7 +51,8 @@ class Call:
     """One call: the tenant it concerns, who makes it, why, and what caused it.
 
     purpose is a short word ("operate", "device-reading", "demo-replay"); cause names what led to it, for
-    example "log:fukui:1042" for a change that a rule made on reading that record. scopes and application are those of the Caller.
+    example "log:fukui:1042" for a change that a rule made on reading that record. scopes and application are those of
+    the Caller.
     """
 
     tenant: str

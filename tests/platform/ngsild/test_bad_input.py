@@ -180,14 +180,14 @@ async def test_ids_that_are_no_uri(client: Client, method: str, entity_id: str) 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("PUT", "/entities", "DELETE, GET, POST"),
-        ("POST", ONE, "DELETE, GET, PATCH, PUT"),
+        ("PUT", "/entities", "DELETE, GET, HEAD, POST"),
+        ("POST", ONE, "DELETE, GET, HEAD, PATCH, PUT"),
         ("DELETE", f"{ONE}/attrs", "PATCH, POST"),
         ("DELETE", f"{ONE}/attrs/", "PATCH, POST"),
         ("GET", f"{ONE}/attrs/level", "DELETE, PATCH, PUT"),
         ("GET", "/entityOperations/create", "POST"),
-        ("TRACE", "/types", "GET"),
-        ("PATCH", "/subscriptions/", "GET, POST"),
+        ("TRACE", "/types", "GET, HEAD"),
+        ("PATCH", "/subscriptions/", "GET, HEAD, POST"),
         ("PATCH", f"/temporal{ONE}/attrs/level/", "DELETE"),
         ("PATCH", f"/temporal{ONE}/attrs//urn:ngsi-ld:Instance:1-0", "DELETE"),
     ],
@@ -196,6 +196,21 @@ async def test_methods_that_a_resource_does_not_have(client: Client, method: str
     refused = await client(method, path)
     assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", allow)
     assert "allow" not in refused.json
+
+
+async def test_what_may_be_got_may_be_asked_for_its_head(client: Client) -> None:
+    """RFC 9110 section 9.3.2: as GET, without the body and with its length; refusals too."""
+    await client("POST", "/entities", {"id": "urn:a:b", "type": "T", "level": {"type": "Property", "value": 1}})
+    for path in (
+        "/entities?type=T&count=true", "/entities/urn:a:b", "/entities/urn:a:none", "/temporal/entities/urn:a:b",
+        "/types", "/types/T", "/attributes/level", "/subscriptions", "/jsonldContexts", "/entities?orderBy=",
+    ):  # fmt: skip
+        whole, head = await client("GET", path), await client("HEAD", path)
+        assert (head.status, head.body) == (whole.status, b""), path
+        assert head.header("content-type") == whole.header("content-type"), path
+        assert head.header("content-length") == str(len(whole.body)), path
+        assert head.header("ngsild-results-count") == whole.header("ngsild-results-count"), path
+    assert (await client("HEAD", "/entityOperations/create")).status == 405
 
 
 @pytest.mark.parametrize(

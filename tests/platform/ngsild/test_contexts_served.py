@@ -121,10 +121,10 @@ async def test_other_media_types_and_methods_are_refused(client: Client) -> None
         assert (await client("POST", ALL, {"@context": TERMS}, media=media)).kind == "UnsupportedMediaType"
     for method in ("PUT", "PATCH", "DELETE"):
         refused = await client(method, ALL)
-        assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", "GET, POST")
+        assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", "GET, HEAD, POST")
     for method in ("PUT", "PATCH", "POST"):
         refused = await client(method, one(CORE_CONTEXT))
-        assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", "DELETE, GET")
+        assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", "DELETE, GET, HEAD")
 
 
 async def test_a_body_that_is_none_is_an_invalid_request(client: Client) -> None:

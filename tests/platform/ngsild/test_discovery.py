@@ -208,10 +208,10 @@ async def test_what_no_attribute_or_type_can_be_named_is_refused(town: Client, n
 
 
 @pytest.mark.parametrize("path", ["/types", "/types/Gauge", "/attributes", "/attributes/level"])
-@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 async def test_they_are_only_read(town: Client, path: str, method: str) -> None:
-    refused = await town(method, path, None if method in ("DELETE", "HEAD") else {})
-    assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", "GET")
+    refused = await town(method, path, None if method == "DELETE" else {})
+    assert (refused.status, refused.kind, refused.header("allow")) == (405, "MethodNotAllowed", "GET, HEAD")
 
 
 @pytest.mark.parametrize("path", ALL)

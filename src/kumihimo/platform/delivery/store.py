@@ -21,9 +21,7 @@ class Revisions(NamedTuple):
     gone: int
 
 
-_COLUMNS = (
-    "id, document, context, terms, actor_kind, actor_id, start_seq, created_at, modified_at, scopes, application"
-)
+_COLUMNS = "id, document, context, terms, actor_kind, actor_id, start_seq, created_at, modified_at, scopes, application"
 
 
 def _subscription(row: Row) -> StoredSubscription:
@@ -45,8 +43,7 @@ async def insert_tx(tx: Tx, one: StoredSubscription) -> None:
     """Adds a subscription and its counters."""
     revision = await _bump_tx(tx, one.created_at)
     await tx.execute(
-        f"INSERT INTO subscription ({_COLUMNS}, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
-        " $12)",
+        f"INSERT INTO subscription ({_COLUMNS}, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         one.id,
         jsontext.text(one.document),
         jsontext.text(one.context),

@@ -39,13 +39,13 @@ class Answer:
         """The media type of the body, "" where there is none."""
         return next((value.decode() for name, value in self.headers if name == b"content-type"), "")
 
-    async def send(self, send: Send) -> None:
-        """Sends it whole."""
+    async def send(self, send: Send, *, is_head: bool = False) -> None:
+        """Sends it whole, or with is_head what comes before the body, with the length that the body would have."""
         headers = self.headers
         if self.body or self.status not in (204, 304):
             headers = [*headers, (b"content-length", str(len(self.body)).encode())]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await send({"type": "http.response.body", "body": b"" if is_head else self.body})
 
 
 def done() -> Answer:

@@ -60,6 +60,11 @@ class Resource:
     path: str
     operations: Mapping[str, Operation]
 
+    @property
+    def methods(self) -> frozenset[str]:
+        """What a request may say: what may be got may be asked for its head alone (RFC 9110 section 9.3.2)."""
+        return frozenset(self.operations) | ({"HEAD"} if "GET" in self.operations else set())
+
 
 class LdRoute(Route):
     """A resource as a route of the application.
@@ -72,7 +77,6 @@ class LdRoute(Route):
         self.resource = resource
         self._face = face
         self._parts = tuple("" if part.startswith("{") else part for part in resource.path.split("/")[1:])
-        self._allowed = ", ".join(sorted(resource.operations))
         super().__init__(PREFIX + resource.path, self._endpoint(), name=resource.path)
 
     @property
@@ -119,7 +123,7 @@ class _Endpoint:
     def __init__(self, face: Face, resource: Resource) -> None:
         self._face = face
         self._resource = resource
-        self._allowed = ", ".join(sorted(resource.operations))
+        self._allowed = ", ".join(sorted(resource.methods))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         ask = Ask(self._face, scope, receive, scope["kumihimo.names"])
@@ -127,7 +131,7 @@ class _Endpoint:
         ask.preference.mark(answer)
         if ask.tenant_header:
             answer.headers.append((b"ngsild-tenant", ask.tenant_header.encode("latin-1")))
-        await answer.send(send)
+        await answer.send(send, is_head=ask.method == "HEAD")
 
     async def _answer(self, ask: Ask, scope: Scope) -> Answer:
         try:
@@ -142,7 +146,7 @@ class _Endpoint:
             return fault_answer(fault, request_id=ask.call.request_id, method=ask.method, route=self._resource.path)
 
     async def _operate(self, ask: Ask, scope: Scope) -> Answer:
-        operation = self._resource.operations.get(ask.method)
+        operation = self._resource.operations.get("GET" if ask.method == "HEAD" else ask.method)
         if operation is None and ask.method == "OPTIONS":
             return self._options()
         if operation is None:
