@@ -64,11 +64,14 @@ def test_nothing_is_left_unbuilt(path: Path) -> None:
 
 
 def owned_tables() -> dict[str, str]:
-    """Table to the room that makes it, read from every schema file, and where migrations themselves are noted."""
+    """Table to the room that makes it, read from every schema file, and where migrations themselves are noted; without
+    those that a later version drops.
+    """
     found: dict[str, str] = {}
     for schema in (*SOURCE.rglob("schema*.sql"), SOURCE / "storage" / "migrate.py"):
         room = str(schema.parent.relative_to(SOURCE))
-        for table in MAKES_TABLE.findall(schema.read_text()):
+        text = schema.read_text()
+        for table in set(MAKES_TABLE.findall(text)) - set(re.findall(r"^DROP TABLE (\w+);$", text, re.MULTILINE)):
             assert found.setdefault(table, room) == room, f"{table} is made by {found[table]} and {room}"
     return found
 

@@ -36,7 +36,7 @@ async def open_database(platform: Platform) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def index_places(platform: Platform) -> AsyncIterator[None]:
-    """Enters into the index of who has to do where what is older than it; a look at each tenant, once."""
+    """Enters into the index of who has to do where what it lacks; a look at each tenant."""
     if found := await platform.places.index():
         log.info("tenants entered into the index of places", extra={"tenants": found})
     yield

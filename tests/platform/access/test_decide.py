@@ -288,6 +288,36 @@ async def test_who_comes_after_a_change_is_not_served_by_a_look_from_before(
     assert not await may(access, PERSON, "read")
 
 
+async def test_who_comes_after_a_change_does_not_wait_for_a_look_from_before(
+    access: Access, rules: StoredRules, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that one will find is of before: another process may have changed something since."""
+    await access.add_member("town", PERSON, "officer", "person:p-0")
+    assert await may(access, PERSON, "read")
+    revision, began, may_go, hangs = rules.revision, asyncio.Event(), asyncio.Event(), True
+
+    async def hanging(scope: str) -> int:
+        waits, found = hangs, await revision(scope)
+        began.set()
+        if waits:
+            await may_go.wait()
+        return found
+
+    monkeypatch.setattr(rules, "revision", hanging)
+    fake_clock.advance(1)
+    before = asyncio.ensure_future(access.current("town"))
+    await began.wait()
+    hangs = False
+    await rules.members.add("town", Actor("person", "p-9"), "officer", "person:p-0")
+    after = asyncio.ensure_future(access.current("town"))
+    try:
+        done, _ = await asyncio.wait((after, before), timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        assert done == {after}
+    finally:
+        may_go.set()
+        await asyncio.gather(before, after)
+
+
 async def test_memory_is_bounded(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kumihimo.platform.access.decide._KEPT", 3)
     for number in range(10):

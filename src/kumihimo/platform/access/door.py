@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kumihimo.base.call import ANONYMOUS, Actor
 from kumihimo.base.clock import Clock
 from kumihimo.base.ports import Bus, screens_topic
@@ -62,13 +64,16 @@ class StoredRules:
         agreements = (await self.look(PLATFORM, ANONYMOUS, 0)).standing.agreements
         return found | {one.giver for one in agreements if one.taker in found}
 
-    async def not_indexed(self) -> list[str]:
-        """The tenants whose rows are older than the index of places."""
-        known = await self._database.read(PLATFORM, store.indexed_tx)
-        return [tenant for tenant in await self._database.tenants() if tenant not in known]
+    async def tenants(self) -> list[str]:
+        """All tenants."""
+        return list(await self._database.tenants())
 
-    async def index(self, tenant: str) -> None:
-        """Enters a tenant's rows into the index of places."""
+    async def indexed(self) -> dict[str, set[Actor]]:
+        """Whom the index of places names, by tenant."""
+        return await self._database.read(PLATFORM, store.all_places_tx)
+
+    async def index(self, tenant: str, known: Collection[Actor]) -> bool:
+        """Enters those of a tenant into the index of places who are not known to be in it; whether there were any."""
 
         async def work(tx: Tx) -> tuple[list[Actor], list[Document]]:
             return await store.actors_tx(tx), await documents_tx(tx)
@@ -77,11 +82,10 @@ class StoredRules:
         if any(names_strangers(one.text) for one in documents):
             actors.append(ANONYMOUS)
 
-        async def write(tx: Tx) -> None:
-            await store.add_places_tx(tx, tenant, actors)
-            await store.add_indexed_tx(tx, tenant)
-
-        await self._database.write(PLATFORM, write)
+        lacking = [one for one in actors if one not in known]
+        if lacking:
+            await self._database.write(PLATFORM, lambda tx: store.add_places_tx(tx, tenant, lacking))
+        return bool(lacking)
 
     async def add_member(self, scope: str, actor: Actor, role: str, by: str, until: int | None) -> None:
         """Gives somebody a role."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -87,14 +88,13 @@ class Places:
             return await self._remembered(ANONYMOUS, _STRANGERS_GOOD_FOR, self._publishing)
 
     async def index(self) -> int:
-        """Enters the tenants that were there before the index was, or that it could not be written for; how many."""
-        done = 0
-        for tenant in await self._rules.not_indexed():
-            try:
-                await self._rules.index(tenant)
-            except Problem:
-                continue
-            done += 1
+        """Enters what the index lacks of any tenant, as where the platform's store was put back from a copy that is
+        older than the tenants'; in how many. One that cannot be read is left for the next start.
+        """
+        known, done = await self._rules.indexed(), 0
+        for tenant in await self._rules.tenants():
+            with suppress(Problem):
+                done += await self._rules.index(tenant, known.get(tenant, frozenset()))
         return done
 
     async def _naming_strangers(self) -> frozenset[str]:

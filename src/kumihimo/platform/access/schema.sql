@@ -74,3 +74,6 @@ CREATE TABLE access_place (
 CREATE TABLE access_indexed (
   tenant TEXT PRIMARY KEY
 );
+-- version 3
+-- Every start compares the index with the tenants' rows, so that none needs to be noted as done.
+DROP TABLE access_indexed;

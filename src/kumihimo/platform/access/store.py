@@ -294,11 +294,9 @@ async def actors_tx(tx: Tx) -> list[Actor]:
     return [Actor(cast("ActorKind", row[0]), row[1]) for row in rows]
 
 
-async def indexed_tx(tx: Tx) -> set[str]:
-    """The tenants whose earlier rows are in the index."""
-    return {row[0] for row in await tx.fetch("SELECT tenant FROM access_indexed")}
-
-
-async def add_indexed_tx(tx: Tx, tenant: str) -> None:
-    """Notes that a tenant's earlier rows are in the index."""
-    await tx.execute("INSERT INTO access_indexed (tenant) VALUES ($1) ON CONFLICT DO NOTHING", tenant)
+async def all_places_tx(tx: Tx) -> dict[str, set[Actor]]:
+    """All that is noted, by tenant."""
+    found: dict[str, set[Actor]] = {}
+    for kind, actor, tenant in await tx.fetch("SELECT kind, actor, tenant FROM access_place"):
+        found.setdefault(tenant, set()).add(Actor(cast("ActorKind", kind), actor))
+    return found
