@@ -66,6 +66,7 @@ from kumihimo.service.console.screens import console_screens
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.webhook import webhook_routes
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
+from kumihimo.service.kpi.measures_screens import measure_screens
 from kumihimo.service.kpi.screens import kpi_screens
 from kumihimo.service.rules.screens import rule_screens
 from kumihimo.service.sources.screens import source_screens
@@ -234,6 +235,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.library,
         platform.packs,
         platform.rule_sets,
+        platform.measures,
     )
 
 
@@ -294,6 +296,7 @@ def console_of(platform: Platform) -> Console:
     screens: list[Screen] = [
         *flood_screens(flood_doors(platform), platform.stage),
         *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
+        *measure_screens(platform.measures, lambda call: platform.access.decide(call, "read")),
         *wildlife_screens(wildlife_doors(platform), platform.wildlife),
         *device_screens(
             platform.registry,

@@ -74,6 +74,8 @@ from kumihimo.service.alerts.store import SCHEMA as ALERTS
 from kumihimo.service.console.live import Live
 from kumihimo.service.console.store import SCHEMA as CONSOLE
 from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.kpi.measures_door import Measures
+from kumihimo.service.kpi.store import SCHEMA as MEASURES
 from kumihimo.service.rules.store import SCHEMA as RULES
 from kumihimo.service.sources.door import Sources
 from kumihimo.service.sources.store import SCHEMA as SOURCES
@@ -114,6 +116,7 @@ SCHEMAS: tuple[Schema, ...] = (
     SOURCES,
     RULES,
     PACKS,
+    MEASURES,
 )
 
 
@@ -196,6 +199,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
 def _with_solutions(platform: Platform) -> Platform:
     """The same with what is made of all its other rooms."""
     platform.kpi.register(LEAD_TIME, LeadTimes(platform.broker, platform.history))
+    platform.measures = Measures(platform.database, platform.clock, platform.bus, platform.access, platform.kpi)
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)
     return platform

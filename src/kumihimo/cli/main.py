@@ -16,6 +16,7 @@ from kumihimo.cli import (
     doctor,
     history,
     imports,
+    measure,
     member,
     mock_issuer,
     policy,
@@ -54,6 +55,7 @@ app.add_typer(tenant.app, name="tenant")
 app.add_typer(source.app, name="source")
 app.add_typer(solution.app, name="solution")
 app.add_typer(rule.app, name="rule")
+app.add_typer(measure.app, name="measure")
 app.add_typer(usage.app, name="usage")
 app.add_typer(member.app, name="member")
 app.add_typer(policy.app, name="policy")

@@ -19,6 +19,7 @@ from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.signing.door import Signing
+from kumihimo.service.kpi.measures_door import Measures
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.packs.door import Packs
@@ -52,6 +53,7 @@ class Doors:
     library: Library
     packs: Packs
     rule_sets: RuleSets
+    measures: Measures
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]

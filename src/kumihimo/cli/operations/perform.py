@@ -12,6 +12,7 @@ from kumihimo.cli.operations.data import DATA
 from kumihimo.cli.operations.devices import DEVICES
 from kumihimo.cli.operations.doors import Doors, Operation
 from kumihimo.cli.operations.house import HOUSE
+from kumihimo.cli.operations.measures import MEASURES
 from kumihimo.cli.operations.people import PEOPLE
 from kumihimo.cli.operations.providers import PROVIDER_OPERATIONS
 from kumihimo.cli.operations.rules import RULES
@@ -37,6 +38,7 @@ OPERATIONS: dict[str, Operation] = {
     **APPLICATIONS,
     **SOLUTIONS,
     **RULES,
+    **MEASURES,
     **{name: _of_outside(work) for name, work in PROVIDER_OPERATIONS.items()},
 }
 

@@ -1,7 +1,7 @@
-"""Room: figures that say whether a measure worked, each with its lineage down to the readings.
+"""Room: figures that say whether a measure worked, each with its lineage down to the readings; and the measures.
 
-Owns: nothing
-Says: nothing
+Owns: measure, measure_version, measure_note
+Says: screens.{tenant}: a measure changed or a review was noted
 Hears: nothing
-Door: models, door, screens
+Door: models, measures, door, measures_door, screens, measures_screens
 """

@@ -31,14 +31,15 @@ STATES: Final[tuple[State, ...]] = ("planned", "running", "ended", "stopped")
 NOTE_KINDS: Final[tuple[NoteKind, ...]] = ("plan", "do", "check", "act")
 VERDICTS: Final[tuple[Verdict, ...]] = ("continue", "change", "stop")
 STANDINGS: Final[tuple[StandingState, ...]] = (
+    "no-data",
+    "too-few",
     "reached",
+    "overdue",
+    "open",
     "on-the-way",
     "behind",
-    "open",
-    "overdue",
-    "too-few",
-    "no-data",
 )
+"""In the order in which they are looked at."""
 
 
 def said(words: Mapping[str, str], lang: str) -> str:
@@ -150,7 +151,8 @@ class Frozen:
     """A target as it stood when a check note was written: all that is needed to read it later, whatever changed since.
 
     value and readings: of the newest figure then (its id and label), at: the moment the figure stands for
-    (microseconds); None and 0 where there was none.
+    (microseconds); None and 0 where there was none. rests: the types and attributes that the KPI rested on then, so
+    that it can be told who may see it.
     """
 
     target_id: str
@@ -168,12 +170,23 @@ class Frozen:
     value: float | None = None
     at: int | None = None
     readings: int = 0
+    rests: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A measure as a change left it; made_at in microseconds, made_by: the actor."""
+
+    measure: Measure
+    made_at: int
+    made_by: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """A review note (PDCA). at in microseconds; by: the actor who wrote it. A note of the kind check freezes the
-    targets, one of the kind act has a verdict. Notes are never changed or removed while their measure stands.
+    targets, one of the kind act has a verdict. Notes are never changed or removed.
     """
 
     id: str
