@@ -209,7 +209,11 @@ async def test_alerts_of_no_wing_are_shown_whole_or_not_at_all(house: House) -> 
         made = await alerts.sight(SYSTEM, Sighting("rules", subject, number, number, CONTENT))
         assert made is not None
         await alerts.decide(Call("town", Actor("person", "Sato")), made.id, made.version, "rejected", "x")
-    whole = Whole(alerts, broker, ("x",), lambda subject: subject.rpartition("#")[0])
+
+    async def beside(tenant: str) -> tuple[str]:
+        return ("x",)
+
+    whole = Whole(alerts, broker, beside, lambda subject: subject.rpartition("#")[0])
     everything = await whole.list("town", EVERYTHING)
     assert [one.alert.subject[:11] for one in everything] == [gauge(2), gauge(1)], "none of the wing x"
     assert len(await whole.decisions("town", EVERYTHING)) == 2

@@ -237,11 +237,18 @@ def subscription(endpoint: str, word: str) -> dict[str, Any]:
     }
 
 
+async def make_towns(house: House) -> None:
+    """Both run every wing, so that its pages are there."""
+    for tenant in ("a", "b"):
+        await house.platform.database.add_tenant(tenant)
+        for wing in ("flood", "wildlife"):
+            await house.platform.packs.install(Call(tenant, Actor("system", "test")), house.platform.library.find(wing))
+
+
 async def fill(house: House, endpoint: str) -> Names:
     """Tenant b with its canary everywhere: state, history, devices, alerts, decisions, figures, messages."""
     names = Names()
-    for tenant in ("a", "b"):
-        await house.platform.database.add_tenant(tenant)
+    await make_towns(house)
     operator = Call("b", Actor("system", "test"))
     await house.platform.rule_sets.put(operator, RULES, why=SECRET, on=True)
     await house.send("b", "POST", f"{PREFIX}/entities", gauge("b", GAUGE, SECRET))

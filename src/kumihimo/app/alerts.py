@@ -1,15 +1,18 @@
-"""The alert room's own pages bound: alerts of every source but the wings, which have pages of their own."""
+"""The alert room's own pages bound: alerts of every source but the wings that run in the town, which have pages of
+their own.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+
 from kumihimo.app.platform import Platform
 from kumihimo.app.rules import about
+from kumihimo.app.wings import sources_of
 from kumihimo.base.call import Call
 from kumihimo.base.errors import Problem
 from kumihimo.service.alerts.screens import AlertDoors
 from kumihimo.service.alerts.whole import Whole
-from kumihimo.solutions.flood.watch import SOURCE as FLOOD
-from kumihimo.solutions.wildlife.watch import SOURCE as WILDLIFE
 
 
 def alert_doors(platform: Platform) -> AlertDoors:
@@ -25,7 +28,7 @@ def alert_doors(platform: Platform) -> AlertDoors:
     return AlertDoors(
         alerts=platform.alerts,
         broker=platform.broker,
-        whole=Whole(platform.alerts, platform.broker, (FLOOD, WILDLIFE), about),
+        whole=Whole(platform.alerts, platform.broker, partial(sources_of, platform), about),
         rights=lambda call: platform.access.decide(call, "read"),
         may_decide=may_decide,
         compact=platform.contexts.core.compact,

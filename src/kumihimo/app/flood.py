@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from kumihimo.app import personas
 from kumihimo.app.late import MqttLate
 from kumihimo.app.platform import Platform, Step, background
+from kumihimo.app.shipped import ship
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Problem, ResourceNotFound
 from kumihimo.base.ports import CommandOutcome
@@ -35,6 +36,10 @@ def flood_doors(platform: Platform) -> FloodDoors:
             return False
         return True
 
+    async def joined(tenant: str) -> None:
+        await personas.Personas(platform).join(tenant)
+        await ship(platform, tenant, "flood")
+
     return FloodDoors(
         database=platform.database,
         clock=platform.clock,
@@ -51,7 +56,8 @@ def flood_doors(platform: Platform) -> FloodDoors:
         commands=commands,
         rights=lambda call: platform.access.decide(call, "read"),
         may_decide=may_decide,
-        joined=personas.Personas(platform).join,
+        joined=joined,
+        here=lambda tenant: platform.packs.running.here("flood", tenant),
     )
 
 

@@ -18,10 +18,9 @@ from kumihimo.app.access import Directory, subjects
 from kumihimo.app.alerts import alert_doors
 from kumihimo.app.federation import open_paths as federation_paths
 from kumihimo.app.federation import others_of
-from kumihimo.app.flood import flood_doors
 from kumihimo.app.metering import metered, usage_pages
 from kumihimo.app.platform import Platform
-from kumihimo.app.wildlife import wildlife_doors
+from kumihimo.app.wings import card_of, town_names, wing_screens
 from kumihimo.base.call import NOBODY, Call, Caller
 from kumihimo.base.errors import Forbidden, MethodNotAllowed, Problem, ResourceNotFound
 from kumihimo.base.ids import DEFAULT_TENANT
@@ -70,13 +69,7 @@ from kumihimo.service.kpi.measures_screens import measure_screens
 from kumihimo.service.kpi.screens import kpi_screens
 from kumihimo.service.rules.screens import rule_screens
 from kumihimo.service.sources.screens import source_screens
-from kumihimo.solutions.flood.cards import TownCards
-from kumihimo.solutions.flood.screens import flood_screens
-from kumihimo.solutions.flood.tenants import TENANT_NAMES
 from kumihimo.solutions.packs.screens import pack_screens
-from kumihimo.solutions.wildlife.screens import wildlife_screens
-from kumihimo.solutions.wildlife.season import TENANT as PLAYED_TOWN
-from kumihimo.solutions.wildlife.season import TENANT_NAME as PLAYED_NAME
 from kumihimo.storage.database import PLATFORM
 from kumihimo.storage.health import Health
 
@@ -294,10 +287,9 @@ def console_of(platform: Platform) -> Console:
     settings = platform.settings
     directory = Directory(platform.identity, platform.provider.applications)
     screens: list[Screen] = [
-        *flood_screens(flood_doors(platform), platform.stage),
+        *wing_screens(platform),
         *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
         *measure_screens(platform.measures, lambda call: platform.access.decide(call, "read")),
-        *wildlife_screens(wildlife_doors(platform), platform.wildlife),
         *device_screens(
             platform.registry,
             platform.arbiter,
@@ -325,19 +317,18 @@ def console_of(platform: Platform) -> Console:
     packages = [*(screen.package for screen in screens), *(place.package for place in places)]
     words = load_words([OWN_PACKAGE, *(package for package in packages if package)])
     setup = Setup(
-        names={**TENANT_NAMES, PLAYED_TOWN: PLAYED_NAME},
+        names=town_names(),
         tile_url=settings.map_tiles,
         tile_credit=settings.map_credit,
         credit=platform.credit,
     )
-    cards = TownCards(flood_doors(platform), platform.stage)
     return Console(
         screens,
         words,
         tenants=platform.database.tenants,
         live=platform.live,
         setup=setup,
-        card=cards.card,
+        card=card_of(platform),
         clock=platform.clock,
         places=places,
         platform=platform_screens(platform.access, platform.rules, platform.contexts.core.expand, directory),

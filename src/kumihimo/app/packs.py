@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from kumihimo.app.platform import Platform
+from kumihimo.app.wings import parts_of
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import ResourceNotFound
@@ -18,8 +19,6 @@ from kumihimo.solutions.packs.models import Held, Verdict
 from kumihimo.solutions.packs.ports import PackDoors, RulesSaid, Trial
 from kumihimo.solutions.packs.trial import run_cases
 
-PARTS: Final = frozenset({"flood", "wildlife"})
-"""Wings of the platform that packs may stand on."""
 _PACKS: Final = Actor("system", "packs")
 
 
@@ -37,7 +36,7 @@ def pack_doors(platform: Platform, trial: Trial | None) -> PackDoors:
         registry=platform.registry,
         kpi=platform.kpi,
         families=frozenset(FAMILIES),
-        parts=PARTS,
+        parts=parts_of(platform),
         rule_sets=PackRules(platform.rule_sets, platform.contexts.core.expand),
         trial=trial,
     )

@@ -153,8 +153,10 @@ class Alerting:
 
 
 def about(subject: str) -> str:
-    """The entity that an alert with this subject is about, "" for none; no name of a set or a rule has a "#"."""
-    entity = subject.rpartition("#")[0]
+    """The entity that an alert with this subject is about, "" for none; no name of a set or a rule has a "#". A wing's
+    alert, whose subject has none, is about the subject itself.
+    """
+    entity = subject.rpartition("#")[0] if "#" in subject else subject
     return "" if entity.startswith(OF_SET) else entity
 
 

@@ -13,6 +13,7 @@ from kumihimo.app.flood import run_flood
 from kumihimo.app.http import build_http, doors_of
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.app.wildlife import run_wildlife
+from kumihimo.app.wings import note_wings
 from kumihimo.base.settings import LOOPBACK, SettingsError
 from kumihimo.cli.socket import LONGEST_PATH, size_of, socket_app, socket_path
 from kumihimo.network.http.server import Secure, serve
@@ -251,6 +252,7 @@ async def run_acme(platform: Platform) -> AsyncIterator[None]:
 START: tuple[Step, ...] = (
     open_database,
     index_places,
+    note_wings,
     open_outbound,
     run_registry,
     run_arbiter,

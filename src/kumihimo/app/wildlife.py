@@ -8,8 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from kumihimo.app.late import MqttLate
 from kumihimo.app.personas import Personas
 from kumihimo.app.platform import Platform, Step, background
+from kumihimo.app.shipped import ship
 from kumihimo.base.ports import CommandOutcome
 from kumihimo.service.console.words import load_words
+from kumihimo.service.kpi.door import Measured
 from kumihimo.solutions.wildlife import demo, kpis
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.season import TENANT
@@ -34,15 +36,19 @@ def wildlife_doors(platform: Platform) -> WildlifeDoors:
         base_url=lambda: platform.address,
         commands=commands,
         rights=lambda call: platform.access.decide(call, "read"),
+        joined=lambda tenant: ship(platform, tenant, "wildlife"),
+        here=lambda tenant: platform.packs.running.here("wildlife", tenant),
     )
 
 
-def register_figures(platform: Platform) -> None:
-    """Registers what the wing measures."""
+def figures_of(platform: Platform) -> list[Measured]:
+    """What the wing measures."""
     figures = kpis.Figures(wildlife_doors(platform))
-    platform.kpi.register(kpis.NOTICE_SECONDS, figures.notice_seconds)
-    platform.kpi.register(kpis.VISITS_PER_CATCH, figures.visits_per_catch)
-    platform.kpi.register(kpis.DAMAGED_AREA, figures.damaged_area)
+    return [
+        (kpis.NOTICE_SECONDS, figures.notice_seconds),
+        (kpis.VISITS_PER_CATCH, figures.visits_per_catch),
+        (kpis.DAMAGED_AREA, figures.damaged_area),
+    ]
 
 
 def run_wildlife(platform: Platform) -> AbstractAsyncContextManager[None]:

@@ -15,7 +15,7 @@ from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
 from kumihimo.app.rules import commands_of, rules_of
-from kumihimo.app.wildlife import register_figures
+from kumihimo.app.wings import register_figures
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import AddressRefused, Problem
 from kumihimo.base.ports import HttpAnswer, HttpFetch, MqttServer
@@ -80,10 +80,10 @@ from kumihimo.service.rules.store import SCHEMA as RULES
 from kumihimo.service.sources.door import Sources
 from kumihimo.service.sources.store import SCHEMA as SOURCES
 from kumihimo.service.sources.take import Taker
-from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
 from kumihimo.solutions.flood.stage import Stage
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.library import Library
+from kumihimo.solutions.packs.store import PLATFORM_SCHEMA as PACKS_OF_PLATFORM
 from kumihimo.solutions.packs.store import SCHEMA as PACKS
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
@@ -117,6 +117,7 @@ SCHEMAS: tuple[Schema, ...] = (
     RULES,
     PACKS,
     MEASURES,
+    PACKS_OF_PLATFORM,
 )
 
 
@@ -198,7 +199,6 @@ def wire(settings: Settings, clock: Clock) -> Platform:
 
 def _with_solutions(platform: Platform) -> Platform:
     """The same with what is made of all its other rooms."""
-    platform.kpi.register(LEAD_TIME, LeadTimes(platform.broker, platform.history))
     platform.measures = Measures(platform.database, platform.clock, platform.bus, platform.access, platform.kpi)
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)

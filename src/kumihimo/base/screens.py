@@ -102,6 +102,17 @@ WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """What stands before pages that some tenants have and others do not. offer: the page below "/t/{tenant}" at which
+    a tenant gets them, for whoever may do what that page `needs`.
+    """
+
+    here: Callable[[str], Awaitable[bool]]
+    offer: str
+    needs: str = "administer"
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """One address of the console. path is below "/t/{tenant}", e.g. "/flood/alerts/{id}"; nav is the text key
     of its entry in the navigation, empty where it has none; order sorts the navigation.
@@ -110,6 +121,7 @@ class Screen:
     all of them are needed), takes: to send its form; "" where the handler asks by itself. menu: the text key of the
     menu in which its entry stands, "" for the bar itself.
     is_public: who is not logged in may see it where the tenant has published anything; needs is asked of them too.
+    gate: it is there in the tenants alone in which the gate says so, also in the navigation.
     """
 
     path: str
@@ -122,6 +134,7 @@ class Screen:
     takes: str = "administer"
     menu: str = ""
     is_public: bool = False
+    gate: Gate | None = None
 
 
 # --- pages of no tenant -----------------------------------------------------------------------------------

@@ -37,8 +37,12 @@ TITLE = "{entity.id} {entity.level}"
 HIDE = f"""permit (principal in Role::"officer", action == Action::"read", resource is Entity);
 forbid (principal in Role::"officer", action == Action::"read", resource == Entity::"{GAUGE}")
   when {{ context.attribute == "{DEFAULT_VOCAB}%s" }};"""
-WINGS = ("flood", "wildlife")
 AUDITOR = Call("town", Actor("person", "p-4"))
+
+
+async def wings(tenant: str) -> tuple[str, ...]:
+    """Those that run in the town."""
+    return ("flood", "wildlife") if tenant == "town" else ()
 
 
 class Pages:
@@ -46,7 +50,7 @@ class Pages:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        whole = Whole(world.alerts, world.house.broker, WINGS, about)
+        whole = Whole(world.alerts, world.house.broker, wings, about)
         compact = Contexts(None).core.compact
         doors = AlertDoors(world.alerts, world.house.broker, whole, self.rights, self.may_decide, compact)
         words = load_words([OWN_PACKAGE, "kumihimo.service.alerts"])
@@ -189,7 +193,7 @@ async def test_where_one_attribute_of_its_entity_is_hidden_the_alert_is_not_ther
             assert page.status == 200
             assert other.content.title[lang] in page.text, "what is about another entity is there"
             assert not any(word in page.text for word in (GAUGE, "8.125", alert.id)), path
-    whole = Whole(world.alerts, world.house.broker, WINGS, about)
+    whole = Whole(world.alerts, world.house.broker, wings, about)
     grant = await pages.rights(STRANGER)
     assert [one.alert.id for one in await whole.list("town", grant, limit=1)] == [other.id], "it takes no place"
     assert len(await whole.decisions("town", grant, limit=1)) == 1

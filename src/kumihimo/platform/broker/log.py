@@ -73,6 +73,12 @@ async def position_tx(tx: Tx, reader: str) -> int:
     return int(row[0]) if row is not None else 0
 
 
+async def end_tx(tx: Tx) -> int:
+    """The newest record's position; 0 for a log that is empty."""
+    row = await tx.fetch_one("SELECT MAX(seq) FROM log")
+    return int(row[0]) if row is not None and row[0] is not None else 0
+
+
 async def set_position_tx(tx: Tx, reader: str, seq: int) -> None:
     """Notes how far the reader has come."""
     await tx.execute(

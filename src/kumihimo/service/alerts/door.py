@@ -18,7 +18,7 @@ from kumihimo.service.alerts import store
 from kumihimo.service.alerts.decide import again_tx, decide_tx, signed
 from kumihimo.service.alerts.mirror import alert_change
 from kumihimo.service.alerts.models import FINAL, Alert, Decision, Event, Sighting, Step, Verdict
-from kumihimo.service.alerts.sight import sight_tx
+from kumihimo.service.alerts.sight import end_tx, sight_tx
 from kumihimo.storage.database import Database, Tx
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,20 @@ class Alerts:
         if alert is not None:
             await self._tell(call, alert)
         return alert
+
+    async def end(self, call: Call, source: str, words: Mapping[str, str]) -> int:
+        """Closes every open alert of a source that says no more; words by language tell why. What was decided stays.
+        How many.
+        """
+        now = self._now()
+
+        async def work(tx: Tx) -> list[Alert]:
+            return await end_tx(tx, source, words, now)
+
+        ended = await self._database.write(call.tenant, work)
+        for alert in ended:
+            await self._tell(call, alert)
+        return len(ended)
 
     async def _tell(self, call: Call, alert: Alert) -> None:
         """Tells open pages, and mirrors the alert. What is committed stands, so that a mirror that fails raises

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from kumihimo.base.ids import new_id
 from kumihimo.service.alerts import store
-from kumihimo.service.alerts.models import Alert, AlreadyDecided, Event, EventKind, Sighting
+from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Event, EventKind, Sighting
 from kumihimo.storage.database import Tx
+
+MAX_ENDED: Final = 100_000
 
 
 async def sight_tx(tx: Tx, seen: Sighting, now: int) -> Alert | None:
@@ -24,6 +28,22 @@ async def sight_tx(tx: Tx, seen: Sighting, now: int) -> Alert | None:
         raise AlreadyDecided("the alert changed meanwhile")
     await store.insert_event_tx(tx, _event(after, _kind(before, after, seen), seen, now))
     return after
+
+
+async def end_tx(tx: Tx, source: str, words: Mapping[str, str], now: int) -> list[Alert]:
+    """Closes every open alert of the source, whatever was decided on it, with these words by language; what was last on
+    each stays on it. The alerts after it.
+    """
+    ended = []
+    for before in await store.alerts_tx(tx, "open", source, None, MAX_ENDED):
+        after = replace(before, state="closed", version=before.version + 1, changed_at=now)
+        if not await store.update_alert_tx(tx, after, before.version):
+            raise AlreadyDecided("the alert changed meanwhile")
+        said = Content(title=words)
+        event = Event(after.id, f"ended|{after.id}", "closed", after.stage, 0, after.observed_at, now, said)
+        await store.insert_event_tx(tx, event)
+        ended.append(after)
+    return ended
 
 
 async def _raise_tx(tx: Tx, seen: Sighting, now: int) -> Alert:

@@ -6,7 +6,7 @@ may not see every attribute of that entity does not see the alert, and it neithe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from kumihimo.base.errors import ResourceNotFound
@@ -21,21 +21,23 @@ NAMELESS: Final = Sight(people=False)
 """All of it but who decided, and why."""
 About = Callable[[str], str]
 """The entity that an alert with this subject is about, "" for none."""
+Beside = Callable[[str], Awaitable[Collection[str]]]
+"""The sources whose alerts have pages of their own in a tenant."""
 
 
 class Whole:
     """The alerts of all sources but those beside, which have pages of their own."""
 
-    def __init__(self, alerts: Alerts, broker: Broker, beside: Collection[str], about: About) -> None:
+    def __init__(self, alerts: Alerts, broker: Broker, beside: Beside, about: About) -> None:
         self._alerts = alerts
         self._broker = broker
-        self._beside = frozenset(beside)
+        self._beside = beside
         self._about = about
 
     async def list(self, tenant: str, grant: Grant, limit: int = 200) -> Sequence[Seen]:
         """Open ones first, of these the undecided first, then by severity and time."""
         subjects = None if grant.is_all else await self._seen(tenant, grant, await self._subjects(tenant))
-        alerts = await self._alerts.list(tenant, beside=self._beside, subjects=subjects, limit=limit)
+        alerts = await self._alerts.list(tenant, beside=await self._beside(tenant), subjects=subjects, limit=limit)
         told = await self._told(tenant, grant, [one.id for one in alerts])
         return [Seen(one, ALL_OF_IT if one.id in told else NAMELESS) for one in alerts]
 
@@ -43,7 +45,7 @@ class Whole:
         """One alert; ResourceNotFound where there is none that the caller may see, or a wing has it."""
         alert = await self._alerts.get(tenant, alert_id)
         hidden = not grant.is_all and not await self._seen(tenant, grant, [alert.subject])
-        if alert.source in self._beside or hidden:
+        if alert.source in await self._beside(tenant) or hidden:
             raise ResourceNotFound(f"there is no alert {alert_id!r}")
         told = await self._told(tenant, grant, [alert.id])
         return Seen(alert, ALL_OF_IT if told else NAMELESS)
@@ -60,7 +62,8 @@ class Whole:
             found = await self._alerts.decisions(tenant, seen.alert.id, limit)
         else:
             subjects = None if grant.is_all else await self._seen(tenant, grant, await self._subjects(tenant))
-            found = await self._alerts.decisions(tenant, limit=limit, beside=self._beside, subjects=subjects)
+            beside = await self._beside(tenant)
+            found = await self._alerts.decisions(tenant, limit=limit, beside=beside, subjects=subjects)
         told = await self._told(tenant, grant, {one.alert_id for one in found})
         sights = ((one, ALL_OF_IT if one.alert_id in told else NAMELESS) for one in found)
         return [SeenDecision(decision_as_seen(one, sight, one.content.title), sight) for one, sight in sights]
@@ -70,7 +73,7 @@ class Whole:
         return self._about(alert.subject)
 
     async def _subjects(self, tenant: str) -> Sequence[str]:
-        return await self._alerts.subjects(tenant, self._beside)
+        return await self._alerts.subjects(tenant, await self._beside(tenant))
 
     async def _seen(self, tenant: str, grant: Grant, subjects: Sequence[str]) -> Sequence[str]:
         """Those about an entity of which the caller may see every attribute, also those that it no longer has: they

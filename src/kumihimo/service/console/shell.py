@@ -22,7 +22,7 @@ from kumihimo.base.errors import (
     ResourceNotFound,
 )
 from kumihimo.base.ports import OpenPath
-from kumihimo.base.screens import Answer, Ask, CardOf, Document, Page, Place, Redirect, Screen
+from kumihimo.base.screens import Answer, Ask, CardOf, Document, Gate, Page, Place, Redirect, Screen
 from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language, translator
 from kumihimo.service.console.assets import asset_url, static_routes
 from kumihimo.service.console.cards import Cards
@@ -194,6 +194,8 @@ class Console:
             check_same_origin(request)
         call = _call(request, tenant)
         await self._check(call, screen.needs)
+        if screen.gate is not None and not await screen.gate.here(tenant):
+            return await self._absent(request, call, screen.gate)
         if posting:
             await self._check(call, screen.takes)
         form = await read_form(request) if posting else {}
@@ -224,7 +226,7 @@ class Console:
     async def _nav_of(self, request: Request, tenant: str) -> list[Screen]:
         """The entries that lead the caller anywhere; where there is no tenant, to the platform's own pages."""
         nav = self._nav_of_strangers if self._is_stranger(request) else self._nav
-        nav = nav if tenant else self._platform_nav
+        nav = [screen for screen in nav if await _is_here(screen, tenant)] if tenant else self._platform_nav
         if self._allow is None or not nav:
             return nav
         try:
@@ -232,6 +234,12 @@ class Console:
         except Problem:  # a credential of another tenant: the page that says so has no way on
             return []
         return [screen for screen in nav if await self._is_allowed(call, screen.needs)]
+
+    async def _absent(self, request: Request, call: Call, gate: Gate) -> Response:
+        """The page that says that the tenant does not have this one, and to whoever may change that, where."""
+        problem = ResourceNotFound(f"tenant {call.tenant!r} does not have {request.url.path[:200]}")
+        offer = gate.offer if await self._is_allowed(call, gate.needs) else ""
+        return await self.problem(request, problem.worded("refused.absent"), offer=offer)
 
     def _is_stranger(self, request: Request) -> bool:
         """Whether nobody is logged in where that makes a difference."""
@@ -290,11 +298,14 @@ class Console:
         except Problem as problem:
             return await self.problem(request, problem)
         nav = await self._nav_of(request, tenant)
-        first = nav[0].path if nav else self._entry_path(request)
+        first = nav[0].path if nav else "/entities"
         return self._dress(request, RedirectResponse(f"/t/{quote(tenant)}{first}", status_code=303))
 
     def _entry_path(self, request: Request) -> str:
+        """Where the entry to a town leads; "/", which finds that out, where not every town has the first page."""
         nav = self._nav_of_strangers if self._is_stranger(request) else self._nav
+        if nav and nav[0].gate is not None:
+            return "/"
         return nav[0].path if nav else "/entities"
 
     async def _live_stream(self, request: Request) -> Response:
@@ -313,8 +324,8 @@ class Console:
         path = request.url.path[:200]
         return await self.problem(request, ResourceNotFound(path).worded("refused.path", path=path))
 
-    async def problem(self, request: Request, problem: Problem) -> Response:
-        """The page that says what went wrong and what to do."""
+    async def problem(self, request: Request, problem: Problem, *, offer: str = "") -> Response:
+        """The page that says what went wrong and what to do. offer: a page of the tenant's that mends it."""
         try:
             tenants = await self._tenants_of(request)
         except Problem:  # the database server is away, which is perhaps what this page has to say
@@ -331,6 +342,7 @@ class Console:
                 "no_tenant": isinstance(problem, NonexistentTenant),
                 "asked": tenant[:64],
                 "entry": self._entry_path(request),
+                "offer": offer,
             },
             status=problem.status,
             headers=problem.headers(),
@@ -409,6 +421,16 @@ class Console:
 
 def _entries(screens: Sequence[Screen]) -> list[Screen]:
     return sorted((screen for screen in screens if screen.nav), key=lambda screen: screen.order)
+
+
+async def _is_here(screen: Screen, tenant: str) -> bool:
+    """Whether the tenant has the page; nothing is asked of a tenant that there is not, or whose store is away."""
+    if screen.gate is None:
+        return True
+    try:
+        return await screen.gate.here(tenant)
+    except Problem:
+        return False
 
 
 def _is_open_ended(screen: Screen) -> bool:

@@ -24,7 +24,9 @@ class TownCards:
         self._stage = stage
 
     async def card(self, call: Call) -> Card | None:
-        """As base.screens.CardOf; None also of a town in which the caller may read nothing."""
+        """As base.screens.CardOf; None also where the wing does not run, or the caller may read nothing."""
+        if not await self._doors.runs(call.tenant):
+            return None
         try:
             grant = await self._doors.seen_by(call)
         except (Forbidden, Unauthenticated):

@@ -26,11 +26,10 @@ from kumihimo.solutions.flood.follow import NudgedReader, go_round
 from kumihimo.solutions.flood.models import Faults
 from kumihimo.solutions.flood.recording import EventName, Recording, load
 from kumihimo.solutions.flood.share import Share
-from kumihimo.solutions.flood.steps import propose
 from kumihimo.solutions.flood.tenants import CITIES, PREFECTURE, TENANTS
 from kumihimo.solutions.flood.training import TRAINING
 from kumihimo.solutions.flood.watch import Watch
-from kumihimo.solutions.flood.watching import Watching
+from kumihimo.solutions.flood.watching import Watching, watch_of
 
 logger = logging.getLogger(__name__)
 __all__ = ["Example", "FloodDoors", "Prepared", "follow_once", "prepare", "reset", "run"]
@@ -123,7 +122,7 @@ async def prepare(doors: FloodDoors, event: EventName, speed: float = 600.0) -> 
         player,
         accounts,
         await _examples(doors, recording, accounts),
-        [Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant) for tenant in TENANTS],
+        [watch_of(doors, tenant) for tenant in TENANTS],
         shares,
         loaded,
         kept,

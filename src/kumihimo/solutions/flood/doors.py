@@ -23,7 +23,8 @@ class FloodDoors:
     commands gives where a tenant's commands stand; without it, decisions stay at "sent". rights gives what a caller may
     see of the tenant of its call, and raises a Problem for nothing at all; without it, pages show nothing. may_decide
     tells whether a caller may decide on the alerts of that tenant; without it, nobody may, and no page offers it.
-    joined is told of each tenant of the demonstration that is made, before anything is in it.
+    joined is told of each tenant of the demonstration that is made, before anything is in it. here tells by which
+    installation the wing runs in a tenant, "" where it does not; without it, it runs in all.
     """
 
     database: Database
@@ -42,10 +43,15 @@ class FloodDoors:
     rights: Callable[[Call], Awaitable[Grant]] | None = None
     may_decide: Callable[[Call], Awaitable[bool]] | None = None
     joined: Callable[[str], Awaitable[None]] | None = None
+    here: Callable[[str], Awaitable[str]] | None = None
 
     async def seen_by(self, call: Call) -> Grant:
         """What the caller may see of its tenant."""
         return NOTHING if self.rights is None else await self.rights(call)
+
+    async def runs(self, tenant: str) -> bool:
+        """Whether the wing runs in the tenant."""
+        return self.here is None or bool(await self.here(tenant))
 
     async def decides(self, call: Call) -> bool:
         """Whether the caller may decide on the alerts of its tenant."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from kumihimo.base.errors import NonexistentTenant
 from kumihimo.base.ports import Bus, log_topic
-from kumihimo.platform.broker.follow import Handle, LogReader
+from kumihimo.platform.broker.follow import Handle, LogReader, May
 from kumihimo.storage.database import Database
 
 logger = logging.getLogger(__name__)
@@ -21,8 +21,10 @@ ROUND_SECONDS = 1.0
 class NudgedReader(LogReader):
     """A reader of its own that the bus nudges, and that can be held still."""
 
-    def __init__(self, database: Database, bus: Bus, tenant: str, name: str, handle: Handle) -> None:
-        super().__init__(database, tenant, name, handle)
+    def __init__(
+        self, database: Database, bus: Bus, tenant: str, name: str, handle: Handle, may: May | None = None
+    ) -> None:
+        super().__init__(database, tenant, name, handle, may)
         self._bus = bus
         self._nudged = asyncio.Event()
 

@@ -8,7 +8,7 @@ threshold by the hysteresis. A gauge that is above a threshold when it is first 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from kumihimo.base import times
@@ -29,6 +29,10 @@ from kumihimo.storage.database import Database
 logger = logging.getLogger(__name__)
 READER = "flood.watch"
 SOURCE = "flood"
+
+
+Here = Callable[[str], Awaitable[str]]
+"""By which installation the wing runs in a tenant, "" where it does not."""
 
 
 class Propose(Protocol):
@@ -60,16 +64,28 @@ async def _heights(history: History, tenant: str, entity_id: str, newest: tuple[
 
 
 class Watch:
-    """The watch over one tenant; its memory is the tenant's open alerts."""
+    """The watch over one tenant; its memory is the tenant's open alerts.
+
+    It stands still where the wing does not run, and remembers nothing of an earlier installation.
+    """
 
     def __init__(
-        self, database: Database, bus: Bus, history: History, alerts: Alerts, propose: Propose, tenant: str
+        self,
+        database: Database,
+        bus: Bus,
+        history: History,
+        alerts: Alerts,
+        propose: Propose,
+        tenant: str,
+        here: Here | None = None,
     ) -> None:
         self._history = history
         self._alerts = alerts
         self._propose = propose
         self.tenant = tenant
-        self.reader = NudgedReader(database, bus, tenant, READER, self.see)
+        self.reader = NudgedReader(database, bus, tenant, READER, self.see, self.is_on)
+        self._here = here
+        self._installation = ""
         self._standing: dict[str, int] | None = None
 
     async def _levels(self) -> dict[str, int]:
@@ -82,6 +98,16 @@ class Watch:
         """Drops what is remembered, after the tenant's data was made anew."""
         self._standing = None
 
+    async def is_on(self) -> bool:
+        """Whether the wing runs in the tenant."""
+        if self._here is None:
+            return True
+        found = await self._here(self.tenant)
+        if found != self._installation:
+            self.forget()
+            self._installation = found
+        return bool(found)
+
     async def see(self, records: Sequence[LogRecord]) -> None:
         """Looks at log records; only new levels of this tenant's own gauges matter.
 
@@ -89,6 +115,8 @@ class Watch:
         refuses is raised, and the records are looked at again.
         """
         for record in records:
+            if not await self.is_on():
+                return
             if entities.LEVEL not in record.changed or entities.GAUGE not in record.entity.get("type", ()):
                 continue
             try:

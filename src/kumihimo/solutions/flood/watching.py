@@ -17,8 +17,15 @@ from kumihimo.solutions.flood.watch import Watch
 logger = logging.getLogger(__name__)
 
 
+def watch_of(doors: FloodDoors, tenant: str) -> Watch:
+    """The watch over a tenant."""
+    return Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant, doors.here)
+
+
 class Watching:
-    """The watches of all tenants but those of `apart`, which somebody else watches."""
+    """The watches of all tenants but those of `apart`, which somebody else watches; each stands still while the wing
+    does not run there.
+    """
 
     def __init__(self, doors: FloodDoors, apart: Collection[str] = ()) -> None:
         self._doors = doors
@@ -49,7 +56,7 @@ class Watching:
     async def _begin(self, tenant: str, group: asyncio.TaskGroup) -> None:
         doors = self._doors
         await doors.alerts.recover(Call(tenant, Actor("system", "flood"), "start"))
-        watch = Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant)
+        watch = watch_of(doors, tenant)
         group.create_task(watch.reader.run(), name=f"watch-{tenant}")
         self._watched[tenant] = watch.reader
 

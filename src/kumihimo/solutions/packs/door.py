@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -96,7 +96,15 @@ class Packs(Installed):
             )
             for kind, count in purged.items()
         ]
+        for part in await self._last(tenant, id_, held.pack):
+            later += await self.doors.parts[part].left(tenant)
         return Plan("remove", held.pack, tenant, tuple(steps), (), tuple(later), install.version)
+
+    async def _last(self, tenant: str, id_: str, pack: Pack) -> list[str]:
+        """The parts that no other pack of the tenant stands on."""
+        others = [read_pack(read_archive(one)) for one in await self._archives(tenant, id_)]
+        kept = {part for other in others for part in other.parts}
+        return [part for part in pack.parts if part not in kept and part in self.doors.parts]
 
     def _check_rules(self, held: Held, items: Sequence[Item], context: Context) -> None:
         """Rules are taken by their room, and do no more than the manifest says."""
@@ -133,7 +141,8 @@ class Packs(Installed):
             if held.pack.rules and self.doors.rule_sets is not None:
                 await self.doors.rule_sets.allow(call)  # before anything is made: rules come last
             said = checked(held.pack, given or {})
-            await self._begin(call, held, said, sample=sample)
+            ran = await self.running.of(call.tenant)
+            await self._begin(call, held, said, ran, sample=sample)
             await self._do(_because(call, held.name), held.pack.id, plan.steps)
             shipped = await wanted(
                 self.doors.contexts,
@@ -142,6 +151,7 @@ class Packs(Installed):
                 sample=await self._sample(call, held),
             )
             await self._settled(call, held, shipped, plan.action)
+            await self._end(call, ran)
         return plan
 
     async def set_values(self, call: Call, id_: str, given: Values, revision: int) -> Plan:
@@ -167,6 +177,7 @@ class Packs(Installed):
             if stops_of(plan):
                 raise PackRefused(f"{held.name}: " + "; ".join(stops_of(plan)))
             await self._database.write(call.tenant, work)
+            self.running.forget(call.tenant)
             await self._do(_because(call, held.name), id_, plan.steps)
         self.doors.bus.publish(screens_topic(call.tenant))
         return plan
@@ -179,8 +190,10 @@ class Packs(Installed):
         async with self._turn(call.tenant):
             plan = await self.plan_removal(call.tenant, id_, purge=purge)
             install, held = await self.get(call.tenant, id_)
+            last = await self._last(call.tenant, id_, held.pack)
             await self._mark(call, install, "removing")
             await self._do(_because(call, held.name), id_, plan.steps)
+            await self._end(call, last)
             if purge:
                 await self._purge(_because(call, held.name), held)
             now, by = self._now(), str(call.actor)
@@ -192,8 +205,16 @@ class Packs(Installed):
                 await store.add_event_tx(tx, Event(now, id_, install.version, "purged" if purge else "removed", by))
 
             await self._database.write(call.tenant, work)
+        self.running.forget(call.tenant)
         self.doors.bus.publish(screens_topic(call.tenant))
         return plan
+
+    async def _end(self, call: Call, parts: Collection[str]) -> None:
+        """Those of the parts that no pack stands on any more bring what they made to an end."""
+        runs = await self.running.of(call.tenant)
+        for part in parts:
+            if part not in runs and part in self.doors.parts:
+                await self.doors.parts[part].end(call)
 
     async def _do(self, call: Call, pack: str, steps: Sequence[Step]) -> None:
         """Each step by itself. What is made is noted before, what is changed or taken away after, so that a plan that
@@ -216,8 +237,10 @@ class Packs(Installed):
     async def _forget(self, tenant: str, item: Item) -> None:
         await self._database.write(tenant, lambda tx: store.remove_item_tx(tx, item.kind, item.name))
 
-    async def _begin(self, call: Call, held: Held, said: Values, *, sample: bool) -> None:
+    async def _begin(self, call: Call, held: Held, said: Values, ran: Collection[str], *, sample: bool) -> None:
+        """ran: the parts that run in the town before it."""
         now, by = self._now(), str(call.actor)
+        new = [self.doors.parts[part] for part in held.pack.parts if part not in ran]
 
         async def work(tx: Tx) -> None:
             old = await store.install_tx(tx, held.pack.id)
@@ -237,8 +260,11 @@ class Packs(Installed):
             await store.put_install_tx(tx, made)
             for name, value in said.items():
                 await store.put_value_tx(tx, held.pack.id, name, value, now, by)
+            for part in new:
+                await part.begin_tx(tx)
 
         await self._database.write(call.tenant, work)
+        self.running.forget(call.tenant)
 
     async def _sample(self, call: Call, held: Held) -> bool:
         return (await self.get(call.tenant, held.pack.id))[0].sample
@@ -261,11 +287,13 @@ class Packs(Installed):
             await store.add_event_tx(tx, Event(now, id_, held.pack.version, what, by))
 
         await self._database.write(call.tenant, work)
+        self.running.forget(call.tenant)
         self.doors.bus.publish(screens_topic(call.tenant))
 
     async def _mark(self, call: Call, install: Install, state: InstallState) -> None:
         marked = replace(install, state=state, revision=install.revision + 1)
         await self._database.write(call.tenant, lambda tx: store.put_install_tx(tx, marked))
+        self.running.forget(call.tenant)
 
     # --- the town's data, where that is asked for -------------------------------------------------------------
 

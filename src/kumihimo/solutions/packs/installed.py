@@ -15,6 +15,7 @@ from kumihimo.solutions.packs.manifest import read_pack
 from kumihimo.solutions.packs.models import Event, Held, Install, Item, Town
 from kumihimo.solutions.packs.plan import Standing, key_of
 from kumihimo.solutions.packs.ports import PackDoors
+from kumihimo.solutions.packs.running import Running
 from kumihimo.storage.database import Tx
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Installed:
         self.doors = doors
         self._database = doors.database
         self._keepers = keepers_of(doors)
+        self.running = Running(doors.database, doors.clock)
 
     # --- what there is -----------------------------------------------------------------------------------
 

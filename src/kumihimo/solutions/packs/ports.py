@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -16,8 +16,8 @@ from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.service.kpi.door import Kpi
-from kumihimo.solutions.packs.models import Held, Verdict
-from kumihimo.storage.database import Database
+from kumihimo.solutions.packs.models import Held, Said, Verdict
+from kumihimo.storage.database import Database, Tx
 
 
 class RulesSaid(NamedTuple):
@@ -50,13 +50,35 @@ class RuleSets(Protocol):
     async def remove(self, call: Call, name: str, why: str) -> None: ...
 
 
+class PartDoors(Protocol):
+    """A part of the platform that runs in a town only where a pack stands on it, such as a wing."""
+
+    async def begin_tx(self, tx: Tx) -> None:
+        """In the transaction in which a town's first pack that stands on it is noted: what was before is not its."""
+        ...
+
+    async def left(self, tenant: str) -> Sequence[Said]:
+        """What would become of what it made there, for whoever is about to remove the last such pack."""
+        ...
+
+    async def end(self, call: Call) -> None:
+        """It runs no more in the call's tenant: it brings what it made there to an end. Done again it changes
+        nothing.
+        """
+        ...
+
+    async def is_used(self, tenant: str) -> bool:
+        """Whether the town has what the part works on, or anything that it made."""
+        ...
+
+
 Trial = Callable[[Held], Awaitable[Sequence[Verdict]]]
 """Runs a pack's own tests on a platform that is made for it alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackDoors:
-    """The rooms that packs are installed into. parts names the parts of the platform that there are.
+    """The rooms that packs are installed into. parts: those of the platform that packs stand on, by name.
 
     rule_sets is None where the platform has no room of rules; trial None where packs are not tried (in a trial).
     """
@@ -72,6 +94,6 @@ class PackDoors:
     registry: Registry
     kpi: Kpi
     families: Collection[str]
-    parts: Collection[str]
+    parts: Mapping[str, PartDoors]
     rule_sets: RuleSets | None = None
     trial: Trial | None = None

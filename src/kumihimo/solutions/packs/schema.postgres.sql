@@ -47,3 +47,7 @@ CREATE TABLE pack_town (
   traits TEXT NOT NULL,
   listed BIGINT NOT NULL
 );
+-- version 2
+-- In the platform's own scope: tenants that are older than what tells where a wing runs, and still to be looked at; the
+-- row "" says that they were noted.
+CREATE TABLE pack_before (tenant TEXT PRIMARY KEY);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, cast
 
 from kumihimo.base import jsontext
@@ -9,6 +10,7 @@ from kumihimo.solutions.packs.models import Event, Install, InstallState, Item, 
 from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("packs", __package__)
+PLATFORM_SCHEMA = Schema("packs", __package__, "platform")
 KEPT_EVENTS: Final = 1000
 _SHORT: Final = "id, version, state, origin, trust, signer, sample, at, made_by, revision"
 
@@ -185,3 +187,23 @@ async def put_town_tx(tx: Tx, town: Town) -> None:
         jsontext.text(sorted(town.traits)),
         int(town.listed),
     )
+
+
+# --- towns that are older than what tells where a wing runs: in the platform's scope -------------------------------
+
+
+async def before_tx(tx: Tx) -> set[str] | None:
+    """Those still to be looked at; None where they were not noted yet."""
+    found = {str(row[0]) for row in await tx.fetch("SELECT tenant FROM pack_before")}
+    return found - {""} if "" in found else None
+
+
+async def note_before_tx(tx: Tx, tenants: Collection[str]) -> None:
+    """Notes them, once for all time."""
+    for tenant in ("", *tenants):
+        await tx.execute("INSERT INTO pack_before (tenant) VALUES ($1) ON CONFLICT DO NOTHING", tenant)
+
+
+async def forget_before_tx(tx: Tx, tenant: str) -> None:
+    """It was looked at."""
+    await tx.execute("DELETE FROM pack_before WHERE tenant = $1", tenant)

@@ -56,6 +56,8 @@ async def prepare(doors: WildlifeDoors, speed: float, load_season: Callable[[], 
         await doors.database.remove_tenant(TENANT)
         doors.registry.forget_tenant(TENANT)
         await doors.database.add_tenant(TENANT)
+        if doors.joined is not None:
+            await doors.joined(TENANT)
         await _build(doors, season)
     accounts = {site.device_id: await _account(doors, site.device_id) for site in season.sites}
     player = Player(

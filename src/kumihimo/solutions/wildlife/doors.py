@@ -20,7 +20,8 @@ from kumihimo.storage.database import Database
 @dataclass(frozen=True, slots=True)
 class WildlifeDoors:
     """commands gives where a tenant's commands stand; rights gives what a caller may see, and raises a Problem for
-    nothing at all.
+    nothing at all. joined is told of the played town when it is made, before anything is in it. here tells by which
+    installation the wing runs in a tenant, "" where it does not; without it, it runs in all.
     """
 
     database: Database
@@ -34,6 +35,8 @@ class WildlifeDoors:
     base_url: Callable[[], str]
     commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]]
     rights: Callable[[Call], Awaitable[Grant]]
+    joined: Callable[[str], Awaitable[None]] | None = None
+    here: Callable[[str], Awaitable[str]] | None = None
 
     async def docs(self, tenant: str, kind: str, grant: Grant = EVERYTHING) -> list[EntityDoc]:
         """All entities of a type, as they may be seen."""

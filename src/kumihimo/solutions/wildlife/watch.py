@@ -36,12 +36,16 @@ MEMORY = OVER + 2 * WITHIN
 
 
 class Watch:
-    """The watch over one tenant. What it remembers of the last hour stands in the encounters' entities as well."""
+    """The watch over one tenant. What it remembers of the last hour stands in the encounters' entities as well.
+
+    It stands still where the wing does not run, and remembers nothing of an earlier installation.
+    """
 
     def __init__(self, doors: WildlifeDoors, tenant: str) -> None:
         self._doors = doors
         self.tenant = tenant
-        self.reader = LogReader(doors.database, tenant, READER, self.see)
+        self.reader = LogReader(doors.database, tenant, READER, self.see, self.is_on)
+        self._installation = ""
         self._recent: dict[str, Detection] | None = None
         self._entity: dict[str, str] = {}
 
@@ -50,10 +54,22 @@ class Watch:
         self._recent = None
         self._entity.clear()
 
+    async def is_on(self) -> bool:
+        """Whether the wing runs in the tenant."""
+        if self._doors.here is None:
+            return True
+        found = await self._doors.here(self.tenant)
+        if found != self._installation:
+            self.forget()
+            self._installation = found
+        return bool(found)
+
     async def see(self, records: Sequence[LogRecord]) -> None:
         """Looks at log records; only sensors and traps matter. A record that trips us up is told and passed."""
         for record in records:
             kinds = record.entity.get("type", ())
+            if not await self.is_on():
+                return
             try:
                 if entities.SENSOR in kinds and entities.DETECTED in record.changed:
                     await self._detected(record)
@@ -182,6 +198,8 @@ class Watch:
 
     async def close_stale(self) -> int:
         """The same by the platform's clock, for a tenant in which nothing is seen any more."""
+        if not await self.is_on():
+            return 0
         before = times.micros(self._doors.clock.now()) - OVER
         return await self._close([alert for alert in await self._open() if alert.changed_at < before])
 
