@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -31,6 +32,7 @@ from kumihimo.base.ports import Command
 from kumihimo.device.registry.models import Device
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.platform.ngsild.table import PREFIX, LdRoute
+from kumihimo.service.kpi.measures import Measure
 from kumihimo.service.sources.models import Reading, Source
 from kumihimo.solutions.packs.archive import MANIFEST, read_path
 from kumihimo.solutions.packs.manifest import held
@@ -43,6 +45,7 @@ pytestmark = pytest.mark.enable_socket
 CANARY, NOBODY, SECRET = "kanaria7", "niemand7", "geheimnis9"
 GAUGE = f"urn:ngsi-ld:RiverGauge:fukui-{CANARY}"
 THING = f"urn:ngsi-ld:Thing:{CANARY}"
+MEASURE, STARTS = f"m-{CANARY}", date(2026, 4, 1)
 THING_TYPE, ATTRIBUTE = f"Type{CANARY}", f"attr{CANARY}"
 FIRST = "2026-06-01T0{}:00:00Z"
 SHOWS_NO_TENANT = {
@@ -259,7 +262,7 @@ async def fill(house: House, endpoint: str) -> Names:
     plain = thing(f"urn:ngsi-ld:{PLAIN}:{CANARY}", PLAIN, ATTRIBUTE, SECRET)
     await house.send("b", "POST", f"{PREFIX}/entities", plain)
     made = await house.send("b", "POST", f"{PREFIX}/subscriptions", subscription(endpoint, SECRET))
-    names.ids += [GAUGE, THING, CANARY, made.headers["location"].rpartition("/")[2]]
+    names.ids += [GAUGE, THING, CANARY, made.headers["location"].rpartition("/")[2], MEASURE]
     river = Device(names.device, "river-gauge", SECRET, GAUGE, DEFAULT_VOCAB + "RiverGauge")
     sign = Device(f"sign-{CANARY}", "sign", SECRET, f"urn:ngsi-ld:Sign:{CANARY}", DEFAULT_VOCAB + "Sign")
     names.key = await house.platform.registry.add("b", river)
@@ -270,6 +273,7 @@ async def fill(house: House, endpoint: str) -> Names:
     names.application = program.application.id
     await fill_access(house)
     await fill_packs(house)
+    await fill_measures(house)
 
     async def looked_at() -> bool:
         return (await house.platform.sources.all("b"))[0].outcome == "failed"  # there is no such folder
@@ -294,9 +298,7 @@ async def fill(house: House, endpoint: str) -> Names:
     assert found
     names.token = found[1]
     await house.send("", "POST", f"/webhooks/b/{names.token}", {"said": SECRET})
-    path = f"/t/b/flood/alerts/{names.ids[-1]}"
-    version = str((await house.platform.alerts.get("b", names.ids[-1])).version)
-    await house.form(path, verdict="rejected", reason=SECRET, who=SECRET, version=version)
+    await reject(house, names.ids[-1])
     await fill_alert_of_rule(house, names)
     await fill_wildlife(house, names)
     kpi = await house.ask("b", Question("", "GET", "/t/b/kpi"))
@@ -387,6 +389,20 @@ async def fill_packs(house: House) -> None:
     }
     call = Call("b", Actor("person", SECRET), "pack")
     await house.platform.packs.install(call, held(files, "outside", {}), unsigned=True)
+
+
+async def fill_measures(house: House) -> None:
+    """A measure of b's with a review."""
+    own, measure = Call("b", Actor("system", "test")), Measure(MEASURE, "policy", {"ja": SECRET}, SECRET, STARTS)
+    await house.platform.measures.put(own, measure, revision=0, why=SECRET)
+    await house.platform.measures.note(own, MEASURE, "do", SECRET)
+
+
+async def reject(house: House, alert: str) -> None:
+    """Decides on b's alert of the river."""
+    version = str((await house.platform.alerts.get("b", alert)).version)
+    path = f"/t/b/flood/alerts/{alert}"
+    await house.form(path, verdict="rejected", reason=SECRET, who=SECRET, version=version)
 
 
 async def until(look: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:

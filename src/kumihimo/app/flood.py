@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 
 from kumihimo.app import personas
 from kumihimo.app.late import MqttLate
+from kumihimo.app.measures import show_measures
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.app.shipped import ship
 from kumihimo.base.call import Actor, Call
@@ -18,7 +19,7 @@ from kumihimo.solutions.flood import demo as flood_demo
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.entities import LEVEL
 from kumihimo.solutions.flood.recording import EventName
-from kumihimo.solutions.flood.tenants import TENANTS
+from kumihimo.solutions.flood.tenants import PREFECTURE, TENANTS
 
 WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
 
@@ -81,12 +82,13 @@ def run_demo(event: EventName, speed: float, say: Callable[[str], None], *, rene
         platform.stage.prepared = prepared
         flood_demo.look_again(doors)  # a page that was opened before this has no replay panel yet
 
-        async def subscribe() -> None:
+        async def set_up() -> None:
             for tenant in TENANTS:
                 await _subscribe_webhook(platform, tenant)
+            await show_measures(platform, PREFECTURE, flood_demo.PACKAGE)
 
-        await subscribe()
-        prepared.after_reset.append(subscribe)
+        await set_up()
+        prepared.after_reset.append(set_up)
         address = platform.settings.public_address.rstrip("/") or platform.address
         for line in personas.instructions(given, address):
             say(line)

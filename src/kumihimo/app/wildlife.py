@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from kumihimo.app.late import MqttLate
+from kumihimo.app.measures import show_measures
 from kumihimo.app.personas import Personas
 from kumihimo.app.platform import Platform, Step, background
 from kumihimo.app.shipped import ship
@@ -68,6 +69,7 @@ def run_season(speed: float, say: Callable[[str], None]) -> Step:
         platform.wildlife.prepared = prepared
         if not prepared.kept:  # a role that was taken away later stays away
             await Personas(platform).visit(TENANT)
+        await show_measures(platform, TENANT, demo.PACKAGE)
         for lang, credit in load_words([demo.PACKAGE])["wildlife.credit"].items():
             platform.credit[lang] = f"{platform.credit.get(lang, '')} {credit}".strip()
         say(f"Wildlife, a season in a second town: {platform.address}/t/{TENANT}/wildlife")
