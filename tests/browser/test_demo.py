@@ -28,6 +28,7 @@ PAGES = {
     "alerts": "/t/fukui-pref/flood/alerts",
     "decisions": "/t/fukui-pref/flood/decisions",
     "kpi": "/t/fukui-pref/kpi",
+    "measures": "/t/fukui-pref/measures",
     "devices": "/t/fukui-pref/devices",
     "entities": "/t/fukui-pref/entities",
     "subscriptions": "/t/fukui-pref/subscriptions",
@@ -158,7 +159,10 @@ async def test_every_page_is_filled_quiet_accessible_and_fits_a_phone(
 
 PERSONAS = {
     "demo-resident": (["fukui-city", "fukui-pref"], {"/flood", "/entities"}),
-    "demo-officer": (["fukui-city"], {"/flood", "/flood/alerts", "/flood/decisions", "/kpi", "/entities", "/webhook"}),
+    "demo-officer": (
+        ["fukui-city"],
+        {"/flood", "/flood/alerts", "/flood/decisions", "/kpi", "/measures", "/entities", "/webhook"},
+    ),
 }
 """The towns that they see, and entries of their navigation among others."""
 OF_OTHERS = {"/members", "/policies", "/devices", "/applications", "/usage"}

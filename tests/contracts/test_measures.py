@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.model.house import House
+from tests.rights import rows
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
-from kumihimo.platform.access.grants import Grant, Restriction
+from kumihimo.platform.access.grants import ALL_ATTRIBUTES, Grant, Restriction
+from kumihimo.platform.access.models import EVERY_ROW
 from kumihimo.platform.access.store import PLATFORM_SCHEMA
 from kumihimo.platform.access.store import SCHEMA as ACCESS
 from kumihimo.platform.broker.store import SCHEMA
@@ -27,6 +29,7 @@ from kumihimo.service.kpi.measures_door import MeasureChanged, Measures
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
 from kumihimo.service.kpi.store import SCHEMA as MEASURES
 
+GAUGE_ID = "urn:ngsi-ld:Gauge:1"
 GAUGE, LEVEL = "https://example.org/Gauge", "https://example.org/level"
 DAMAGE = Definition("town.damage", {"ja": "被害", "en": "Damage"}, {"ja": "", "en": ""}, {"ja": "m²", "en": "m²"},
                     GAUGE, (LEVEL,))  # fmt: skip
@@ -67,7 +70,9 @@ class World:
         self.kpi.register(DAMAGE, self.figures)
         self.measures = Measures(database, clock, bus, self.access, self.kpi)
 
-    async def figures(self, tenant: str, _: Restriction) -> Sequence[Figure]:
+    async def figures(self, tenant: str, among: Restriction) -> Sequence[Figure]:
+        if among.rows != EVERY_ROW and GAUGE_ID not in str(among.rows):
+            return []
         reading = Lineage("urn:g", LEVEL, "level", 0, 1.0, "m²", {"ja": "報告", "en": "report"})
         return [
             Figure(f"town.damage.{at}", "town.damage", "", {"ja": "月", "en": "month"}, at,
@@ -154,6 +159,17 @@ async def test_only_who_has_the_right_changes_and_only_who_may_read_sees_values(
     assert (note.note.frozen, note.hidden) == ((), 1)
     [note] = await world.measures.notes("town", "project", await world.grant(OFFICER))
     assert (note.note.frozen[0].value, note.hidden) == (90.0, 0)
+
+
+async def test_who_may_read_part_sees_of_what_was_frozen_what_that_part_gives(world: World) -> None:
+    await world.measures.put(PLANNER, replace(PROJECT, parent=""), revision=0)
+    await world.measures.note(PLANNER, "project", "check", "まだ減っていない")
+    for ids, shown in (((GAUGE_ID,), 1), (("urn:other",), 0)):
+        grant = Grant(rows(ids=ids), ALL_ATTRIBUTES)
+        [note] = await world.measures.notes("town", "project", grant)
+        assert (len(note.note.frozen), note.hidden) == (shown, 1 - shown)
+        [seen] = (await world.measures.seen("town", [await world.measures.get("town", "project")], grant))["project"]
+        assert (seen.extent, seen.standing is not None and seen.standing.actual) == ("part", 90.0 if shown else None)
 
 
 async def test_a_check_note_stays_as_it_was_when_data_change(world: World) -> None:
