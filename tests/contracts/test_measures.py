@@ -23,7 +23,7 @@ from kumihimo.platform.access.store import PLATFORM_SCHEMA
 from kumihimo.platform.access.store import SCHEMA as ACCESS
 from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.service.kpi import measures_door
-from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.kpi.door import Kpi, Measured
 from kumihimo.service.kpi.measures import Measure, Target
 from kumihimo.service.kpi.measures_door import MeasureChanged, Measures
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
@@ -255,6 +255,20 @@ async def test_a_town_keeps_so_many_and_no_more(world: World, monkeypatch: pytes
     await world.measures.note(PLANNER, "policy", "do", "始めた")
     with pytest.raises(BadRequestData, match="1 notes"):
         await world.measures.note(PLANNER, "policy", "do", "もう一つ")
+
+
+async def test_a_target_is_of_a_kpi_that_its_own_town_has(world: World) -> None:
+    own = replace(DAMAGE, id="town.own")
+
+    async def offered(tenant: str) -> Sequence[Measured]:
+        return [(own, world.figures)] if tenant == "town" else []
+
+    world.kpi.offer(offered)
+    wanted = replace(PROJECT, parent="", targets=(replace(TARGET, kpi="town.own"),))
+    await world.measures.put(PLANNER, wanted, revision=0)
+    with pytest.raises(BadRequestData, match=r"no KPI 'town\.own'"):
+        await world.measures.put(Call("other", Actor("system", "test")), wanted, revision=0)
+    assert list(await world.measures.definitions("other")) == ["town.damage"]
 
 
 async def test_a_target_stays_when_its_kpi_goes(world: World) -> None:

@@ -125,9 +125,9 @@ class Measures:
         """What a measure was and is, the newest first; none for one that there is not."""
         return await self._database.read(tenant, lambda tx: store.versions_tx(tx, id_, MAX_VERSIONS))
 
-    async def definitions(self, tenant: str) -> dict[str, Definition]:  # noqa: ARG002 - today every tenant has all
+    async def definitions(self, tenant: str) -> dict[str, Definition]:
         """The KPIs of a tenant by their ids, of which targets can be set."""
-        return {one.id: one for one in self._kpi.definitions()}
+        return {one.id: one for one in await self._kpi.definitions(tenant)}
 
     async def seen(self, tenant: str, measures: Iterable[Measure], grant: Grant) -> dict[str, list[Seen]]:
         """The targets of these measures as a caller may see them, by the measures' ids."""
