@@ -18,7 +18,7 @@ class Definition:
     """What is measured, how, and in which unit; words by language.
 
     type and attributes: what it rests on, as expanded names, also: other types with theirs. A figure is shown to
-    whoever may read all of it.
+    whoever may read all of it. grows: it is larger where more people live; towns are compared per 1,000 of them.
     """
 
     id: str
@@ -28,6 +28,7 @@ class Definition:
     type: str
     attributes: tuple[str, ...]
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    grows: bool = False
 
     @property
     def rests(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -72,6 +73,7 @@ def temporal_path(entity_id: str, term: str, start: int, end: int) -> str:
 class Figure:
     """One figure: value in the definition's unit where state is known, None otherwise; at orders the figures.
 
+    until: where it is a span's, such as a month's, that span's end (microseconds, not within it); 0 for a moment's.
     href leads to the subject's own page below the tenant; note says what limits the figure.
     """
 
@@ -85,6 +87,7 @@ class Figure:
     lineage: tuple[Lineage, ...]
     href: str = ""
     note: Mapping[str, str] | None = None
+    until: int = 0
 
     def temporal_paths(self) -> list[str]:
         """The NGSI-LD temporal queries (clause 5.7.3) that give all readings behind the figure, below the platform's

@@ -51,6 +51,7 @@ DAMAGED_AREA = Definition(
     unit={"ja": "㎡", "en": "m²"},
     type=entities.DAMAGE,
     attributes=(entities.AREA,),
+    grows=True,
 )
 
 
@@ -122,6 +123,15 @@ def _month(at: int) -> str:
     return f"{local(at):%Y-%m}"
 
 
+def _begins(month: str) -> int:
+    return times.micros(times.parse(f"{month}-01T00:00:00+09:00"))
+
+
+def _after(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
 def _figure(
     definition: Definition,
     month: str,
@@ -135,7 +145,8 @@ def _figure(
         kpi=definition.id,
         subject=month,
         label={"ja": f"{month[:4]}年{int(month[5:])}月", "en": month},
-        at=times.micros(times.parse(f"{month}-01T00:00:00+09:00")),
+        at=_begins(month),
+        until=_begins(_after(month)),
         state=state,
         value=value,
         lineage=tuple(behind[-SHOWN:]),
