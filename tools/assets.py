@@ -24,7 +24,10 @@ FILES = {
     "htmx.org": ("dist/htmx.min.js",),
     "uplot": ("dist/uPlot.esm.js", "dist/uPlot.min.css"),
     "@digital-go-jp/design-tokens": ("dist/tokens.css",),
+    "@expo-google-fonts/biz-udpgothic": ("400Regular/BIZUDPGothic_400Regular.ttf",),
 }
+LICENCES = {"@expo-google-fonts/biz-udpgothic": "LICENSE_FONT"}
+"""Where the licence of what is copied is not the one of the package around it."""
 OLDEST_NODE = 22  # as package.json says
 
 
@@ -89,7 +92,9 @@ def copy_all(modules: Path, vendor: Path) -> None:
             source = modules / package / name
             shutil.copyfile(source, vendor / source.name)
     for package in bundled(modules, FILES):
-        shutil.copyfile(licence_of(modules / package), licences / licence_name(package))
+        named = LICENCES.get(package)
+        licence = modules / package / named if named else licence_of(modules / package)
+        shutil.copyfile(licence, licences / licence_name(package))
 
 
 def bundled(modules: Path, packages: Iterable[str]) -> list[str]:

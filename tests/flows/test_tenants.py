@@ -70,6 +70,9 @@ SHOWS_NO_TENANT = {
     "/t/{tenant}/usage": "counts alone",
     "/t/{tenant}/usage/split": "counts of every tenant, for whoever may see them",
     "/devices/v1/{tenant}/claim": "an empty form, the same for whatever tenant",
+    "/t/{tenant}/kpi/{id}/effect": "numbers alone, of a KPI that the platform names",
+    "/t/{tenant}/kpi/export.xlsx": "as the CSV, in a form that hides every word",
+    "/t/{tenant}/kpi/export.pdf": "as the CSV, in a form that hides every word",
     "/platform/members": "the platform's own, for its operators",
     "/platform/policies": "the platform's own, for its operators",
     "/platform/policies/{id}": "the platform's own, for its operators",
@@ -96,6 +99,8 @@ SHOWS_NO_TENANT = {
 ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")
 COUNTS = ("/t/{tenant}/usage",)
 """Here what is asked in this walk is counted, so that no two answers are the same."""
+MADE_AT = ("/t/{tenant}/kpi/export.xlsx", "/t/{tenant}/kpi/export.pdf")
+"""These say when they were made; what they hold is walked as CSV."""
 OF_DEVICES = ("/devices/v1/{tenant}/{device}/authority", "/devices/v1/{tenant}/{device}/revoked")
 """For the device itself alone: b's own question without its key would be one more refusal on b's page."""
 OF_EVERY_TOWN = ("/", "/login/passkey/options")
@@ -302,7 +307,7 @@ async def fill(house: House, endpoint: str) -> Names:
     await fill_alert_of_rule(house, names)
     await fill_wildlife(house, names)
     kpi = await house.ask("b", Question("", "GET", "/t/b/kpi"))
-    figures = re.findall(r'href="/t/b/kpi/([^"]+)"', kpi.body)
+    figures = re.findall(r'href="/t/b/kpi/(?!export)([^"/]+)"', kpi.body)
     assert figures
     names.ids.append(figures[0])
     return names
@@ -576,7 +581,7 @@ async def walk_as_a(house: House, routes: list[BaseRoute], names: Names) -> None
         assert reply.status < 500, (question, reply)
         assert SECRET not in reply.text(), question
         assert reply.status != 304 or question.route.startswith("/static/"), question
-        if question == twin or question.route == "/metrics":  # its numbers differ from one answer to the next
+        if question == twin or question.route in {"/metrics", *MADE_AT}:  # they differ from one answer to the next
             assert CANARY not in reply.text(), question
             assert names.context not in reply.text(), question
         else:
@@ -768,7 +773,7 @@ async def test_a_tenant_finds_nothing_of_another(platform: Platform) -> None:
         before = await walk_as_b(house, routes, names)
         await walk_as_a(house, routes, names)
         after = await walk_as_b(house, routes, names)
-        counts = ("/metrics", *(path.replace("{tenant}", "b") for path in COUNTS))
+        counts = ("/metrics", *(path.replace("{tenant}", "b") for path in (*COUNTS, *MADE_AT)))
         changed = [path for path, seen in before.items() if after[path] != seen and not path.startswith(counts)]
         assert changed == [], "a changed what is b's"
         await check_pushes(house, address, got)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Scope
 from kumihimo import __version__
 from kumihimo.app.access import Directory, subjects
 from kumihimo.app.alerts import alert_doors
+from kumihimo.app.effect import effect_pages, exports_of
 from kumihimo.app.federation import open_paths as federation_paths
 from kumihimo.app.federation import others_of
 from kumihimo.app.metering import metered, usage_pages
@@ -229,6 +230,7 @@ def doors_of(platform: Platform) -> Doors:
         platform.packs,
         platform.rule_sets,
         platform.measures,
+        exports_of(platform),
     )
 
 
@@ -290,6 +292,7 @@ def console_of(platform: Platform) -> Console:
         *wing_screens(platform),
         *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
         *measure_screens(platform.measures, lambda call: platform.access.decide(call, "read")),
+        *effect_pages(platform),
         *device_screens(
             platform.registry,
             platform.arbiter,

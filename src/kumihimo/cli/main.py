@@ -16,6 +16,7 @@ from kumihimo.cli import (
     doctor,
     history,
     imports,
+    kpi,
     measure,
     member,
     mock_issuer,
@@ -57,6 +58,7 @@ app.add_typer(solution.app, name="solution")
 app.add_typer(rule.app, name="rule")
 app.add_typer(measure.app, name="measure")
 app.add_typer(usage.app, name="usage")
+app.add_typer(kpi.app, name="kpi")
 app.add_typer(member.app, name="member")
 app.add_typer(policy.app, name="policy")
 app.add_typer(tls.app, name="tls")

@@ -51,7 +51,7 @@ def test_files_and_licences_are_copied_and_old_ones_go(assets: ModuleType, tmp_p
     vendor.mkdir()
     (vendor / "old.js").write_text("old")
     for package, names in assets.FILES.items():
-        for name in (*names, "LICENSE", "package.json"):
+        for name in (*names, "LICENSE", "LICENSE_FONT", "package.json"):
             path = modules / package / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text('{"dependencies": {"@deep/part": "^1.0.0"}}' if name == "package.json" else package)

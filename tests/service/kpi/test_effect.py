@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from kumihimo.service.kpi.effect import JST, LEAST, Lacking, LeftOut, Point, begins, beside, effect_of, points_of
+from kumihimo.service.kpi.effect import LEAST, Lacking, LeftOut, Point, begins, beside, effect_of, points_of
 from kumihimo.service.kpi.models import Figure
 
 WORDS = {"ja": "例", "en": "example"}
@@ -96,7 +96,7 @@ def test_one_flood_at_many_gauges_counts_once() -> None:
     assert points_of(flood) == [Point(begins(date(2025, 6, 20)), 3.5, 8)]
     late = replace(flood[0], at=begins(date(2025, 6, 21)) - 1)
     assert points_of([late])[0].day == date(2025, 6, 20)
-    assert begins(date(2025, 6, 21)) % (24 * 3600 * 1_000_000) == 15 * 3600 * 1_000_000, JST
+    assert begins(date(2025, 6, 21)) % (24 * 3600 * 1_000_000) == 15 * 3600 * 1_000_000
 
 
 def test_towns_are_compared_in_the_months_that_both_have() -> None:

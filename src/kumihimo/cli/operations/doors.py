@@ -19,6 +19,7 @@ from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.outside.door import Outside
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.signing.door import Signing
+from kumihimo.service.kpi.export import Exports
 from kumihimo.service.kpi.measures_door import Measures
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
@@ -54,6 +55,7 @@ class Doors:
     packs: Packs
     rule_sets: RuleSets
     measures: Measures
+    exports: Exports
 
 
 Operation = Callable[[Doors, Mapping[str, Any]], Awaitable[Any]]

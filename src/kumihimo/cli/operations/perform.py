@@ -12,6 +12,7 @@ from kumihimo.cli.operations.data import DATA
 from kumihimo.cli.operations.devices import DEVICES
 from kumihimo.cli.operations.doors import Doors, Operation
 from kumihimo.cli.operations.house import HOUSE
+from kumihimo.cli.operations.kpis import KPIS
 from kumihimo.cli.operations.measures import MEASURES
 from kumihimo.cli.operations.people import PEOPLE
 from kumihimo.cli.operations.providers import PROVIDER_OPERATIONS
@@ -39,6 +40,7 @@ OPERATIONS: dict[str, Operation] = {
     **SOLUTIONS,
     **RULES,
     **MEASURES,
+    **KPIS,
     **{name: _of_outside(work) for name, work in PROVIDER_OPERATIONS.items()},
 }
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from statistics import median
 from typing import Final, Literal
 
 from kumihimo.base import times
+from kumihimo.service.kpi.measures import JST
 from kumihimo.service.kpi.models import Figure
 from kumihimo.service.kpi.shift import Shift, lacking_halvings, shift_of
 
-JST: Final = timezone(timedelta(hours=9), "JST")
 LEAST: Final = 5
 """So many figures are needed before and after."""
 MOST: Final = 300

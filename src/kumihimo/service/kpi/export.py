@@ -1,0 +1,78 @@
+"""A town's figures as a file: CSV, Excel workbook or printed page."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from kumihimo.base import times
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import BadRequestData
+from kumihimo.base.screens import Ask, Document, Screen
+from kumihimo.platform.access.grants import Grant
+from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.kpi.screens import PACKAGE, Rights
+from kumihimo.service.kpi.sheet import Sheet, as_csv, figures_sheet
+from kumihimo.service.kpi.sheet_pdf import MEDIA_TYPE as PDF
+from kumihimo.service.kpi.sheet_pdf import as_pdf
+from kumihimo.service.kpi.sheet_xlsx import MEDIA_TYPE as XLSX
+from kumihimo.service.kpi.sheet_xlsx import as_xlsx
+
+MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "xlsx": XLSX, "pdf": PDF}
+FORMS: Final = tuple(MEDIA_TYPES)
+MOST_ROWS: Final = {"csv": 100_000, "xlsx": 20_000, "pdf": 2_000}
+"""Rows that a file of each form holds; a printed page of more is no use to anybody."""
+
+
+class Exports:
+    """Makes them. font: the file of the printed page's font."""
+
+    def __init__(self, kpi: Kpi, clock: Clock, font: Path) -> None:
+        self._kpi = kpi
+        self._clock = clock
+        self._font = font
+
+    async def figures(self, tenant: str, grant: Grant, form: str, lang: str, base_url: str) -> bytes:
+        """All figures that may be seen, as a file; base_url: where people reach the platform. BadRequestData for a form
+        that there is not, or too many rows.
+        """
+        check_form(form)
+        groups = [(one, await self._kpi.figures(tenant, one.id, grant)) for one in await self._kpi.definitions(tenant)]
+        groups = [(one, figures) for one, figures in groups if figures]
+        sheet = figures_sheet(tenant, groups, base_url, times.micros(self._clock.now()), lang)
+        return await self.written(sheet, form)
+
+    async def written(self, sheet: Sheet, form: str) -> bytes:
+        """A sheet as a file, made beside the loop. BadRequestData as in figures."""
+        check_form(form)
+        rows = sum(len(part.rows) for part in sheet.parts)
+        if rows > MOST_ROWS[form]:
+            said = f"{rows} rows are too many for {form}, which holds {MOST_ROWS[form]}; take them as CSV"
+            raise BadRequestData(said).worded("sheet.refused.rows", rows=rows, most=MOST_ROWS[form])
+        now = times.micros(self._clock.now())
+        if form == "pdf":
+            return await asyncio.to_thread(as_pdf, sheet, self._font, now)
+        if form == "xlsx":
+            return await asyncio.to_thread(as_xlsx, sheet, now)
+        return as_csv(sheet)
+
+
+def check_form(form: str) -> None:
+    """BadRequestData for a form that there is not."""
+    if form not in FORMS:
+        raise BadRequestData(f"{form[:20]!r} is none of {', '.join(FORMS)}")
+
+
+def export_screens(exports: Exports, rights: Rights) -> list[Screen]:
+    """/kpi/export.csv, .xlsx and .pdf, with what the caller may see."""
+
+    def screen(form: str) -> Screen:
+        async def show(ask: Ask) -> Document:
+            """All figures that the caller may see, as a file."""
+            body = await exports.figures(ask.tenant, await rights(ask.call), form, ask.lang, ask.base_url)
+            return Document(body, MEDIA_TYPES[form])
+
+        return Screen(f"/kpi/export.{form}", show, package=PACKAGE, needs="read")
+
+    return [screen(form) for form in FORMS]
