@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import openpyxl
@@ -16,8 +16,10 @@ from tests.fakes import FakeClock
 from tests.service.console.asgi_client import Client
 
 from kumihimo.app.http import doors_of
+from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, NonexistentTenant
 from kumihimo.cli.operations.perform import perform
+from kumihimo.service.kpi.measures import Measure, Target
 
 PAGE = f"/t/{HERE}/kpi/{KPI.id}/effect"
 JA, EN = {"accept-language": "ja"}, {"accept-language": "en"}
@@ -106,3 +108,44 @@ async def test_the_command_line_writes_the_same_file(
         ):
             with pytest.raises(refusal):
                 await perform(doors, "kpi-export", given)
+
+
+async def test_the_sheet_of_a_measure_says_what_it_wants_and_how_it_stands(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = platform_of(tmp_path, clock, is_open=True)
+    async with opened(platform, monkeypatch) as client:
+        call = Call(HERE, Actor("person", "planner"))
+        target = Target("t1", "fence", KPI.id, 150.0, "lower", date(2026, 12, 31), baseline=230.0)
+        title, aim = {"ja": "電気柵の設置", "en": "Electric fences"}, {"ja": "=被害を減らす"}
+        above = Measure("beasts", "policy", {"ja": "獣害の軽減"}, "農林課", date(2024, 4, 1))
+        fence = Measure(
+            "fence", "programme", title, "農林課", date(2025, 1, 1), "beasts", aim, state="running", budget=1_200_000,
+            targets=(target,),
+        )  # fmt: skip
+        for one in (above, fence):
+            await platform.measures.put(call, one, revision=0)
+        await platform.measures.note(call, "fence", "check", "-8㎡。柵の内側は減った")
+        page = await client.get(f"/t/{HERE}/measures/fence", JA)
+        assert f"/t/{HERE}/measures/fence/sheet.pdf" in page.text
+        assert f"/t/{HERE}/kpi/{KPI.id}/effect?date=2025-01-01" in page.text
+        table = (await client.get(f"/t/{HERE}/measures/fence/sheet.csv", JA)).body.decode("utf-8-sig")
+        pdf = pypdfium2.PdfDocument((await client.get(f"/t/{HERE}/measures/fence/sheet.pdf", JA)).body)
+        book = openpyxl.load_workbook(io.BytesIO((await client.get(f"/t/{HERE}/measures/fence/sheet.xlsx", EN)).body))
+        assert (await client.get(f"/t/{HERE}/measures/none/sheet.pdf", EN)).status == 404
+    rows = [row for row in csv.reader(io.StringIO(table)) if row]
+    assert [row[1] for row in rows if "被害を減らす" in row[-1]] == ["'=被害を減らす"]
+    assert any(row[:1] == ["被害面積(試験) (㎡)"] and row[1:4] == ["-8", "-8", "-8"] for row in rows)
+    assert any("'-8㎡。柵の内側は減った" in row for row in rows)
+    text = "".join("".join(page.get_textpage().get_text_range().split()) for page in pdf)
+    for words in (
+        "評価シート:電気柵の設置",
+        "獣害の軽減",
+        "1,200,000",
+        "2026-12-31",
+        f"/t/{HERE}/kpi/{KPI.id}.2025-12",
+    ):
+        assert words in text, words
+    assert [round(side) for side in pdf[0].get_size()] == [595, 842]
+    targets = book.worksheets[0]
+    assert (targets["B2"].value, targets["E2"].value.date()) == (230, date(2026, 12, 31))

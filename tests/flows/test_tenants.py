@@ -73,6 +73,8 @@ SHOWS_NO_TENANT = {
     "/t/{tenant}/kpi/{id}/effect": "numbers alone, of a KPI that the platform names",
     "/t/{tenant}/kpi/export.xlsx": "as the CSV, in a form that hides every word",
     "/t/{tenant}/kpi/export.pdf": "as the CSV, in a form that hides every word",
+    "/t/{tenant}/measures/{id}/sheet.xlsx": "as the CSV, in a form that hides every word",
+    "/t/{tenant}/measures/{id}/sheet.pdf": "as the CSV, in a form that hides every word",
     "/platform/members": "the platform's own, for its operators",
     "/platform/policies": "the platform's own, for its operators",
     "/platform/policies/{id}": "the platform's own, for its operators",
@@ -99,7 +101,13 @@ SHOWS_NO_TENANT = {
 ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")
 COUNTS = ("/t/{tenant}/usage",)
 """Here what is asked in this walk is counted, so that no two answers are the same."""
-MADE_AT = ("/t/{tenant}/kpi/export.xlsx", "/t/{tenant}/kpi/export.pdf")
+MADE_AT = (
+    "/t/{tenant}/kpi/export.xlsx",
+    "/t/{tenant}/kpi/export.pdf",
+    "/t/{tenant}/measures/{id}/sheet.csv",
+    "/t/{tenant}/measures/{id}/sheet.xlsx",
+    "/t/{tenant}/measures/{id}/sheet.pdf",
+)
 """These say when they were made; what they hold is walked as CSV."""
 OF_DEVICES = ("/devices/v1/{tenant}/{device}/authority", "/devices/v1/{tenant}/{device}/revoked")
 """For the device itself alone: b's own question without its key would be one more refusal on b's page."""

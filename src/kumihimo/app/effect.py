@@ -17,7 +17,7 @@ from kumihimo.service.kpi.sheet_pdf import FONT_FILE
 def exports_of(platform: Platform) -> Exports:
     """What makes files of figures. The font lies where all lies that is fetched when the package is built."""
     font = Path(str(files("kumihimo.service.console"))) / "static" / "vendor" / FONT_FILE
-    return Exports(platform.kpi, platform.clock, font)
+    return Exports(platform.kpi, platform.measures, platform.clock, font)
 
 
 def effect_pages(platform: Platform) -> list[Screen]:

@@ -12,8 +12,12 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.base.screens import Ask, Document, Screen
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.kpi.effect import Effect, effect_of
+from kumihimo.service.kpi.measures import Measure
+from kumihimo.service.kpi.measures_door import Measures
 from kumihimo.service.kpi.screens import PACKAGE, Rights
 from kumihimo.service.kpi.sheet import Sheet, as_csv, figures_sheet
+from kumihimo.service.kpi.sheet_measure import Reviewed, measure_sheet
 from kumihimo.service.kpi.sheet_pdf import MEDIA_TYPE as PDF
 from kumihimo.service.kpi.sheet_pdf import as_pdf
 from kumihimo.service.kpi.sheet_xlsx import MEDIA_TYPE as XLSX
@@ -28,8 +32,9 @@ MOST_ROWS: Final = {"csv": 100_000, "xlsx": 20_000, "pdf": 2_000}
 class Exports:
     """Makes them. font: the file of the printed page's font."""
 
-    def __init__(self, kpi: Kpi, clock: Clock, font: Path) -> None:
+    def __init__(self, kpi: Kpi, measures: Measures, clock: Clock, font: Path) -> None:
         self._kpi = kpi
+        self._measures = measures
         self._clock = clock
         self._font = font
 
@@ -42,6 +47,27 @@ class Exports:
         groups = [(one, figures) for one, figures in groups if figures]
         sheet = figures_sheet(tenant, groups, base_url, times.micros(self._clock.now()), lang)
         return await self.written(sheet, form)
+
+    async def measure(self, tenant: str, id_: str, grant: Grant, form: str, lang: str, base_url: str) -> bytes:
+        """The sheet of a measure as somebody may see it, as a file. ResourceNotFound, BadRequestData as in figures."""
+        check_form(form)
+        now = times.micros(self._clock.now())
+        sheet = measure_sheet(tenant, await self._reviewed(tenant, id_, grant, now), base_url, now, lang)
+        return await self.written(sheet, form)
+
+    async def _reviewed(self, tenant: str, id_: str, grant: Grant, now: int) -> Reviewed:
+        measure = await self._measures.get(tenant, id_)
+        every = {one.id: one for branch in await self._measures.tree(tenant) for one in branch.walk()}
+        above: list[Measure] = []
+        while (parent := every.get((above[0] if above else measure).parent)) is not None and parent not in above:
+            above.insert(0, parent)
+        targets = (await self._measures.seen(tenant, [measure], grant))[measure.id]
+        effects: dict[str, Effect] = {}
+        for one in targets:
+            if one.definition is not None and one.standing is not None and one.target.kpi not in effects:
+                figures = await self._kpi.figures(tenant, one.target.kpi, grant)
+                effects[one.target.kpi] = effect_of(figures, measure.starts_on, now)
+        return Reviewed(measure, above, targets, effects, await self._measures.notes(tenant, id_, grant))
 
     async def written(self, sheet: Sheet, form: str) -> bytes:
         """A sheet as a file, made beside the loop. BadRequestData as in figures."""
@@ -65,7 +91,7 @@ def check_form(form: str) -> None:
 
 
 def export_screens(exports: Exports, rights: Rights) -> list[Screen]:
-    """/kpi/export.csv, .xlsx and .pdf, with what the caller may see."""
+    """/kpi/export.csv, .xlsx and .pdf, and /measures/{id}/sheet.csv, .xlsx and .pdf, with what the caller may see."""
 
     def screen(form: str) -> Screen:
         async def show(ask: Ask) -> Document:
@@ -75,4 +101,13 @@ def export_screens(exports: Exports, rights: Rights) -> list[Screen]:
 
         return Screen(f"/kpi/export.{form}", show, package=PACKAGE, needs="read")
 
-    return [screen(form) for form in FORMS]
+    def of_measure(form: str) -> Screen:
+        async def show(ask: Ask) -> Document:
+            """The sheet of a measure as the caller may see it, as a file."""
+            grant = await rights(ask.call)
+            body = await exports.measure(ask.tenant, ask.path["id"], grant, form, ask.lang, ask.base_url)
+            return Document(body, MEDIA_TYPES[form])
+
+        return Screen(f"/measures/{{id}}/sheet.{form}", show, package=PACKAGE, needs="read")
+
+    return [*map(screen, FORMS), *map(of_measure, FORMS)]
