@@ -71,6 +71,7 @@ SHOWS_NO_TENANT = {
     "/t/{tenant}/usage/split": "counts of every tenant, for whoever may see them",
     "/devices/v1/{tenant}/claim": "an empty form, the same for whatever tenant",
     "/t/{tenant}/kpi/{id}/effect": "numbers alone, of a KPI that the platform names",
+    "/t/{tenant}/public/kpi": "what a town chose to show everybody; nothing is chosen here",
     "/t/{tenant}/kpi/export.xlsx": "as the CSV, in a form that hides every word",
     "/t/{tenant}/kpi/export.pdf": "as the CSV, in a form that hides every word",
     "/t/{tenant}/measures/{id}/sheet.xlsx": "as the CSV, in a form that hides every word",

@@ -11,6 +11,8 @@ from kumihimo.base.screens import Screen
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.kpi.effect_pages import effect_screens
 from kumihimo.service.kpi.export import Exports, export_screens
+from kumihimo.service.kpi.public.pages import PATH as PUBLIC_PATH
+from kumihimo.service.kpi.public.pages import public_screens
 from kumihimo.service.kpi.sheet_pdf import FONT_FILE
 
 
@@ -29,4 +31,10 @@ def effect_pages(platform: Platform) -> list[Screen]:
     return [
         *effect_screens(platform.kpi, rights, platform.clock),
         *export_screens(exports_of(platform), rights),
+        *public_screens(platform.public, platform.kpi, platform.measures),
     ]
+
+
+def is_figures_page(path: str, tenant: str) -> bool:
+    """Whether an address is a town's page of figures for everybody, which is open where the town shows any."""
+    return path == f"/t/{tenant}{PUBLIC_PATH}"

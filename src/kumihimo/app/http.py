@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Scope
 from kumihimo import __version__
 from kumihimo.app.access import Directory, subjects
 from kumihimo.app.alerts import alert_doors
-from kumihimo.app.effect import effect_pages, exports_of
+from kumihimo.app.effect import effect_pages, exports_of, is_figures_page
 from kumihimo.app.federation import open_paths as federation_paths
 from kumihimo.app.federation import others_of
 from kumihimo.app.metering import metered, usage_pages
@@ -379,7 +379,10 @@ def may_enter_of(platform: Platform) -> Callable[[Caller, Sequence[str]], Awaita
             return tenants
         if caller.tenant:
             tenants = [one for one in tenants if one == caller.tenant]
-        return await platform.places.of(caller.actor, tenants) if tenants else ()
+        found = await platform.places.of(caller.actor, tenants) if tenants else ()
+        if not found and len(tenants) == 1 and await platform.public.shows(tenants[0]):
+            return tenants  # its page of figures is for everybody; every other page asks what one may do
+        return found
 
     return may_enter
 
@@ -409,6 +412,8 @@ def published_of(platform: Platform, console: Console) -> Published:
             except Problem:  # the store is away, of which strangers are told by /readyz
                 return False
         tenant = tenant_of(scope)
+        if is_figures_page(scope["path"], tenant):
+            return await platform.public.shows(tenant)
         return bool(tenant) and await platform.places.publishes(tenant)
 
     paths = (*ngsild.READING, *feeds_http.READING, *console.public_paths())

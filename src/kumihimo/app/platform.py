@@ -46,6 +46,7 @@ from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.console.live import Live
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.measures_door import Measures
+from kumihimo.service.kpi.public.door import Public
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.flood.stage import Stage
@@ -103,6 +104,7 @@ class Platform:
     packs: Packs = field(init=False)
     """Made last: packs are installed into all other rooms."""
     measures: Measures = field(init=False)
+    public: Public = field(init=False)
     wildlife: WildlifeStage = field(default_factory=WildlifeStage)
     credit: dict[str, str] = field(default_factory=dict)
     """The sources of the data, by language, for the foot of every page; only the demonstration ships data."""

@@ -75,6 +75,8 @@ from kumihimo.service.console.live import Live
 from kumihimo.service.console.store import SCHEMA as CONSOLE
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.measures_door import Measures
+from kumihimo.service.kpi.public.door import Public
+from kumihimo.service.kpi.public.store import SCHEMA as KPI_PUBLIC
 from kumihimo.service.kpi.store import SCHEMA as MEASURES
 from kumihimo.service.rules.store import SCHEMA as RULES
 from kumihimo.service.sources.door import Sources
@@ -118,6 +120,7 @@ SCHEMAS: tuple[Schema, ...] = (
     PACKS,
     MEASURES,
     PACKS_OF_PLATFORM,
+    KPI_PUBLIC,
 )
 
 
@@ -200,6 +203,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
 def _with_solutions(platform: Platform) -> Platform:
     """The same with what is made of all its other rooms."""
     platform.measures = Measures(platform.database, platform.clock, platform.bus, platform.access, platform.kpi)
+    platform.public = Public(platform.database, platform.clock, platform.access, platform.kpi, platform.measures)
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)
     return platform

@@ -83,7 +83,7 @@ def _effects(one: Reviewed, lang: str, t: Words) -> Part:
         Column(t("effect.counts"), 1.1),
         Column(t("sheet.answer"), 2.2),
     )
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for kpi, effect in one.effects.items():
         definition = next(each.definition for each in one.targets if each.target.kpi == kpi and each.definition)
         counts = t("effect.counts.value", before=len(effect.before), after=len(effect.after))

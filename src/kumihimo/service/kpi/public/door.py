@@ -1,0 +1,135 @@
+"""The door: what a town shows everybody. Chosen by whoever may change its policies, as all that is published is; it is
+made anew each time it is asked for, a minute apart at least, and taken off at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from kumihimo.base import times
+from kumihimo.base.call import Call
+from kumihimo.base.clock import Clock
+from kumihimo.base.errors import Forbidden, ResourceNotFound
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.grants import EVERYTHING, Grant
+from kumihimo.service.kpi.door import Kpi, extent
+from kumihimo.service.kpi.measures_door import Measures
+from kumihimo.service.kpi.models import Definition
+from kumihimo.service.kpi.public import store
+from kumihimo.service.kpi.public.models import (
+    Kind,
+    PublicKpi,
+    PublicMeasure,
+    PublicTarget,
+    Shown,
+    is_fit,
+    public_kpi,
+)
+from kumihimo.storage.database import PLATFORM, Database
+
+KEPT_FOR: Final = 60_000_000
+"""Microseconds for which figures that were made for strangers serve the next ones: their asking costs little."""
+_KEPT: Final = 500
+
+
+class Public:
+    """What the towns of the platform show everybody."""
+
+    def __init__(self, database: Database, clock: Clock, access: Access, kpi: Kpi, measures: Measures) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._kpi = kpi
+        self._measures = measures
+        self._made: dict[tuple[str, Shown], PublicKpi | PublicMeasure | None] = {}
+        self._made_at: dict[tuple[str, Shown], int] = {}
+        self._turn = asyncio.Lock()
+        database.removals.works.append(store.removed_tx)
+
+    async def shown(self, tenant: str) -> list[Shown]:
+        """What a town chose to show. The time it takes does not tell whether there is such a town."""
+        return await self._database.read(PLATFORM, lambda tx: store.shown_tx(tx, tenant))
+
+    async def shows(self, tenant: str) -> bool:
+        """Whether a town shows anything."""
+        return bool(await self.shown(tenant))
+
+    async def put(self, call: Call, kind: Kind, ref: str, since: date | None) -> None:
+        """Shows a KPI, compared from a day on where one is given, or a measure. Forbidden for whoever may not change
+        policies, or may not read all that it rests on; ResourceNotFound for what there is not.
+        """
+        await self._access.decide(call, "policies")
+        grant = await self._access.decide(call, "read")
+        for definition in await self._rests(call.tenant, kind, ref):
+            _check_whole(definition, grant)
+        one = Shown(kind, ref, since if kind == "kpi" else None, times.micros(self._clock.now()), str(call.actor))
+        await self._database.write(PLATFORM, lambda tx: store.put_tx(tx, call.tenant, one))
+
+    async def take(self, call: Call, kind: Kind, ref: str) -> None:
+        """Shows it no more, from now on. Forbidden."""
+        await self._access.decide(call, "policies")
+        await self._database.write(PLATFORM, lambda tx: store.take_tx(tx, call.tenant, kind, ref))
+
+    async def page(self, tenant: str) -> tuple[list[PublicKpi], list[PublicMeasure]]:
+        """What everybody sees of a town: its KPIs and its measures, as far as their figures are fit for it."""
+        kpis, measures = [], []
+        for one in await self.shown(tenant):
+            made = await self._of(tenant, one)
+            if isinstance(made, PublicKpi):
+                kpis.append(made)
+            elif made is not None:
+                measures.append(made)
+        return kpis, measures
+
+    async def _of(self, tenant: str, one: Shown) -> PublicKpi | PublicMeasure | None:
+        """Made once a minute at most, however many ask. None for what there is no more."""
+        key, now = (tenant, one), times.micros(self._clock.now())
+        async with self._turn:
+            if not 0 <= now - self._made_at.get(key, -KEPT_FOR) < KEPT_FOR:
+                if len(self._made) >= _KEPT:
+                    self._made.clear()
+                    self._made_at.clear()
+                try:
+                    self._made[key] = await self._make(tenant, one, now)
+                except ResourceNotFound:
+                    self._made[key] = None
+                self._made_at[key] = now
+            return self._made[key]
+
+    async def _make(self, tenant: str, one: Shown, now: int) -> PublicKpi | PublicMeasure:
+        if one.kind == "kpi":
+            figures = await self._kpi.figures(tenant, one.ref, EVERYTHING)
+            return public_kpi(await self._definition(tenant, one.ref), figures, one.since, now)
+        measure = await self._measures.get(tenant, one.ref)
+        seen = (await self._measures.seen(tenant, [measure], EVERYTHING))[measure.id]
+        targets = []
+        for each in seen:
+            figure = None if each.standing is None else each.standing.figure
+            state: str = "no-data" if each.standing is None else each.standing.state
+            if figure is not None and not is_fit(figure):
+                figure, state = None, "withheld"
+            targets.append(PublicTarget(each.target, each.definition, figure, state))
+        return PublicMeasure(measure, tuple(targets), now)
+
+    async def _rests(self, tenant: str, kind: Kind, ref: str) -> Sequence[Definition]:
+        if kind == "kpi":
+            return [await self._definition(tenant, ref)]
+        measure = await self._measures.get(tenant, ref)
+        known = {one.id: one for one in await self._kpi.definitions(tenant)}
+        return [known[one.kpi] for one in measure.targets if one.kpi in known]
+
+    async def _definition(self, tenant: str, id_: str) -> Definition:
+        found = next((one for one in await self._kpi.definitions(tenant) if one.id == id_), None)
+        if found is None:
+            raise ResourceNotFound(f"there is no KPI {id_[:64]!r}")
+        return found
+
+
+def _check_whole(definition: Definition, grant: Grant) -> None:
+    """Who shows something to everybody may read it."""
+    if extent(definition, grant) != "all":
+        said = f"{definition.id} rests on data that you may not read as a whole; who may read it can show it"
+        raise Forbidden(said).worded("public.refused.part", title=definition.id)

@@ -1,0 +1,12 @@
+-- version 1
+-- In the platform's scope: whether a town shows anything is found out in the same time for every name, also one that
+-- no town has. kind: kpi or measure; since: the day of before and after (YYYY-MM-DD), '' for none.
+CREATE TABLE kpi_public (
+  tenant TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  ref TEXT NOT NULL,
+  since TEXT NOT NULL,
+  made_at BIGINT NOT NULL,
+  made_by TEXT NOT NULL,
+  PRIMARY KEY (tenant, kind, ref)
+);

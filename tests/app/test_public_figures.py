@@ -1,0 +1,169 @@
+"""What a town shows everybody: by choice alone, at once on and off, nothing small, and nothing else with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.app.kpi_house import FIGURES, HERE, KPI, SECRET, THERE, give, month, opened, platform_of
+from tests.fakes import FakeClock
+from tests.service.console.asgi_client import Client, Reply
+
+from kumihimo.app.platform import Platform
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import Forbidden, ResourceNotFound
+from kumihimo.service.kpi.measures import Measure, Target
+from kumihimo.service.kpi.public.models import LEAST_FIGURES, LEAST_READINGS, public_kpi
+
+EN = {"accept-language": "en"}
+CHIEF = {"authorization": "as chief", **EN}
+OFFICER = {"authorization": "as officer", **EN}
+PAGE = f"/t/{HERE}/public/kpi"
+MAKER = Call(HERE, Actor("person", "chief"))
+
+
+@pytest.fixture
+def platform(tmp_path: Path, fake_clock: FakeClock) -> Platform:
+    fake_clock.set(datetime(2026, 6, 1, tzinfo=UTC))
+    small = [month(2026, 1, 999, LEAST_READINGS - 1), month(2026, 2, 55, LEAST_READINGS)]
+
+    def made(tenant: str) -> list[object]:
+        return [*FIGURES.get(tenant, []), *small]
+
+    return platform_of(tmp_path, fake_clock, is_open=False, made=made)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def client(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    async with opened(platform, monkeypatch) as found:
+        for tenant in (HERE, THERE):
+            await give(platform, tenant, "chief", "operator")
+        await give(platform, HERE, "officer", "officer")
+        yield found
+
+
+async def choose(client: Client, action: str, who: dict[str, str] = CHIEF, **more: str) -> Reply:
+    form = {"kind": "kpi", "ref": KPI.id, "action": action, **more}
+    head = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin", **who}
+    return await client.post(f"/t/{HERE}/kpi-public", form, head)
+
+
+async def test_nothing_is_shown_until_it_is_chosen_and_nothing_after(client: Client) -> None:
+    assert (await client.get(PAGE, EN)).status == 401
+    assert (await choose(client, "show", since="2025-01-01")).status == 303
+    page = await client.get(PAGE, EN)
+    assert page.status == 200
+    for words in ("Damaged area (test)", "2025-12", "-8 m²", "need not come from the measure", "As of"):
+        assert words in page.text, words
+    assert (await choose(client, "hide")).status == 303
+    assert (await client.get(PAGE, EN)).status == 401
+
+
+async def test_figures_of_few_readings_stay_inside(client: Client) -> None:
+    await choose(client, "show")
+    page = await client.get(PAGE, EN)
+    assert "2026-02" in page.text
+    assert "2026-01" not in page.text
+    assert "999" not in page.text
+    assert "fewer than 5 readings: 1" in page.text
+
+
+async def test_a_stranger_sees_that_page_and_nothing_else(client: Client, platform: Platform) -> None:
+    await choose(client, "show")
+    for path in (
+        "",
+        "/kpi",
+        "/kpi-public",
+        "/entities",
+        "/live",
+        f"/kpi/{KPI.id}/effect",
+        "/measures",
+        "/kpi/export.csv",
+    ):
+        assert (await client.get(f"/t/{HERE}{path}", EN)).status == 401, path
+    for tenant in (THERE, SECRET, "niemand"):
+        assert (await client.get(f"/t/{tenant}/public/kpi", EN)).status == 401, tenant
+    page = await client.get(PAGE, EN)
+    for name in (THERE, SECRET, "chief", "urn:ngsi-ld"):
+        assert name not in page.text, name
+    assert (await client.post(PAGE, {"x": "y"})).status in {401, 403}
+    await platform.database.remove_tenant(HERE)
+    assert (await client.get(PAGE, EN)).status == 401
+    await platform.database.add_tenant(HERE)
+    assert not await platform.public.shows(HERE)
+
+
+async def test_who_may_not_publish_cannot_choose(client: Client, platform: Platform) -> None:
+    assert (await client.get(f"/t/{HERE}/kpi-public", OFFICER)).status == 403
+    assert (await choose(client, "show", OFFICER)).status == 403
+    with pytest.raises(Forbidden):
+        await platform.public.put(Call(HERE, Actor("person", "officer")), "kpi", KPI.id, None)
+    with pytest.raises(Forbidden):
+        await platform.public.take(Call(HERE, Actor("person", "officer")), "kpi", KPI.id)
+    with pytest.raises(ResourceNotFound):
+        await platform.public.put(MAKER, "kpi", "no.such", None)
+    assert not await platform.public.shows(HERE)
+
+
+async def test_what_a_form_says_wrong_is_refused(client: Client) -> None:
+    wrong: tuple[tuple[dict[str, Any], int], ...] = (
+        ({"since": "gestern"}, 400),
+        ({"kind": "entity"}, 400),
+        ({"ref": "no.such"}, 404),
+    )
+    for more, status in wrong:
+        assert (await choose(client, "show", **more)).status == status, more
+    page = await client.get(f"/t/{HERE}/kpi-public", CHIEF)
+    assert (page.text.count(">public<"), PAGE in page.text) == (0, True)
+    await choose(client, "show")
+    assert (await client.get(f"/t/{HERE}/kpi-public", CHIEF)).text.count(">public<") == 1
+
+
+async def test_a_measure_is_shown_without_who_owns_it_and_what_it_costs(client: Client, platform: Platform) -> None:
+    target = Target("t1", "fence", KPI.id, 60.0, "lower", date(2026, 12, 31), owner="山田太郎")
+    title = {"ja": "電気柵", "en": "Fences"}
+    one = Measure("fence", "project", title, "山田太郎", date(2025, 1, 1), budget=1_234_567, targets=(target,))
+    await platform.measures.put(MAKER, one, revision=0)
+    await platform.measures.note(MAKER, "fence", "do", "内部の記録")
+    assert (await choose(client, "show", kind="measure", ref="fence")).status == 303
+    page = await client.get(PAGE, EN)
+    for words in ("Fences", "at most 60 m²", "2026-12-31", "reached"):
+        assert words in page.text, words
+    for words in ("山田", "1,234,567", "1234567", "内部の記録", "chief"):
+        assert words not in page.text, words
+    revision = (await platform.measures.get(HERE, "fence")).revision
+    await platform.measures.put(MAKER, one, revision=revision)
+    assert (await choose(client, "hide", kind="measure", ref="fence")).status == 303
+    assert (await client.get(PAGE, EN)).status == 401
+
+
+async def test_strangers_asking_again_and_again_cost_one_reckoning_a_minute(
+    client: Client, platform: Platform, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await choose(client, "show")
+    asked: list[str] = []
+    figures = platform.kpi.figures
+
+    async def counted(tenant: str, kpi: str, grant: object) -> object:
+        asked.append(kpi)
+        return await figures(tenant, kpi, grant)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(platform.kpi, "figures", counted)
+    for _ in range(3):
+        await client.get(PAGE, EN)
+    assert asked == [KPI.id]
+    fake_clock.advance(61)
+    await client.get(PAGE, EN)
+    assert asked == [KPI.id] * 2
+
+
+def test_a_median_of_few_figures_is_not_shown() -> None:
+    figures = [month(2025, number, number) for number in range(1, LEAST_FIGURES)]
+    assert public_kpi(KPI, figures, None, 0).middle is None
+    more = public_kpi(KPI, [*figures, month(2025, 9, 9, 1)], date(2025, 3, 1), 2**60)
+    assert (more.middle, more.count, more.withheld) == (3, 5, 1)
+    assert more.effect is not None
+    assert {one.value for one in (*more.effect.before, *more.effect.after)}.isdisjoint({9.0})
