@@ -51,11 +51,12 @@ def measure_sheet(town: str, one: Reviewed, base_url: str, now: int, lang: str) 
 def _targets(one: Reviewed, base: str, lang: str, t: Words) -> Part:
     columns = (
         Column(t("measures.f.kpi"), 2),
-        Column(t("measures.baseline")),
-        Column(t("measures.f.target")),
+        Column(t("measures.baseline"), 0.8),
+        Column(t("measures.f.target"), 1.1),
         Column(t("measures.actual")),
         Column(t("measures.f.due_on"), 1.1),
-        Column(t("measures.stands"), 1.1),
+        Column(t("measures.f.owner")),
+        Column(t("measures.stands"), 0.9),
     )
     rows, addresses = [], []
     for each in one.targets:
@@ -66,8 +67,8 @@ def _targets(one: Reviewed, base: str, lang: str, t: Words) -> Part:
                    value=f"{target.target:,.10g}", unit=unit)  # fmt: skip
         actual = t("measures.hidden") if stands is None else stands.actual
         state = "–" if stands is None else t(f"measures.standing.{stands.state}")
-        title = f"{name}{f' / {target.subject}' if target.subject else ''} ({unit}) {target.owner}".strip()
-        rows.append((title, target.baseline, better, actual, target.due_on, state))
+        title = f"{name}{f' / {target.subject}' if target.subject else ''} ({unit})"
+        rows.append((title, target.baseline, better, actual, target.due_on, target.owner or one.measure.owner, state))
         if stands is not None and stands.figure is not None:
             label = said(stands.figure.label, lang)
             addresses.append(f"{name}, {label}: {base}/kpi/{quote(stands.figure.id, safe='')}")

@@ -28,7 +28,7 @@ FONT_FILE: Final = "BIZUDPGothic_400Regular.ttf"
 NO_GLYPH: Final = "〓"
 """What printers put where they have no type for a sign (geta)."""
 MARGIN: Final = 15 * mm
-WIDE: Final = 6
+WIDE: Final = 7
 """A table of more columns lies on its side."""
 _LINE: Final = Color(0.6, 0.6, 0.6)
 _HEAD: Final = Color(0.93, 0.93, 0.93)

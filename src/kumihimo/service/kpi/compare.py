@@ -1,0 +1,139 @@
+"""Towns side by side: the same KPI in several towns, each as far as the reader may read it there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Final
+
+from kumihimo.base.call import Call
+from kumihimo.base.errors import Problem
+from kumihimo.base.screens import Ask, Page, Screen
+from kumihimo.platform.access.grants import Grant
+from kumihimo.service.kpi.chart import Chart, chart_of
+from kumihimo.service.kpi.door import Kpi, extent
+from kumihimo.service.kpi.effect import LEAST, MOST, Beside, Point, beside, points_of
+from kumihimo.service.kpi.models import Definition
+from kumihimo.service.kpi.screens import PACKAGE
+
+PEOPLE: Final = 1_000
+"""A figure that grows with a town is told per so many of its people."""
+MAX_TOWNS: Final = 30
+"""Towns on one page, the reader's own first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A town as the reader may see it. population: 0 where it says none; grant: what the reader may read there; offers:
+    the KPIs whose newest figure it lets the reader see by standing in the register, None for all that the grant shows.
+    """
+
+    tenant: str
+    population: int
+    grant: Grant
+    offers: frozenset[str] | None = None
+
+
+Towns = Callable[[Call], Awaitable[Sequence[Town]]]
+"""The towns of which a caller may see anything, its own among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A town's figures. points: what is compared, per PEOPLE where the KPI grows and population is known; middle:
+    their median; offered: it shows its newest figure alone, by standing in the register; unfit: the KPI grows with a
+    town and nobody said how many live there; against: how far it lies from the reader's own town, None for that itself
+    and where it cannot be said.
+    """
+
+    tenant: str
+    population: int
+    points: tuple[Point, ...]
+    middle: float
+    newest: Point
+    chart: Chart | None
+    is_part: bool
+    offered: bool
+    unfit: bool
+    against: Beside | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A KPI with a row for each town that has figures of it; per: whether they are told per PEOPLE."""
+
+    definition: Definition
+    per: bool
+    rows: tuple[Row, ...]
+
+
+class Compare:
+    """Puts towns side by side."""
+
+    def __init__(self, kpi: Kpi, towns: Towns) -> None:
+        self._kpi = kpi
+        self._towns = towns
+
+    async def groups(self, call: Call) -> list[Group]:
+        """Each KPI of which the caller's own town or another has figures that the caller may see."""
+        towns = sorted(await self._towns(call), key=lambda one: (one.tenant != call.tenant, one.tenant))[:MAX_TOWNS]
+        found = []
+        for definition in self._kpi.definitions():
+            seen = [(town, points) for town in towns if (points := await self._points(town, definition))]
+            if seen:
+                found.append(_group(definition, call.tenant, seen))
+        return found
+
+    async def _points(self, town: Town, definition: Definition) -> list[Point]:
+        if town.offers is not None and definition.id not in town.offers:
+            return []
+        try:
+            figures = await self._kpi.figures(town.tenant, definition.id, town.grant)
+        except Problem:  # a town whose store is ill is left out
+            return []
+        points = points_of(one for one in figures if one.state == "known" and one.value is not None)
+        return points[-MOST if town.offers is None else -1 :]
+
+
+def _group(definition: Definition, own: str, seen: Sequence[tuple[Town, list[Point]]]) -> Group:
+    """Per PEOPLE only where each town says its population, so that like stands beside like."""
+    per = definition.grows and all(town.population for town, _ in seen)
+    scaled = {
+        town.tenant: [replace(one, value=one.value * PEOPLE / town.population) for one in points] if per else points
+        for town, points in seen
+    }
+    rows = []
+    for town, _ in seen:
+        points = scaled[town.tenant]
+        unfit = definition.grows and not per
+        against = None
+        if town.tenant != own and own in scaled and not unfit and town.offers is None:
+            against = beside(scaled[own], points)
+        is_part = town.offers is None and extent(definition, town.grant) != "all"
+        rows.append(
+            Row(
+                town.tenant,
+                town.population,
+                tuple(points),
+                median(one.value for one in points),
+                points[-1],
+                chart_of([points]) if town.offers is None else None,
+                is_part,
+                town.offers is not None,
+                unfit,
+                against,
+            )
+        )
+    return Group(definition, per, tuple(rows))
+
+
+def compare_screens(compare: Compare) -> list[Screen]:
+    """/kpi/compare."""
+
+    async def show(ask: Ask) -> Page:
+        """Each KPI in the towns of which the reader may read it."""
+        data = {"groups": await compare.groups(ask.call), "people": PEOPLE, "least": LEAST}
+        return Page(f"{PACKAGE}:compare.html", "compare.title", data)
+
+    return [Screen("/kpi/compare", show, package=PACKAGE, needs="read")]
