@@ -78,12 +78,25 @@ class Compare:
     async def groups(self, call: Call) -> list[Group]:
         """Each KPI of which the caller's own town or another has figures that the caller may see."""
         towns = sorted(await self._towns(call), key=lambda one: (one.tenant != call.tenant, one.tenant))[:MAX_TOWNS]
+        known: dict[str, Definition] = {}
+        having: dict[str, list[Town]] = {}
+        for town in towns:
+            for one in await self._definitions(town):
+                # The same id says the same only where it is measured alike; the own town's words count.
+                if known.setdefault(one.id, one).is_like(one):
+                    having.setdefault(one.id, []).append(town)
         found = []
-        for definition in self._kpi.definitions():
-            seen = [(town, points) for town in towns if (points := await self._points(town, definition))]
+        for id_, definition in known.items():
+            seen = [(town, points) for town in having[id_] if (points := await self._points(town, definition))]
             if seen:
                 found.append(_group(definition, call.tenant, seen))
         return found
+
+    async def _definitions(self, town: Town) -> Sequence[Definition]:
+        try:
+            return await self._kpi.definitions(town.tenant)
+        except Problem:  # a town whose store is ill is left out
+            return ()
 
     async def _points(self, town: Town, definition: Definition) -> list[Point]:
         if town.offers is not None and definition.id not in town.offers:

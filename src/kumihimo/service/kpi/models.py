@@ -30,6 +30,10 @@ class Definition:
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
     grows: bool = False
 
+    def is_like(self, other: Definition) -> bool:
+        """Whether another, of another town, measures the same thing in the same unit."""
+        return (self.id, self.unit, self.rests) == (other.id, other.unit, other.rests)
+
     @property
     def rests(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Each type with the attributes that matter."""
