@@ -85,6 +85,7 @@ from kumihimo.service.sources.take import Taker
 from kumihimo.solutions.flood.stage import Stage
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.library import Library
+from kumihimo.solutions.packs.measured import OwnKpis
 from kumihimo.solutions.packs.store import PLATFORM_SCHEMA as PACKS_OF_PLATFORM
 from kumihimo.solutions.packs.store import SCHEMA as PACKS
 from kumihimo.storage.database import Database, Schema
@@ -206,6 +207,7 @@ def _with_solutions(platform: Platform) -> Platform:
     platform.public = Public(platform.database, platform.clock, platform.access, platform.kpi, platform.measures)
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)
+    platform.kpi.offer(OwnKpis(platform.packs).offered)
     return platform
 
 

@@ -45,13 +45,15 @@ class Definition:
         told = []
         for type_, attributes in self.rests:
             short, *names = (name.rpartition("/")[2] for name in (type_, *attributes))
-            told.append(f"{short}{opening}{', '.join(names)}{closing}")
+            told.append(f"{short}{opening}{', '.join(names)}{closing}" if names else short)
         return between.join(told)
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """One reading behind a figure; attribute is the expanded name, term its short one, role what it stands for."""
+    """One reading behind a figure; attribute is the expanded name, term its short one, role what it stands for. Both
+    names are "" where the entity itself is counted.
+    """
 
     entity_id: str
     attribute: str
@@ -63,9 +65,8 @@ class Lineage:
 
 
 def temporal_path(entity_id: str, term: str, start: int, end: int) -> str:
-    """Path and query of a temporal read of one attribute, both ends included."""
-    query = {
-        "attrs": term,
+    """Path and query of a temporal read of one attribute, of all for "", both ends included."""
+    query = ({"attrs": term} if term else {}) | {
         "timerel": "between",
         "timeAt": times.text(times.from_micros(start - _SECOND)),
         "endTimeAt": times.text(times.from_micros(end + _SECOND)),

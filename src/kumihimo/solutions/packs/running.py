@@ -15,7 +15,7 @@ from kumihimo.storage.database import Database, Tx
 
 LOOK_AGAIN: Final = timedelta(seconds=1)
 """How long what another process did may stay unseen; what this one did is seen at once."""
-_RUNS: Final = frozenset({"installing", "installed"})
+RUNS: Final = frozenset({"installing", "installed"})
 """A pack that is brought to another version is being installed too, and its part must miss nothing meanwhile."""
 Parts = Mapping[str, str]
 """The parts that run, each with what tells this installation from every other."""
@@ -59,14 +59,14 @@ class Running:
         installs = await self._database.read(tenant, store.installs_tx, quick=True)
         found: dict[str, list[str]] = {}
         for one in installs:
-            if one.state in _RUNS:
+            if one.state in RUNS:
                 for part in await self._parts(tenant, one):
-                    found.setdefault(part, []).append(_mark(one))
+                    found.setdefault(part, []).append(mark_of(one))
         return {part: ", ".join(marks) for part, marks in found.items()}
 
     async def _parts(self, tenant: str, install: Install) -> tuple[str, ...]:
         """What the pack stands on; its archive is read once for each change of it."""
-        mark, known = _mark(install), self._read.get(tenant, {}).get(install.id)
+        mark, known = mark_of(install), self._read.get(tenant, {}).get(install.id)
         if known is not None and known[0] == mark:
             return known[1]
 
@@ -79,5 +79,6 @@ class Running:
         return parts
 
 
-def _mark(install: Install) -> str:
+def mark_of(install: Install) -> str:
+    """Tells this state of a pack in its town from every other."""
     return f"{install.id} {install.version} #{install.revision} @{install.at}"
