@@ -137,6 +137,17 @@ async def test_every_page_of_a_wing_comes_with_its_pack_and_goes_with_it(house: 
         assert (status, ABSENT in text) == (404, True), path
 
 
+async def test_the_first_page_of_an_empty_town_says_what_can_be_installed(house: House) -> None:
+    reply = await house.client.get(f"/t/{WITHOUT}", {"accept": "text/html"})
+    assert (reply.status, reply.headers["location"]) == (303, f"/t/{WITHOUT}/packs")
+    _, page = await house.page("/packs", WITHOUT)
+    assert [f'href="/t/{WITHOUT}/packs/{part}"' in page for part in PARTS] == [True, True]
+    await house.install(WITHOUT, "flood")
+    _, page = await house.page("/packs", WITHOUT)
+    assert "Packs that can be installed" in page
+    assert page.split("Packs that can be installed")[1].count("/packs/flood") == 0
+
+
 async def test_one_wing_comes_without_the_other(house: House) -> None:
     await house.install(WITH, "wildlife")
     assert await house.nav(WITH) == {"/wildlife"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from kumihimo.base.errors import ResourceNotFound
+from kumihimo.base.errors import Problem, ResourceNotFound
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.screens import Answer, Ask, Document, Page, Screen
 from kumihimo.platform.access.decide import Action
@@ -26,9 +26,9 @@ MANAGES: Final[Action] = "administer"
 
 def pack_screens(doors: PackDoors, packs: Packs, library: Library) -> list[Screen]:
     """All pages of the room."""
-    pages, manage, register = _Pages(doors, packs), Manage(packs, library), Register(doors, packs, library)
+    pages, manage, register = _Pages(doors, packs, library), Manage(packs, library), Register(doors, packs, library)
     return [
-        Screen("/packs", pages.index, nav="packs.nav", order=45, package=PACKAGE, needs="read"),
+        Screen("/packs", pages.index, nav="packs.nav", order=39, package=PACKAGE, needs="read"),
         Screen("/packs/{id}", manage.show, manage.take, package=PACKAGE, needs=MANAGES, takes=MANAGES),
         Screen("/packs/{id}/{screen}", pages.screen, package=PACKAGE, needs="read"),
         Screen("/pack-map", pages.points, package=PACKAGE, needs="read"),
@@ -58,20 +58,35 @@ def pack_screens(doors: PackDoors, packs: Packs, library: Library) -> list[Scree
 class _Pages:
     """What officers see of the packs of their town, each attribute as they may."""
 
-    def __init__(self, doors: PackDoors, packs: Packs) -> None:
+    def __init__(self, doors: PackDoors, packs: Packs, library: Library) -> None:
         self._doors = doors
         self._packs = packs
+        self._library = library
 
     async def index(self, ask: Ask) -> Page:
-        """The packs of the town with their pages and figures."""
+        """The packs of the town with their pages and figures, and those that could be installed."""
         grant = await self._doors.access.decide(ask.call, "read")
-        found = []
+        found: list[dict[str, Any]] = []
         for install in await self._packs.all(ask.tenant):
             _, held = await self._packs.get(ask.tenant, install.id)
             context = await context_of(self._doors.contexts, held)
             figures = await figures_of(self._doors, held, ask.tenant, context, grant)
             found.append({"install": install, "pack": held.pack, "figures": figures})
-        return Page(f"{PACKAGE}:packs.html", "packs.title", {"packs": found})
+        own = {one["install"].id for one in found}
+        data = {
+            "packs": found,
+            "offered": [one.pack for one in self._library.all() if one.pack.id not in own],
+            "manages": await self._manages(ask),
+        }
+        return Page(f"{PACKAGE}:packs.html", "packs.title", data)
+
+    async def _manages(self, ask: Ask) -> bool:
+        """Whether the caller may install packs."""
+        try:
+            await self._doors.access.decide(ask.call, MANAGES)
+        except Problem:
+            return False
+        return True
 
     async def screen(self, ask: Ask) -> Page:
         """A page that the pack declares: its entities as a table, or on a map with the table below it."""
