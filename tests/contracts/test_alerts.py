@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,9 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, ResourceNotFound, StorageRefused
 from kumihimo.base.ports import Command, CommandOutcome
 from kumihimo.platform.broker.models import Change, Outcome
+from kumihimo.service import alerts
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Evidence, Proposal, Sighting
+from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Evidence, Maker, Proposal, Sighting
 from kumihimo.service.alerts.store import SCHEMA
 from kumihimo.storage.database import Database
 
@@ -368,3 +371,62 @@ async def test_a_step_of_a_stage_that_is_over_is_not_sent_again(house: House) ->
     [decision] = await house.alerts.decisions("town", alert.id)
     with pytest.raises(AlreadyDecided, match="moved on"):
         await house.alerts.again(OFFICER, decision.id, 0, "x")
+
+
+class Packs:
+    """What stands behind the alerts of a source; a pack is brought up to date between raising and deciding."""
+
+    version = "1.0.0"
+
+    async def __call__(self, tenant: str, source: str, made: Sequence[Maker]) -> list[Maker]:
+        assert (tenant, source) == ("town", "flood")
+        if self.version == "away":
+            raise StorageRefused("the store is away")
+        rules = [one.version for one in made if one.kind == "rule"]
+        return [Maker("pack", "flood", self.version, 7, {"sets": rules})]
+
+
+async def test_an_alert_and_its_decision_keep_the_versions_that_stood_then(house: House) -> None:
+    packs = Packs()
+    house.alerts.standing = packs
+    rule = Maker("rule", "river", "3", 5, {"rule": "high", "figures": {"level": 1.6}})
+    content = replace(CONTENT, makers=(rule,), evidence=(Evidence(5, "open", "", "urn:gauge:9", "https://x/gate"),))
+    alert = await house.alerts.sight(SYSTEM, Sighting("flood", "urn:gauge:1", 2, 10, content))
+    assert alert is not None
+    packs.version = "1.1.0"
+    permission = Maker("permission", "Sato", at=9)
+    await house.alerts.decide(OFFICER, alert.id, alert.version, "accepted", "x", makers=[permission])
+    packs.version = "away"
+    climbed = await house.alerts.sight(SYSTEM, Sighting("flood", "urn:gauge:1", 3, 11, content))
+    [kept] = await house.alerts.decisions("town")
+    assert kept.content.makers == (rule, Maker("pack", "flood", "1.0.0", 7, {"sets": ["3"]}))
+    assert kept.makers == (permission, Maker("pack", "flood", "1.1.0", 7, {"sets": ["3"]}))
+    assert kept.content.evidence == content.evidence
+    assert climbed is not None, "an alert is raised also where it is not known what stands behind it"
+    assert climbed.content.makers == (rule,)
+
+
+async def test_a_decision_is_never_written_over_whatever_happens_after_it(house: House) -> None:
+    alert = await house.alerts.sight(SYSTEM, Sighting("flood", "urn:gauge:1", 2, 10, CONTENT))
+    assert alert is not None
+    decision = await house.alerts.decide(OFFICER, alert.id, alert.version, "accepted", "first")
+    for again in range(alert.version + 3):
+        with pytest.raises(AlreadyDecided):
+            await house.alerts.decide(OFFICER, alert.id, again, "rejected", "second", {"height": 9})
+    await house.alerts.follow("town", [CommandOutcome("c1", "failed", "no")])
+    await house.alerts.again(OFFICER, decision.id, 0, "once more")
+    await house.alerts.recover(SYSTEM)
+    await house.alerts.mirror_again()
+    for severity, at in ((3, 11), (1, 12), (0, 13), (0, 14)):
+        await house.alerts.sight(SYSTEM, Sighting("flood", "urn:gauge:1", severity, at, replace(CONTENT, title={})))
+    [kept] = await house.alerts.decisions("town")
+    assert replace(kept, steps=()) == replace(decision, steps=()), "what followed is added, nothing else changes"
+    assert [step.state for step in kept.steps] == ["failed", "sent"]
+
+
+def test_no_door_of_the_room_takes_a_decision_away() -> None:
+    """Only the steps of a decision are ever written again, and no row of the log is deleted."""
+    text = "\n".join(path.read_text() for path in Path(alerts.__file__).parent.glob("*.py"))
+    assert re.findall(r"UPDATE alert_decision SET (\w+) = \$1 WHERE", text) == ["steps"]
+    assert text.count("UPDATE alert_decision") == 1
+    assert not re.search(r"(?i)delete\s+from\s+alert|replace\s+into\s+alert|on\s+conflict", text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from kumihimo.base import times
@@ -20,7 +20,7 @@ from kumihimo.platform.history.query import History
 from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.models import Content, Sighting
+from kumihimo.service.alerts.models import Content, Evidence, Maker, Sighting
 from kumihimo.service.rules.definition import ActionKind
 from kumihimo.service.rules.door import Names, RuleSets
 from kumihimo.service.rules.models import Done, Order, Perform
@@ -53,7 +53,7 @@ def rules_of(
     """The rules of all tenants, bound to all that they act through."""
     ports: dict[ActionKind, Perform] = {
         "change": Changing(access, broker),
-        "alert": Alerting(access, alerts),
+        "alert": Alerting(access, alerts, broker, context.expand),
         "command": Commanding(access, act, commands),
         "notify": Notifying(fetch, clock),
     }
@@ -132,9 +132,11 @@ def _refused(problem: Problem) -> Done:
 class Alerting:
     """Raises an alert, to be decided on by a person; of one rule and entity there is one at a time."""
 
-    def __init__(self, access: Access, alerts: Alerts) -> None:
+    def __init__(self, access: Access, alerts: Alerts, broker: Broker, expand: Callable[[str], str]) -> None:
         self._access = access
         self._alerts = alerts
+        self._broker = broker
+        self._expand = expand
 
     async def __call__(self, tenant: str, order: Order) -> Done:
         """As Perform."""
@@ -146,10 +148,31 @@ class Alerting:
             title,
             facts={"ruleSet": order.rule_set, "rule": order.rule, "entity": content["of"]},
             location=None if place is None else (place[0], place[1]),
+            evidence=await self._evidence(tenant, content),
+            makers=_made(order),
         )
         own = f"{content['of'] or OF_SET + order.rule_set}#{order.rule_set}/{order.rule}"
         await self._alerts.sight(_as_rules(tenant, order), Sighting(SOURCE, own, content["severity"], order.at, shown))
         return Done("done")
+
+    async def _evidence(self, tenant: str, content: Mapping[str, Any]) -> tuple[Evidence, ...]:
+        """The readings that the rule saw, with the units that the entity's attributes have."""
+        readings, of = content.get("evidence", ()), content["of"]
+        doc = await self._broker.get(tenant, of, ALL_ROWS, ALL_ATTRIBUTES) if of and readings else None
+        attrs = {} if doc is None else doc["attrs"]
+        found = []
+        for one in readings:
+            name = self._expand(one["attribute"])
+            units = [each["unitCode"] for each in attrs.get(name, ()) if "unitCode" in each]
+            found.append(Evidence(one["at"], one["value"], units[0] if units else "", of, name))
+        return tuple(found)
+
+
+def _made(order: Order) -> tuple[Maker, ...]:
+    """The rule that raised it, as it was; one that was planned by an older program says no version."""
+    made = order.content.get("made", {})
+    facts = {"rule": order.rule, **{name: made[name] for name in ("firing", "seq", "figures") if name in made}}
+    return (Maker("rule", order.rule_set, str(made.get("version", "")), order.made_at, facts),)
 
 
 def about(subject: str) -> str:

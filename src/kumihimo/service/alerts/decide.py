@@ -10,7 +10,17 @@ from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import new_token
 from kumihimo.service.alerts import store
-from kumihimo.service.alerts.models import Alert, AlertState, AlreadyDecided, Decision, Event, Proposal, Step, Verdict
+from kumihimo.service.alerts.models import (
+    Alert,
+    AlertState,
+    AlreadyDecided,
+    Decision,
+    Event,
+    Maker,
+    Proposal,
+    Step,
+    Verdict,
+)
 from kumihimo.storage.database import Tx
 
 MAX_WORDS = 2000
@@ -27,7 +37,13 @@ def signed(call: Call, reason: str) -> tuple[str, str]:
 
 
 async def decide_tx(
-    tx: Tx, alert_id: str, version: int, said: tuple[Verdict, str, str], facts: Mapping[str, Any] | None, now: int
+    tx: Tx,
+    alert_id: str,
+    version: int,
+    said: tuple[Verdict, str, str],
+    facts: Mapping[str, Any] | None,
+    makers: tuple[Maker, ...],
+    now: int,
 ) -> tuple[Alert, Decision]:
     """The alert and the decision; said is verdict, reason and who. Where the cause is gone, deciding closes."""
     before = await store.alert_tx(tx, alert_id)
@@ -49,7 +65,7 @@ async def decide_tx(
         content = replace(content, facts={**content.facts, "atDecision": dict(facts)})
     steps = tuple(Step(proposal) for proposal in content.proposals) if verdict == "accepted" else ()
     decision = Decision(
-        new_token(8), alert_id, before.stage, before.severity, verdict, reason, who, now, content, steps
+        new_token(8), alert_id, before.stage, before.severity, verdict, reason, who, now, content, steps, makers
     )
     await store.insert_decision_tx(tx, decision)
     return after, decision
@@ -68,6 +84,8 @@ async def again_tx(tx: Tx, decision_id: str, index: int, said: tuple[str, str], 
     alert = await store.alert_tx(tx, decision.alert_id)
     if alert is None or alert.stage != decision.stage:
         raise AlreadyDecided("the alert has moved on since: decide on the stage that stands now")
+    if alert.state == "closed" and alert.severity:
+        raise AlreadyDecided("the alert has ended since: what was decided on it is not sent again")
     if not decision.may_be_sent_again(index):
         raise AlreadyDecided("this step took effect, is still under way, or was sent again already")
     proposal = decision.steps[index].proposal

@@ -17,25 +17,40 @@ from kumihimo.platform.broker.models import Change, Outcome
 from kumihimo.service.alerts import store
 from kumihimo.service.alerts.decide import again_tx, decide_tx, signed
 from kumihimo.service.alerts.mirror import alert_change
-from kumihimo.service.alerts.models import FINAL, Alert, Decision, Event, Sighting, Step, Verdict
+from kumihimo.service.alerts.models import FINAL, Alert, Decision, Event, Maker, Sighting, Step, Verdict
 from kumihimo.service.alerts.sight import end_tx, sight_tx
 from kumihimo.storage.database import Database, Tx
 
 logger = logging.getLogger(__name__)
 Apply = Callable[[Call, Sequence[Change]], Awaitable[list[Outcome]]]
+Standing = Callable[[str, str, Sequence[Maker]], Awaitable[Sequence[Maker]]]
+"""What stands behind the alerts of a source in a tenant now, such as the pack with its version: given what is said
+already.
+"""
 MIRROR_SECONDS = 5.0
 """How long an alert that could not be mirrored waits to be tried again."""
 
 
 class Alerts:
-    """Alerts of all tenants. apply mirrors each alert as an NGSI-LD Alert entity; without it there is no mirror."""
+    """Alerts of all tenants. apply mirrors each alert as an NGSI-LD Alert entity; without it there is no mirror.
+    standing adds the versions that stand behind an alert.
+    """
 
-    def __init__(self, database: Database, clock: Clock, bus: Bus, act: Act, apply: Apply | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        bus: Bus,
+        act: Act,
+        apply: Apply | None = None,
+        standing: Standing | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._bus = bus
         self._act = act
         self._apply = apply
+        self.standing = standing
         self._pending: set[str] | None = None
         self._unmirrored: dict[tuple[str, str], Call] = {}
 
@@ -47,10 +62,12 @@ class Alerts:
         one open alert. The alert after it; None where nothing had to be done, was done before, or is older than
         what is known.
         """
-        now = self._now()
+        now, content = self._now(), sighting.content
+        more = await self._stands(call.tenant, sighting.source, content.makers)
+        seen = replace(sighting, content=replace(content, makers=(*content.makers, *more)))
 
         async def work(tx: Tx) -> Alert | None:
-            return await sight_tx(tx, sighting, now)
+            return await sight_tx(tx, seen, now)
 
         alert = await self._database.write(call.tenant, work)
         if alert is not None:
@@ -70,6 +87,16 @@ class Alerts:
         for alert in ended:
             await self._tell(call, alert)
         return len(ended)
+
+    async def _stands(self, tenant: str, source: str, made: Sequence[Maker]) -> tuple[Maker, ...]:
+        """What stands behind alerts of a source. An alert is raised, and decided on, also where that is not known."""
+        if self.standing is None:
+            return ()
+        try:
+            return tuple(await self.standing(tenant, source, made))
+        except Problem as problem:
+            logger.warning("what stands behind an alert is not known", extra={"tenant": tenant, "why": problem.title})
+            return ()
 
     async def _tell(self, call: Call, alert: Alert) -> None:
         """Tells open pages, and mirrors the alert. What is committed stands, so that a mirror that fails raises
@@ -188,20 +215,25 @@ class Alerts:
         verdict: Verdict,
         reason: str,
         facts: Mapping[str, Any] | None = None,
+        *,
+        makers: Sequence[Maker] = (),
     ) -> Decision:
         """Takes a person's decision on the stage that was read at `version`, once; accepting puts the proposed
         commands before the arbiter with the reason. call.actor is who decides; facts are the wing's figures at this
-        moment, kept beside the alert's own as "atDecision".
+        moment, kept beside the alert's own as "atDecision"; makers are what the decision itself rests on, such as a
+        standing permission.
 
         Raises BadRequestData (no reason, no name, no verdict), ResourceNotFound, AlreadyDecided.
         """
         who, words = signed(call, reason)
         if verdict not in ("accepted", "rejected"):
             raise BadRequestData(f"a decision is accepted or rejected, not {str(verdict)[:40]!r}")
+        before = await self.get(call.tenant, alert_id)
+        stands = (*makers, *await self._stands(call.tenant, before.source, before.content.makers))
         now = self._now()
 
         async def work(tx: Tx) -> tuple[Alert, Decision]:
-            return await decide_tx(tx, alert_id, version, (verdict, words, who), facts, now)
+            return await decide_tx(tx, alert_id, version, (verdict, words, who), facts, stands, now)
 
         alert, decision = await self._database.write(call.tenant, work)
         if self._pending is not None:
@@ -209,6 +241,17 @@ class Alerts:
         decision = await self._put_all(call, decision)
         await self._tell(call, alert)
         return decision
+
+    async def asks(self, tenant: str, decision_id: str, command: Command) -> bool:
+        """Whether a decision accepted this very command, and it has not been put yet."""
+        found = await self._database.read(tenant, lambda tx: store.decision_tx(tx, decision_id))
+        if found is None or found.verdict != "accepted" or command.tenant != tenant:
+            return False
+        wanted = (command.device, command.name, dict(command.arguments))
+        return any(
+            step.state == "waiting" and (one := step.proposal) and (one.device, one.name, dict(one.arguments)) == wanted
+            for step in found.steps
+        )
 
     async def again(self, call: Call, decision_id: str, index: int, reason: str, *, override: bool = False) -> Decision:
         """Sends a step that took no effect once more, as a step of its own with who and why; override lets it replace

@@ -27,11 +27,35 @@ class AlreadyDecided(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reading behind an alert; at in microseconds of recorded time."""
+    """One reading behind an alert; at in microseconds of recorded time.
+
+    entity and attribute (expanded) say of what, where that is not the alert's own subject and attribute.
+    """
 
     at: int
-    value: float
+    value: float | bool | str
     unit: str = ""
+    entity: str = ""
+    attribute: str = ""
+
+
+MakerKind = Literal["rule", "pack", "program", "model", "limits", "permission"]
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """What made a proposal or was looked at for it, as it was then: a rule of a set, the pack it came with, the program
+    itself, a model, limits (thresholds, a town's own rule), a person's standing permission.
+
+    version: of the rule set's text, the pack, the model's method; "" where it has none. at: when it was made or
+    computed, in microseconds, 0 where that is not known. facts: its own figures, plain JSON values.
+    """
+
+    kind: MakerKind
+    name: str
+    version: str = ""
+    at: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +72,8 @@ class Proposal:
 class Content:
     """What stands on the alert at one stage.
 
-    title by language; facts are the wing's own figures (JSON values); address and place for whoever must go there.
+    title by language; facts are the wing's own figures (JSON values); address and place for whoever must go there;
+    makers are the versions of what made it, as they were when the alert was raised or changed.
     """
 
     title: Mapping[str, str]
@@ -58,6 +83,7 @@ class Content:
     facts: Mapping[str, Any] = field(default_factory=dict)
     proposals: tuple[Proposal, ...] = ()
     location: tuple[float, float] | None = None
+    makers: tuple[Maker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +158,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who decided what, why, when, on which readings (content), and what followed (steps)."""
+    """Who decided what, why, when, on which readings (content), and what followed (steps).
+
+    makers: the versions that stood when it was decided; those of the proposal are in content.
+    """
 
     id: str
     alert_id: str
@@ -144,6 +173,7 @@ class Decision:
     at: int
     content: Content
     steps: tuple[Step, ...] = ()
+    makers: tuple[Maker, ...] = ()
 
     def may_be_sent_again(self, index: int) -> bool:
         """Whether the step took no effect and nothing was sent to its device after it."""

@@ -41,3 +41,6 @@ CREATE TABLE alert_decision (
     UNIQUE (alert_id, stage)
 );
 CREATE INDEX alert_decision_by_time ON alert_decision (at);
+-- version 2
+ALTER TABLE alert_decision ADD COLUMN makers TEXT NOT NULL DEFAULT '[]';
+CREATE INDEX alert_decision_by_newest ON alert_decision (at, id);

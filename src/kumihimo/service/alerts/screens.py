@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kumihimo.base import jsontext
-from kumihimo.base.call import Actor, Call
+from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect, Screen
 from kumihimo.platform.access.grants import Grant
@@ -169,6 +169,8 @@ def _decider(ask: Ask) -> Actor:
     """Who decides: whoever logged in, by name and account; in an open house who the form says."""
     if ask.call.actor.kind == "person":
         return Actor("person", f"{ask.person} ({ask.call.actor.id})"[:200])
+    if ask.call.actor != ANONYMOUS:  # a program or a device signs nothing in a person's name
+        return ask.call.actor
     return Actor("person", ask.form.get("who", "").strip()[:200])
 
 

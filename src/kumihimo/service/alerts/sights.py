@@ -16,7 +16,7 @@ from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Query
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB, EntityDoc
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.models import Alert, Content, Decision, Event
+from kumihimo.service.alerts.models import Alert, Content, Decision, Event, Maker
 
 DECIDED: Final = DEFAULT_VOCAB + "decision"
 """The attribute of an alert's own entity that says what people decided: who may see it is told who and why."""
@@ -232,7 +232,13 @@ def _content(content: Content, sight: Sight, title: Mapping[str, str]) -> Conten
         facts=content.facts if sight.level else {},
         proposals=content.proposals if sight.steps else (),
         location=content.location if sight.place else None,
+        makers=_makers(content.makers, sight),
     )
+
+
+def _makers(makers: Sequence[Maker], sight: Sight) -> tuple[Maker, ...]:
+    """What made it with its version; its own figures only where all of the alert may be seen."""
+    return tuple(one if sight.steps else replace(one, facts={}) for one in makers)
 
 
 def decision_as_seen(decision: Decision, sight: Sight, title: Mapping[str, str]) -> Decision:
@@ -248,4 +254,5 @@ def decision_as_seen(decision: Decision, sight: Sight, title: Mapping[str, str])
         stage=decision.stage if sight.level else 0,
         reason=decision.reason if sight.reasons else "",
         who=decision.who if sight.people else "",
+        makers=tuple(one for one in _makers(decision.makers, sight) if one.kind != "permission" or sight.people),
     )

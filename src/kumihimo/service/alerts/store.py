@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from kumihimo.base import jsontext
-from kumihimo.service.alerts.models import Alert, Content, Decision, Event, Step
+from kumihimo.service.alerts.models import Alert, Content, Decision, Event, Maker, Step
 from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("alerts", __package__ or "")
@@ -16,7 +16,7 @@ _ALERT = (
     "id, source, subject, severity, peak, state, stage, verdict, version, opened_at, changed_at, observed_at, content"
 )
 _EVENT = "alert_id, key, kind, stage, severity, observed_at, at, content"
-_DECISION = "id, alert_id, stage, severity, verdict, reason, who, at, content, steps"
+_DECISION = "id, alert_id, stage, severity, verdict, reason, who, at, content, steps, makers"
 
 
 def _content(text: str) -> Content:
@@ -172,7 +172,7 @@ async def events_tx(tx: Tx, alert_id: str) -> list[Event]:
 async def insert_decision_tx(tx: Tx, decision: Decision) -> None:
     """Writes a decision; a stage takes only one."""
     await tx.execute(
-        f"INSERT INTO alert_decision ({_DECISION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        f"INSERT INTO alert_decision ({_DECISION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         decision.id,
         decision.alert_id,
         decision.stage,
@@ -183,6 +183,7 @@ async def insert_decision_tx(tx: Tx, decision: Decision) -> None:
         decision.at,
         _text(decision.content),
         _text(decision.steps),
+        _text(decision.makers),
     )
 
 
@@ -201,8 +202,9 @@ async def decision_tx(tx: Tx, decision_id: str) -> Decision | None:
 
 
 def _decision(row: Row) -> Decision:
-    steps = tuple(msgspec.convert(jsontext.parse(row[-1]), list[Step]))
-    return Decision(*(*row[:-2], _content(row[-2]), steps))
+    steps = tuple(msgspec.convert(jsontext.parse(row[-2]), list[Step]))
+    makers = tuple(msgspec.convert(jsontext.parse(row[-1]), list[Maker]))
+    return Decision(*(*row[:-3], _content(row[-3]), steps, makers))
 
 
 async def decisions_tx(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kumihimo.base import times
 from kumihimo.base.call import Actor
 from kumihimo.service.rules import firings, store
 from kumihimo.service.rules.compile import Act, Ready
@@ -101,7 +102,23 @@ def _planned(
         return order, "failed", problem.words
     if firing.kind == "over":
         content["severity"] = 0
+    if act.action.do == "alert":
+        content |= made_of(firing, values)
     return replace(order, content=content), "waiting", NO_WORDS
+
+
+def made_of(firing: Firing, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an alert keeps of the firing that raised it: which version of which rule, and the readings that it saw, by
+    the short names of their attributes; at is when one was observed, in microseconds.
+    """
+    entity, observed = values.get("entity", {}), values.get("observed", {})
+    readings = [
+        {"attribute": name, "value": value, "at": times.micros(observed[name]) if name in observed else firing.at}
+        for name, value in firing.facts.items()
+        if name in entity and value is not None
+    ]
+    made = {"version": firing.version, "firing": firing.key, "seq": firing.seq, "figures": dict(firing.facts)}
+    return {"made": made, "evidence": readings}
 
 
 async def write_tx(tx: Tx, rule_set: RuleSet, plan: Plan) -> RuleSet:

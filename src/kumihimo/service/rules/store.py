@@ -64,8 +64,9 @@ async def put_set_tx(tx: Tx, one: RuleSet) -> None:
 
 
 async def remove_set_tx(tx: Tx, name: str) -> bool:
-    """Forgets a set with its versions and what its rules know; what it did stays. Whether there was one."""
-    await tx.execute("DELETE FROM rule_set_version WHERE name = $1", name)
+    """Forgets a set and what its rules know; what it did stays, and its texts, by whose numbers decisions name them.
+    Whether there was one.
+    """
     await forget_tx(tx, name)
     return await tx.execute("DELETE FROM rule_set WHERE name = $1", name) > 0
 

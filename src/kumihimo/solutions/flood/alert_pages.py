@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from kumihimo.base import times
-from kumihimo.base.call import Actor, Call
+from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import BadRequestData, Forbidden, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
 from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Decision, Step, Verdict
@@ -120,6 +120,8 @@ def _decider(ask: Ask) -> Actor:
     """Who decides: whoever logged in, by name and account; in an open house who the form says."""
     if ask.call.actor.kind == "person":
         return Actor("person", f"{ask.person} ({ask.call.actor.id})"[:200])
+    if ask.call.actor != ANONYMOUS:  # a program or a device signs nothing in a person's name
+        return ask.call.actor
     return Actor("person", ask.form.get("who", "").strip()[:200])
 
 

@@ -19,11 +19,19 @@ from kumihimo.base.ports import Bus
 from kumihimo.platform.history.query import History
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.models import Content, Evidence, Proposal, Sighting
+from kumihimo.service.alerts.models import Content, Evidence, Maker, Proposal, Sighting
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.follow import NudgedReader
 from kumihimo.solutions.flood.models import LEVEL_NAMES, Level, Thresholds
-from kumihimo.solutions.flood.thresholds import WINDOW, Rate, held_level, level_of, rate_of_rise, time_to_next
+from kumihimo.solutions.flood.thresholds import (
+    HYSTERESIS,
+    WINDOW,
+    Rate,
+    held_level,
+    level_of,
+    rate_of_rise,
+    time_to_next,
+)
 from kumihimo.storage.database import Database
 
 logger = logging.getLogger(__name__)
@@ -166,7 +174,19 @@ class Watch:
             facts=facts(at, height, level, thresholds, rate),
             proposals=self._propose(self.tenant, level, doc, falling=falling),
             location=entities.place_of(doc),
+            makers=(limits_of(doc, thresholds),),
         )
+
+
+def limits_of(doc: dict[str, Any], thresholds: Thresholds) -> Maker:
+    """The gauge's thresholds as they were, in metres by the name of their level, with the figures that are fixed; at is
+    when the newest of them was written, where the broker says.
+    """
+    found = [one for name in entities.THRESHOLDS.values() for one in doc["attrs"].get(name, ())]
+    moments = [times.micros(times.parse(one["modifiedAt"])) for one in found if "modifiedAt" in one]
+    heights = {level.name.lower(): height for level, height in thresholds.known()}
+    facts = {**heights, "hysteresis": HYSTERESIS, "windowMinutes": WINDOW // 60_000_000}
+    return Maker("limits", "flood.thresholds", at=max(moments, default=0), facts=facts)
 
 
 def sighting_of(doc: EntityDoc | dict[str, Any]) -> tuple[int, float] | None:

@@ -7,7 +7,7 @@ import io
 from dataclasses import replace
 from typing import Any
 
-from kumihimo.base.call import Actor
+from kumihimo.base.call import ANONYMOUS, Actor
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
@@ -105,6 +105,8 @@ def decider(ask: Ask) -> Actor:
     """Who decides: whoever logged in, by name and account; in an open house who the form says."""
     if ask.call.actor.kind == "person":
         return Actor("person", f"{ask.person} ({ask.call.actor.id})"[:200])
+    if ask.call.actor != ANONYMOUS:  # a program or a device signs nothing in a person's name
+        return ask.call.actor
     return Actor("person", ask.form.get("who", "").strip()[:200])
 
 

@@ -114,7 +114,10 @@ def content_of(scene: Scene) -> Content:
         title=scene.title(),
         place=scene.sensor_name,
         attribute=entities.CONFIDENCE,
-        evidence=tuple(Evidence(detection.at, detection.confidence) for detection in one.detections[-MAX_KEPT:]),
+        evidence=tuple(
+            Evidence(detection.at, detection.confidence, entity=detection.sensor)
+            for detection in one.detections[-MAX_KEPT:]
+        ),
         facts={
             "at": one.last,
             "first": one.first,

@@ -22,6 +22,7 @@ from kumihimo.solutions.wildlife.devices import device_id, nearest
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.encounters import Scene
 from kumihimo.solutions.wildlife.limits import SirenRule, judge
+from kumihimo.solutions.wildlife.makers import MERGING, Nights, permission, rule_maker
 from kumihimo.solutions.wildlife.merge import MINUTE, WITHIN, Encounter, merge
 from kumihimo.solutions.wildlife.models import Detection
 from kumihimo.solutions.wildlife.rule import RULE_ID, rule_of
@@ -46,6 +47,7 @@ class Watch:
         self.tenant = tenant
         self.reader = LogReader(doors.database, tenant, READER, self.see, self.is_on)
         self._installation = ""
+        self._nights = Nights(doors, tenant)
         self._recent: dict[str, Detection] | None = None
         self._entity: dict[str, str] = {}
 
@@ -93,7 +95,10 @@ class Watch:
         scene = await self._scene(found)
         call = own_call(self.tenant, "watch", f"log:{self.tenant}:{record.seq}")
         await self._doors.apply(call, [encounters.encounter_change(entity_id, scene)])
-        content = encounters.content_of(scene)
+        surest = found.surest
+        night = await self._nights.maker(surest.lon, surest.lat, surest.at)
+        makers = (MERGING, await rule_maker(self._doors, self.tenant), night)
+        content = replace(encounters.content_of(scene), makers=makers)
         await self._doors.alerts.sight(call, Sighting(SOURCE, entity_id, scene.severity, found.last, content))
         await self._notify(call, entity_id, scene, detection.at, record.at)
         await self._decide_by_permission(entity_id)
@@ -180,9 +185,10 @@ class Watch:
             if alert.verdict != "undecided" or not any(one.name == "sound" for one in alert.content.proposals):
                 continue
             call = replace(own_call(self.tenant, "decide"), actor=Actor("person", f"{rule.allowed_by} (常時許可)"))
+            by = permission(rule, await rule_maker(self._doors, self.tenant))
             reason = f"常時許可による自動 / by standing permission: {rule.reason}"
             try:
-                await self._doors.alerts.decide(call, alert.id, alert.version, "accepted", reason)
+                await self._doors.alerts.decide(call, alert.id, alert.version, "accepted", reason, makers=[by])
             except AlreadyDecided:
                 logger.info("a person decided first", extra={"tenant": self.tenant, "alert": alert.id})
 
