@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from kumihimo.app.decided import Persons
 from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
 from kumihimo.app.makers import AccessOfMakers, judge_anew, turned
@@ -208,6 +209,7 @@ def _with_solutions(platform: Platform) -> Platform:
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)
     platform.kpi.offer(OwnKpis(platform.packs).offered)
+    Persons(platform).bind()
     return platform
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -37,6 +37,10 @@ _ABSENT = Words("端末がつながっていません。", "The device is not co
 _REPLACED = Words("停止の指示を優先しました。", "A command to stop came first.")
 
 
+Permit = Callable[[Call, Command, Device], Awaitable[Words | None]]
+"""Why a command may not be put to a device whoever asks, as one that only a person's decision moves; None: it may."""
+
+
 class Devices(Protocol):
     """What the arbiter asks the registry."""
 
@@ -47,7 +51,8 @@ class Arbiter:
     """Implements base.ports.Act: every command, also a refused one, is kept with its reason.
 
     on_change(tenant, outcome) is called when a command that was sent has ended. A device may not command; whether
-    a person who is not logged in may, was decided by the access room before the call came here.
+    a person who is not logged in may, was decided by the access room before the call came here. permit is asked of
+    all but what makes things quiet.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class Arbiter:
         self._clock = clock
         self._limits = limits or ArbiterLimits()
         self.on_change = on_change
+        self.permit: Permit | None = None
         self._waiting: set[str] = set()
         self._troubled: set[str] = set()
 
@@ -94,7 +100,10 @@ class Arbiter:
         device = await self._registry.known(command.tenant, command.device)
         if device is None:
             raise Refused("その端末は登録されていません。", "There is no such device.")
-        return check_command(device.family, command.name, command.arguments)
+        asked = check_command(device.family, command.name, command.arguments)
+        if self.permit is not None and not asked.is_safe and (words := await self.permit(call, command, device)):
+            raise Refused(words.ja, words.en)
+        return asked
 
     def _record(self, call: Call, command: Command, asked: Asked, refusal: Words | None) -> CommandRecord:
         now = times.micros(self._clock.now())

@@ -26,7 +26,7 @@ from kumihimo.service.rules.compile import Compiled, compiled
 from kumihimo.service.rules.definition import ActionKind, Definition
 from kumihimo.service.rules.eyes import Eyes
 from kumihimo.service.rules.keeper import Keeper
-from kumihimo.service.rules.models import ActionRow, Cost, Firing, Perform, RuleSet, Task, Version
+from kumihimo.service.rules.models import ActionRow, Cost, Firing, Perform, Persons, RuleSet, Task, Version
 from kumihimo.service.rules.perform import Performer
 from kumihimo.service.rules.refusal import ChangedMeanwhile, RuleRefused, Words
 from kumihimo.service.rules.replay import MAX_SPAN, Replay, Replayed
@@ -84,7 +84,26 @@ class RuleSets:
         self._eyes = Eyes(broker, history, names.compact)
         self._names = names
         self.tools = Tools(database, clock, access, self._eyes, names.compact, names.expand)
-        self.keeper = Keeper(self.tools, bus, Performer(database, clock, ports), self._compiled)
+        self._performer = Performer(database, clock, ports)
+        self.keeper = Keeper(self.tools, bus, self._performer, self._compiled)
+
+    def bind(self, persons: Persons) -> None:
+        """Puts what is left to people before all that rules do."""
+        self._performer.persons = persons
+
+    async def _may_go_on(self, call: Call, name: str) -> None:
+        """As `_left_to_people`, of the text that stands; one that is not taken any more does nothing anyway."""
+        try:
+            definition = self.check((await self.get(call, name)).text)
+        except RuleRefused:
+            return
+        await self._left_to_people(call.tenant, definition)
+
+    async def _left_to_people(self, tenant: str, definition: Definition) -> None:
+        """RuleRefused for a text that openly does what a person is to decide on."""
+        persons = self._performer.persons
+        if persons is not None and (words := await persons.of_text(tenant, definition)):
+            raise RuleRefused(words.en, words.ja)
 
     def _now(self) -> int:
         return times.micros(self._clock.now())
@@ -146,6 +165,7 @@ class RuleSets:
         await self._allow(call)
         definition = self.check(text_)
         await self._check_rights(call, definition)
+        await self._left_to_people(call.tenant, definition)
         reason, now = why.strip(), self._now()
         if len(reason) > MAX_WHY:
             raise BadRequestData(f"the reason has at most {MAX_WHY} characters")
@@ -179,9 +199,11 @@ class RuleSets:
     async def switch(self, call: Call, name: str, *, on: bool) -> RuleSet:
         """Switches a set on, from now and with nothing stopped, or off, so that nothing that waits is done any more.
 
-        Forbidden, ResourceNotFound.
+        Forbidden, ResourceNotFound; RuleRefused where it does what is left to people by now.
         """
         await self._allow(call)
+        if on:
+            await self._may_go_on(call, name)
         now = self._now()
 
         async def work(tx: Tx) -> RuleSet:
@@ -200,7 +222,10 @@ class RuleSets:
         return self._told(call, await self._database.write(call.tenant, work))
 
     async def remove(self, call: Call, name: str) -> bool:
-        """Takes a set away with its versions; what it did, and its tasks, stay. False for none. Forbidden."""
+        """Takes a set away; its texts, its tasks and what it did stay, and a new one counts on.
+
+        False for none. Forbidden.
+        """
         await self._allow(call)
         now = self._now()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from kumihimo.base.call import Actor
-from kumihimo.service.rules.definition import ActionKind
+from kumihimo.service.rules.definition import ActionKind, Definition
 from kumihimo.service.rules.refusal import NO_WORDS, Words
 
 MAX_HOPS = 4
@@ -204,3 +204,15 @@ class Perform(Protocol):
     """
 
     async def __call__(self, tenant: str, order: Order) -> Done: ...
+
+
+class Persons(Protocol):
+    """What no rule may do, because it is left to a person's decision; None where nothing speaks against it."""
+
+    async def of_text(self, tenant: str, definition: Definition) -> Words | None:
+        """Asked when a text is put or switched on."""
+        ...
+
+    async def of_order(self, tenant: str, order: Order) -> Words | None:
+        """Asked before an action is done, with all of it filled in."""
+        ...

@@ -12,7 +12,7 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.errors import NonexistentTenant, Overloaded, Problem, StorageRefused
 from kumihimo.service.rules import firings, store
 from kumihimo.service.rules.definition import ActionKind
-from kumihimo.service.rules.models import ActionRow, ActionState, Done, Order, Perform, Task
+from kumihimo.service.rules.models import ActionRow, ActionState, Done, Order, Perform, Persons, Task
 from kumihimo.service.rules.refusal import Words
 from kumihimo.service.rules.windows import MINUTE
 from kumihimo.storage.database import Database
@@ -40,6 +40,7 @@ class Performer:
         self._database = database
         self._clock = clock
         self._ports = {**ports, "task": self._task}
+        self.persons: Persons | None = None
 
     def _now(self) -> int:
         return times.micros(self._clock.now())
@@ -88,6 +89,8 @@ class Performer:
         port = self._ports.get(order.kind)
         if port is None:
             return Done("refused", Words("この基盤ではできない動作です。", "this platform has no way to do this"))
+        if self.persons is not None and (words := await self.persons.of_order(tenant, order)):
+            return Done("refused", words)
         return await port(tenant, order)
 
     async def _failed(self, tenant: str, order: Order, problem: Exception) -> None:

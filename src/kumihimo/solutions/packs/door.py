@@ -368,6 +368,18 @@ def _check_trust(held: Held, *, unsigned: bool) -> None:
     )
 
 
+def _check_marks(before: Install, held: Held) -> None:
+    """PackRefused where the new version would take from people what the installed one leaves to their decision."""
+    old = read_pack(read_archive(before.archive))
+    left = {kind for one in old.alerts for kind in (*one.moves, *one.permits)}
+    lost = sorted(left - {kind for one in held.pack.alerts for kind in (*one.moves, *one.permits)})
+    if lost:
+        raise PackRefused(
+            f"{held.name} no longer leaves {', '.join(lost)} to a person's decision, as {before.version} does; if the"
+            " town wants that, remove the pack and install it anew"
+        )
+
+
 def _check_successor(before: Install, held: Held) -> None:
     """PackRefused where what is installed is another pack of the same name, or a newer one."""
     if before.origin != held.origin:
@@ -378,5 +390,6 @@ def _check_successor(before: Install, held: Held) -> None:
         raise PackRefused(
             f"the pack {held.pack.id} that is installed was signed by {before.signer}, this one not; remove it first"
         )
+    _check_marks(before, held)
     if order_of(held.pack.version) < order_of(before.version):
         raise PackRefused(f"{held.pack.id} {before.version} is installed, which is newer than {held.pack.version}")

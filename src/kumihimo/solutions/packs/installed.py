@@ -44,6 +44,10 @@ class Installed:
             raise ResourceNotFound(f"tenant {tenant!r} has no pack {id_[:64]!r}")
         return found, _held(found)
 
+    async def owner(self, tenant: str, kind: str, name: str) -> str:
+        """Which pack made a thing of this kind and name in a tenant, "" for none."""
+        return await self._database.read(tenant, lambda tx: store.owner_tx(tx, kind, name))
+
     async def values(self, tenant: str, id_: str) -> dict[str, Any]:
         """The values that the town gave itself, by parameter."""
         return await self._database.read(tenant, lambda tx: store.values_tx(tx, id_))

@@ -52,6 +52,10 @@ class Library:
         """All packs, by id and version; what came with the program first among the same."""
         return sorted([*self._of_program(), *self._of_folder()[0]], key=lambda one: (one.pack.id, one.origin))
 
+    def shipped(self) -> list[Held]:
+        """Those that came with the program."""
+        return self._of_program()
+
     def broken(self) -> list[Broken]:
         """What lies in the folder and cannot be taken."""
         return self._of_folder()[1]

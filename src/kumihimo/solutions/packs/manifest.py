@@ -149,7 +149,7 @@ def faults_of(pack: Pack) -> list[str]:
         *(fault for one in pack.screens for fault in _of_screen(pack, one, models)),
         *(fault for one in pack.kpis for fault in _of_kpi(pack, one, models)),
         *_of_devices(pack, models),
-        *_of_alerts(pack),
+        *_of_alerts(pack, models),
         *_of_rules(pack, models),
         *_of_cases(pack),
     ]
@@ -285,8 +285,10 @@ def _of_devices(pack: Pack, models: dict[str, Model]) -> Iterator[str]:
             yield f"device {one.id}: {one.type} has no attribute {one.attribute!r}"
 
 
-def _of_alerts(pack: Pack) -> Iterator[str]:
+def _of_alerts(pack: Pack, models: dict[str, Model]) -> Iterator[str]:
     for one in pack.alerts:
+        for name in sorted({*one.moves, *one.permits} - set(models)):
+            yield f"alert {one.name}: {name!r} is none of the pack's models"
         if one.decides not in GIVEN_ROLES and not any(
             right.role == one.decides and "approve" in right.may for right in pack.rights
         ):

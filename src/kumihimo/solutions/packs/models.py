@@ -198,12 +198,18 @@ class KpiEntry(Part, frozen=True, kw_only=True):
 
 
 class AlertEntry(Part, frozen=True, kw_only=True):
-    """An alert that the pack raises: how grave (1 to 4), and who decides on it."""
+    """An alert that the pack raises: how grave (1 to 4), and who decides on it.
+
+    moves: types whose devices move only by a decision on it; permits: types of entities that hold a standing
+    permission, which a person alone gives.
+    """
 
     name: Name
     title: Said
     severity: Annotated[int, Meta(ge=1, le=4)]
     decides: Name
+    moves: Annotated[tuple[Term, ...], Meta(max_length=50)] = ()
+    permits: Annotated[tuple[Term, ...], Meta(max_length=50)] = ()
 
 
 class Fixed(Part, frozen=True, kw_only=True):
