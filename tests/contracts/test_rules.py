@@ -507,7 +507,9 @@ async def test_two_editors_at_once_lose_no_work_and_versions_go_back(world: Worl
     assert [one for one in door.difference(first, mine) if one[0] in "+-"] == ['-name = "first"', '+name = "mine"']
     assert await world.sets.remove(OFFICER, "river")
     assert not await world.sets.remove(OFFICER, "river")
-    assert await world.sets.versions(OFFICER, "river") == []
+    kept = [one.number for one in await world.sets.versions(OFFICER, "river")]
+    assert kept == [4, 3, 2, 1], "decisions name texts by their numbers"
+    assert (await world.sets.put(OFFICER, first)).version == 5
 
 
 async def test_off_means_that_nothing_is_done_any_more(world: World) -> None:

@@ -77,14 +77,19 @@ class Town:
         self.sent.append((topic, json.loads(payload)))
         return True
 
-    async def form(self, path: str, **fields: str) -> Reply:
-        console = console_of(self.platform)
+    def client(self) -> Client:
+        pages = Starlette(routes=console_of(self.platform).routes())
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            await starlette({**scope, "state": {"caller": Caller(self.caller)}}, receive, send)
+            await pages({**scope, "state": {"caller": Caller(self.caller)}}, receive, send)
 
-        starlette = Starlette(routes=console.routes())
-        return await Client(app).post(f"/t/town{path}?lang=en", fields)
+        return Client(app)
+
+    async def form(self, path: str, **fields: str) -> Reply:
+        return await self.client().post(f"/t/town{path}?lang=en", fields)
+
+    async def get(self, path: str, lang: str) -> Reply:
+        return await self.client().get(f"/t/town{path}", {"accept-language": lang})
 
     async def write(self, entity: str, kind: str, **values: Any) -> None:
         attrs: Any = {DEFAULT_VOCAB + name: [{"type": "Property", "value": one}] for name, one in values.items()}

@@ -23,12 +23,15 @@ from kumihimo.platform.broker.store import SCHEMA
 from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
+from kumihimo.service.alerts.chain import DecisionLog, Logged, Seat
+from kumihimo.service.alerts.decision_pages import Happening, LogDoors
 from kumihimo.service.alerts.models import Alert, Content, Sighting
 from kumihimo.service.alerts.screens import AlertDoors, alert_screens
 from kumihimo.service.alerts.store import SCHEMA as ALERTS
 from kumihimo.service.alerts.whole import Whole
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
+from kumihimo.service.kpi.models import temporal_path
 from kumihimo.service.rules.store import SCHEMA as RULES
 
 OTHER = "urn:ngsi-ld:Gauge:2"
@@ -52,7 +55,9 @@ class Pages:
         self.world = world
         whole = Whole(world.alerts, world.house.broker, wings, about)
         compact = Contexts(None).core.compact
-        doors = AlertDoors(world.alerts, world.house.broker, whole, self.rights, self.may_decide, compact)
+        doors = AlertDoors(
+            world.alerts, world.house.broker, whole, self.rights, self.may_decide, compact, self.log(whole, compact)
+        )
         words = load_words([OWN_PACKAGE, "kumihimo.service.alerts"])
         live: Any = None
         console = Console(
@@ -60,6 +65,14 @@ class Pages:
         )
         self.console = Starlette(routes=console.routes())
         self.caller = OFFICER.actor
+
+    def log(self, whole: Whole, compact: Callable[[str], str]) -> LogDoors:
+        seats = [Seat("", {"ja": "規則", "en": "Rules"}, "/alerts/{id}", whole)]
+        log = DecisionLog(self.world.alerts, self.world.house.broker, seats)
+        return LogDoors(self.world.alerts, log, self.rights, self.followed, compact, temporal_path)
+
+    async def followed(self, call: Call, logged: Logged) -> list[Happening]:
+        return [Happening(logged.decision.at, "task", {"ja": call.tenant, "en": "look there"}, "open")]
 
     def app(self) -> Callable[..., Any]:
         async def as_person(scope: Any, receive: Any, send: Any) -> None:

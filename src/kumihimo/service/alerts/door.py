@@ -17,7 +17,18 @@ from kumihimo.platform.broker.models import Change, Outcome
 from kumihimo.service.alerts import store
 from kumihimo.service.alerts.decide import again_tx, decide_tx, signed
 from kumihimo.service.alerts.mirror import alert_change
-from kumihimo.service.alerts.models import FINAL, Alert, Decision, Event, Maker, Sighting, Step, Verdict
+from kumihimo.service.alerts.models import (
+    FINAL,
+    Alert,
+    Decision,
+    Event,
+    LogPart,
+    Maker,
+    Sighting,
+    Step,
+    Verdict,
+    Wanted,
+)
 from kumihimo.service.alerts.sight import end_tx, sight_tx
 from kumihimo.storage.database import Database, Tx
 
@@ -206,6 +217,20 @@ class Alerts:
         return await self._database.read(
             tenant, lambda tx: store.decisions_tx(tx, alert_id, limit, source, subjects, beside=beside)
         )
+
+    async def decision(self, tenant: str, decision_id: str) -> Decision | None:
+        """One decision, None where there is none."""
+        return await self._database.read(tenant, lambda tx: store.decision_tx(tx, decision_id))
+
+    async def decided_on(self, tenant: str, parts: Sequence[LogPart]) -> Sequence[str]:
+        """The alerts among these that somebody decided on."""
+        return await self._database.read(tenant, lambda tx: store.decided_on_tx(tx, parts))
+
+    async def log(
+        self, tenant: str, parts: Sequence[LogPart], wanted: Wanted, alerts: Collection[str] | None, limit: int
+    ) -> Sequence[Decision]:
+        """What is wanted of the log, newest first: on alerts of the parts, and among these where any are said."""
+        return await self._database.read(tenant, lambda tx: store.log_tx(tx, parts, wanted, alerts, limit))
 
     async def decide(
         self,

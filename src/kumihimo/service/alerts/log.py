@@ -9,11 +9,15 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from kumihimo.base import times
+from kumihimo.base.jsontext import dumps
 from kumihimo.base.texts import parse_texts, translator
-from kumihimo.service.alerts.models import Decision, Step
+from kumihimo.service.alerts.chain import Logged
+from kumihimo.service.alerts.models import Decision, Maker, Step
 from kumihimo.service.alerts.sights import SeenDecision
 
 JST: Final = timezone(timedelta(hours=9), "JST")
@@ -38,31 +42,104 @@ def _spoken(decision: Decision, lang: str) -> Decision:
     return replace(decision, steps=steps)
 
 
-def decisions_table(decisions: Sequence[SeenDecision], lang: str) -> str:
+def decisions_table(decisions: Sequence[Logged], lang: str) -> str:
     """The log as CSV text; cells that a spreadsheet would run as a formula are quoted. Moments in Japan's time."""
     t = words(lang)
     out = io.StringIO()
     writer = csv.writer(out)
     names = ("decided_at", "alert", "severity", "decision", "who", "reason", "rule", "followed")
-    writer.writerow([t(f"alerts.{name}") for name in names])
-    for one in spoken(decisions, lang):
-        writer.writerow([_safe(cell) for cell in _cells(one, lang, t)])
+    more = ("wing", "proposal", "evidence", "raised_by", "stood_by", "id")
+    writer.writerow([t(f"alerts.{name}") for name in (*names, *more)])
+    for one in decisions:
+        [seen] = spoken([one.seen], lang)
+        writer.writerow([_safe(cell) for cell in (*_cells(seen, lang, t), *_chain(one, seen.decision, lang))])
     return out.getvalue()
 
 
 def _cells(seen: SeenDecision, lang: str, t: Callable[..., str]) -> list[str]:
-    one, people = seen.decision, seen.sight.people
+    one, sight, hidden = seen.decision, seen.sight, t("alerts.hidden")
     facts = one.content.facts
     return [
-        f"{times.from_micros(one.at).astimezone(JST):%Y-%m-%d %H:%M:%S}",
+        _moment(one.at),
         one.content.title.get(lang, ""),
-        t(f"alerts.severity.{one.severity}"),
+        t(f"alerts.severity.{one.severity}") if sight.level else hidden,
         t(f"alerts.verdict.{one.verdict}"),
-        one.who if people else t("alerts.hidden"),
-        one.reason if people else t("alerts.hidden"),
+        one.who if sight.people else hidden,
+        one.reason if sight.reasons else hidden,
         " / ".join(str(facts[name]) for name in ("ruleSet", "rule") if name in facts),
-        "; ".join(_step(step, lang, t) for step in one.steps),
+        "; ".join(_step(step, lang, t) for step in one.steps) if sight.steps else hidden,
     ]
+
+
+def _chain(logged: Logged, one: Decision, lang: str) -> list[str]:
+    """What led to the decision: the steps proposed, the readings, the versions when it was raised and decided."""
+    content = one.content
+    return [
+        logged.seat.title[lang],
+        "; ".join(step.label.get(lang, step.device) for step in content.proposals),
+        "; ".join(f"{_moment(reading.at)} {reading.value} {reading.unit}".strip() for reading in content.evidence),
+        "; ".join(map(_maker, content.makers)),
+        "; ".join(map(_maker, one.makers)),
+        one.id,
+    ]
+
+
+def _maker(one: Maker) -> str:
+    return f"{one.kind}: {one.name} {one.version}".strip()
+
+
+def _moment(at: int) -> str:
+    return f"{times.from_micros(at).astimezone(JST):%Y-%m-%d %H:%M:%S}"
+
+
+def decisions_json(decisions: Sequence[Logged]) -> bytes:
+    """The log as a JSON array: each decision with its wing, subject, proposal, evidence, makers and steps; moments as
+    NGSI-LD writes them. hidden names the parts that the reader may not see.
+    """
+    return dumps([_as_json(one) for one in decisions])
+
+
+def _as_json(logged: Logged) -> dict[str, Any]:
+    one, sight = logged.decision, logged.seen.sight
+    content = one.content
+    hidden = [name for name in ("reading", "level", "name", "place", "people") if not getattr(sight, name)]
+    return {
+        "id": one.id,
+        "wing": logged.seat.source or "rules",
+        "alert": one.alert_id,
+        "subject": logged.alert.subject,
+        "stage": one.stage,
+        "severity": one.severity,
+        "title": dict(content.title),
+        "proposals": [msgspec.to_builtins(each) for each in content.proposals],
+        "facts": dict(content.facts),
+        "evidence": [
+            {
+                "entity": each.entity or logged.alert.subject.partition("#")[0],
+                "attribute": each.attribute or content.attribute,
+                "value": each.value,
+                "unitCode": each.unit,
+                "observedAt": times.text(times.from_micros(each.at)),
+            }
+            for each in content.evidence
+        ],
+        "raisedBy": [_maker_json(each) for each in content.makers],
+        "stoodBy": [_maker_json(each) for each in one.makers],
+        "verdict": one.verdict,
+        "who": one.who,
+        "reason": one.reason,
+        "decidedAt": times.text(times.from_micros(one.at)),
+        "steps": [msgspec.to_builtins(each) | {"at": _said(each.at)} for each in one.steps],
+        "hidden": hidden,
+    }
+
+
+def _maker_json(one: Maker) -> dict[str, Any]:
+    return {"kind": one.kind, "name": one.name, "version": one.version, "at": _said(one.at), "facts": dict(one.facts)}
+
+
+def _said(at: int) -> str | None:
+    return times.text(times.from_micros(at)) if at else None
 
 
 def _step(step: Step, lang: str, t: Callable[..., str]) -> str:

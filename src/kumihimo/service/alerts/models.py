@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -179,3 +179,26 @@ class Decision:
         """Whether the step took no effect and nothing was sent to its device after it."""
         later = {step.proposal.device for step in self.steps[index + 1 :]}
         return self.steps[index].state in UNDONE and self.steps[index].proposal.device not in later
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the log is wanted: decided at or after since and before until (microseconds, until 0: no end), of one
+    wing, with this in the decider's name, of this verdict, and behind a decision (its moment and id) in its order.
+    """
+
+    since: int = 0
+    until: int = 0
+    source: str = ""
+    who: str = ""
+    verdict: str = ""
+    after: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """Alerts of these sources, or (others) of all but these; about these subjects, None for any."""
+
+    sources: frozenset[str]
+    others: bool
+    subjects: Collection[str] | None

@@ -11,27 +11,27 @@ from typing import Any, Final
 from kumihimo.base import jsontext
 from kumihimo.base.call import ANONYMOUS, Actor, Call
 from kumihimo.base.errors import BadRequestData, Problem
-from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect, Screen
+from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.jsonld.models import VALUE_MEMBER, EntityDoc, Instance
+from kumihimo.service.alerts.decision_pages import AT_DECISION, DecisionPages, LogDoors
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.log import decisions_table, spoken
+from kumihimo.service.alerts.log import spoken
 from kumihimo.service.alerts.models import AlreadyDecided, Verdict
 from kumihimo.service.alerts.sights import Seen
 from kumihimo.service.alerts.whole import Whole
 
 PACKAGE: Final = "kumihimo.service.alerts"
 LIVE: Final = ("Alert",)
-AT_DECISION: Final = "atDecision"
-"""The fact under which a decision keeps what stood when it was taken."""
-MAX_VALUE, MAX_STANDING, MAX_LOG = 300, 100, 100_000
+MAX_VALUE, MAX_STANDING = 300, 100
 
 
 @dataclass(frozen=True, slots=True)
 class AlertDoors:
     """What the pages go through. rights: what a caller may see, a Problem for nothing at all; may_decide: whether a
-    caller may decide; compact: an attribute's or a type's short name.
+    caller may decide; compact: an attribute's or a type's short name; decisions: what
+    the log goes through.
     """
 
     alerts: Alerts
@@ -40,6 +40,7 @@ class AlertDoors:
     rights: Callable[[Call], Awaitable[Grant]]
     may_decide: Callable[[Call], Awaitable[bool]]
     compact: Callable[[str], str]
+    decisions: LogDoors
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,18 @@ class Standing:
 
 
 def alert_screens(doors: AlertDoors) -> list[Screen]:
-    """/alerts, /alerts/{id}, /alerts/decisions and its CSV; who may not decide reads."""
-    pages = _Pages(doors)
+    """/alerts, /alerts/{id}, /alerts/decisions, each decision and the log's exports; who may not decide reads."""
+    pages, log = _Pages(doors), DecisionPages(doors.decisions)
 
     def screen(path: str, show: Any, post: Any = None, **more: Any) -> Screen:
         return Screen(path, show, post, package=PACKAGE, needs="read", takes="approve", **more)
 
     return [
         screen("/alerts", pages.index, nav="alerts.nav", order=64, menu="nav.manage"),
-        screen("/alerts/decisions", pages.decisions),
-        screen("/alerts/decisions.csv", pages.decisions_csv),
+        screen("/alerts/decisions", log.index),
+        screen("/alerts/decisions.csv", log.table),
+        screen("/alerts/decisions.json", log.json),
+        screen("/alerts/decisions/{id}", log.show),
         screen("/alerts/{id}", pages.show, pages.decide),
     ]
 
@@ -121,18 +124,6 @@ class _Pages:
         call = replace(ask.call, actor=_decider(ask), purpose="decide")
         reason = ask.form.get("reason", "")
         await self._doors.alerts.decide(call, seen.alert.id, _version(ask), verdict, reason, facts)
-
-    async def decisions(self, ask: Ask) -> Answer:
-        """The decision log, newest first."""
-        found = await self._doors.whole.decisions(ask.tenant, await self._doors.rights(ask.call))
-        data = {"decisions": spoken(found, ask.lang)}
-        return Page(f"{PACKAGE}:alert_decisions.html", "alerts.decisions.title", data, live=LIVE)
-
-    async def decisions_csv(self, ask: Ask) -> Answer:
-        """The decision log as CSV with a byte order mark, so that Excel reads its Japanese."""
-        grant = await self._doors.rights(ask.call)
-        found = await self._doors.whole.decisions(ask.tenant, grant, limit=MAX_LOG)
-        return Document(decisions_table(found, ask.lang).encode("utf-8-sig"), "text/csv; charset=utf-8")
 
     async def _doc(self, ask: Ask, grant: Grant, seen: Seen) -> EntityDoc | None:
         """The entity that the alert is about, as it is now."""

@@ -147,9 +147,23 @@ class Sights:
         if grant.is_all:
             found = await self._alerts.decisions(tenant, limit=limit, source=self._source)
             return [SeenDecision(one, ALL_OF_IT) for one in found]
-        sights = await self._sights(tenant, grant, await self._alerts.subjects(tenant))
-        found = await self._alerts.decisions(tenant, limit=limit, source=self._source, subjects=list(sights))
-        alerts = await self._alerts.named(tenant, {one.alert_id for one in found})
+        subjects = await self.subjects_seen(tenant, grant)
+        found = await self._alerts.decisions(tenant, limit=limit, source=self._source, subjects=subjects)
+        return await self.as_seen(tenant, grant, found)
+
+    async def subjects_seen(self, tenant: str, grant: Grant) -> Collection[str] | None:
+        """What may be read of all that there ever was an alert about; None for everything."""
+        if grant.is_all:
+            return None
+        return list(await self._sights(tenant, grant, await self._alerts.subjects(tenant)))
+
+    async def as_seen(self, tenant: str, grant: Grant, found: Sequence[Decision]) -> Sequence[SeenDecision]:
+        """The decisions of this source as they may be seen, without those that may not."""
+        if grant.is_all:
+            return [SeenDecision(one, ALL_OF_IT) for one in found]
+        named = await self._alerts.named(tenant, {one.alert_id for one in found})
+        sights = await self._sights(tenant, grant, {one.subject for one in named})
+        alerts = [one for one in named if one.subject in sights]
         shown = {one.alert.id: one for one in await self._shown(tenant, grant, alerts, sights)}
         return [
             SeenDecision(decision_as_seen(one, of.sight, of.alert.content.title), of.sight)

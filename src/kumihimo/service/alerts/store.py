@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from kumihimo.base import jsontext
-from kumihimo.service.alerts.models import Alert, Content, Decision, Event, Maker, Step
+from kumihimo.service.alerts.models import Alert, Content, Decision, Event, LogPart, Maker, Step, Wanted
 from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("alerts", __package__ or "")
@@ -232,6 +232,56 @@ async def decisions_tx(
         limit,
         jsontext.text(list(beside)),
         *(() if subjects is None else (jsontext.text(list(subjects)),)),
+    )
+    return [_decision(row) for row in rows]
+
+
+def _of_parts(tx: Tx, parts: Sequence[LogPart], given: list[object]) -> str:
+    """The condition on the alert `a`; what it binds is put behind `given`."""
+    said = []
+    for part in parts:
+        given.append(jsontext.text(sorted(part.sources)))
+        sources = tx.dialect.any_of("a.source", f"${len(given)}")
+        said.append(f"(NOT {sources}" if part.others else f"({sources}")
+        if part.subjects is not None:
+            given.append(jsontext.text(sorted(part.subjects)))
+            said[-1] += f" AND {tx.dialect.any_of('a.subject', f'${len(given)}')}"
+        said[-1] += ")"
+    return f"({' OR '.join(said)})"
+
+
+async def decided_on_tx(tx: Tx, parts: Sequence[LogPart]) -> list[str]:
+    """The alerts among the parts that somebody decided on."""
+    if not parts:
+        return []
+    given: list[object] = []
+    rows = await tx.fetch(
+        "SELECT DISTINCT a.id FROM alert_decision d JOIN alert a ON a.id = d.alert_id WHERE "
+        + _of_parts(tx, parts, given),
+        *given,
+    )
+    return [str(row[0]) for row in rows]
+
+
+async def log_tx(
+    tx: Tx, parts: Sequence[LogPart], wanted: Wanted, alerts: Collection[str] | None, limit: int
+) -> list[Decision]:
+    """Decisions on alerts of the parts (and among these alerts, where they are said), newest first."""
+    if not parts:
+        return []
+    at, id_ = wanted.after or (1 << 62, "")
+    who = wanted.who.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    given: list[object] = [wanted.since, wanted.until, wanted.verdict, f"%{who}%", at, id_, limit]
+    where = _of_parts(tx, parts, given)
+    if alerts is not None:
+        given.append(jsontext.text(sorted(alerts)))
+        where += f" AND {tx.dialect.any_of('a.id', f'${len(given)}')}"
+    columns = ", ".join(f"d.{name}" for name in _DECISION.split(", "))
+    rows = await tx.fetch(
+        f"SELECT {columns} FROM alert_decision d JOIN alert a ON a.id = d.alert_id WHERE d.at >= $1"
+        " AND ($2 = 0 OR d.at < $2) AND ($3 = '' OR d.verdict = $3) AND lower(d.who) LIKE $4 ESCAPE '!'"
+        f" AND (d.at < $5 OR (d.at = $5 AND d.id < $6)) AND {where} ORDER BY d.at DESC, d.id DESC LIMIT $7",
+        *given,
     )
     return [_decision(row) for row in rows]
 

@@ -14,7 +14,7 @@ from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.access.rows import all_of
 from kumihimo.platform.broker.door import Broker
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.models import Alert, Event
+from kumihimo.service.alerts.models import Alert, Decision, Event
 from kumihimo.service.alerts.sights import ALL_OF_IT, DECIDED, Seen, SeenDecision, Sight, among, decision_as_seen
 
 NAMELESS: Final = Sight(people=False)
@@ -64,6 +64,20 @@ class Whole:
             subjects = None if grant.is_all else await self._seen(tenant, grant, await self._subjects(tenant))
             beside = await self._beside(tenant)
             found = await self._alerts.decisions(tenant, limit=limit, beside=beside, subjects=subjects)
+        return await self.as_seen(tenant, grant, found)
+
+    async def subjects_seen(self, tenant: str, grant: Grant) -> Collection[str] | None:
+        """What may be read of all that there ever was an alert about; None for everything."""
+        return None if grant.is_all else await self._seen(tenant, grant, await self._subjects(tenant))
+
+    async def as_seen(self, tenant: str, grant: Grant, decisions: Sequence[Decision]) -> Sequence[SeenDecision]:
+        """The decisions as they may be seen, without those that may not."""
+        found = list(decisions)
+        if not grant.is_all:
+            alerts = await self._alerts.named(tenant, {one.alert_id for one in decisions})
+            seen = set(await self._seen(tenant, grant, [one.subject for one in alerts]))
+            shown = {one.id for one in alerts if one.subject in seen}
+            found = [one for one in decisions if one.alert_id in shown]
         told = await self._told(tenant, grant, {one.alert_id for one in found})
         sights = ((one, ALL_OF_IT if one.alert_id in told else NAMELESS) for one in found)
         return [SeenDecision(decision_as_seen(one, sight, one.content.title), sight) for one, sight in sights]
