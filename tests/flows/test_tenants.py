@@ -350,7 +350,8 @@ async def fill_alert_of_rule(house: House, names: Names) -> None:
 
     [alert] = await until(raised)
     await house.form(f"/t/b/alerts/{alert}", verdict="rejected", reason=SECRET, who=SECRET, version="1")
-    names.ids.append(alert)
+    [decision] = await house.platform.alerts.decisions("b", alert)
+    names.ids += [alert, decision.id]
 
 
 async def fill_wildlife(house: House, names: Names) -> None:

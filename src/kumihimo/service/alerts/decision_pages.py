@@ -15,7 +15,7 @@ from kumihimo.base.screens import Answer, Ask, Document, Page
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.alerts.chain import DecisionLog, Logged
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.log import JST, decisions_json, decisions_table, spoken
+from kumihimo.service.alerts.log import JST, decisions_json, decisions_table, moment, spoken
 from kumihimo.service.alerts.models import Alert, Content, Evidence, Maker, Wanted
 
 PACKAGE: Final = "kumihimo.service.alerts"
@@ -25,6 +25,8 @@ AT_DECISION: Final = "atDecision"
 MAX_LOG: Final = 100_000
 ASKED: Final = ("from", "until", "wing", "who", "verdict")
 _DAY: Final = timedelta(days=1)
+_MOMENTS: Final = ("at", "first")
+"""Figures of the wings that are moments, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ class DecisionPages:
             "evidence": [self._reading(one, content, alert) for one in content.evidence],
             "base_url": ask.base_url,
             "temporal": self._temporal(content, alert) if sight.reading else [],
-            "raised": [_shown(one) for one in content.makers],
-            "decided": [_shown(one) for one in seen.decision.makers],
+            "raised": [_shown(one, alert.subject) for one in content.makers],
+            "decided": [_shown(one, alert.subject) for one in seen.decision.makers],
             "happened": sorted(await doors.followed(ask.call, logged), key=lambda one: one.at),
             "events": await self._events(ask.tenant, logged),
             "later": await self._later(ask.tenant, grant, logged),
@@ -188,12 +190,12 @@ def _day(query: Mapping[str, str], name: str) -> datetime | None:
         raise BadRequestData(f"{name} is no day as 2026-11-26") from problem
 
 
-def _shown(maker: Maker) -> dict[str, Any]:
+def _shown(maker: Maker, subject: str) -> dict[str, Any]:
     """A maker with where it is looked up: a rule set's text of that version and its trace, a pack's page."""
     links = {}
     if maker.kind == "rule":
         links["version"] = f"/rules/{maker.name}/versions?{urlencode({'version': maker.version})}"
-        links["trace"] = f"/rules/{maker.name}/trace"
+        links["trace"] = f"/rules/{maker.name}/trace?{urlencode({'entity': subject.rpartition('#')[0]})}"
     return {"maker": maker, "facts": _plain(maker.facts) or [], "links": links}
 
 
@@ -209,6 +211,8 @@ def _plain(facts: Any) -> list[tuple[str, str]] | None:
     for name, value in facts.items():
         if isinstance(value, Mapping):
             found += [(f"{name}.{inner}", said) for inner, said in _plain(value) or []]
+        elif name in _MOMENTS and isinstance(value, int):
+            found.append((name, moment(value)))
         elif value is not None and value != "":
             found.append((str(name), ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)))
     return found

@@ -60,7 +60,7 @@ def _cells(seen: SeenDecision, lang: str, t: Callable[..., str]) -> list[str]:
     one, sight, hidden = seen.decision, seen.sight, t("alerts.hidden")
     facts = one.content.facts
     return [
-        _moment(one.at),
+        moment(one.at),
         one.content.title.get(lang, ""),
         t(f"alerts.severity.{one.severity}") if sight.level else hidden,
         t(f"alerts.verdict.{one.verdict}"),
@@ -77,7 +77,7 @@ def _chain(logged: Logged, one: Decision, lang: str) -> list[str]:
     return [
         logged.seat.title[lang],
         "; ".join(step.label.get(lang, step.device) for step in content.proposals),
-        "; ".join(f"{_moment(reading.at)} {reading.value} {reading.unit}".strip() for reading in content.evidence),
+        "; ".join(f"{moment(reading.at)} {reading.value} {reading.unit}".strip() for reading in content.evidence),
         "; ".join(map(_maker, content.makers)),
         "; ".join(map(_maker, one.makers)),
         one.id,
@@ -88,7 +88,8 @@ def _maker(one: Maker) -> str:
     return f"{one.kind}: {one.name} {one.version}".strip()
 
 
-def _moment(at: int) -> str:
+def moment(at: int) -> str:
+    """A moment in Japan's time, to the second."""
     return f"{times.from_micros(at).astimezone(JST):%Y-%m-%d %H:%M:%S}"
 
 
