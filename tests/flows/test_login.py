@@ -22,6 +22,7 @@ from kumihimo.app.platform import Platform
 from kumihimo.app.start import offer_welcome, open_database
 from kumihimo.app.wire import wire
 from kumihimo.base import times
+from kumihimo.base.call import Actor
 from kumihimo.base.settings import Settings
 from kumihimo.platform.identity import door
 from kumihimo.platform.identity.tries import FREE_OF_NAME
@@ -404,6 +405,38 @@ async def test_who_has_nothing_to_do_in_a_tenant_does_not_see_it(town: Town) -> 
     assert there.text.replace("kawa", "yama") == nowhere.text
     await town.platform.identity.disable(account.id)
     assert (await surfer.get("/me")).status == 303
+
+
+async def test_an_emergency_is_announced_to_whoever_has_anything_to_do_in_the_town(town: Town) -> None:
+    await town.root()
+    people: dict[str, tuple[Actor, Surfer]] = {}
+    for name, role in (
+        ("ono", "disaster-officer"),
+        ("mori", "disaster-officer"),
+        ("sato", "resident"),
+        ("kobayashi", ""),
+    ):
+        account = await town.platform.identity.add(name, name)
+        people[name] = Actor("person", account.id), town.surfer(address=f"198.51.100.{len(people)}")
+        await people[name][1].post(f"/welcome/{await town.platform.identity.link(account.id)}", {"password": PASSWORD})
+        if role:
+            await town.platform.access.add_member("kawa", people[name][0], role, "test")
+    emergencies, told = town.platform.rules.emergencies, "防災担当の権限が広がっています"
+
+    async def hears(name: str) -> bool:
+        page = (await people[name][1].get("/t/kawa/entities")).text
+        assert (told in page) == ("氾濫の&lt;おそれ" in page)
+        return told in page
+
+    asked = await emergencies.ask("kawa", people["ono"][0], "氾濫の<おそれ", 2)
+    assert not await hears("mori"), "it is only asked for"
+    await emergencies.open("kawa", asked.id, people["mori"][0])
+    assert [await hears(name) for name in people] == [True, True, True, False]
+    page = (await people["ono"][1].get("/t/kawa/entities")).text
+    assert 'href="/t/kawa/emergency">くわしく' in page
+    town.clock.advance(2 * 3600)
+    await town.enter(surfer=(late := town.surfer()))
+    assert told not in (await late.get("/t/kawa/entities")).text, "it ends by its time"
 
 
 # --- languages -----------------------------------------------------------------------------------------------

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
-from kumihimo.base.call import Actor
+from kumihimo.base import times
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.clock import Clock
 from kumihimo.base.errors import ResourceNotFound
+from kumihimo.base.screens import Announcement
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.members import actor_of
 from kumihimo.platform.broker.door import Broker
@@ -55,6 +60,22 @@ def _plain(value: Any) -> Iterator[str | int | bool]:
         yield value
     elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         yield int(value)
+
+
+def announcements(access: Access, rules: StoredRules, clock: Clock) -> Callable[[Call], Awaitable[list[Announcement]]]:
+    """Finds the emergency that is open in a tenant: whoever has anything to do there is told that some have more rights
+    for a time, and why. Who has no role there is told nothing.
+    """
+
+    async def announced(call: Call) -> list[Announcement]:
+        now = times.micros(clock.now())
+        standing = (await rules.look(call.tenant, call.actor, now)).standing
+        found = [one for one in standing.emergencies if one.state(now) == "open"]
+        if not found or not (access.is_open or await access.roles(call.tenant, call.actor)):
+            return []
+        return [Announcement("emergency.announced", one.reason, one.ends_at or 0, "/emergency") for one in found]
+
+    return announced
 
 
 class Directory:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
-from kumihimo.app.access import Directory, subjects
+from kumihimo.app.access import Directory, announcements, subjects
 from kumihimo.app.alerts import alert_doors
 from kumihimo.app.effect import effect_pages, exports_of, is_figures_page
 from kumihimo.app.federation import open_paths as federation_paths
@@ -338,6 +338,7 @@ def console_of(platform: Platform) -> Console:
         may_enter=may_enter_of(platform),
         allow=allow_of(platform),
         closed=not settings.open,
+        announce=announcements(platform.access, platform.rules, platform.clock),
     )
 
 

@@ -137,6 +137,18 @@ class Screen:
     gate: Gate | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What stands above every page of a tenant, for who is logged in: text is the key of its sentence, said somebody's
+    own words, until the moment at which it ends (microseconds), path the page below the tenant that says more.
+    """
+
+    text: str
+    said: str
+    until: int
+    path: str
+
+
 # --- pages of no tenant -----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from kumihimo.base.call import Actor
@@ -12,6 +13,7 @@ from kumihimo.platform.access.changes import Changes, check_words
 from kumihimo.platform.access.records import Emergency
 from kumihimo.storage.database import Tx
 
+log = logging.getLogger(__name__)
 MAX_HOURS: Final = 72
 _HOUR: Final = 3_600_000_000
 SHOWN: Final = 50
@@ -55,7 +57,9 @@ class Emergencies:
                 raise Forbidden("this is open already or has ended; ask anew").worded("refused.emergency.done")
             return await _found_tx(tx, id_)
 
-        return await self._changes.write(tenant, work)
+        opened = await self._changes.write(tenant, work)
+        log.warning("an emergency was opened", extra={"tenant": tenant, "emergency": id_, "hours": opened.hours})
+        return opened
 
     async def end(self, tenant: str, id_: str, by: str) -> Emergency:
         """Ends it before its time, or takes the asking back. One person is enough."""
@@ -67,7 +71,9 @@ class Emergencies:
                 raise Forbidden("this emergency has ended already").worded("refused.emergency.ended")
             return await _found_tx(tx, id_)
 
-        return await self._changes.write(tenant, work)
+        ended = await self._changes.write(tenant, work)
+        log.warning("an emergency was ended", extra={"tenant": tenant, "emergency": id_})
+        return ended
 
     async def list(self, tenant: str) -> list[Emergency]:
         """The emergencies, the newest first."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from kumihimo.base.screens import Page, Screen
+from kumihimo.base.screens import Announcement, Page, Screen
 from kumihimo.service.console.templates import level_badge
 from kumihimo.service.console.words import refusal_in
 
@@ -77,6 +77,8 @@ class Frame:
     """How who is logged in is called."""
     login: str = ""
     """Where a stranger logs in."""
+    announced: Sequence[Announcement] = ()
+    """What everybody is told who is logged in."""
 
     def values(self, t: Translate) -> dict[str, Any]:
         """The names that every template may use; they win over a page's own data of the same name."""
@@ -87,6 +89,7 @@ class Frame:
             "language": self.lang,
             "person": self.person,
             "login_href": self.login,
+            "announced": self.announced,
             "url": self._url,
             "tenant": self.tenant,
             "of_platform": not self.tenant and any(entry.here for entry in self.nav),

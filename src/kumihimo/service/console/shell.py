@@ -22,7 +22,7 @@ from kumihimo.base.errors import (
     ResourceNotFound,
 )
 from kumihimo.base.ports import OpenPath
-from kumihimo.base.screens import Answer, Ask, CardOf, Document, Gate, Page, Place, Redirect, Screen
+from kumihimo.base.screens import Announcement, Answer, Ask, CardOf, Document, Gate, Page, Place, Redirect, Screen
 from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language, translator
 from kumihimo.service.console.assets import asset_url, static_routes
 from kumihimo.service.console.cards import Cards
@@ -35,6 +35,8 @@ from kumihimo.service.console.templates import make_environment
 log = logging.getLogger(__name__)
 Tenants = Callable[[], Awaitable[Sequence[str]]]
 Allow = Callable[[Call, str], Awaitable[object]]
+Announce = Callable[[Call], Awaitable[Sequence[Announcement]]]
+"""What is announced in the call's tenant at this moment."""
 MayEnter = Callable[[Caller, Sequence[str]], Awaitable[Collection[str]]]
 """Of these tenants those in which the caller has anything to do; of another they learn not even that it is there."""
 _YEAR = 365 * 24 * 3600
@@ -63,6 +65,7 @@ class Console:
     places: pages of no tenant; may_enter: whose tenants are shown to whom, all to everybody where it is not given.
     allow: raises a Problem where a call may not do what a screen needs; where it is not given, everybody may.
     closed: who is not logged in is a stranger, who is shown public screens and the way to log in.
+    announce: what stands above every page of a tenant, but for strangers.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Console:
         may_enter: MayEnter | None = None,
         allow: Allow | None = None,
         closed: bool = False,
+        announce: Announce | None = None,
     ) -> None:
         self._screens = list(screens)
         self._platform = list(platform)
@@ -87,6 +91,7 @@ class Console:
         self._may_enter = may_enter
         self._allow = allow
         self._is_closed = closed
+        self._announce = announce
         self._nav, self._platform_nav = _entries(screens), _entries(platform)
         self._nav_of_strangers = [screen for screen in self._nav if screen.is_public]
         self._texts = texts
@@ -394,10 +399,19 @@ class Console:
             made_at=self._clock.now(),
             person=_person(_caller(request)),
             login=self._login_of(request) if tenant or path == "/" else "",
+            announced=await self._announced(request, tenant),
         )
         values: dict[str, Any] = {**page.data, **frame.values(t)}
         html = self._templates.get_template(page.template).render(values)
         return self._dress(request, Response(html, page.status, page.headers, "text/html"))
+
+    async def _announced(self, request: Request, tenant: str) -> Sequence[Announcement]:
+        if not tenant or self._announce is None or self._is_stranger(request):
+            return ()
+        try:
+            return await self._announce(_call(request, tenant))
+        except Problem:  # the store is away, or the credential is another tenant's: the page itself says so
+            return ()
 
     def _login_of(self, request: Request) -> str:
         """The address at which a stranger logs in to come back here; "" for everybody else."""
