@@ -46,6 +46,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+async def test_what_is_kept_is_for_the_platforms_own_user(room: Rooms, folder: Path, fake_clock: FakeClock) -> None:
+    """Whatever the umask: others who have an account on the machine read neither a town's store nor its WAL."""
+    before = os.umask(0o022)
+    try:
+        made = SqliteDatabase(folder, [room("ground", FIRST)], fake_clock)
+        await made.open()
+        await made.add_tenant("a")
+        await add(made, "first", tenant="a")
+    finally:
+        os.umask(before)
+    found = rights_of_others(folder)
+    await made.close()
+    assert any(name.endswith("-wal") for name in found)
+    assert {name for name, others in found.items() if others} == set()
+
+
+def rights_of_others(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
+
+
 @pytest.fixture
 async def database(room: Rooms, folder: Path, fake_clock: FakeClock) -> AsyncIterator[SqliteDatabase]:
     """An open database with tenants a and b, both used once."""

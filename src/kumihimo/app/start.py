@@ -210,7 +210,7 @@ def socket_of(platform: Platform) -> Path | None:
     if size_of(path) > LONGEST_PATH:
         log.warning("the data folder's path is too long for a socket; the command line cannot reach this platform")
         return None
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 

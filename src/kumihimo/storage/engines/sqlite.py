@@ -69,7 +69,8 @@ class SqliteDatabase:
 
     def _take_folder(self) -> None:
         try:
-            (self._folder / "tenants").mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._folder / "tenants").mkdir(mode=0o700, exist_ok=True)
             self._lock.take()
         except OSError as problem:
             raise StorageRefused(f"the data folder {self._folder} cannot be used ({problem})") from problem

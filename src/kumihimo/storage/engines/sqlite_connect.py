@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -22,7 +23,13 @@ DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 
 
 def connect_writer(path: Path, *, create: bool) -> apsw.Connection:
-    """The one connection that writes: WAL, every commit synced; checkpoints are made elsewhere."""
+    """The one connection that writes: WAL, every commit synced; checkpoints are made elsewhere.
+
+    A file that is made is for this user alone, whatever the umask, and so are the files that SQLite makes beside it.
+    """
+    if create:
+        with suppress(OSError):  # then SQLite cannot make it either, and says why
+            path.touch(mode=0o600)
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     connection = apsw.Connection(str(path), flags, statementcachesize=_STATEMENTS)
     connection.execute(_COMMON).fetchall()  # a PRAGMA that gives a row holds up the next one until it is read
