@@ -227,6 +227,24 @@ async def test_a_cookie_that_was_put_there_before_is_not_the_log_ins(town: Town)
     assert (await surfer.get("/me")).status == 303, "logging in anew ends what the browser had"
 
 
+async def test_of_two_cookies_of_a_log_in_neither_is_taken(town: Town) -> None:
+    """One of them a neighbour host may have put there."""
+    surfer = await town.root()
+    good = f"{COOKIE}={surfer.jar[COOKIE]}"
+    assert (await town.surfer().get("/me", cookie=good)).status == 200
+    for both in (f"{good}; {COOKIE}=x", f"{COOKIE}=x; {good}", f"{good}; {good}"):
+        assert (await town.surfer().get("/me", cookie=both)).status == 303, both
+
+
+async def test_a_disabled_accounts_log_in_is_none_though_nothing_ended_it(town: Town) -> None:
+    """As in the moment between the two, or in a store that was put back."""
+    surfer = await town.root()
+    disable = "UPDATE account SET disabled_at = 1 WHERE sign_in = $1"
+    await town.platform.database.write("", lambda tx: tx.execute(disable, "root"))
+    assert (await surfer.get("/me")).status == 303
+    assert (await town.surfer().post("/login", {"name": "root", "password": PASSWORD})).status == 401
+
+
 async def test_another_site_sends_no_form_of_ours(town: Town) -> None:
     surfer = await town.root()
     body = b"password=evil-evil-evil-1&shown=evil&lang=ja&login=others"

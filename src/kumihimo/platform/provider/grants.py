@@ -112,6 +112,7 @@ class Grants:
             raise OAuthError("invalid_request", "refresh_token is needed")
         now = self._tokens.now()
         digest, fresh = secret_hash(given["refresh_token"]), new_secret()
+        scopes = frozenset(given.get("scope", "").split())
 
         async def work(tx: Tx) -> Family | None:
             name = await store.family_of_refresh_tx(tx, digest)
@@ -124,6 +125,8 @@ class Grants:
                 # Two have it, and one of them stole it: neither goes on.
                 await store.end_family_tx(tx, family.id, now, now + REVOKED_FOR)
                 return None
+            if not scopes <= family.scopes:  # the token is as it was: nothing of this is kept
+                raise OAuthError("invalid_scope", "a refresh gives no scope that was not given before")
             await store.add_refresh_tx(tx, secret_hash(fresh), family.id, family.expires_at)
             return family
 
@@ -131,10 +134,7 @@ class Grants:
         if family is None:
             self._nudge.wanted = True
             raise OAuthError("invalid_grant", BAD_REFRESH)
-        scopes = frozenset(given["scope"].split()) if given.get("scope") else family.scopes
-        if not scopes <= family.scopes:
-            raise OAuthError("invalid_scope", "a refresh gives no scope that was not given before")
-        return await self._for_person(client, family, scopes, fresh, "")
+        return await self._for_person(client, family, scopes or family.scopes, fresh, "")
 
     async def _for_person(
         self, client: Application, family: Family, scopes: frozenset[str], refresh: str, nonce: str
