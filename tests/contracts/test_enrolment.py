@@ -294,9 +294,20 @@ async def test_who_guesses_is_slowed_and_nobody_else_is(town: Town, fake_clock: 
         await town.enrolment.redeem("a", "00000-00000", address="203.0.113.7")
 
 
+async def test_a_host_that_has_a_whole_network_of_addresses_guesses_as_one(town: Town) -> None:
+    """Or it would use up alone what all together may try, and nobody could claim a device."""
+    claim = await town.enrolment.claim("a", "g1")
+    for number in range(10):
+        with pytest.raises(Unauthenticated):
+            await town.enrolment.redeem("a", "00000-00000", address=f"2001:db8::{number:x}")
+    with pytest.raises(TooManyRequests):
+        await town.enrolment.redeem("a", "00000-00000", address="2001:db8::ffff")
+    assert (await town.enrolment.redeem("a", claim.code, address="2001:db8:0:1::1")).device == "g1"
+
+
 async def test_who_guesses_from_everywhere_is_slowed_too(town: Town) -> None:
     for number in range(1000):
         with pytest.raises(Unauthenticated):
-            await town.enrolment.redeem("", "0", address=f"2001:db8::{number:x}")
+            await town.enrolment.redeem("", "0", address=f"2001:db8:0:{number:x}::1")
     with pytest.raises(TooManyRequests):
         await town.enrolment.redeem("", "0", address="2001:db8:1::")

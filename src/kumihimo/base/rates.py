@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -66,3 +67,14 @@ class Rates:
         else:
             self._buckets.move_to_end(name)
         return bucket.take(now)
+
+
+def place_of(address: str) -> str:
+    """Whose tries are counted together: an IPv4 address, or the /64 of an IPv6 one, out of which a host may choose."""
+    if ":" not in address:
+        return address[:64]
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))

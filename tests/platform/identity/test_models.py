@@ -3,7 +3,8 @@
 import pytest
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.identity.models import check_email, check_lang, check_name, check_sign_in, place_of
+from kumihimo.base.rates import place_of
+from kumihimo.platform.identity.models import check_email, check_lang, check_name, check_sign_in
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from tests.platform.provider.house import FORM, ISSUER, House
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.identity.models import place_of
+from kumihimo.base.rates import place_of
 from kumihimo.platform.provider.applications import Made
 from kumihimo.platform.provider.assertion import MAX_AHEAD, TYPE
 from kumihimo.platform.provider.jwks import MAX_KEYS, check_jwks

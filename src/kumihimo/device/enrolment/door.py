@@ -21,7 +21,7 @@ from kumihimo.base.errors import (
     Unauthenticated,
 )
 from kumihimo.base.ids import check_device, check_tenant
-from kumihimo.base.rates import Rates
+from kumihimo.base.rates import Rates, place_of
 from kumihimo.device.enrolment import authority as certificates
 from kumihimo.device.enrolment import codes, store
 from kumihimo.device.enrolment.authority import Authority, PublicKey
@@ -294,14 +294,14 @@ class Enrolment:
 
     def _check_tries(self, address: str) -> None:
         now = self._clock.now().timestamp()
-        waits = self._wrong_of_address.wait(address, now), self._wrong_of_all.wait(_ALL, now)
+        waits = self._wrong_of_address.wait(place_of(address), now), self._wrong_of_all.wait(_ALL, now)
         if seconds := max(waits):
             wait = int(seconds) + 1
             raise TooManyRequests(f"too many wrong claim codes were tried; try again in {wait} s", retry_after=wait)
 
     def _count_wrong(self, address: str) -> None:
         now = self._clock.now().timestamp()
-        self._wrong_of_address.take(address, now)
+        self._wrong_of_address.take(place_of(address), now)
         self._wrong_of_all.take(_ALL, now)
 
     async def _registered(self, tenant: str, device: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from starlette.types import Scope
 
-from kumihimo.base.rates import Rates
+from kumihimo.base.rates import Rates, place_of
 from kumihimo.network.http.refuse import Refusal
 
 Whose = Callable[[Scope], str]
@@ -40,7 +40,7 @@ class Fairness:
             return Refusal(503, "too many requests of this tenant are under way; try again in a second", retry_after=1)
         now = asyncio.get_running_loop().time()
         client = scope.get("client")
-        if client and (seconds := self._clients.take(str(client[0]), now)):
+        if client and (seconds := self._clients.take(place_of(str(client[0])), now)):
             return _too_often("this client asks", seconds)
         if tenant and (seconds := self._tenants.take(tenant, now)):
             return _too_often("this tenant is asked", seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 import secrets
 import unicodedata
@@ -220,14 +219,3 @@ def check_lang(text: str) -> str:
 def check_device(text: str) -> str:
     """What a browser calls itself, without what cannot be seen, cut."""
     return "".join(one for one in text[:MAX_DEVICE] if one.isprintable())
-
-
-def place_of(address: str) -> str:
-    """Whose tries are counted together: an IPv4 address, or the /64 of an IPv6 one, out of which a host may choose."""
-    if ":" not in address:
-        return address[:64]
-    try:
-        found = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))

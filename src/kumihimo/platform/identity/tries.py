@@ -8,7 +8,8 @@ from typing import Final
 from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import TooManyRequests
-from kumihimo.platform.identity.models import digest_of, place_of
+from kumihimo.base.rates import place_of
+from kumihimo.platform.identity.models import digest_of
 from kumihimo.platform.identity.store import logins as store
 from kumihimo.storage.database import PLATFORM, Database, Tx
 

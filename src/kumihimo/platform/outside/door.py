@@ -15,7 +15,7 @@ from kumihimo.base.call import Caller
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import Forbidden, Unauthenticated
 from kumihimo.base.ports import HttpFetch
-from kumihimo.base.rates import Rates
+from kumihimo.base.rates import Rates, place_of
 from kumihimo.platform.outside import store
 from kumihimo.platform.outside.checks import is_way
 from kumihimo.platform.outside.flow import Flow, opened
@@ -130,7 +130,7 @@ class Outside:
         return await self._begin(name, flow, visitor, {})
 
     async def _begin(self, name: str, flow: Flow, visitor: Visitor, given: Mapping[str, str]) -> Begun:
-        wait = self._begun.take(visitor.address, self._clock.now().timestamp())
+        wait = self._begun.take(place_of(visitor.address), self._clock.now().timestamp())
         if wait:
             raise TooManyTries(wait)
         one = await self.providers.active(name)

@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from kumihimo.platform.identity.models import place_of
+from kumihimo.base.rates import place_of
 from kumihimo.platform.provider.applications import Applications
 from kumihimo.platform.provider.assertion import TYPE, issuer_of, read_assertion
 from kumihimo.platform.provider.discovery import TOKEN

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from kumihimo.base import jsontext
 from kumihimo.base.errors import Problem, TooManyRequests
-from kumihimo.base.rates import Rates
+from kumihimo.base.rates import Rates, place_of
 from kumihimo.base.screens import Answer, Place, Redirect, Visit
 from kumihimo.platform.identity.door import Identity
-from kumihimo.platform.identity.models import Half, LinkGone, Opened, place_of
+from kumihimo.platform.identity.models import Half, LinkGone, Opened
 from kumihimo.service.console.people.visits import (
     PACKAGE,
     SHOWN,
