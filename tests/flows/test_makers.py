@@ -146,6 +146,13 @@ minutes = 60
 """
 
 
+NOTIFIES = """[[rule.then]]
+do = "notify"
+to = "https://receiver.example/x"
+title = "水位"
+"""
+
+
 async def test_the_rules_of_an_account_that_is_shut_stop_and_say_why(town: Town) -> None:
     identity, rules = town.platform.identity, town.platform.rule_sets
     account = await identity.add("sato", "佐藤")
@@ -161,6 +168,34 @@ async def test_the_rules_of_an_account_that_is_shut_stop_and_say_why(town: Town)
     await rules.keeper.catch_up("kawa")
     assert len(await rules.firings(owner, "gauges")) == 1
     assert "account" in (await rules.get(owner, "gauges")).stopped[""].words.en
+
+
+async def test_what_a_rule_has_to_tell_is_told_no_more_once_its_owner_is_shut_out(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for a receiver that is away was written with rights that nobody has any more."""
+    identity, rules, answers = town.platform.identity, town.platform.rule_sets, [503, 200]
+    sent = []
+
+    async def post(method: str, url: str, **options: Any) -> HttpAnswer:
+        del method, options
+        sent.append(url)
+        return HttpAnswer(answers[len(sent) - 1], {}, b"")
+
+    monkeypatch.setattr(rules.keeper._performer._ports["notify"], "_fetch", post)
+    account = await identity.add("sato", "佐藤")
+    owner = Call("kawa", Actor("person", account.id))
+    await town.platform.access.add_member("kawa", owner.actor, "data-manager", "test")
+    told = RULES.partition("[[rule.then]]")[0] + NOTIFIES
+    await rules.put(owner, told, on=True)
+    await town.heard()
+    await rules.keeper.catch_up("kawa")
+    assert len(sent) == 1
+    await identity.disable(account.id)
+    town.platform.clock.advance(7200)  # type: ignore[attr-defined]  # the fake one
+    await rules.keeper.catch_up("kawa")
+    [fired] = await rules.firings(owner, "gauges")
+    assert (len(sent), [one.state for one in fired.actions]) == (1, ["refused"])
 
 
 async def test_what_a_person_let_applications_have_ends_when_the_account_is_shut(town: Town) -> None:

@@ -55,7 +55,7 @@ def rules_of(
         "change": Changing(access, broker),
         "alert": Alerting(access, alerts, broker, context.expand),
         "command": Commanding(access, act, commands),
-        "notify": Notifying(fetch, clock),
+        "notify": Notifying(access, fetch, clock),
     }
     names = Names(context.expand, context.compact)
     return RuleSets(database, clock, bus, access, broker, history, names, ports)
@@ -212,12 +212,17 @@ def _commanded(outcome: CommandOutcome) -> Done:
 class Notifying:
     """Sends a notification by POST; the key stands in it, so that its receiver can tell one that comes twice."""
 
-    def __init__(self, fetch: HttpFetch, clock: Clock) -> None:
+    def __init__(self, access: Access, fetch: HttpFetch, clock: Clock) -> None:
+        self._access = access
         self._fetch = fetch
         self._clock = clock
 
     async def __call__(self, tenant: str, order: Order) -> Done:
-        """As Perform. OSError where the receiver is away or answers that it is; refused where it says no."""
+        """As Perform. OSError where the receiver is away or answers that it is; refused where it says no.
+
+        What waited for the receiver is not sent once the owner may read nothing any more.
+        """
+        await self._access.decide(_owner(tenant, order), "read")
         content = order.content
         body: dict[str, Any] = {
             "id": order.key,
