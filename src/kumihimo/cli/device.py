@@ -24,7 +24,9 @@ def add(
     device: Annotated[str, typer.Argument(help="The device's name: letters, digits, '.', '-', '_'.")],
     *,
     tenant: Tenant,
-    family: Annotated[str, typer.Option(help="Codec: river-gauge, rain-gauge, counter, sign or siren.")],
+    family: Annotated[
+        str, typer.Option(help="Codec: river-gauge, rain-gauge, counter, sign, siren …, or one of an installed pack.")
+    ],
     entity: Annotated[str, typer.Option(help="Id (URI) of the entity it measures.")],
     entity_type: Annotated[str, typer.Option("--type", help="Type of that entity.")],
     name: Annotated[str, typer.Option(help="Name for people.")] = "",

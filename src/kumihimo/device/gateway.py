@@ -291,7 +291,8 @@ class Gateway:
         self._check_rate(device, tenant)
         try:
             self._check_size(body)
-            decoded = self._decode(device, as_json(body, self._limits.max_readings) if media == CSV else body)
+            is_csv = media == CSV and not device.table  # a declared family says by itself how its CSV is read
+            decoded = self._decode(device, as_json(body, self._limits.max_readings) if is_csv else body)
         except Refused as refusal:
             self._registry.refuse(tenant, device.id, "http", refusal.words)
             if len(body) > self._limits.max_payload:
@@ -331,8 +332,9 @@ class Gateway:
             )
 
     def _decode(self, device: Device, payload: bytes) -> list[Reading | Words]:
-        latest = times.micros(self._clock.now()) + int(self._limits.ahead * 1_000_000)
-        found = decode(device.family, payload, device, self._limits.max_readings)
+        now = times.micros(self._clock.now())
+        latest = now + int(self._limits.ahead * 1_000_000)
+        found = decode(device.family, payload, device, self._limits.max_readings, arrived=now)
         return [_FROM_THE_FUTURE if isinstance(one, Reading) and one.observed_at > latest else one for one in found]
 
     async def _store(self, tenant: str, device: Device, way: str, readings: list[Reading]) -> list[ReadingOutcome]:

@@ -13,7 +13,8 @@ class Device:
 
     family names its codec; entity_type is an expanded name; location is (longitude, latitude) in WGS84 degrees;
     moments are microseconds, None where there is none yet. settings may hold `attribute` (expanded name),
-    `min` and `max` (its own plausible range, in place of the family's).
+    `min` and `max` (its own plausible range, in place of the family's). table: that of a family which a pack
+    declares in this tenant, "" for the platform's own families and for one that is not there any more.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Device:
     last_refusal: str = ""
     last_refusal_ja: str = ""
     last_refusal_at: int | None = None
+    table: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class Registry:
         short key; NonexistentTenant.
         """
         _check_new(device)
+        await self._check_family(tenant, device.family)
         key = keys.new_key() if key is None else keys.check_key(key)
         hashed, now = keys.hash_key(key), self._now()
         if not await self._database.write(tenant, lambda tx: store.add_device_tx(tx, device, hashed, now)):
@@ -160,6 +161,38 @@ class Registry:
         self._refusals.pop(tenant, None)
         for device in [key[1] for key in self._cache if key[0] == tenant]:
             self._revoke(tenant, device)
+
+    # --- families that packs declare -------------------------------------------------------------------------
+
+    async def families(self, tenant: str) -> tuple[str, ...]:
+        """The names of the families there are: the platform's own, then those that packs declare here."""
+        return (*FAMILIES, *await self._database.read(tenant, store.families_tx))
+
+    async def family(self, tenant: str, name: str) -> str | None:
+        """The table of a family that a pack declares (codecs.declared), None where there is none."""
+        return await self._database.read(tenant, lambda tx: store.family_tx(tx, name))
+
+    async def put_family(self, tenant: str, name: str, table: str) -> None:
+        """Keeps the table of a family, also in place of another; from the next message on it counts."""
+        if name in FAMILIES:
+            raise AlreadyExists(f"the platform has a device family {name!r} of its own")
+        await self._database.write(tenant, lambda tx: store.put_family_tx(tx, name, table))
+        self._forget_all(tenant)
+
+    async def remove_family(self, tenant: str, name: str) -> None:
+        """Forgets a family. Devices that are of it stay registered; what they send is refused, and says why."""
+        await self._database.write(tenant, lambda tx: store.remove_family_tx(tx, name))
+        self._forget_all(tenant)
+
+    def _forget_all(self, tenant: str) -> None:
+        for device in [key[1] for key in self._cache if key[0] == tenant]:
+            self._forget(tenant, device)
+        self._epoch += 1
+
+    async def _check_family(self, tenant: str, family: str) -> None:
+        if family not in FAMILIES and await self.family(tenant, family) is None:
+            known = ", ".join(await self.families(tenant))
+            raise BadRequestData(f"there is no device family {family[:64]!r}; there are {known}")
 
     # --- who is there ------------------------------------------------------------------------------------
 
@@ -351,8 +384,6 @@ def _check_new(device: Device) -> None:
     check_device(device.id)
     if len(device.name) > MAX_NAME or not device.name.isprintable():
         raise BadRequestData(f"a device's name for people has at most {MAX_NAME} characters, all of them visible")
-    if device.family not in FAMILIES:
-        raise BadRequestData(f"there is no device family {device.family[:64]!r}; there are {', '.join(FAMILIES)}")
     for name in ("min", "max"):
         value = device.settings.get(name, 0)
         if not isinstance(value, int | float) or isinstance(value, bool):

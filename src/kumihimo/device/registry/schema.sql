@@ -34,3 +34,9 @@ ALTER TABLE device ADD COLUMN key_made_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE device ADD COLUMN key_used_at BIGINT;
 ALTER TABLE device ADD COLUMN old_key_hash TEXT NOT NULL DEFAULT '';
 ALTER TABLE device ADD COLUMN old_key_until BIGINT NOT NULL DEFAULT 0;
+-- version 3
+-- Families that packs declare in this tenant: how their messages are read (codecs/declared.py), as JSON.
+CREATE TABLE device_family (
+  name TEXT PRIMARY KEY,
+  content TEXT NOT NULL
+);

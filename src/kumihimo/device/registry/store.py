@@ -14,7 +14,8 @@ SCHEMA = Schema("registry", __package__)
 KEPT_REFUSALS: Final = 200
 _COLUMNS = (
     "id, family, name, entity_id, entity_type, settings, lon, lat, created_at, last_seen_at, accepted, refused, "
-    "refusal_en, refusal_ja, refusal_at"
+    "refusal_en, refusal_ja, refusal_at, "
+    "(SELECT content FROM device_family WHERE device_family.name = device.family)"
 )
 _KEYS = "key_hash, key_made_at, key_used_at, old_key_hash, old_key_until"
 
@@ -37,6 +38,7 @@ def _device(row: Row) -> Device:
         last_refusal=refusal_en,
         last_refusal_ja=refusal_ja,
         last_refusal_at=refusal_at,
+        table=row[15] or "",
     )
 
 
@@ -67,13 +69,35 @@ async def add_device_tx(tx: Tx, device: Device, key_hash: str, now: int) -> bool
 async def find_device_tx(tx: Tx, device: str) -> tuple[Device, Keys] | None:
     """The device and what is kept of its key; None where there is none, or it was removed."""
     row = await tx.fetch_one(f"SELECT {_COLUMNS}, {_KEYS} FROM device WHERE id = $1 AND removed_at IS NULL", device)
-    return None if row is None else (_device(row), Keys(*row[15:]))
+    return None if row is None else (_device(row), Keys(*row[16:]))
 
 
 async def list_devices_tx(tx: Tx) -> list[Device]:
     """All devices that were not removed, by id."""
     rows = await tx.fetch(f"SELECT {_COLUMNS} FROM device WHERE removed_at IS NULL ORDER BY id")
     return [_device(row) for row in rows]
+
+
+async def family_tx(tx: Tx, name: str) -> str | None:
+    """The table of a family that a pack declares, None where there is none."""
+    row = await tx.fetch_one("SELECT content FROM device_family WHERE name = $1", name)
+    return None if row is None else str(row[0])
+
+
+async def families_tx(tx: Tx) -> list[str]:
+    """The names of the families that packs declare."""
+    return [str(row[0]) for row in await tx.fetch("SELECT name FROM device_family ORDER BY name")]
+
+
+async def put_family_tx(tx: Tx, name: str, table: str) -> None:
+    """Keeps a family's table, also in place of another."""
+    await tx.execute("DELETE FROM device_family WHERE name = $1", name)
+    await tx.execute("INSERT INTO device_family (name, content) VALUES ($1, $2)", name, table)
+
+
+async def remove_family_tx(tx: Tx, name: str) -> None:
+    """Forgets a family; devices that are of it stay, and are not understood any more."""
+    await tx.execute("DELETE FROM device_family WHERE name = $1", name)
 
 
 async def remove_device_tx(tx: Tx, device: str, now: int) -> bool:

@@ -89,7 +89,8 @@ class Packs(Installed):
         shipped = await self._shipped(tenant, id_)
         steps = steps_away(shipped, await self._standing(tenant, shipped), purge=purge)
         purged = await self._purged(tenant, held) if purge else {}
-        later = [
+        later = await self._unread(tenant, held.pack)
+        later += [
             Said(
                 ja=f"{kind} の {count} 件をすべて、自治体が作ったものも含めて消します",
                 en=f"all {count} entities of the type {kind} are deleted, with what the town made of them",
@@ -294,6 +295,21 @@ class Packs(Installed):
         marked = replace(install, state=state, revision=install.revision + 1)
         await self._database.write(call.tenant, lambda tx: store.put_install_tx(tx, marked))
         self.running.forget(call.tenant)
+
+    async def _unread(self, tenant: str, pack: Pack) -> list[Said]:
+        """Devices of the town's own whose family goes with the pack."""
+        brought, shipped = {one.name for one in pack.codecs}, {one.id for one in pack.devices}
+        left = [one.id for one in await self.doors.registry.list(tenant) if one.family in brought]
+        own = sorted(set(left) - shipped)
+        if not own:
+            return []
+        named = ", ".join(own[:5]) + (" …" if len(own) > 5 else "")
+        return [
+            Said(
+                ja=f"自治体の端末 {len(own)} 台の値を読めなくなります: {named}",
+                en=f"{len(own)} of the town's own devices are not understood any more: {named}",
+            )
+        ]
 
     # --- the town's data, where that is asked for -------------------------------------------------------------
 

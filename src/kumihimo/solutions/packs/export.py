@@ -79,7 +79,12 @@ def renamed(pack: Pack, id_: str, values: Values) -> Pack:
         return new + name.removeprefix(old) if name.startswith(old) else name
 
     own = {one.id for one in pack.kpis if one.figure is not None}
+    brought = {one.name for one in pack.codecs}
     replaced = msgspec.structs.replace
+
+    def family(name: str) -> str:
+        return under(name) if name in brought else name
+
     return replaced(
         pack,
         id=id_,
@@ -91,8 +96,13 @@ def renamed(pack: Pack, id_: str, values: Values) -> Pack:
             for one in pack.parameters
         ),
         kpis=tuple(replaced(one, id=under(one.id)) if one.id in own else one for one in pack.kpis),
+        codecs=tuple(replaced(one, name=under(one.name)) for one in pack.codecs),
+        devices=tuple(replaced(one, family=family(one.family)) for one in pack.devices),
+        families={family(name): what for name, what in pack.families.items()},
         alerts=tuple(replaced(one, name=under(one.name)) for one in pack.alerts),
-        cases=tuple(replaced(one, entity=under(one.entity)) if one.entity in own else one for one in pack.cases),
+        cases=tuple(
+            replaced(one, entity=under(one.entity)) if one.entity in own | brought else one for one in pack.cases
+        ),
     )
 
 
@@ -109,4 +119,4 @@ def _said(value: Any) -> Any:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, dict | list | tuple) and not value)
+    return value is None or (isinstance(value, dict | list | tuple) and not value)

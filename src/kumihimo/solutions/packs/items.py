@@ -13,6 +13,7 @@ from kumihimo.platform.access.compile import policies_of
 from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.families import family_text
 from kumihimo.solutions.packs.manifest import entities_of
 from kumihimo.solutions.packs.models import DeviceEntry, Held, Item, Pack, RuleFile
 from kumihimo.solutions.packs.parameters import Values, filled, values_of
@@ -103,6 +104,7 @@ async def wanted(contexts: Contexts, held: Held, values: Values, *, sample: bool
     return [
         *_context_items(held),
         *_policy_items(held.pack, context),
+        *(Item("family", one.name, family_text(one, context)) for one in held.pack.codecs),
         *(Item("device", one.id, device_text(registered(one, context))) for one in held.pack.devices),
         *_entity_items(held, context, sample=sample),
         *rule_items(held, values),

@@ -41,6 +41,7 @@ def keepers_of(doors: PackDoors) -> Mapping[ItemKind, Keeper]:
     return {
         "context": _Contexts(doors),
         "policies": _Policies(doors),
+        "family": _Families(doors),
         "device": _Devices(doors),
         "entity": _Entities(doors),
         "rules": _Rules(doors),
@@ -93,6 +94,26 @@ class _Policies:
             await self._documents.remove(call.tenant, item.name, str(call.actor), f"for {call.cause}")
         except ResourceNotFound:
             return
+
+
+class _Families:
+    def __init__(self, doors: PackDoors) -> None:
+        self._registry = doors.registry
+
+    async def now(self, tenant: str, item: Item) -> str | None:
+        """The family's table."""
+        return await self._registry.family(tenant, item.name)
+
+    async def make(self, call: Call, item: Item) -> Item:
+        """Declares it in the town."""
+        await self._registry.put_family(call.tenant, item.name, item.text)
+        return item
+
+    change = make
+
+    async def take(self, call: Call, item: Item) -> None:
+        """Takes it out of the town; what devices of it send is refused from then on."""
+        await self._registry.remove_family(call.tenant, item.name)
 
 
 class _Devices:

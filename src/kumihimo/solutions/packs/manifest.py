@@ -16,6 +16,7 @@ from kumihimo.base.texts import parse_texts
 from kumihimo.platform.access.words import GIVEN_ROLES, check_role
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE
 from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.families import codec_faults
 from kumihimo.solutions.packs.models import (
     OF_TOWN,
     PERSONAL,
@@ -149,6 +150,7 @@ def faults_of(pack: Pack) -> list[str]:
         *(fault for one in pack.screens for fault in _of_screen(pack, one, models)),
         *(fault for one in pack.kpis for fault in _of_kpi(pack, one, models)),
         *_of_devices(pack, models),
+        *(fault.en for fault in codec_faults(pack, models)),
         *_of_alerts(pack, models),
         *_of_rules(pack, models),
         *_of_cases(pack),
@@ -328,12 +330,15 @@ def loop_of(pack: Pack) -> list[str]:
 def _of_cases(pack: Pack) -> Iterator[str]:
     if not any(one.refuse for one in pack.cases):
         yield "no case says what is refused; the clarified rule needs at least one that the platform must refuse"
-    kpis, devices = {one.id for one in pack.kpis if one.figure}, {one.id for one in pack.devices}
+    kpis = {one.id for one in pack.kpis if one.figure}
+    devices = {one.id for one in pack.devices} | {one.name for one in pack.codecs}
     for one in pack.cases:
         if one.does == "figure" and one.entity not in kpis:
             yield f"case {one.name!r}: {one.entity!r} is no KPI of the pack's own"
         if one.does == "reading" and one.entity not in devices:
-            yield f"case {one.name!r}: {one.entity!r} is none of the pack's devices"
+            yield f"case {one.name!r}: {one.entity!r} is none of the pack's devices or codecs"
+        if one.does == "reading" and sum(each is not None for each in (one.value, one.hex, one.text)) != 1:
+            yield f"case {one.name!r}: say the message once, as value, text or hex"
         if one.does == "write" and one.attribute is None:
             yield f"case {one.name!r}: say which attribute is written"
 

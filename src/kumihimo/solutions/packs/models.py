@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from kumihimo.device.codecs.declared import CodecTable
+
 FORMAT: Final = 1
 """The form of solution.toml that this program reads."""
 
@@ -111,6 +113,18 @@ class DeviceEntry(Part, frozen=True, kw_only=True):
     least: float | None = None
     most: float | None = None
     place: tuple[float, float] | None = None
+
+
+class CodecEntry(CodecTable, frozen=True, kw_only=True):
+    """A device family that the pack brings: a table of what its messages say of entities of a type."""
+
+    name: Name
+    title: Said
+    type: Term
+
+    def table(self) -> CodecTable:
+        """The table alone."""
+        return CodecTable(**{name: getattr(self, name) for name in CodecTable.__struct_fields__})
 
 
 RuleAction = Literal["change", "alert", "command", "notify", "task"]
@@ -231,8 +245,10 @@ class Role(Part, frozen=True, kw_only=True):
 class Case(Part, frozen=True, kw_only=True):
     """A test of the pack's: given its entities, somebody does something and it is as expected, or refused.
 
-    as: a role, or "stranger" or "device". does: figure names a KPI in entity, reading sends value as a message of the
-    device in entity. expect: attributes with their values after (for a figure: value). hides: attributes not shown.
+    as: a role, or "stranger" or "device". does: figure names a KPI in entity, reading sends a message of the device in
+    entity, or of some device of the pack's codec in it: value as JSON, or text, or hex (bytes as hexadecimal digits).
+    expect: attributes with their values after (for a figure: value; for a reading also observedAt). hides: attributes
+    not shown, or not in the reading.
     """
 
     name: Short
@@ -241,6 +257,8 @@ class Case(Part, frozen=True, kw_only=True):
     entity: Short
     attribute: Term | None = None
     value: Any = None
+    hex: Annotated[str, Meta(pattern=r"^(?:[0-9A-Fa-f]{2} ?)*$", max_length=3100)] | None = None
+    text: Annotated[str, Meta(max_length=20_000)] | None = None
     purpose: Name = "operate"
     refuse: bool = False
     expect: dict[Term, Any] = {}
@@ -278,6 +296,7 @@ class Pack(Part, frozen=True, kw_only=True):
     devices: Annotated[tuple[DeviceEntry, ...], Meta(max_length=500)] = ()
     families: dict[Name, Short] = {}
     """Kinds of devices that the town brings, and how many of what."""
+    codecs: Annotated[tuple[CodecEntry, ...], Meta(max_length=20)] = ()
     rules: Annotated[tuple[RuleFile, ...], Meta(max_length=20)] = ()
     screens: Annotated[tuple[ScreenEntry, ...], Meta(max_length=20)] = ()
     rights: Annotated[tuple[Right, ...], Meta(max_length=50)] = ()
@@ -320,7 +339,7 @@ class Held:
         return f"{self.pack.id} {self.pack.version}"
 
 
-ItemKind = Literal["context", "policies", "rules", "device", "entity"]
+ItemKind = Literal["context", "policies", "family", "rules", "device", "entity"]
 
 
 @dataclass(frozen=True, slots=True)

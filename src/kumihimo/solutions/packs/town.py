@@ -39,7 +39,7 @@ def _of_platform(doors: PackDoors, pack: Pack) -> Iterator[Said]:
             ja="この基盤には規則の機能がありません", en="the platform has no room of rules, and the pack has rules"
         )
     kinds = {one.family for one in pack.devices} | set(pack.families)
-    for name in sorted(kinds - set(doors.families)):
+    for name in sorted(kinds - set(doors.families) - {one.name for one in pack.codecs}):
         yield Said(ja=f"端末の種類「{name}」がありません", en=f"there is no device family {name!r}")
     known = {one.id for one in doors.kpi.registered()}
     for kpi in pack.kpis:

@@ -6,21 +6,26 @@ The cases are run through the same decisions and the same broker as everybody's 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Problem
 from kumihimo.base.jsontext import dumps
+from kumihimo.base.ports import Reading
 from kumihimo.device.codecs.families import decode
+from kumihimo.device.registry.models import Device
 from kumihimo.device.words import Refused, Words
 from kumihimo.platform.access.decide import Action
 from kumihimo.platform.broker.models import Allowed, Change, Op
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.solutions.packs.door import Packs
+from kumihimo.solutions.packs.families import family_text
 from kumihimo.solutions.packs.figures import entities_of, figure_of, value_of
 from kumihimo.solutions.packs.items import context_of, registered
-from kumihimo.solutions.packs.models import STRANGER, Case, Held, Parameter, Verdict
+from kumihimo.solutions.packs.models import STRANGER, Case, Held, Pack, Parameter, Verdict
 from kumihimo.solutions.packs.parameters import lacking
 from kumihimo.solutions.packs.ports import PackDoors
 
@@ -75,7 +80,7 @@ async def _verdict(doors: PackDoors, held: Held, context: Context, case: Case) -
 async def _done(doors: PackDoors, held: Held, context: Context, case: Case) -> None:
     """Does the case; a Problem where it is refused, CaseFailed where it is not as expected."""
     if case.does == "reading":
-        _reading(held, context, case)
+        _reading(held, context, case, times.micros(doors.clock.now()))
         return
     call = Call(TENANT, await _actor(doors, case), case.purpose)
     if case.does == "figure":
@@ -136,20 +141,56 @@ async def _figure(doors: PackDoors, held: Held, context: Context, case: Case, ca
         _same(case.entity, value, case.expect["value"])
 
 
-def _reading(held: Held, context: Context, case: Case) -> None:
+def _reading(held: Held, context: Context, case: Case, now: int) -> None:
     """What the device's family makes of a message."""
-    entry = next(one for one in held.pack.devices if one.id == case.entity)
-    device = registered(entry, context)
+    device = _device(held.pack, context, case.entity)
     try:
-        found = decode(entry.family, dumps(case.value), device)
+        found = decode(device.family, _message(case), device, arrived=now)
     except Refused as problem:
         raise Unwritten(problem.words.en) from problem
     for one in found:
         if isinstance(one, Words):
             raise Unwritten(one.en)
-    values = {one.attribute: one.value for one in found if not isinstance(one, Words)}
+    readings = [one for one in found if not isinstance(one, Words)]
+    values = {one.attribute: one.value for one in readings}
+    for name in case.hides:
+        if context.expand(name) in values:
+            raise CaseFailed(f"{name} is read")
     for name, value in case.expect.items():
-        _same(name, values.get(context.expand(name)), value)
+        if name == "observedAt":
+            _at(readings, value)
+        else:
+            _same(name, values.get(context.expand(name)), value)
+
+
+def _device(pack: Pack, context: Context, name: str) -> Device:
+    """The pack's device of this name, or one of the pack's family of this name, with its table."""
+    entry = next((one for one in pack.devices if one.id == name), None)
+    family = name if entry is None else entry.family
+    codec = next((one for one in pack.codecs if one.name == family), None)
+    table = "" if codec is None else family_text(codec, context)
+    if entry is not None:
+        return replace(registered(entry, context), table=table)
+    kind = "" if codec is None else codec.type
+    return Device("trial", family, "", f"urn:ngsi-ld:{kind}:trial", context.expand_type(kind), table=table)
+
+
+def _message(case: Case) -> bytes:
+    """What the device sends."""
+    if case.hex is not None:
+        return bytes.fromhex(case.hex)
+    return dumps(case.value) if case.text is None else case.text.encode()
+
+
+def _at(readings: Sequence[Reading], value: Any) -> None:
+    """Each was measured at this moment."""
+    try:
+        wanted = times.micros(times.parse(str(value)))
+    except ValueError as problem:
+        raise CaseFailed(f"observedAt: {str(value)[:64]!r} is no date-time with its zone") from problem
+    for one in readings:
+        if one.observed_at != wanted:
+            raise CaseFailed(f"observedAt is {times.text(times.from_micros(one.observed_at))}, not {value}")
 
 
 class Unwritten(Problem):
