@@ -113,8 +113,10 @@ async def test_a_signed_pack_is_installed_set_and_removed_from_its_page(house: H
     assert revision is not None
     change = {"action": "set", "revision": revision[1], "value-few_spaces": "9"}
     assert (await house.ask("/packs/parking", change))[0] == 303
-    late = await house.ask("/packs/parking", {**change, "value-few_spaces": "1"})
-    assert (late[0], "was changed after you opened this" in late[1], 'value="1"' in late[1]) == (409, True, True)
+    late = await house.ask("/packs/parking?lang=en", {**change, "value-few_spaces": "1"})
+    in_japanese = await house.ask("/packs/parking?lang=ja", {**change, "value-few_spaces": "1"})
+    assert (in_japanese[0], "ほかの人がこのパックの設定を変えました" in in_japanese[1]) == (409, True)
+    assert (late[0], "It was changed after you opened this" in late[1], 'value="1"' in late[1]) == (409, True, True)
     wrong = {**change, "revision": str(int(revision[1]) + 1), "value-few_spaces": "many"}
     assert (await house.ask("/packs/parking", wrong))[0] == 400
     assert await house.platform.packs.values("town", "parking") == {"few_spaces": 9}

@@ -138,7 +138,7 @@ class Packs(Installed):
             plan = await self.plan(held, call.tenant, given, sample=sample)
             stops = stops_of(plan)
             if stops:
-                raise PackRefused(f"{held.name} cannot be installed: " + "; ".join(stops), missing=stops)
+                raise _stopped(held, plan, stops)
             if held.pack.rules and self.doors.rule_sets is not None:
                 await self.doors.rule_sets.allow(call)  # before anything is made: rules come last
             said = checked(held.pack, given or {})
@@ -169,14 +169,15 @@ class Packs(Installed):
 
             async def work(tx: Tx) -> None:
                 if not await store.revise_tx(tx, id_, revision):
-                    raise PackChanged(f"{id_} was changed after you opened this; look at it anew and say it again")
+                    late = f"{id_} was changed after you opened this; look at it anew and say it again"
+                    raise PackChanged(late).worded("packs.refused.changed")
                 for name, value in said.items():
                     await store.put_value_tx(tx, id_, name, value, now, by)
                 await store.add_event_tx(tx, Event(now, id_, install.version, f"set {', '.join(sorted(said))}", by))
 
             plan = await self.plan(held, call.tenant, said)
             if stops_of(plan):
-                raise PackRefused(f"{held.name}: " + "; ".join(stops_of(plan)))
+                raise _stopped(held, plan, stops_of(plan))
             await self._database.write(call.tenant, work)
             self.running.forget(call.tenant)
             await self._do(_because(call, held.name), id_, plan.steps)
@@ -339,7 +340,9 @@ class Packs(Installed):
         failed = [one for one in await self.doors.trial(held) if not one.passed]
         if failed:
             said = "; ".join(f"{one.case}: {one.why}" for one in failed)
-            raise PackRefused(f"{held.name} does not pass its own tests on this platform: {said}")
+            raise PackRefused(f"{held.name} does not pass its own tests on this platform: {said}").worded(
+                "packs.refused.tests", cases=tuple(one.case for one in failed)
+            )
         self._tried.add(mark)
 
     def _turn(self, tenant: str) -> asyncio.Lock:
@@ -367,6 +370,17 @@ def stops_of(plan: Plan) -> list[str]:
         *(one.en for one in plan.missing),
         *(f"{one.item.kind} {one.item.name}: {one.words.en}" for one in clashes if one.words is not None),
     ]
+
+
+def _stopped(held: Held, plan: Plan, stops: list[str]) -> PackRefused:
+    """The refusal with all that stands in the way, in both languages."""
+    in_japanese = [
+        *(one.ja for one in plan.missing),
+        *(f"{one.item.name}: {one.words.ja}" for one in plan.steps if one.what == "clash" and one.words is not None),
+    ]
+    said = PackRefused(f"{held.name} cannot be installed: " + "; ".join(stops), missing=stops)
+    said.worded("packs.refused.stops", ja="、".join(in_japanese), en="; ".join(stops))
+    return said
 
 
 def _because(call: Call, name: str) -> Call:
@@ -401,11 +415,12 @@ def _check_successor(before: Install, held: Held) -> None:
     if before.origin != held.origin:
         raise PackRefused(
             f"another pack named {held.pack.id} is installed: it is {before.origin}, this is {held.origin}"
-        )
+        ).worded("packs.refused.another")
     if before.trust == "signed" and before.signer != held.signer:
         raise PackRefused(
             f"the pack {held.pack.id} that is installed was signed by {before.signer}, this one not; remove it first"
-        )
+        ).worded("packs.refused.signer", signer=before.signer)
     _check_marks(before, held)
     if order_of(held.pack.version) < order_of(before.version):
-        raise PackRefused(f"{held.pack.id} {before.version} is installed, which is newer than {held.pack.version}")
+        said = f"{held.pack.id} {before.version} is installed, which is newer than {held.pack.version}"
+        raise PackRefused(said).worded("packs.refused.older", now=before.version, given=held.pack.version)

@@ -43,7 +43,9 @@ class Manage:
                 await self._set(ask, id_)
             elif action == "remove":
                 if ask.form.get("sure") != "yes":
-                    raise BadRequestData("say that you mean it: tick the box beside the button")
+                    raise BadRequestData("say that you mean it: tick the box beside the button").worded(
+                        "packs.refused.sure"
+                    )
                 await self._packs.remove(ask.call, id_)
                 return Redirect("/packs")
             else:
@@ -58,7 +60,8 @@ class Manage:
         _, held = await self._packs.get(ask.tenant, id_)
         revision = ask.form.get("revision", "")
         if not (revision.isascii() and revision.isdecimal() and len(revision) < 16):
-            raise BadRequestData("the form does not say which values it changes; open the page anew")
+            said = "the form does not say which values it changes; open the page anew"
+            raise BadRequestData(said).worded("packs.refused.revision")
         await self._packs.set_values(ask.call, id_, _typed(held.pack, ask.form), int(revision))
 
     async def _page(self, ask: Ask, problem: Problem | None = None) -> Page:
