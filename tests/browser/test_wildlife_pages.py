@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import expect
+from PIL import Image
+from playwright.async_api import FilePayload, expect
 from starlette.applications import Starlette
 from tests.browser.conftest import Open, Serve
 from tests.browser.conftest import Served as Site
@@ -18,6 +20,7 @@ from kumihimo.service.console.live import Live
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.solutions.wildlife import entities
+from kumihimo.solutions.wildlife.album import Album
 from kumihimo.solutions.wildlife.doors import own_call
 from kumihimo.solutions.wildlife.incidents import read_all
 from kumihimo.solutions.wildlife.models import together
@@ -53,7 +56,7 @@ async def test_each_page_fits_a_telephone_and_can_be_read(site: Site, open_page:
     watch = await open_page(f"{site.url}/t/{TOWN}/wildlife", width=PHONE)
     await expect(watch.page.locator("km-map[data-ready]")).to_be_visible(timeout=60_000)
     alert = await watch.page.locator("#stage a").first.get_attribute("href")
-    for path in ("", "/report", "/patrol", "/decisions", "/siren", "/method", alert):
+    for path in ("", "/report", "/reports", "/patrol", "/decisions", "/siren", "/method", alert):
         if path:
             address = path if path.startswith("/t/") else f"/t/{TOWN}/wildlife{path}"
             await watch.page.goto(site.url + address, wait_until="load")
@@ -86,6 +89,62 @@ async def test_a_report_without_a_net_waits_and_is_sent_when_there_is_one(
     await expect(page.locator("#waiting")).to_be_hidden(timeout=20_000)
     [damage] = await house.doors.docs(TOWN, entities.DAMAGE)
     assert entities.value_of(damage, entities.AREA) == 30
+
+
+def photograph() -> bytes:
+    """A white one with the red face of nobody at the left."""
+    found = Image.new("RGB", (2400, 1600), "white")
+    found.paste("red", (200, 200, 800, 800))
+    out = io.BytesIO()
+    found.save(out, "JPEG")
+    return out.getvalue()
+
+
+async def test_a_photograph_is_blacked_out_waits_with_its_report_and_is_sent(
+    house: House, site: Site, open_page: Open
+) -> None:
+    """On a telephone without a net: a rectangle by a drag, another one by keys, the box ticked, sent later."""
+    watch = await open_page(f"{site.url}/t/{TOWN}/wildlife/report?kind=catch", lang="en", width=PHONE)
+    page = watch.page
+    await page.get_by_label("Latitude").fill("36.4")
+    await page.get_by_label("Longitude").fill("136.6")
+    file: FilePayload = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photograph()}
+    await page.get_by_label("Take or choose a photograph").set_input_files(file)
+    canvas = page.locator("canvas.km-photo")
+    await canvas.scroll_into_view_if_needed()
+    box = await canvas.bounding_box()
+    assert box is not None
+    assert await watch.violations() == []
+    left, top, width, height = box["x"], box["y"], box["width"], box["height"]
+    await page.mouse.move(left + width / 16, top + height / 16)
+    await page.mouse.down()
+    await page.mouse.move(left + width / 2.5, top + height / 1.8)
+    await page.mouse.up()
+    await canvas.focus()
+    for key in ("Enter", *("ArrowRight",) * 12, *("ArrowDown",) * 12, "Enter"):
+        await page.keyboard.press(key)
+    await watch.context.set_offline(True)
+    send = page.get_by_role("button", name="Report", exact=True)
+    await send.click()
+    assert await house.doors.docs(TOWN, entities.CATCH) == []
+    await expect(page.locator("#waiting")).to_be_hidden()  # the browser asks for the tick first
+    await page.get_by_label("No person is on this photograph").check()
+    await send.click()
+    await expect(page.locator("#waiting li")).to_have_count(1)
+    await watch.context.set_offline(False)
+    await page.evaluate("() => dispatchEvent(new Event('online'))")
+    await expect(page.locator("#waiting")).to_be_hidden(timeout=20_000)
+    [caught] = await house.doors.docs(TOWN, entities.CATCH)
+    body = await Album(house.doors.database, house.doors.clock).body(TOWN, caught["id"])
+    assert body is not None
+    with Image.open(io.BytesIO(body)) as kept:
+        assert kept.size == (1600, 1067)
+        grey, wide = kept.convert("L").tobytes(), kept.width
+    light = [grey[y * wide + x] for x, y in ((50, 900), (900, 100))]
+    black = [grey[y * wide + x] for x, y in ((300, 300), (500, 500), (900, 600), (1100, 750))]
+    assert min(light) > 200, "what was not marked is as it was"
+    assert max(black) < 40, "what was marked is not there"
+    assert [one for one in watch.problems if "ERR_INTERNET_DISCONNECTED" not in one] == []
 
 
 async def test_what_the_platform_does_not_take_is_said_and_can_be_deleted(

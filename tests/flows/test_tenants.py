@@ -36,6 +36,7 @@ from kumihimo.service.kpi.measures import Measure
 from kumihimo.service.sources.models import Reading, Source
 from kumihimo.solutions.packs.archive import MANIFEST, read_path
 from kumihimo.solutions.packs.manifest import held
+from kumihimo.solutions.wildlife import entities
 from kumihimo.solutions.wildlife.devices import Site, device_of, site_change
 from kumihimo.solutions.wildlife.limits import SirenRule
 from kumihimo.solutions.wildlife.rule import rule_change
@@ -61,6 +62,7 @@ SHOWS_NO_TENANT = {
     "/t/{tenant}/wildlife/base.json": "shapes of areas, which need fifty reports; the page itself is walked",
     "/t/{tenant}/wildlife/method": "how the map is made, the same for whatever tenant",
     "/t/{tenant}/wildlife/worker.js": "a program, the same for whatever tenant",
+    "/t/{tenant}/wildlife/photos/{id}": "a photograph, which is asked for by the id of its report",
     "/t/{tenant}/live": "followed by itself, below",
     "/feeds/v1/{tenant}/entities": "followed by itself, below",
     PREFIX + "/jsonldContexts": "addresses drawn by lot; a must not see that of b, below",
@@ -359,7 +361,10 @@ async def fill_wildlife(house: House, names: Names) -> None:
     own = Call("b", Actor("system", "test"), "test")
     sensor, trap = (Site(kind, CANARY, SECRET, SECRET, 136.2, 36.0) for kind in ("sensor", "trap"))
     rule = SirenRule(automatic=True, allowed_by=SECRET, reason=SECRET)
-    changes = [site_change(sensor, simulated=False), site_change(trap, simulated=False), rule_change(rule)]
+    damage = entities.change(
+        f"urn:ngsi-ld:WildlifeDamage:{CANARY}", entities.DAMAGE, {entities.CROP: entities.prop(SECRET)}
+    )
+    changes = [site_change(sensor, simulated=False), site_change(trap, simulated=False), rule_change(rule), damage]
     for outcome in await house.platform.broker.apply(own, changes):
         assert outcome.problem is None, outcome
     key = await house.platform.registry.add("b", device_of(sensor))

@@ -111,9 +111,9 @@ class Personas:
             await self._give(town, Actor("application", found.id), KEY_ROLE)
 
     async def visit(self, town: str) -> None:
-        """Those who decide, read and check are members of another wing's town too."""
+        """Those who decide, keep the data, read and check are members of another wing's town too."""
         for one in PERSONAS:
-            if one.role in ("disaster-officer", "officer", "auditor"):
+            if one.role in ("disaster-officer", "data-manager", "officer", "auditor"):
                 await self._give(town, one.actor, one.role)
 
     async def _is_there(self, one: Persona) -> bool:

@@ -37,6 +37,7 @@ def wildlife_doors(platform: Platform) -> WildlifeDoors:
         base_url=lambda: platform.address,
         commands=commands,
         rights=lambda call: platform.access.decide(call, "read"),
+        deletes=lambda call: platform.access.decide(call, "delete"),
         joined=lambda tenant: ship(platform, tenant, "wildlife"),
         here=lambda tenant: platform.packs.running.here("wildlife", tenant),
     )

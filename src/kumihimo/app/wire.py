@@ -89,6 +89,7 @@ from kumihimo.solutions.packs.library import Library
 from kumihimo.solutions.packs.measured import OwnKpis
 from kumihimo.solutions.packs.store import PLATFORM_SCHEMA as PACKS_OF_PLATFORM
 from kumihimo.solutions.packs.store import SCHEMA as PACKS
+from kumihimo.solutions.wildlife.store import SCHEMA as WILDLIFE
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
 
@@ -123,6 +124,7 @@ SCHEMAS: tuple[Schema, ...] = (
     MEASURES,
     PACKS_OF_PLATFORM,
     KPI_PUBLIC,
+    WILDLIFE,
 )
 
 

@@ -122,6 +122,7 @@ class Screen:
     menu in which its entry stands, "" for the bar itself.
     is_public: who is not logged in may see it where the tenant has published anything; needs is asked of them too.
     gate: it is there in the tenants alone in which the gate says so, also in the navigation.
+    most: bytes that its form may have, 0 for as many as any form.
     """
 
     path: str
@@ -135,6 +136,7 @@ class Screen:
     menu: str = ""
     is_public: bool = False
     gate: Gate | None = None
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

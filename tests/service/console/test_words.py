@@ -15,6 +15,7 @@ SAYING = (
     "kumihimo.service.console.people",
     "kumihimo.platform.access",
     "kumihimo.solutions.flood",
+    "kumihimo.solutions.wildlife",
 )
 """Packages whose texts say why something was refused."""
 

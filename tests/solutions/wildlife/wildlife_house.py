@@ -32,9 +32,10 @@ from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.alerts.store import SCHEMA as ALERTS
 from kumihimo.solutions.wildlife.devices import Site, device_of, site_change
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
+from kumihimo.solutions.wildlife.store import SCHEMA as WILDLIFE
 from kumihimo.solutions.wildlife.watch import Watch
 
-SCHEMAS = [BROKER, HISTORY, REGISTRY, ACTUATION, ALERTS]
+SCHEMAS = [BROKER, HISTORY, REGISTRY, ACTUATION, ALERTS, WILDLIFE]
 TOWN = "town"
 FIELD = (136.600, 36.400)
 SCHOOL = (136.700, 36.400)
@@ -106,7 +107,18 @@ async def opened(make: DatabaseFactory, *, sites: tuple[Site, ...] = SITES) -> A
     alerts = Alerts(database, clock, bus, arbiter, broker.apply)
     connect = MqttConnector("127.0.0.1", port)
     doors = WildlifeDoors(
-        database, clock, bus, broker, registry, alerts, connect, fetch, lambda: "http://test", commands, everybody
+        database,
+        clock,
+        bus,
+        broker,
+        registry,
+        alerts,
+        connect,
+        fetch,
+        lambda: "http://test",
+        commands,
+        everybody,
+        everybody,
     )
     try:
         keys = await _furnish(doors, sites)

@@ -62,10 +62,10 @@ def check_texts(values: Mapping[str, str]) -> None:
             raise InvalidRequest(f"{name[:64]!r} holds the character U+0000").worded("refused.nul", name=name[:64])
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, most: int = MAX_FORM) -> dict[str, str]:
     """The posted fields, the last of several with one name.
 
-    Raises UnsupportedMediaType (not urlencoded), PayloadTooLarge (over 64 KiB or 200 fields) or
+    Raises UnsupportedMediaType (not urlencoded), PayloadTooLarge (over so many bytes, or 200 fields) or
     InvalidRequest (not UTF-8).
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -74,8 +74,8 @@ async def read_form(request: Request) -> dict[str, str]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_FORM:
-            raise PayloadTooLarge(f"a form may have {MAX_FORM} bytes").worded("refused.large", most=MAX_FORM // 1024)
+        if len(body) > most:
+            raise PayloadTooLarge(f"this form may have {most} bytes").worded("refused.large", most=most // 1024)
     if body.count(b"&") >= MAX_FIELDS:
         raise PayloadTooLarge(f"a form may have {MAX_FIELDS} fields").worded("refused.fields", most=MAX_FIELDS)
     try:

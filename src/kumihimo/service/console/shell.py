@@ -27,7 +27,14 @@ from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language
 from kumihimo.service.console.assets import asset_url, static_routes
 from kumihimo.service.console.cards import Cards
 from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of
-from kumihimo.service.console.guard import check_same_origin, check_texts, content_policy, origin_of, read_form
+from kumihimo.service.console.guard import (
+    MAX_FORM,
+    check_same_origin,
+    check_texts,
+    content_policy,
+    origin_of,
+    read_form,
+)
 from kumihimo.service.console.live import Live
 from kumihimo.service.console.places import PlaceRoute, local_path, pattern_of, visit_of, with_cookies
 from kumihimo.service.console.templates import make_environment
@@ -203,7 +210,7 @@ class Console:
             return await self._absent(request, call, screen.gate)
         if posting:
             await self._check(call, screen.takes)
-        form = await read_form(request) if posting else {}
+        form = await read_form(request, screen.most or MAX_FORM) if posting else {}
         ask = Ask(
             call=call,
             lang=self._language(request),

@@ -67,6 +67,7 @@ ABOUT = DEFAULT_VOCAB + "about"
 SECONDS = DEFAULT_VOCAB + "noticeSeconds"
 RULE = DEFAULT_VOCAB + "sirenRule"
 REPORTED_AT = DEFAULT_VOCAB + "reportedAt"
+PHOTO = DEFAULT_VOCAB + "photo"
 LOCATION = NGSI_LD + "location"
 
 SQUARE_METRE, METRE, SECOND = "MTK", "MTR", "SEC"

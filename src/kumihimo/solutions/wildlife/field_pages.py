@@ -13,11 +13,13 @@ from kumihimo.base.errors import BadRequestData, Forbidden, Problem
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.wildlife import entities
+from kumihimo.solutions.wildlife.album import Album
 from kumihimo.solutions.wildlife.demo import recorded_now
 from kumihimo.solutions.wildlife.devices import trap_of
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.patrol import Place, round_trip, to_visit
-from kumihimo.solutions.wildlife.reports import FOUND, report_of
+from kumihimo.solutions.wildlife.photos import sent_photo
+from kumihimo.solutions.wildlife.reports import FOUND, Report, report_of, with_photo
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.words import PACKAGE, species_name
 
@@ -29,9 +31,10 @@ FIELDS = ("trap", "found", "species", "crop", "area", "lat", "lon", "note")
 class FieldPages:
     """/wildlife/patrol, /wildlife/report and the report page's worker."""
 
-    def __init__(self, doors: WildlifeDoors, stage: Stage) -> None:
+    def __init__(self, doors: WildlifeDoors, stage: Stage, album: Album) -> None:
         self._doors = doors
         self._stage = stage
+        self._album = album
 
     async def _docs(self, call: Call, kind: str) -> list[EntityDoc]:
         return await self._doors.docs(call.tenant, kind, await self._doors.rights(call))
@@ -78,7 +81,8 @@ class FieldPages:
         }
         status = 200 if problem is None else problem.status
         page = f"{PACKAGE}:report.html"
-        return Page(page, "wildlife.report.title", data, status=status, scripts=("wildlife/js/report.js",))
+        scripts = ("wildlife/js/photo.js", "wildlife/js/report.js")
+        return Page(page, "wildlife.report.title", data, status=status, scripts=scripts)
 
     async def _traps(self, ask: Ask) -> list[dict[str, Any]]:
         """The traps to choose from; none for who may report but not read."""
@@ -97,11 +101,23 @@ class FieldPages:
         given = {name: value for name, value in ask.form.items() if value or name not in ("id", "at")}
         form = {"id": str(uuid.uuid4()), "at": times.text(now), **given}
         try:
-            report = report_of(form, times.micros(now))
+            report = await self._with_photo(ask.tenant, report_of(form, times.micros(now)), sent_photo(form))
         except BadRequestData as problem:
             return await self._report_page(ask, problem)
         await self._doors.apply(ask.call, [report.change])
         return Redirect("/wildlife/report?sent=1")
+
+    async def _with_photo(self, tenant: str, report: Report, body: bytes | None) -> Report:
+        """The report that names its photograph, once this is kept: a photograph without its report nobody sees, and the
+        watch takes it away. One that was deleted does not come back with a report that is sent again.
+        """
+        if body is None:
+            return report
+        if report.kind == "visit":
+            raise BadRequestData("a visit to a trap has no photograph").worded("wildlife.photo.refused.visit")
+        picture = await self._album.cleaned(body)
+        is_kept = await self._album.keep(tenant, report.entity_id, picture)
+        return with_photo(report, tenant) if is_kept else report
 
     async def worker(self, ask: Ask) -> Answer:
         """The service worker: its address is below /wildlife/, and so is what it may see."""

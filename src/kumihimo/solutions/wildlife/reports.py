@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kumihimo.base import times
@@ -71,6 +71,15 @@ def report_of(form: Mapping[str, str], now: int) -> Report:
     attrs |= {"damage": _damage, "catch": _catch, "visit": _visit}[kind](form, at)
     found: Kind = "damage" if kind == "damage" else "catch" if kind == "catch" else "visit"
     return Report(found, entity_id, at, entities.change(entity_id, expanded, attrs))
+
+
+def with_photo(report: Report, tenant: str) -> Report:
+    """The report that says where its photograph is shown."""
+    doc = report.change.doc
+    attrs = {} if doc is None else doc["attrs"]
+    path = f"/t/{tenant}/wildlife/photos/{report.entity_id}"
+    attrs = {**attrs, entities.PHOTO: entities.prop(path)}
+    return replace(report, change=entities.change(report.entity_id, KINDS[report.kind][0], attrs))
 
 
 def _moment(text: str, now: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from time import monotonic
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
@@ -18,6 +19,7 @@ from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Sighting
 from kumihimo.solutions.wildlife import encounters, entities
+from kumihimo.solutions.wildlife.album import Album
 from kumihimo.solutions.wildlife.devices import device_id, nearest
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.encounters import Scene
@@ -34,6 +36,8 @@ OVER = 60 * MINUTE
 """An encounter is over when nothing was seen of it for so long, and its alert closes."""
 
 MEMORY = OVER + 2 * WITHIN
+SWEEP = 3600.0
+"""Seconds between two looks for photographs whose report is not there."""
 
 
 class Watch:
@@ -50,6 +54,8 @@ class Watch:
         self._nights = Nights(doors, tenant)
         self._recent: dict[str, Detection] | None = None
         self._entity: dict[str, str] = {}
+        self._album = Album(doors.database, doors.clock)
+        self._swept = -SWEEP
 
     def forget(self) -> None:
         """Drops what is remembered, after the tenant's data was made anew."""
@@ -77,6 +83,8 @@ class Watch:
                     await self._detected(record)
                 elif entities.TRAP in kinds and entities.CLOSED in record.changed:
                     await self._trap(record)
+                elif not _REPORTS.isdisjoint(kinds) and _lost_photo(record):
+                    await self._album.drop(self.tenant, record.entity_id, record.actor)
             except Problem:
                 raise
             except Exception:
@@ -220,6 +228,20 @@ class Watch:
             await self._doors.alerts.sight(call, Sighting(SOURCE, alert.subject, 0, alert.observed_at + OVER, gone))
         return len(alerts)
 
+    async def sweep_photos(self) -> int:
+        """Takes away photographs whose report never came, at most once an hour; how many."""
+        now = monotonic()
+        if now < self._swept + SWEEP:
+            return 0
+        self._swept = now
+        old = await self._album.old(self.tenant)
+        if not old:
+            return 0
+        there = {doc["id"] for kind in _REPORTS for doc in await self._doors.docs(self.tenant, kind)}
+        lost = [one for one in old if one not in there]
+        await self._album.forget(self.tenant, lost)
+        return len(lost)
+
     # --- traps -------------------------------------------------------------------------------------------
 
     async def _trap(self, record: LogRecord) -> None:
@@ -238,6 +260,14 @@ class Watch:
         change = encounters.notice_change(about, title, area, ("hunters",), 1, moments)
         call = own_call(self.tenant, "watch", f"log:{self.tenant}:{record.seq}")
         await self._doors.apply(call, [change])
+
+
+_REPORTS = frozenset({entities.CATCH, entities.DAMAGE})
+
+
+def _lost_photo(record: LogRecord) -> bool:
+    """Whether the report went, or its word that there is a photograph."""
+    return record.kind == "entityDeleted" or entities.PHOTO in record.deleted
 
 
 def _is_beside_houses(doc: EntityDoc) -> bool:

@@ -77,6 +77,7 @@ class Watching:
         """Closes alerts of animals that are gone, where nothing is seen any more."""
         try:
             await self._watches[tenant].close_stale()
+            await self._watches[tenant].sweep_photos()
             self._troubled.discard(tenant)
         except NonexistentTenant:
             logger.info("tenant is away", extra={"tenant": tenant})

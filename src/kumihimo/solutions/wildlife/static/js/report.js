@@ -1,8 +1,11 @@
 // The report form without a net: what cannot be sent waits in this telephone (IndexedDB) and is sent when it can be.
+import { Photo } from "./photo.js";
+
 const form = document.querySelector("#report");
 const list = document.querySelector("#waiting");
 const words = list.dataset;
 const STORE = "reports";
+const photo = new Photo(document.querySelector("#photo"));
 
 const opened = new Promise((resolve, reject) => {
   const asked = indexedDB.open(`kumihimo-wildlife-${form.dataset.tenant}`, 1);
@@ -63,14 +66,22 @@ function lineOf(report) {
   const kind = form.querySelector(`[name=kind][value=${report.kind}]`)?.parentElement.textContent.trim() || report.kind;
   line.textContent = `${new Date(report.at).toLocaleString()} ${kind} ${report.refused ? words.tRefused : words.tWaits} `;
   if (report.refused) {
-    const drop = document.createElement("button");
-    drop.type = "button";
-    drop.className = "km-button km-button-quiet";
-    drop.textContent = words.tDrop;
-    drop.addEventListener("click", () => held("readwrite", (store) => store.delete(report.id)).then(show));
-    line.append(drop);
+    line.append(button(words.tDrop, () => held("readwrite", (store) => store.delete(report.id)).then(show)));
+  }
+  if (report.refused && report.photo) {
+    const { photo: _photo, nobody: _nobody, refused: _refused, ...rest } = report;
+    line.append(" ", button(words.tWithout, () => held("readwrite", (store) => store.put(rest)).then(sendAll)));
   }
   return line;
+}
+
+function button(text, act) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = "km-button km-button-quiet";
+  made.textContent = text;
+  made.addEventListener("click", act);
+  return made;
 }
 
 // A random UUID (RFC 9562, version 4); crypto.randomUUID is not there over plain HTTP.
@@ -113,20 +124,30 @@ form.addEventListener("submit", async (event) => {
   const report = Object.fromEntries(new FormData(form));
   report.id = newId();
   report.at = new Date().toISOString();
-  await held("readwrite", (store) => store.put(report));
+  if (report.kind !== "visit" && photo.isThere) {
+    report.photo = await photo.text();
+  }
+  try {
+    await held("readwrite", (store) => store.put(report));
+  } catch (problem) {
+    say(words.tFull);
+    console.warn("report", problem.message);
+    return;
+  }
   say("");
   await sendAll();
   const left = await held("readonly", (store) => store.get(report.id));
   say(left === undefined ? words.tSent : left.refused ? words.tRefused : words.tKept);
   if (!left?.refused) {
     form.reset();
+    photo.clear();
     showKind();
   }
 });
 form.addEventListener("change", showKind);
-const button = document.querySelector("#here");
-button.hidden = !("geolocation" in navigator);
-button.addEventListener("click", here);
+const place = document.querySelector("#here");
+place.hidden = !("geolocation" in navigator);
+place.addEventListener("click", here);
 addEventListener("online", sendAll);
 showKind();
 sendAll();

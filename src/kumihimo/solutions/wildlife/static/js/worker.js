@@ -1,12 +1,12 @@
 // Keeps the report page and what it loads, so that it opens without a net. Everything else goes to the net as always.
-const KEPT = "kumihimo-wildlife-1";
+const KEPT = "kumihimo-wildlife-2";
 const page = new URL("report", self.registration.scope).pathname;
 
 self.addEventListener("install", (event) => {
   self.skipWaiting();
   event.waitUntil(keepAll().catch((problem) => console.warn("worker", problem.message)));
 });
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("activate", (event) => event.waitUntil(dropOlder().then(() => self.clients.claim())));
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -16,6 +16,12 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(answer(request, pathname));
   }
 });
+
+// What an earlier form of this worker kept.
+async function dropOlder() {
+  const older = (await caches.keys()).filter((name) => name.startsWith("kumihimo-wildlife-") && name !== KEPT);
+  await Promise.all(older.map((name) => caches.delete(name)));
+}
 
 // The page and what it names, so that it is whole without a net from the first visit on.
 async function keepAll() {
