@@ -62,6 +62,7 @@ SHOWS_NO_TENANT = {
     "/t/{tenant}/wildlife/base.json": "shapes of areas, which need fifty reports; the page itself is walked",
     "/t/{tenant}/wildlife/method": "how the map is made, the same for whatever tenant",
     "/t/{tenant}/wildlife/worker.js": "a program, the same for whatever tenant",
+    "/t/{tenant}/wildlife/replay": "the demonstration alone",
     "/t/{tenant}/wildlife/photos/{id}": "a photograph, which is asked for by the id of its report",
     "/t/{tenant}/live": "followed by itself, below",
     "/feeds/v1/{tenant}/entities": "followed by itself, below",

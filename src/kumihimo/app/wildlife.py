@@ -38,6 +38,7 @@ def wildlife_doors(platform: Platform) -> WildlifeDoors:
         commands=commands,
         rights=lambda call: platform.access.decide(call, "read"),
         deletes=lambda call: platform.access.decide(call, "delete"),
+        approves=lambda call: platform.access.decide(call, "approve"),
         joined=lambda tenant: ship(platform, tenant, "wildlife"),
         here=lambda tenant: platform.packs.running.here("wildlife", tenant),
     )
@@ -55,7 +56,8 @@ def figures_of(platform: Platform) -> list[Measured]:
 
 def run_wildlife(platform: Platform) -> AbstractAsyncContextManager[None]:
     """Watches the sensors and traps of every tenant that there is or comes to be."""
-    return background(Watching(wildlife_doors(platform)).run(), "wildlife", platform)
+    platform.wildlife.watching = Watching(wildlife_doors(platform))
+    return background(platform.wildlife.watching.run(), "wildlife", platform)
 
 
 def run_season(speed: float, say: Callable[[str], None]) -> Step:
@@ -67,6 +69,8 @@ def run_season(speed: float, say: Callable[[str], None]) -> Step:
     async def step(platform: Platform) -> AsyncIterator[None]:
         doors = wildlife_doors(platform)
         prepared = await demo.prepare(doors, speed)
+        prepared.watching = platform.wildlife.watching
+        prepared.after_made.append(lambda: Personas(platform).visit(TENANT))
         platform.wildlife.prepared = prepared
         if not prepared.kept:  # a role that was taken away later stays away
             await Personas(platform).visit(TENANT)

@@ -7,18 +7,30 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory
+from tests.service.console.asgi_client import Client
 from tests.solutions.wildlife.wildlife_house import House, opened, until
 
+from kumihimo.base.call import Call
+from kumihimo.base.errors import Forbidden
 from kumihimo.base.jsontext import loads
-from kumihimo.platform.access.grants import ALL_ROWS
+from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.grants import ALL_ROWS, Grant
+from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.service.console.live import Live
+from kumihimo.service.console.shell import Console
+from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.solutions.wildlife import demo, entities
 from kumihimo.solutions.wildlife.demo import prepare, tell_between
 from kumihimo.solutions.wildlife.kpis import Figures
 from kumihimo.solutions.wildlife.patrol import km
 from kumihimo.solutions.wildlife.reports import report_of
+from kumihimo.solutions.wildlife.screens import wildlife_screens
 from kumihimo.solutions.wildlife.season import SEES_KM, TENANT, TOWN, Season, load
+from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.watching import Watching
+from kumihimo.solutions.wildlife.words import PACKAGE
 
 DAY = 24 * 3600 * 1_000_000
 
@@ -122,3 +134,85 @@ async def test_a_second_start_goes_on_where_the_first_one_was(house: House, seas
     assert second.player.state().recorded == season.start + DAY
     assert demo.recorded_now(second, TENANT, 1) == season.start + DAY
     assert demo.recorded_now(second, "another-town", 1) == demo.recorded_now(None, TENANT, 1) == 1
+
+
+# --- its controls ---------------------------------------------------------------------------------------------
+
+
+def pages_of(house: House, stage: Stage) -> Client:
+    doors = house.doors
+    live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
+    words = load_words([OWN_PACKAGE, PACKAGE])
+    console = Console(wildlife_screens(doors, stage), words, tenants=doors.database.tenants, live=live)
+    return Client(Starlette(routes=console.routes()))
+
+
+@pytest.mark.enable_socket
+async def test_the_season_is_stopped_stepped_and_sped_up_from_its_page(house: House, season: Season) -> None:
+    prepared = await prepare(house.doors, 3600.0, lambda: short(season, 2))
+    client = pages_of(house, Stage(prepared))
+    address = f"/t/{TENANT}/wildlife/replay"
+    shown = (await client.get(f"/t/{TENANT}/wildlife", {"accept-language": "en"})).text
+    assert all(f'id="replay-{one}"' in shown for one in ("resume", "step", "reset", "speed"))
+    assert (await client.post(address, {"action": "resume"})).status == 303
+    assert prepared.player.state().running
+    assert (await client.post(address, {"action": "speed", "speed": "60"})).status == 303
+    assert prepared.player.state().speed == 60
+    assert (await client.post(address, {"action": "step"})).status == 303
+    assert not prepared.player.state().running
+    assert prepared.player.state().sent >= 1
+    for form in ({"action": "fly"}, {"action": "speed", "speed": "fast"}, {"action": "speed", "speed": "0"}):
+        assert (await client.post(address, form)).status == 400, form
+    nobody = pages_of(house, Stage())
+    assert (await nobody.post(address, {"action": "pause"})).status == 404
+    await prepared.player.close()
+
+
+@pytest.mark.enable_socket
+async def test_who_may_not_decide_is_shown_no_controls(house: House, season: Season) -> None:
+    async def never(call: Call) -> Grant:
+        raise Forbidden("no")
+
+    prepared = await prepare(house.doors, 3600.0, lambda: short(season, 2))
+    object.__setattr__(house.doors, "approves", never)
+    shown = (await pages_of(house, Stage(prepared)).get(f"/t/{TENANT}/wildlife", {"accept-language": "en"})).text
+    assert "controls the replay" in shown
+    assert "replay-reset" not in shown
+
+
+@pytest.mark.enable_socket
+async def test_from_the_beginning_everything_is_as_it_was_there(house: House, season: Season) -> None:
+    """Asked back first; then alerts, reports and what the watch remembered are gone, and devices keep their keys."""
+    doors, watching = house.doors, Watching(house.doors)
+    prepared = await prepare(doors, 3600.0, lambda: short(season, 2))
+    prepared.watching, made = watching, []
+
+    async def joined() -> None:
+        made.append(len(await doors.docs(TENANT, entities.INCIDENT)))
+
+    prepared.after_made.append(joined)
+    client = pages_of(house, Stage(prepared, watching))
+    fresh = {kind: len(await doors.docs(TENANT, kind)) for kind in (entities.INCIDENT, entities.SENSOR, entities.VISIT)}
+
+    async def play() -> set[str]:
+        while await prepared.player.step():
+            await watching.look(TENANT)
+        await tell_between(doors, prepared.season, season.start, prepared.season.end)
+        return {doc["id"] for doc in await doors.docs(TENANT, entities.ENCOUNTER)}
+
+    first = await play()
+    assert first
+    address = f"/t/{TENANT}/wildlife/replay"
+    asked = await client.post(address, {"action": "reset"})
+    assert asked.status == 200
+    assert len(await doors.docs(TENANT, entities.ENCOUNTER)) == len(first)
+    assert (await client.post(address, {"action": "reset", "confirm": "yes"})).status == 303
+    assert made == [0], "people join before anything is in the town"
+    prepared.player.pause()
+    assert {kind: len(await doors.docs(TENANT, kind)) for kind in fresh} == fresh
+    assert await doors.alerts.list(TENANT) == []
+    assert prepared.player.state().failed == 0
+    prepared.player.seek(season.start)
+    assert await play() == first
+    assert prepared.player.state().failed == 0
+    await prepared.player.close()

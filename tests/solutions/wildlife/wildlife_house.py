@@ -119,6 +119,7 @@ async def opened(make: DatabaseFactory, *, sites: tuple[Site, ...] = SITES) -> A
         commands,
         everybody,
         everybody,
+        everybody,
     )
     try:
         keys = await _furnish(doors, sites)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from kumihimo.base.errors import Problem
@@ -24,6 +25,7 @@ from kumihimo.solutions.wildlife.reports import report_of
 from kumihimo.solutions.wildlife.risk import cell_of
 from kumihimo.solutions.wildlife.rule import rule_change
 from kumihimo.solutions.wildlife.season import TENANT, Season, load
+from kumihimo.solutions.wildlife.watching import Watching
 
 logger = logging.getLogger(__name__)
 PACKAGE = "kumihimo.solutions.wildlife"
@@ -46,6 +48,14 @@ class Prepared:
     player: Player
     actors: list[SimulatedActor] = field(default_factory=list)
     kept: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The devices' keys, which they keep when the season is played from its beginning."""
+    watching: Watching | None = None
+    after_made: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What else belongs to the town: done right after it was made anew, before anything is in it."""
+    told: int = 0
+    """Until when it was told what people say and what becomes known."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def prepare(doors: WildlifeDoors, speed: float, load_season: Callable[[], Season] = load) -> Prepared:
@@ -77,7 +87,8 @@ async def prepare(doors: WildlifeDoors, speed: float, load_season: Callable[[], 
         for site in season.sites
         if site.kind in ACTORS
     ]
-    return Prepared(season, player, actors, reached is not None)
+    keys = {device: account.key for device, account in accounts.items()}
+    return Prepared(season, player, actors, reached is not None, keys, told=player.state().recorded)
 
 
 async def _reached(doors: WildlifeDoors) -> int | None:
@@ -88,9 +99,9 @@ async def _reached(doors: WildlifeDoors) -> int | None:
     return None if doc is None else entities.observed_at(doc, REACHED)
 
 
-async def _build(doors: WildlifeDoors, season: Season) -> None:
+async def _build(doors: WildlifeDoors, season: Season, keys: Mapping[str, str] | None = None) -> None:
     for site in season.sites:
-        await doors.registry.add(TENANT, device_of(site))
+        await doors.registry.add(TENANT, device_of(site), key=(keys or {}).get(site.device_id))
     changes = [site_change(site, simulated=True) for site in season.sites]
     changes += [entities.incident_change(one, cell_of(one.lon, one.lat)) for one in season.past]
     changes.append(rule_change(PERMISSION))
@@ -120,16 +131,42 @@ async def run(doors: WildlifeDoors, prepared: Prepared) -> None:
 
 async def _tell(doors: WildlifeDoors, prepared: Prepared) -> None:
     """What people say and what becomes known, when recorded time has come to it."""
-    known = prepared.player.state().recorded
     while True:
-        now = prepared.player.recorded_now()
-        if now > known:
-            try:
-                await tell_between(doors, prepared.season, known, now)
-                known = now
-            except Problem as problem:  # the store is away: told once more when it is back
-                logger.warning("the season waits", extra={"tenant": TENANT, "why": problem.title})
+        async with prepared.lock:
+            now = prepared.player.recorded_now()
+            if now > prepared.told:
+                try:
+                    await tell_between(doors, prepared.season, prepared.told, now)
+                    prepared.told = now
+                except Problem as problem:  # the store is away: told once more when it is back
+                    logger.warning("the season waits", extra={"tenant": TENANT, "why": problem.title})
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def reset(doors: WildlifeDoors, prepared: Prepared) -> None:
+    """Takes the season back to its beginning: the town is removed with all that is in it, and made anew with the same
+    device keys. Nobody tells, looks or answers meanwhile, so that nothing of the old town comes into the new one.
+    """
+    watching = prepared.watching
+    async with prepared.lock, AsyncExitStack() as stack:
+        prepared.player.pause()
+        for actor in prepared.actors:
+            await actor.hold()
+            stack.callback(actor.let_go)
+        if watching is not None:
+            await stack.enter_async_context(watching.still(TENANT))
+        async with prepared.player.quiet():
+            await prepared.player.close()
+            await doors.database.remove_tenant(TENANT)
+            doors.registry.forget_tenant(TENANT)
+            await doors.database.add_tenant(TENANT)
+            for also in prepared.after_made:
+                await also()
+            await _build(doors, prepared.season, prepared.keys)
+            prepared.player.seek(prepared.season.start)
+            prepared.told = prepared.season.start
+    prepared.player.resume()
+    doors.bus.publish(screens_topic(TENANT))
 
 
 async def tell_between(doors: WildlifeDoors, season: Season, after: int, until: int) -> int:

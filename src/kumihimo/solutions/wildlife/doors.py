@@ -20,9 +20,9 @@ from kumihimo.storage.database import Database
 @dataclass(frozen=True, slots=True)
 class WildlifeDoors:
     """commands gives where a tenant's commands stand; rights gives what a caller may see, deletes what a caller
-    may delete; both raise a Problem for nothing at all. joined is told of the played town when it is made, before
-    anything is in it. here tells by which installation the wing runs in a tenant, "" where it does not; without it, it
-    runs in all.
+    may delete, approves on what one may decide; each raises a Problem for nothing at all. joined is told of the played
+    town when it is made, before anything is in it. here tells by which installation the wing runs in a tenant, ""
+    where it does not; without it, it runs in all.
     """
 
     database: Database
@@ -37,6 +37,7 @@ class WildlifeDoors:
     commands: Callable[[str], Awaitable[Sequence[CommandOutcome]]]
     rights: Callable[[Call], Awaitable[Grant]]
     deletes: Callable[[Call], Awaitable[Grant]]
+    approves: Callable[[Call], Awaitable[Grant]]
     joined: Callable[[str], Awaitable[None]] | None = None
     here: Callable[[str], Awaitable[str]] | None = None
 

@@ -17,8 +17,8 @@ from kumihimo.solutions.wildlife.compare import TOP, TUNED_ON
 from kumihimo.solutions.wildlife.demo import recorded_now
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.outlook import FEWEST, Outlook, cells_as_features, level_of, outlines, outlook
+from kumihimo.solutions.wildlife.replay_pages import ReplayPages
 from kumihimo.solutions.wildlife.risk import place_of
-from kumihimo.solutions.wildlife.season import TENANT
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.watch import SOURCE
 from kumihimo.solutions.wildlife.words import PACKAGE, species_name, words
@@ -34,6 +34,7 @@ class Overview:
     def __init__(self, doors: WildlifeDoors, stage: Stage) -> None:
         self._doors = doors
         self._stage = stage
+        self._replay = ReplayPages(doors, stage)
 
     def now(self, tenant: str) -> int:
         """The moment that counts as now: recorded time where a season is played."""
@@ -50,7 +51,6 @@ class Overview:
         """What needs a decision, the map of tonight, the likeliest cells, devices and notices."""
         found = await self._outlook(ask.call)
         alerts = await self._doors.alerts.list(ask.tenant, state="open", source=SOURCE)
-        prepared = self._stage.prepared
         data = {
             "alerts": alerts,
             "outlook": found,
@@ -58,7 +58,7 @@ class Overview:
             "fewest": FEWEST,
             "sites": await self._sites(ask),
             "notices": await self._notices(ask),
-            "replay": prepared.player.state() if prepared is not None and ask.tenant == TENANT else None,
+            **await self._replay.shown(ask.call),
         }
         return Page(f"{PACKAGE}:overview.html", "wildlife.title", data, live=LIVE)
 

@@ -10,6 +10,7 @@ from kumihimo.solutions.wildlife.field_pages import FieldPages
 from kumihimo.solutions.wildlife.overview import Overview
 from kumihimo.solutions.wildlife.photo_pages import PhotoPages
 from kumihimo.solutions.wildlife.photos import MAX_FORM
+from kumihimo.solutions.wildlife.replay_pages import ReplayPages
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.words import PACKAGE
 
@@ -18,6 +19,7 @@ def wildlife_screens(doors: WildlifeDoors, stage: Stage) -> list[Screen]:
     """The pages; one entry in the navigation, the rest is reached from there."""
     album = Album(doors.database, doors.clock)
     overview, alerts = Overview(doors, stage), AlertPages(doors)
+    replay = ReplayPages(doors, stage)
     field, photos = FieldPages(doors, stage, album), PhotoPages(doors, album)
     return [
         Screen("/wildlife", overview.show, nav="wildlife.nav", order=35, package=PACKAGE),
@@ -33,6 +35,7 @@ def wildlife_screens(doors: WildlifeDoors, stage: Stage) -> list[Screen]:
             "/wildlife/report", field.report, field.take, package=PACKAGE, needs="write", takes="write", most=MAX_FORM
         ),
         Screen("/wildlife/worker.js", field.worker, package=PACKAGE, needs="write"),
+        Screen("/wildlife/replay", replay.ask_back, replay.control, package=PACKAGE, needs="approve", takes="approve"),
         Screen("/wildlife/reports", photos.reports, package=PACKAGE, needs="read"),
         Screen("/wildlife/photos/{id}", photos.show, photos.drop, package=PACKAGE, needs="read", takes="delete"),
     ]

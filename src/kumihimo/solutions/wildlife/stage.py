@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kumihimo.solutions.wildlife.demo import Prepared
+from kumihimo.solutions.wildlife.watching import Watching
 
 
 @dataclass(slots=True)
 class Stage:
-    """Made with the pages, filled when a season is ready; prepared is None on a platform without one."""
+    """Made with the pages, filled when the platform starts; prepared is None where no season is played."""
 
     prepared: Prepared | None = None
+    watching: Watching | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from kumihimo.base.errors import NonexistentTenant, Problem
 from kumihimo.base.ports import ALL_LOGS, log_topic
@@ -27,6 +29,7 @@ class Watching:
         self._again: dict[str, bool] = {}
         """Tenants that are being looked at, and whether something was heard of them meanwhile."""
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._turns: dict[str, asyncio.Lock] = {}
         self._troubled: set[str] = set()
 
     async def run(self) -> None:
@@ -58,8 +61,21 @@ class Watching:
 
     async def look(self, tenant: str) -> bool:
         """Reads the tenant's log to its end; False where it could not, which the log tells."""
-        watch = self._watches.setdefault(tenant, Watch(self._doors, tenant))
-        return await watch.reader.try_to_catch_up()
+        async with self._turn(tenant):
+            watch = self._watches.setdefault(tenant, Watch(self._doors, tenant))
+            return await watch.reader.try_to_catch_up()
+
+    def _turn(self, tenant: str) -> asyncio.Lock:
+        return self._turns.setdefault(tenant, asyncio.Lock())
+
+    @asynccontextmanager
+    async def still(self, tenant: str) -> AsyncIterator[None]:
+        """Nothing of the tenant is looked at inside, where it is made anew; what was remembered of it is forgotten."""
+        async with self._turn(tenant):
+            try:
+                yield
+            finally:
+                self._watches.pop(tenant, None)
 
     async def _go_round(self) -> None:
         while True:
@@ -76,8 +92,10 @@ class Watching:
     async def _close_stale(self, tenant: str) -> None:
         """Closes alerts of animals that are gone, where nothing is seen any more."""
         try:
-            await self._watches[tenant].close_stale()
-            await self._watches[tenant].sweep_photos()
+            async with self._turn(tenant):
+                watch = self._watches.setdefault(tenant, Watch(self._doors, tenant))
+                await watch.close_stale()
+                await watch.sweep_photos()
             self._troubled.discard(tenant)
         except NonexistentTenant:
             logger.info("tenant is away", extra={"tenant": tenant})
