@@ -1,6 +1,6 @@
 """`make soak MINUTES=30`: the kill stories with new chances, until the time is over or something broke.
 
-`--story writes`, `--story delivery` or `--story history` takes one of them alone; delivery and history also stand on
+`--story writes`, `delivery`, `history` or `rules` takes one of them alone; all but writes also stand on
 PostgreSQL (`--engine`), where the platform or the import is killed and the server stays.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.flows import test_delivery_kill, test_import_kill, test_kill
+from tests.flows import test_delivery_kill, test_import_kill, test_kill, test_rules_kill
 from tests.postgres_server import PostgresServer
 
 KILLS = 50
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--story", choices=tuple(STORIES), action="append", help="all where none is named")
     parser.add_argument(
-        "--engine", choices=("sqlite", "postgresql"), default="sqlite", help="of the stories of delivery and history"
+        "--engine", choices=("sqlite", "postgresql"), default="sqlite", help="of all stories but writes"
     )
     parser.add_argument("--seed", type=int, help="of the first round, to see again what broke")
     options = parser.parse_args()
@@ -69,7 +69,12 @@ def history(folder: Path, _: random.Random, given: Environ) -> str:
     return f"{IMPORT_KILLS} kills of an import of {IMPORT_ROWS} rows, none lost, none doubled"
 
 
-STORIES = {"writes": writes, "delivery": delivery, "history": history}
+def rules(folder: Path, chance: random.Random, given: Environ) -> str:
+    """Rules that fire while changes stream in: each once, with its task, its change and its alert."""
+    return f"{KILLS} kills, {test_rules_kill.story(folder, KILLS, chance, given)} firings, none lost, none doubled"
+
+
+STORIES = {"writes": writes, "delivery": delivery, "history": history, "rules": rules}
 
 
 @contextmanager

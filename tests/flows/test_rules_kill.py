@@ -1,0 +1,118 @@
+"""Kill -9 while rules fire: each acknowledged change set off its rule once, and each action was done once."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.flows.test_delivery_kill import Single, writing
+from tests.flows.test_import_kill import ask, settle
+from tests.processes import KUMIHIMO, Served
+
+pytestmark = pytest.mark.enable_socket
+RULES = """name = "killed"
+title_ja = "見張り"
+
+[[rule]]
+name = "each"
+types = ["Kill"]
+watch = ["count"]
+
+[[rule.then]]
+do = "task"
+whom = "operator"
+text = "{entity.id} {int(entity.count)}"
+minutes = 60
+
+[[rule.then]]
+do = "change"
+entity = "{entity.id}-{int(entity.count)}"
+type = "Echo"
+attribute = "seen"
+expression = "entity.count"
+
+[[rule.then]]
+do = "alert"
+severity = 2
+title_ja = "{entity.id}"
+title_en = "{entity.id}"
+"""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def environ(request: pytest.FixtureRequest) -> dict[str, str]:
+    if request.param == "sqlite":
+        return {}
+    return {"KUMIHIMO_DATABASE_URL": request.getfixturevalue("postgres_url")}
+
+
+def test_a_kill_while_rules_fire_loses_and_doubles_nothing(tmp_path: Path, environ: dict[str, str]) -> None:
+    assert story(tmp_path, 2, random.Random(20261126), environ) > 6
+
+
+def story(folder: Path, kills: int, chance: random.Random, environ: dict[str, str]) -> int:
+    """Kills the platform so many times while changes stream in and rules fire; how many firings there were."""
+    served, file = Served(folder / "data"), folder / "killed.toml"
+    served.environ |= environ
+    file.write_text(RULES)
+    with served:
+        writer = Single("rules", 3)
+        writer.make(served)
+        writer.asked, writer.acknowledged = set(), set()  # before the rules were there
+        words = [*KUMIHIMO, "rule", "set", str(file), "--on", "--tenant", "default", "--data", str(served.data)]
+        subprocess.run(words, env={**os.environ, **served.environ}, check=True, capture_output=True)
+        for number in range(kills):
+            if number:
+                served.start()
+            with writing(served.port, [writer]):
+                before = writer.value
+                until(lambda start=before: writer.value > start + 3)  # type: ignore[misc]  # a default binds it
+                time.sleep(chance.random() * 0.4)  # the kill comes at no moment in particular
+                served.kill()
+            settle(served.data, environ)
+        served.start()
+        due = {f"{id_} {value}" for id_, value in writer.acknowledged}
+        until(lambda: due <= set(texts(served, environ)) and not waiting(served, environ))
+        assert served.stop() == 0
+    return check(served, environ, writer)
+
+
+def check(served: Served, environ: dict[str, str], writer: Single) -> int:
+    """The tables after the end: firings, tasks, written entities and alerts, each once."""
+    tasks = Counter(texts(served, environ))
+    assert {text: count for text, count in tasks.items() if count > 1} == {}, "a task was given twice"
+    assert set(tasks) <= {f"{id_} {value}" for id_, value in writer.asked}, "a task that nobody caused"
+    firings = ask(served.data, environ, "SELECT entity_id, seq FROM rule_firing WHERE rule = 'each'")
+    assert len(firings) == len(set(firings)) == len(tasks)
+    ended = Counter(ask(served.data, environ, "SELECT kind, state FROM rule_action"))
+    assert ended == {(kind, "done"): len(tasks) for kind in ("task", "change", "alert")}
+    echoes = ask(served.data, environ, "SELECT id FROM entity WHERE doc LIKE '%Echo%'")
+    assert {str(id_) for (id_,) in echoes} == {text.replace(" ", "-") for text in tasks}
+    alerts = ask(served.data, environ, "SELECT subject FROM alert")
+    assert len(alerts) == len(set(alerts)) == writer.entities
+    return len(firings)
+
+
+def texts(served: Served, environ: dict[str, str]) -> list[str]:
+    """What the tasks say."""
+    return [str(text) for (text,) in ask(served.data, environ, "SELECT text FROM rule_task")]
+
+
+def waiting(served: Served, environ: dict[str, str]) -> list[Any]:
+    """Actions that are not done."""
+    return ask(served.data, environ, "SELECT key, state FROM rule_action WHERE ended_at IS NULL")
+
+
+def until(so: Callable[[], object], seconds: float = 30.0) -> None:
+    """Returns once this is so."""
+    end = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < end, "it did not come to be so"
+        time.sleep(0.05)
