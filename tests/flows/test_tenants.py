@@ -33,10 +33,11 @@ from kumihimo.device.registry.models import Device
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.platform.ngsild.table import PREFIX, LdRoute
 from kumihimo.service.kpi.measures import Measure
+from kumihimo.service.notices.lists import Lists
 from kumihimo.service.sources.models import Reading, Source
 from kumihimo.solutions.packs.archive import MANIFEST, read_path
 from kumihimo.solutions.packs.manifest import held
-from kumihimo.solutions.wildlife import entities
+from kumihimo.solutions.wildlife import entities, telling
 from kumihimo.solutions.wildlife.devices import Site, device_of, site_change
 from kumihimo.solutions.wildlife.limits import SirenRule
 from kumihimo.solutions.wildlife.rule import rule_change
@@ -102,6 +103,10 @@ SHOWS_NO_TENANT = {
     "/login/keys/{provider}": "log-in belongs to the platform",
     "/login/left": "log-in belongs to the platform",
     "/me/outside": "log-in belongs to the platform",
+    "/notices": "who one is",
+    "/notices/worker.js": "a program, the same for whatever tenant",
+    "/notices/v1/{tenant}/confirm/{token}": "a link of nobody, the same for whatever tenant",
+    "/notices/v1/{tenant}/stop/{token}": "a link of nobody, the same for whatever tenant",
 }
 """Routes on which b finds no canary either, and why. Every other GET must show it to b."""
 ENDLESS = ("/t/{tenant}/live", "/feeds/v1/{tenant}/entities")
@@ -300,7 +305,7 @@ async def fill(house: House, endpoint: str) -> Names:
     async def at_its_peak() -> list[str]:
         return [one.id for one in await house.platform.alerts.list("b", subject=GAUGE) if one.peak == 4]
 
-    names.ids += await until(at_its_peak)
+    names.ids += [await fill_people(house), *await until(at_its_peak)]
     hosted = {"@context": {ATTRIBUTE: f"https://example.org/{SECRET}"}}
     kept = await house.send("b", "POST", f"{PREFIX}/jsonldContexts", hosted)
     names.context = kept.headers["location"].rpartition("/")[2]
@@ -393,6 +398,12 @@ async def fill_access(house: House) -> None:
         "b", "c", "officer", purpose=SECRET, text=text.format("c/"), starts_at=now, ends_at=now + 10**12, by=SECRET
     )
     await rules.emergencies.ask("b", person, SECRET, 1)
+
+
+async def fill_people(house: House) -> str:
+    """A list of b's; its id."""
+    made = await Lists(house.platform.notices).make("b", SECRET, SECRET, (telling.BEAR,), "person:x")
+    return made.id
 
 
 async def fill_packs(house: House) -> None:

@@ -20,6 +20,7 @@ from kumihimo.app.effect import effect_pages, exports_of, is_figures_page
 from kumihimo.app.federation import open_paths as federation_paths
 from kumihimo.app.federation import others_of
 from kumihimo.app.metering import metered, usage_pages
+from kumihimo.app.notices import notice_pages, town_name
 from kumihimo.app.platform import Platform
 from kumihimo.app.wings import card_of, town_names, wing_screens
 from kumihimo.base.call import NOBODY, Call, Caller
@@ -68,6 +69,8 @@ from kumihimo.service.console.webhook import webhook_routes
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
 from kumihimo.service.kpi.measures_screens import measure_screens
 from kumihimo.service.kpi.screens import kpi_screens
+from kumihimo.service.notices import api as notices_http
+from kumihimo.service.notices.screens import notice_screens
 from kumihimo.service.rules.screens import rule_screens
 from kumihimo.service.sources.screens import source_screens
 from kumihimo.solutions.packs.screens import pack_screens
@@ -89,6 +92,7 @@ OPEN_PATHS = (
     *OPEN_PAGES,
     *(OpenPath((method,), re.escape(path), path in PROVE_THEMSELVES) for method, path in PROVIDER_OPEN),
     *federation_paths(),
+    notices_http.OPEN,
 )
 """What strangers may ask for; the provider's endpoints find out by themselves which application asks, and who;
 devices prove themselves with their own key, certificate or claim code, in the handlers
@@ -96,7 +100,7 @@ behind these paths; the page on which a person types a claim code is the same fo
 tenant's webhook page holds a token that only the page tells."""
 
 
-_NAMES_TENANT = re.compile(r"/(?:t|webhooks|(?:devices|feeds|signing)/v1)/([^/]+)")
+_NAMES_TENANT = re.compile(r"/(?:t|webhooks|(?:devices|feeds|signing|notices)/v1)/([^/]+)")
 
 
 def build_http(platform: Platform) -> ASGIApp:
@@ -162,6 +166,7 @@ def http_routes(platform: Platform, console: Console, limits: Callable[[], Limit
         *provider_http.routes(platform.provider),
         *page_routes(platform.provider, console.page),
         *webhook_routes(_console_doors(platform)),
+        *notices_http.link_routes(platform.notices, console.page, town_name),
         *console.routes(),
     ]
 
@@ -305,6 +310,7 @@ def console_of(platform: Platform) -> Console:
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "sources")),
         *alert_screens(alert_doors(platform)),
         *rule_screens(platform.rule_sets, platform.clock),
+        *notice_screens(platform.notices),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
         *access_screens(
             platform.access,
@@ -317,6 +323,7 @@ def console_of(platform: Platform) -> Console:
     ]
     others = others_of(platform.federation)
     places = [*LoginPages(platform.identity, others).places(), *MyPages(platform.identity, others).places()]
+    places += notice_pages(platform, may_enter_of(platform)).places()
     packages = [*(screen.package for screen in screens), *(place.package for place in places)]
     words = load_words([OWN_PACKAGE, *(package for package in packages if package)])
     setup = Setup(

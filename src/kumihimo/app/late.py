@@ -46,6 +46,10 @@ class Late:
             reached = await self.platform.outside.publish(topic, payload, qos=qos, expires=expires)
         return reached
 
+    async def outward(self, method: str, url: str, **options: Any) -> HttpAnswer:
+        """As base.ports.HttpFetch, under the rules of what is reached outside."""
+        return await self._fetch(method, url, **options)
+
     async def notify(self, method: str, url: str, **options: Any) -> HttpAnswer:
         """As base.ports.HttpFetch; our own webhook page is reached although it is on loopback, nothing else of us."""
         address = urlsplit(url)

@@ -47,6 +47,7 @@ from kumihimo.service.console.live import Live
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.measures_door import Measures
 from kumihimo.service.kpi.public.door import Public
+from kumihimo.service.notices.door import Notices
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.sources.door import Sources
 from kumihimo.solutions.flood.stage import Stage
@@ -101,6 +102,7 @@ class Platform:
     kpi: Kpi
     stage: Stage
     library: Library
+    notices: Notices
     packs: Packs = field(init=False)
     """Made last: packs are installed into all other rooms."""
     measures: Measures = field(init=False)

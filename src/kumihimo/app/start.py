@@ -101,6 +101,11 @@ def run_rules(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.rule_sets.run(), "rules", platform)
 
 
+def run_notices(platform: Platform) -> AbstractAsyncContextManager[None]:
+    """Sends the notices that wait."""
+    return background(platform.notices.run(), "notices", platform)
+
+
 async def certificate_of(
     platform: Platform, name: str, files: tuple[str, str] = ("", ""), *, protocols: Sequence[str] = (), asks: bool
 ) -> Certificate:
@@ -270,6 +275,7 @@ START: tuple[Step, ...] = (
     run_flood,
     run_rules,
     run_wildlife,
+    run_notices,
 )
 
 

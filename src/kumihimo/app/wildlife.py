@@ -37,6 +37,7 @@ def wildlife_doors(platform: Platform) -> WildlifeDoors:
         base_url=lambda: platform.address,
         commands=commands,
         rights=lambda call: platform.access.decide(call, "read"),
+        tell=platform.notices.tell,
         deletes=lambda call: platform.access.decide(call, "delete"),
         approves=lambda call: platform.access.decide(call, "approve"),
         joined=lambda tenant: ship(platform, tenant, "wildlife"),

@@ -12,6 +12,7 @@ from kumihimo.app.decided import Persons
 from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
 from kumihimo.app.makers import AccessOfMakers, judge_anew, turned
+from kumihimo.app.notices import notices_of
 from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
@@ -79,6 +80,8 @@ from kumihimo.service.kpi.measures_door import Measures
 from kumihimo.service.kpi.public.door import Public
 from kumihimo.service.kpi.public.store import SCHEMA as KPI_PUBLIC
 from kumihimo.service.kpi.store import SCHEMA as MEASURES
+from kumihimo.service.notices.store import PLATFORM_SCHEMA as NOTICES_OF_ALL
+from kumihimo.service.notices.store import SCHEMA as NOTICES
 from kumihimo.service.rules.store import SCHEMA as RULES
 from kumihimo.service.sources.door import Sources
 from kumihimo.service.sources.store import SCHEMA as SOURCES
@@ -125,6 +128,8 @@ SCHEMAS: tuple[Schema, ...] = (
     PACKS_OF_PLATFORM,
     KPI_PUBLIC,
     WILDLIFE,
+    NOTICES,
+    NOTICES_OF_ALL,
 )
 
 
@@ -197,6 +202,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         kpi=Kpi(),
         stage=Stage(),
         library=Library(Path(settings.data)),
+        notices=notices_of(settings, database, clock, seal, late),
     )
     late.platform = platform
     database.removals.told.append(platform.tenant_gone)

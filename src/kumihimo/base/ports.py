@@ -410,3 +410,34 @@ class MqttConnect(Protocol):
     async def __call__(
         self, *, client_id: str, username: str, password: str, subscribe: Sequence[str] = ()
     ) -> MqttLink: ...
+
+
+# --- mail ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail in plain text. to: one address. headers: further ones by name, of one line each."""
+
+    to: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class MailRefused(Exception):
+    """The mail server does not take this letter: for good (is_final), or for now. code: what it answered (RFC 5321)."""
+
+    def __init__(self, code: int, *, is_final: bool) -> None:
+        super().__init__(f"the mail server answered {code}")
+        self.code = code
+        self.is_final = is_final
+
+
+class SendMail(Protocol):
+    """Hands a letter to the mail server; returns once it took responsibility for it (RFC 5321 section 4.2.5).
+
+    MailRefused for this letter; OSError where no letter can be sent now: it is away, hangs, or does not let us in.
+    """
+
+    async def __call__(self, letter: Letter) -> None: ...

@@ -181,6 +181,13 @@ class Settings:
         "https://cyberjapandata.gsi.go.jp/xyz/pale/{z}/{x}/{y}.png; empty uses the offline base map.",
     )
     map_credit: str = _setting("国土地理院", "Credit shown with `map_tiles`.")
+    smtp_url: str = _setting(
+        "",
+        "smtp://user:password@host:587 (smtps:// with TLS from the first byte) of the mail server by which notices go "
+        "to people; STARTTLS is needed but to this machine itself. Empty sends no mail.",
+    )
+    smtp_from: str = _setting("", "Address from which notices come, as address or `name <address>`; needs `smtp_url`.")
+    smtp_password_file: str = _setting("", "File that holds the password for `smtp_url` in place of the address.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = _setting("text", "text for people, json for machines.")
     drain_seconds: float = _setting(10.0, "How long SIGTERM waits for requests under way.")
@@ -200,6 +207,10 @@ class Settings:
             raise SettingsError("public_address must begin with http:// or https://")
         if self.database_url and not self.database_url.startswith(("postgresql://", "postgres://")):
             raise SettingsError("database_url must begin with postgresql://")
+        if self.smtp_url and not self.smtp_url.startswith(("smtp://", "smtps://")):
+            raise SettingsError("smtp_url must begin with smtp:// or smtps://")
+        if self.smtp_url and "@" not in self.smtp_from:
+            raise SettingsError("smtp_url needs smtp_from, the address from which notices come")
         self._check_mqtt_url()
         self._check_numbers()
         self._check_certificate()

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.fakes import DatabaseFactory
 from tests.solutions.wildlife.wildlife_house import TOWN, House, opened
 
 from kumihimo.base import times
-from kumihimo.base.call import Actor
+from kumihimo.base.call import Actor, Call
+from kumihimo.base.errors import StorageRefused
 from kumihimo.base.jsontext import dumps
 from kumihimo.platform.access.grants import ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert
-from kumihimo.solutions.wildlife import entities
-from kumihimo.solutions.wildlife.doors import own_call
+from kumihimo.solutions.wildlife import entities, telling
+from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.kpis import Figures
 from kumihimo.solutions.wildlife.limits import SirenRule
 from kumihimo.solutions.wildlife.reports import report_of
@@ -66,6 +68,9 @@ async def test_a_bear_raises_one_alert_with_what_is_proposed_and_tells_by_area(h
     assert entities.value_of(notice, entities.AREA_NAME) == "畑"
     assert entities.value_of(notice, entities.AUDIENCE) == ["farmers", "residents", "hunters"]
     assert 0 <= entities.value_of(notice, entities.SECONDS) < 60
+    [told] = house.told
+    assert (told.id, told.topic, told.area["ja"], told.urgent) == (notice["id"], telling.BEAR, "畑", False)
+    assert told.place == entities.place_of(encounter)
 
 
 async def test_how_sure_a_sensor_was_is_that_of_its_own_moment(house: House) -> None:
@@ -148,6 +153,25 @@ async def test_what_is_seen_twice_is_written_once_also_after_a_restart(house: Ho
     assert len(await notices(house)) == 1
 
 
+async def test_what_is_killed_between_telling_and_writing_it_down_is_told_again(house: House) -> None:
+    """By the same id, which makes it one notice for people."""
+    apply, told = house.doors.apply, house.told
+
+    async def killed(self: Any, call: Call, changes: Any) -> None:
+        if any(entities.NOTICE in change.doc["type"] for change in changes):
+            raise StorageRefused("killed here")
+        await apply(call, changes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WildlifeDoors, "apply", killed)
+        with pytest.raises(StorageRefused):
+            await house.send("sensor-field", EVENING.format(0), species=BEAR, confidence=0.9)
+    assert (len(told), await notices(house)) == (1, [])
+    await house.watch.reader.catch_up()
+    assert len(told) == 2
+    assert told[0].id == told[1].id == (await notices(house))[0]["id"]
+
+
 async def test_an_earlier_detection_that_comes_later_joins_the_encounter_that_is_there(house: House) -> None:
     await house.send("sensor-field", EVENING.format(5), species=BEAR, confidence=0.9)
     await house.send("sensor-field2", EVENING.format(1), species=BEAR, confidence=0.9)
@@ -162,6 +186,7 @@ async def test_a_closed_trap_is_told_to_hunters_once(house: House) -> None:
     await house.send("trap-field", EVENING.format(30), closed=False)
     [notice] = await notices(house)
     assert entities.value_of(notice, entities.AUDIENCE) == ["hunters"]
+    assert [(one.id, one.topic, one.place is not None) for one in house.told] == [(notice["id"], telling.TRAP, True)]
     assert await alerts(house) == []
 
 

@@ -30,6 +30,7 @@ from kumihimo.platform.history.store import SCHEMA as HISTORY
 from kumihimo.platform.history.store import remember_tx
 from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.alerts.store import SCHEMA as ALERTS
+from kumihimo.service.notices.models import Notice
 from kumihimo.solutions.wildlife.devices import Site, device_of, site_change
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.store import SCHEMA as WILDLIFE
@@ -57,6 +58,7 @@ class House:
     arbiter: Arbiter
     watch: Watch
     keys: dict[str, str]
+    told: list[Notice]
 
     async def send(self, device: str, at: str, **fields: object) -> None:
         """A reading as the device sends it, and a look of the watch; at is an ISO moment."""
@@ -106,24 +108,17 @@ async def opened(make: DatabaseFactory, *, sites: tuple[Site, ...] = SITES) -> A
 
     alerts = Alerts(database, clock, bus, arbiter, broker.apply)
     connect = MqttConnector("127.0.0.1", port)
-    doors = WildlifeDoors(
-        database,
-        clock,
-        bus,
-        broker,
-        registry,
-        alerts,
-        connect,
-        fetch,
-        lambda: "http://test",
-        commands,
-        everybody,
-        everybody,
-        everybody,
-    )
+    told: list[Notice] = []
+
+    async def tell(_: str, notice: Notice) -> int:
+        told.append(notice)
+        return 0
+
+    way = (connect, fetch, lambda: "http://test", commands, everybody, everybody, everybody, tell)
+    doors = WildlifeDoors(database, clock, bus, broker, registry, alerts, *way)
     try:
         keys = await _furnish(doors, sites)
-        yield House(doors, gateway, arbiter, Watch(doors, TOWN), keys)
+        yield House(doors, gateway, arbiter, Watch(doors, TOWN), keys, told)
     finally:
         await listeners[0].stop()
 

@@ -25,6 +25,7 @@ Action = Literal[
     "usage",
     "audit",
     "administer",
+    "notices",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 IN_WORDS: Final[dict[Action, str]] = {
@@ -44,6 +45,7 @@ IN_WORDS: Final[dict[Action, str]] = {
     "usage": "see what is used",
     "audit": "see the records",
     "administer": "administer",
+    "notices": "keep lists of people who are told",
 }
 """Each action behind "may" or "to"."""
 ENTITY_ACTIONS: Final[frozenset[str]] = frozenset({"read", "write", "delete", "subscribe"})

@@ -14,6 +14,7 @@ from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Change, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.notices.models import Tell
 from kumihimo.storage.database import Database
 
 
@@ -38,6 +39,8 @@ class WildlifeDoors:
     rights: Callable[[Call], Awaitable[Grant]]
     deletes: Callable[[Call], Awaitable[Grant]]
     approves: Callable[[Call], Awaitable[Grant]]
+    tell: Tell
+    """Tells people by area; the same notice once."""
     joined: Callable[[str], Awaitable[None]] | None = None
     here: Callable[[str], Awaitable[str]] | None = None
 

@@ -18,7 +18,7 @@ from kumihimo.platform.broker.follow import LogReader
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Sighting
-from kumihimo.solutions.wildlife import encounters, entities
+from kumihimo.solutions.wildlife import encounters, entities, telling
 from kumihimo.solutions.wildlife.album import Album
 from kumihimo.solutions.wildlife.devices import device_id, nearest
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
@@ -174,8 +174,11 @@ class Watch:
 
     async def _notify(self, call: Call, entity_id: str, scene: Scene, observed: int, taken: int) -> None:
         """One notice for each encounter, and one more where it becomes graver; hunters are told of bears as well."""
-        if await self._has(encounters.notice_id(entity_id, scene.severity)):
+        notice_id = encounters.notice_id(entity_id, scene.severity)
+        if await self._has(notice_id):
             return
+        # Told before it is written down, so that a kill between the two tells it again, which is once for people.
+        await self._doors.tell(self.tenant, telling.of_scene(notice_id, scene))
         audience = ("farmers", "residents", "hunters") if scene.severity >= 3 else ("farmers",)
         moments = (observed, taken, times.micros(self._doors.clock.now()))
         change = encounters.notice_change(entity_id, scene.title(), scene.area, audience, scene.severity, moments)
@@ -252,11 +255,13 @@ class Watch:
             return
         name = entities.text_at(doc, entities.NAME) or record.entity_id
         about = f"{record.entity_id}:{at}"
-        if await self._has(encounters.notice_id(about, 1)):
+        notice_id = encounters.notice_id(about, 1)
+        if await self._has(notice_id):
             return
         title = {"ja": f"{name}：わなが作動しました", "en": f"{name}: the trap closed"}
         moments = (at, record.at, times.micros(self._doors.clock.now()))
         area = entities.text_at(doc, entities.AREA_NAME) or name
+        await self._doors.tell(self.tenant, telling.of_trap(notice_id, title, area, at, entities.place_of(doc)))
         change = encounters.notice_change(about, title, area, ("hunters",), 1, moments)
         call = own_call(self.tenant, "watch", f"log:{self.tenant}:{record.seq}")
         await self._doors.apply(call, [change])

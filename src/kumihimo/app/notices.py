@@ -1,0 +1,80 @@
+"""Notices to people bound: the mail server, the ways out, who has to do where, and what a town is called."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final
+
+from kumihimo.app.late import Late
+from kumihimo.app.platform import Platform
+from kumihimo.app.wildlife import wildlife_doors
+from kumihimo.base.call import Actor, Caller
+from kumihimo.base.clock import Clock
+from kumihimo.base.settings import Settings, SettingsError
+from kumihimo.network.mail import Mailer, mail_server
+from kumihimo.platform.identity.seal import Seal
+from kumihimo.service.notices.compose import Composer
+from kumihimo.service.notices.door import Notices
+from kumihimo.service.notices.models import Area
+from kumihimo.service.notices.pages import NoticePages
+from kumihimo.service.notices.seals import Seals
+from kumihimo.service.notices.send import Sender
+from kumihimo.solutions.flood.tenants import TENANT_NAMES
+from kumihimo.solutions.wildlife.season import TENANT, TENANT_NAME
+from kumihimo.solutions.wildlife.telling import TOPICS, areas_of
+from kumihimo.storage.database import Database
+
+NAMES: Final = {**TENANT_NAMES, TENANT: TENANT_NAME}
+"""What towns are called by language."""
+
+
+def town_name(tenant: str, lang: str) -> str:
+    """What the tenant is called."""
+    return NAMES.get(tenant, {}).get(lang.partition("-")[0], tenant)
+
+
+def notices_of(settings: Settings, database: Database, clock: Clock, seal: Seal, late: Late) -> Notices:
+    """The notices of all tenants. SettingsError for a mail server that cannot be."""
+    seals = Seals(database, seal)
+    composer = Composer(late.address, town_name)
+
+    async def entitled(tenant: str, account: str) -> bool:
+        platform = late.platform
+        if await platform.identity.is_shut(account):
+            return False
+        return bool(await platform.places.of(Actor("person", account), [tenant]))
+
+    async def named(tenant: str) -> Sequence[Area]:
+        return await areas_of(wildlife_doors(late.platform), tenant)
+
+    def subject() -> str:
+        address = settings.smtp_from.rpartition("<")[2].rstrip(">").strip()
+        public = late.address()
+        return f"mailto:{address}" if address else public if public.startswith("https://") else ""
+
+    mail = _mail(settings, clock)
+    sender = Sender(database, clock, seals, composer, mail, late.outward, subject, entitled)
+    return Notices(database, clock, seals, sender, TOPICS, named)
+
+
+def _mail(settings: Settings, clock: Clock) -> Mailer | None:
+    if not settings.smtp_url:
+        return None
+    try:
+        server = mail_server(settings.smtp_url, settings.smtp_password_file)
+    except ValueError as problem:
+        raise SettingsError(str(problem)) from None
+    return Mailer(server, settings.smtp_from, clock)
+
+
+def notice_pages(
+    platform: Platform, may_enter: Callable[[Caller, Sequence[str]], Awaitable[Collection[str]]]
+) -> NoticePages:
+    """One's own page, for the towns in which one has anything to do."""
+
+    async def towns(caller: Caller) -> Sequence[str]:
+        tenants = await platform.database.tenants()
+        among = await may_enter(caller, tenants)
+        return [one for one in tenants if one in among]
+
+    return NoticePages(platform.notices, towns, town_name)
