@@ -73,7 +73,9 @@ async def test_somebody_asks_to_be_told_near_an_area_and_confirms_the_address(
     watch = await open_page(f"{served.url}/login", width=PHONE)
     await watch.context.add_cookies([{"name": "kumihimo", "value": cookie, "url": served.url}])
     page = watch.page
-    await page.goto(f"{served.url}/notices?lang=ja-easy")
+    await page.goto(f"{served.url}/me?lang=ja-easy")
+    await page.get_by_text("佐藤").first.click()
+    await page.get_by_role("link", name="お知").click()
     await page.get_by_label("クマが").check()
     await page.get_by_role("button", name="きめる", exact=True).click()
     await page.get_by_label("地区").select_option(label="山田")

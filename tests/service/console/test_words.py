@@ -14,6 +14,7 @@ SAYING = (
     "kumihimo.service.console",
     "kumihimo.service.console.people",
     "kumihimo.platform.access",
+    "kumihimo.service.notices",
     "kumihimo.solutions.flood",
     "kumihimo.solutions.wildlife",
 )
