@@ -15,7 +15,10 @@ KUMIHIMO_ERRORS = "https://kumihimo.dev/errors/"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The key of a text of a room's `texts.toml`, and what is put into it: words as they are, texts, or several."""
+    """The key of a text of a room's `texts.toml`, and what is put into it: words as they are, texts, or several.
+
+    With no key the values are whole sentences by language, for what is put together of many parts.
+    """
 
     key: str
     values: Mapping[str, Word]
@@ -48,6 +51,11 @@ class Problem(Exception):
     def worded(self, key: str, **values: Word) -> Self:
         """The problem itself, with a text that pages show in place of the detail."""
         self.wording = Wording(key, values)
+        return self
+
+    def said(self, ja: str) -> Self:
+        """The problem itself, which pages say in Japanese with these words, and in English with its detail."""
+        self.wording = Wording("", {"ja": ja, "en": self.detail})
         return self
 
     def headers(self) -> dict[str, str]:

@@ -42,6 +42,8 @@ def refusal_in(t: Callable[..., str], lang: str) -> Callable[[Problem], Markup]:
         return between.join(map(put, word)) if isinstance(word, tuple) else str(word)
 
     def say(wording: Wording) -> str:
+        if not wording.key:
+            return put(wording.values["en" if lang == "en" else "ja"])
         return t(wording.key, **{name: put(word) for name, word in wording.values.items()})
 
     def refusal(problem: Problem) -> Markup:

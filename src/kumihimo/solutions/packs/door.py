@@ -379,8 +379,7 @@ def _stopped(held: Held, plan: Plan, stops: list[str]) -> PackRefused:
         *(f"{one.item.name}: {one.words.ja}" for one in plan.steps if one.what == "clash" and one.words is not None),
     ]
     said = PackRefused(f"{held.name} cannot be installed: " + "; ".join(stops), missing=stops)
-    said.worded("packs.refused.stops", ja="、".join(in_japanese), en="; ".join(stops))
-    return said
+    return said.said(f"{held.name} を導入できません: " + "、".join(in_japanese))
 
 
 def _because(call: Call, name: str) -> Call:
