@@ -71,13 +71,43 @@ def test_where_less_is_better_the_ratio_is_turned_and_a_bound_counts() -> None:
     assert "bound 200 ms" in line.note
 
 
-def test_what_policies_cost_is_told_by_what_is_left_and_has_a_bound() -> None:
-    closed = Target(broker.GUARDED, 3)
-    (kept,) = lines(giving({"ours": [100] * 3, broker.GUARDED: [86] * 3}), (OURS, closed))
-    (lost,) = lines(giving({"ours": [100] * 3, broker.GUARDED: [120] * 3}, "ms"), (OURS, closed))
-    assert (kept.ratio(broker.GUARDED), kept.broken) == ("**0.860**", False)
-    assert (lost.ratio(broker.GUARDED), lost.broken) == ("**0.833**", True)
-    assert "| ours | policies | policies / ours | unit |" in broker.table([kept], [closed], "head")
+class Working(harness.Platform):
+    """A platform that runs nowhere and takes so many seconds of processor time for each measure."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.process = subprocess.Popen([sys.executable, "-c", ""])
+        self.process.wait()
+        self.seconds, self.taken = seconds, 0.0
+
+    def cpu(self) -> float:
+        self.taken += self.seconds
+        return self.taken
+
+
+@pytest.mark.parametrize(("with_policies", "kept", "loses"), [(1.1, "**0.909**", False), (1.25, "**0.800**", True)])
+def test_what_policies_cost_is_judged_by_processor_time(with_policies: float, kept: str, loses: bool) -> None:
+    targets = (replace(OURS, platform=Working(1)), Target(broker.GUARDED, 3, platform=Working(with_policies)))
+    (line,) = lines(giving({"ours": [100] * 3, broker.GUARDED: [160] * 3}, "ms"), targets)
+    assert (line.ratio(broker.GUARDED), line.broken) == ("**0.625**", loses)
+    table = broker.table([line], targets[1:], "head")
+    assert "| ours | policies | policies / ours | by processor time | unit |" in table
+    assert f"| 100.00 | 160.00 | **0.625** | {kept} | ms |" in table
+
+
+def test_a_rate_costs_what_each_took_and_a_platform_that_was_started_anew_says_nothing() -> None:
+    platform = Working(2)
+    samples: list[Sample] = []
+    broker.sample(Measure("this", "1/s", lambda _: Sample(10)), replace(OURS, platform=platform), samples)
+    assert samples[0].cost is not None
+    assert samples[0].cost > 2 / 10
+
+    def anew(_: Target) -> Sample:
+        platform.process = Working(0).process
+        return Sample(10)
+
+    broker.sample(Measure("this", "1/s", anew), replace(OURS, platform=platform), samples)
+    assert samples[1] == Sample(10)
 
 
 def test_what_a_peer_refuses_is_said_and_what_ours_refuses_ends_the_run() -> None:
@@ -134,4 +164,5 @@ def test_the_smallest_run_in_its_quick_form() -> None:
     assert done.returncode == 0 or "losing more than" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count("| shape |") == 3
     assert "refused" not in done.stdout
+    assert "of a second's work" in done.stdout
     assert "fsync per commit" in done.stdout

@@ -3,5 +3,5 @@
 Owns: nothing
 Says: nothing
 Hears: nothing
-Door: families, table
+Door: families, table, declared
 """
