@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,44 @@ async def test_a_measure_is_shown_without_who_owns_it_and_what_it_costs(client: 
     await platform.measures.put(MAKER, one, revision=revision)
     assert (await choose(client, "hide", kind="measure", ref="fence")).status == 303
     assert (await client.get(PAGE, EN)).status == 401
+
+
+async def test_a_target_that_came_later_is_shown_only_once_somebody_chose_it(
+    client: Client, platform: Platform
+) -> None:
+    """Who may change measures may not publish: what they add to a measure that is shown stays inside."""
+    one = Measure("fence", "project", {"ja": "電気柵", "en": "Fences"}, "x", date(2025, 1, 1))
+    await platform.measures.put(MAKER, one, revision=0)
+    await choose(client, "show", kind="measure", ref="fence")
+    target = Target("t1", "fence", KPI.id, 60.0, "lower", date(2026, 12, 31))
+    await platform.measures.put(MAKER, replace(one, targets=(target,)), revision=1)
+    page = await client.get(PAGE, EN)
+    assert ("Fences" in page.text, "at most 60" in page.text, KPI.title["en"] in page.text) == (True, False, False)
+    await choose(client, "show", kind="measure", ref="fence")
+    assert "at most 60 m²" in (await client.get(PAGE, EN)).text
+
+
+async def test_a_slow_town_holds_up_no_other(
+    client: Client, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await choose(client, "show")
+    await platform.public.put(replace(MAKER, tenant=THERE), "kpi", KPI.id, None)
+    figures, going, go_on = platform.kpi.figures, asyncio.Event(), asyncio.Event()
+
+    async def slow(tenant: str, kpi: str, grant: object) -> object:
+        if tenant == THERE:
+            going.set()
+            await go_on.wait()
+        return await figures(tenant, kpi, grant)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(platform.kpi, "figures", slow)
+    held = asyncio.create_task(platform.public.page(THERE))
+    await going.wait()
+    async with asyncio.timeout(20):
+        assert (await client.get(PAGE, EN)).status == 200
+    assert not held.done()
+    go_on.set()
+    assert len((await held)[0]) == 1
 
 
 async def test_strangers_asking_again_and_again_cost_one_reckoning_a_minute(

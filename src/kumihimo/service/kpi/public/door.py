@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -44,9 +45,8 @@ class Public:
         self._access = access
         self._kpi = kpi
         self._measures = measures
-        self._made: dict[tuple[str, Shown], PublicKpi | PublicMeasure | None] = {}
-        self._made_at: dict[tuple[str, Shown], int] = {}
-        self._turn = asyncio.Lock()
+        self._made: dict[tuple[str, Shown], tuple[int, PublicKpi | PublicMeasure | None]] = {}
+        self._turns: dict[tuple[str, Shown], asyncio.Lock] = {}
         database.removals.works.append(store.removed_tx)
 
     async def shown(self, tenant: str) -> list[Shown]:
@@ -63,9 +63,12 @@ class Public:
         """
         await self._access.decide(call, "policies")
         grant = await self._access.decide(call, "read")
-        for definition in await self._rests(call.tenant, kind, ref):
+        definitions = await self._rests(call.tenant, kind, ref)
+        for definition in definitions:
             _check_whole(definition, grant)
-        one = Shown(kind, ref, since if kind == "kpi" else None, times.micros(self._clock.now()), str(call.actor))
+        rests = frozenset(one.id for one in definitions)
+        day, now = since if kind == "kpi" else None, times.micros(self._clock.now())
+        one = Shown(kind, ref, day, now, str(call.actor), rests)
         await self._database.write(PLATFORM, lambda tx: store.put_tx(tx, call.tenant, one))
 
     async def take(self, call: Call, kind: Kind, ref: str) -> None:
@@ -85,26 +88,31 @@ class Public:
         return kpis, measures
 
     async def _of(self, tenant: str, one: Shown) -> PublicKpi | PublicMeasure | None:
-        """Made once a minute at most, however many ask. None for what there is no more."""
-        key, now = (tenant, one), times.micros(self._clock.now())
-        async with self._turn:
-            if not 0 <= now - self._made_at.get(key, -KEPT_FOR) < KEPT_FOR:
-                if len(self._made) >= _KEPT:
-                    self._made.clear()
-                    self._made_at.clear()
-                try:
-                    self._made[key] = await self._make(tenant, one, now)
-                except ResourceNotFound:
-                    self._made[key] = None
-                self._made_at[key] = now
-            return self._made[key]
+        """Made once a minute at most, however many ask; what takes long holds up nothing else. None for what there is no
+        more.
+        """
+        key = (tenant, one)
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            now, kept = times.micros(self._clock.now()), self._made.get(key)
+            if kept is not None and 0 <= now - kept[0] < KEPT_FOR:
+                return kept[1]
+            try:
+                made = await self._make(tenant, one, now)
+            except ResourceNotFound:
+                made = None
+            if len(self._turns) > _KEPT:
+                self._made.clear()
+                self._turns.clear()
+            self._made[key] = (now, made)
+            return made
 
     async def _make(self, tenant: str, one: Shown, now: int) -> PublicKpi | PublicMeasure:
         if one.kind == "kpi":
             figures = await self._kpi.figures(tenant, one.ref, EVERYTHING)
             return public_kpi(await self._definition(tenant, one.ref), figures, one.since, now)
         measure = await self._measures.get(tenant, one.ref)
-        seen = (await self._measures.seen(tenant, [measure], EVERYTHING))[measure.id]
+        chosen = replace(measure, targets=tuple(each for each in measure.targets if each.kpi in one.rests))
+        seen = (await self._measures.seen(tenant, [chosen], EVERYTHING))[measure.id]
         targets = []
         for each in seen:
             figure = None if each.standing is None else each.standing.figure
@@ -112,7 +120,7 @@ class Public:
             if figure is not None and not is_fit(figure):
                 figure, state = None, "withheld"
             targets.append(PublicTarget(each.target, each.definition, figure, state))
-        return PublicMeasure(measure, tuple(targets), now)
+        return PublicMeasure(chosen, tuple(targets), now)
 
     async def _rests(self, tenant: str, kind: Kind, ref: str) -> Sequence[Definition]:
         if kind == "kpi":

@@ -24,13 +24,17 @@ Kind = Literal["kpi", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What was put on the page. ref: a KPI's or a measure's id; since: the day from which on it is compared."""
+    """What was put on the page. ref: a KPI's or a measure's id; since: the day from which on it is compared; rests: the
+    KPIs that a measure had targets of then, which whoever chose it may read. A target of another came later: whoever
+    may change measures shows nobody what nobody chose.
+    """
 
     kind: Kind
     ref: str
     since: date | None
     made_at: int
     made_by: str
+    rests: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

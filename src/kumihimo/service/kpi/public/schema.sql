@@ -10,3 +10,6 @@ CREATE TABLE kpi_public (
   made_by TEXT NOT NULL,
   PRIMARY KEY (tenant, kind, ref)
 );
+-- version 2
+-- rests: the KPIs that a measure had targets of when it was chosen, as a JSON array; those of others are not shown.
+ALTER TABLE kpi_public ADD COLUMN rests TEXT NOT NULL DEFAULT '[]';

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import cast
 
+from kumihimo.base import jsontext
 from kumihimo.service.kpi.public.models import Kind, Shown
-from kumihimo.storage.database import Schema, Tx
+from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("kpi-public", __package__, "platform")
 
@@ -14,26 +15,30 @@ SCHEMA = Schema("kpi-public", __package__, "platform")
 async def shown_tx(tx: Tx, tenant: str) -> list[Shown]:
     """What a tenant shows, in order of kind and id."""
     rows = await tx.fetch(
-        "SELECT kind, ref, since, made_at, made_by FROM kpi_public WHERE tenant = $1 ORDER BY kind, ref", tenant
+        "SELECT kind, ref, since, made_at, made_by, rests FROM kpi_public WHERE tenant = $1 ORDER BY kind, ref", tenant
     )
-    return [
-        Shown(cast("Kind", row[0]), row[1], date.fromisoformat(row[2]) if row[2] else None, row[3], row[4])
-        for row in rows
-    ]
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Row) -> Shown:
+    kind, ref, since, made_at, made_by, rests = row
+    day = date.fromisoformat(since) if since else None
+    return Shown(cast("Kind", kind), ref, day, made_at, made_by, frozenset(jsontext.parse(rests)))
 
 
 async def put_tx(tx: Tx, tenant: str, one: Shown) -> None:
     """Shows it, or changes from which day on it is compared."""
     await tx.execute(
-        "INSERT INTO kpi_public (tenant, kind, ref, since, made_at, made_by) VALUES ($1, $2, $3, $4, $5, $6)"
-        " ON CONFLICT (tenant, kind, ref) DO UPDATE SET since = excluded.since, made_at = excluded.made_at,"
-        " made_by = excluded.made_by",
+        "INSERT INTO kpi_public (tenant, kind, ref, since, made_at, made_by, rests)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kind, ref) DO UPDATE SET since = excluded.since,"
+        " made_at = excluded.made_at, made_by = excluded.made_by, rests = excluded.rests",
         tenant,
         one.kind,
         one.ref,
         one.since.isoformat() if one.since else "",
         one.made_at,
         one.made_by,
+        jsontext.text(sorted(one.rests)),
     )
 
 
