@@ -14,7 +14,7 @@ from kumihimo.base.errors import AddressRefused, BadRequestData, ResourceNotFoun
 from kumihimo.base.ports import HttpAnswer, Letter, MailRefused
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.service.notices.compose import Composer
-from kumihimo.service.notices.door import Choice, Notices
+from kumihimo.service.notices.door import ASKED_PER_DAY, Choice, Notices
 from kumihimo.service.notices.lists import Lists
 from kumihimo.service.notices.models import CONFIRM_FOR, MAX_CONFIRMS, PER_HOUR, Area, Notice, Topic, Unconfirmable
 from kumihimo.service.notices.seals import Seals
@@ -172,6 +172,20 @@ async def test_nobody_has_another_persons_letter_box_filled(town: Town) -> None:
     assert len(town.post.took) <= MAX_CONFIRMS
     town.clock.advance(86_400)
     await town.notices.set_email("town", "p1", "victim@example.jp", "ja")
+
+
+async def test_nobody_has_a_letter_box_filled_by_forgetting_either(town: Town) -> None:
+    """What is kept of somebody goes at once; how often they had others asked does not begin anew with it."""
+    for _ in range(ASKED_PER_DAY):
+        await town.notices.set_email("town", "p1", "victim@example.jp", "ja")
+        await town.send()
+        await town.notices.forget("town", "p1")
+    with pytest.raises(TooManyRequests):
+        await town.notices.set_email("town", "p1", "victim@example.jp", "ja")
+    assert (await town.send(), len(town.post.took)) == (0, ASKED_PER_DAY)
+    await town.notices.set_email("town", "p2", "p2@example.jp", "ja")
+    town.clock.advance(86_400)
+    await town.notices.set_email("town", "p1", "p1@example.jp", "ja")
 
 
 async def test_quiet_hours_hold_what_is_not_urgent(town: Town) -> None:
@@ -394,6 +408,31 @@ async def test_a_list_is_told_once_its_people_said_yes_and_who_leaves_stays_away
     assert await lists.remove("town", people.id)
     with pytest.raises(ResourceNotFound):
         await lists.one("town", people.id)
+
+
+async def test_asking_a_list_again_undoes_nothing_that_its_people_do_meanwhile(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = Lists(town.notices)
+    hunters = await lists.make("town", "猟友会", "わなの作動を知らせる", ("trap",), "person:x")
+    rows = "メール\nyama@example.jp\nkawa@example.jp\ntani@example.jp\n"
+    assert (await lists.take("town", hunters.id, rows)).added == 3
+    await town.send()
+    tokens = {one.to: one.text.split("/confirm/")[1].split()[0] for one in town.post.took}
+    _, before = await lists.one("town", hunters.id)
+    stops = {one.email: f"{one.id}.{one.stop}" for one in before}
+    write = town.database.write
+
+    async def meanwhile(scope: Any, work: Any) -> Any:
+        monkeypatch.setattr(town.database, "write", write)
+        await town.notices.confirm("town", tokens["yama@example.jp"])
+        await town.notices.stop("town", stops["kawa@example.jp"])
+        return await write(scope, work)
+
+    monkeypatch.setattr(town.database, "write", meanwhile)
+    assert await lists.ask_again("town", hunters.id) == 1
+    _, after = await lists.one("town", hunters.id)
+    assert {one.email: bool(one.confirmed_at) for one in after} == {"yama@example.jp": True, "tani@example.jp": False}
 
 
 async def test_whoever_stops_the_mails_keeps_the_rest(town: Town) -> None:

@@ -82,6 +82,7 @@ async def test_one_log_holds_the_decisions_of_all_wings_and_is_filtered_and_page
         ("who=%25", []),
         (f"from={fake_clock.now():%Y-%m-%d}&verdict=rejected", ["flood"]),
         ("until=2001-01-01", []),
+        ("from=0001-01-01&until=9999-12-31&wing=flood", ["flood"]),
     ):
         assert ids(await page(town, f"{log}?{query}")) == [made[one] for one in wanted], query
     for wrong in ("from=yesterday", "verdict=x", "after=x", "after=12"):

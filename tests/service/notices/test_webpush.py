@@ -81,6 +81,8 @@ def test_the_token_names_the_push_service_and_whom_to_ask() -> None:
         ("https://push.example.net:8443/p", PHONE.p256dh, PHONE.auth),
         ("https://user@push.example.net/p", PHONE.p256dh, PHONE.auth),
         ("https:///p", PHONE.p256dh, PHONE.auth),
+        ("https://[push.example.net/p", PHONE.p256dh, PHONE.auth),
+        ("https://push.example.net/p\r\nx: y", PHONE.p256dh, PHONE.auth),
         ("https://push.example.net/" + "p" * 1024, PHONE.p256dh, PHONE.auth),
         (ENDPOINT, PHONE.p256dh[:-4], PHONE.auth),
         (ENDPOINT, "B" + "A" * 86, PHONE.auth),

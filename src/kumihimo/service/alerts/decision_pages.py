@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -24,7 +24,7 @@ AT_DECISION: Final = "atDecision"
 """The fact under which a decision keeps what stood when it was taken."""
 MAX_LOG: Final = 100_000
 ASKED: Final = ("from", "until", "wing", "who", "verdict")
-_DAY: Final = timedelta(days=1)
+_DAY: Final = 24 * 3600 * 1_000_000
 _MOMENTS: Final = ("at", "first")
 """Figures of the wings that are moments, in microseconds."""
 
@@ -172,7 +172,7 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
         raise BadRequestData("after is no place in the log; begin at its first page")
     return Wanted(
         0 if since is None else times.micros(since),
-        0 if until is None else times.micros(until + _DAY),
+        0 if until is None else times.micros(until) + _DAY,
         query.get("wing", "")[:64],
         query.get("who", "").strip()[:200],
         verdict,

@@ -13,6 +13,7 @@ from typing import Final
 from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData, NonexistentTenant, StorageRefused, TooManyRequests
+from kumihimo.base.rates import Rates
 from kumihimo.service.notices import store
 from kumihimo.service.notices.match import messages, wants
 from kumihimo.service.notices.models import (
@@ -48,6 +49,8 @@ _EMAIL: Final = re.compile(
 )
 _TOKEN: Final = re.compile(r"([0-9a-f]{24})\.([A-Za-z0-9_-]{43})\Z")
 RECENT: Final = 10
+ASKED_PER_DAY: Final = 2 * MAX_CONFIRMS
+"""Addresses that one account gives in a day, over all towns; counted in this process."""
 TEST: Final = "test:"
 """How the id begins of a notice that somebody sends to themselves, to see that it arrives."""
 TEST_FOR: Final = 600
@@ -81,6 +84,8 @@ class Notices:
         self.sender = sender
         self.topics = {one.id: one for one in topics}
         self.named = named
+        self._asking = Rates(ASKED_PER_DAY / 86_400, burst_seconds=86_400)
+        """Beside what is kept of each recipient, which goes where somebody is forgotten."""
 
     @property
     def has_mail(self) -> bool:
@@ -194,6 +199,8 @@ class Notices:
         """
         address = check_email(email) if email.strip() else ""
         now = self.now()
+        if address and self._asking.take(account, now / 1_000_000):
+            raise _asked_enough()
         made = await self.change(tenant, account, lambda one: with_email(one, address, now), lang)
         if address and not made.confirmed_at:
             await self.ask(tenant, [made])
@@ -357,8 +364,7 @@ def with_email(one: Recipient, address: str, now: int) -> Recipient:
         return one
     lately = tuple(at for at in one.asked if at > now - DAY)
     if len(lately) >= MAX_CONFIRMS:
-        said = f"{MAX_CONFIRMS} confirmation mails a day are sent"
-        raise TooManyRequests(said, retry_after=3600).worded("notices.refused.asked", most=MAX_CONFIRMS)
+        raise _asked_enough()
     return replace(
         one,
         email=address,
@@ -367,6 +373,11 @@ def with_email(one: Recipient, address: str, now: int) -> Recipient:
         confirm_until=now + CONFIRM_FOR,
         asked=(*lately, now),
     )
+
+
+def _asked_enough() -> TooManyRequests:
+    said = f"{MAX_CONFIRMS} confirmation mails a day are sent"
+    return TooManyRequests(said, retry_after=3600).worded("notices.refused.asked", most=MAX_CONFIRMS)
 
 
 def check_email(text: str) -> str:

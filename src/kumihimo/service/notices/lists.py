@@ -164,21 +164,27 @@ class Lists:
 
     async def ask_again(self, tenant: str, list_id: str) -> int:
         """Asks those anew who have not said yet that their address is right; how many. Those who were asked often
-        enough today are left.
+        enough today are left, and so is whoever follows a link meanwhile.
         """
-        _, held = await self.one(tenant, list_id)
-        asked: list[Recipient] = []
-        now = self._notices.now()
-        for one in held:
-            if one.confirmed_at:
-                continue
-            try:
-                asked.append(with_email(one, one.email, now))
-            except TooManyRequests:
-                continue
-        await self._add(tenant, list_id, asked)
+        kept = await self._database.read(tenant, lambda tx: store.entries_tx(tx, list_id))
+        anew = [(again, one.sealed) for one in kept if (again := self._again(tenant, one)) is not None]
+
+        async def work(tx: Tx) -> list[Recipient]:
+            return [
+                one for one, was in anew if await store.change_recipient_tx(tx, self._seals.close(tenant, one), was)
+            ]
+
+        asked = await self._database.write(tenant, work)
         await self._notices.ask(tenant, asked)
         return len(asked)
+
+    def _again(self, tenant: str, kept: store.Kept) -> Recipient | None:
+        """As whoever is asked anew; None for who confirmed the address, or was asked often enough today."""
+        one = self._seals.open(tenant, kept)
+        try:
+            return None if one.confirmed_at else with_email(one, one.email, self._notices.now())
+        except TooManyRequests:
+            return None
 
 
 def rows_of(text: str) -> tuple[list[Row], list[tuple[int, str]]]:

@@ -62,6 +62,12 @@ async def put_recipient_tx(tx: Tx, one: Kept) -> None:
     await tx.execute(_PUT, *one)
 
 
+async def change_recipient_tx(tx: Tx, one: Kept, before: str) -> bool:
+    """Keeps what a recipient is now, where it is still as it was (sealed) before; whether it was."""
+    sql = "UPDATE notice_recipient SET sealed = $1 WHERE id = $2 AND sealed = $3"
+    return await tx.execute(sql, one.sealed, one.id, before) > 0
+
+
 async def count_tx(tx: Tx) -> int:
     """How many recipients there are."""
     row = await tx.fetch_one("SELECT COUNT(*) FROM notice_recipient")

@@ -51,15 +51,16 @@ def point_of(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def check_subscription(endpoint: str, p256dh: str, auth: str) -> None:
     """BadRequestData for what no browser would give: where a message goes is chosen outside, over https alone."""
-    parts = urlsplit(endpoint)
     try:
-        is_address = parts.scheme == "https" and bool(parts.hostname) and parts.port in (None, 443)
+        parts = urlsplit(endpoint)
+        named = parts.username is None and parts.password is None and not parts.fragment
+        is_address = named and parts.scheme == "https" and bool(parts.hostname) and parts.port in (None, 443)
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), bytes_of(p256dh))
         fits = len(bytes_of(p256dh)) == _POINT and len(bytes_of(auth)) == _AUTH
     except ValueError:
         is_address = fits = False
-    named = parts.username is None and parts.password is None and not parts.fragment
-    if not (is_address and fits and named and len(endpoint) <= MAX_ENDPOINT and endpoint.isascii()):
+    is_plain = len(endpoint) <= MAX_ENDPOINT and endpoint.isascii() and endpoint.isprintable()
+    if not (is_address and fits and is_plain):
         raise BadRequestData("this is no subscription that a browser makes").worded("notices.refused.push")
 
 

@@ -88,9 +88,7 @@ class Public:
         return kpis, measures
 
     async def _of(self, tenant: str, one: Shown) -> PublicKpi | PublicMeasure | None:
-        """Made once a minute at most, however many ask; what takes long holds up nothing else. None for what there is no
-        more.
-        """
+        """Made once a minute at most, however many ask; what is slow holds up nothing else. None for what is gone."""
         key = (tenant, one)
         async with self._turns.setdefault(key, asyncio.Lock()):
             now, kept = times.micros(self._clock.now()), self._made.get(key)
