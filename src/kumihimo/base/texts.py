@@ -8,8 +8,9 @@ languages is an error at start, so that no screen is half translated.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
+
+from kumihimo.base import tomltext
 
 Words = Mapping[str, Mapping[str, str]]
 """Texts by key, then by language."""
@@ -22,7 +23,7 @@ ALL_LANGUAGES = (*LANGUAGES, EASY)
 
 def parse_texts(source: str, where: str) -> dict[str, dict[str, str]]:
     """Texts by key, then by language. Raises ValueError naming the file and the key that lacks a language."""
-    table = tomllib.loads(source)
+    table = tomltext.loads(source)
     found: dict[str, dict[str, str]] = {}
     for key, words in table.items():
         if not isinstance(words, Mapping):

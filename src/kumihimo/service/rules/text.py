@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Final
 
 import tomli_w
 
+from kumihimo.base import tomltext
 from kumihimo.service.rules.definition import Definition
 from kumihimo.service.rules.fields import SET, model_of, table_of
 from kumihimo.service.rules.refusal import RuleRefused
@@ -22,8 +22,10 @@ def read(text: str) -> Definition:
     if _depth(text) > _MAX_BRACKETS:
         raise RuleRefused("brackets are nested too deeply", "括弧の入れ子が深すぎます。")
     try:
-        table = tomllib.loads(text.replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as problem:
+        table = tomltext.loads(text.replace("\r\n", "\n"))
+    except tomltext.NestedTooDeep as problem:
+        raise RuleRefused(f"nested too deeply: {problem}", "キーか括弧の入れ子が深すぎます。") from problem
+    except ValueError as problem:
         raise RuleRefused(f"this is no TOML: {problem}", f"TOML として読めません：{problem}") from problem
     found: Definition = model_of(SET, table, "")
     return found
