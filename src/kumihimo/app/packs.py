@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from kumihimo.app.platform import Platform
@@ -14,7 +15,9 @@ from kumihimo.base.errors import ResourceNotFound
 from kumihimo.base.settings import Settings
 from kumihimo.device.codecs.families import FAMILIES
 from kumihimo.service.rules.door import RuleSets
+from kumihimo.service.rules.refusal import RuleRefused
 from kumihimo.solutions.packs.door import Packs
+from kumihimo.solutions.packs.errors import in_both
 from kumihimo.solutions.packs.models import Held, Verdict
 from kumihimo.solutions.packs.ports import PackDoors, RulesSaid, Trial
 from kumihimo.solutions.packs.trial import run_cases
@@ -42,6 +45,16 @@ def pack_doors(platform: Platform, trial: Trial | None) -> PackDoors:
     )
 
 
+@contextmanager
+def in_both_languages() -> Iterator[None]:
+    """Why a set of rules is not taken is said in the reader's language on the pages of packs too."""
+    try:
+        yield
+    except RuleRefused as problem:
+        in_both(problem, problem.words.ja)
+        raise
+
+
 class PackRules:
     """The room of rules as packs know it. expand gives the long name of one that a text of rules says short."""
 
@@ -51,7 +64,8 @@ class PackRules:
 
     def check(self, text: str) -> RulesSaid:
         """As packs.ports.RuleSets."""
-        found = self._sets.check(text)
+        with in_both_languages():
+            found = self._sets.check(text)
         acts = [act for rule in found.rules for act in rule.actions]
         by_change = [rule for rule in found.rules if not rule.schedule]
         watches = None if any(not rule.watch for rule in by_change) else self._long(*(one.watch for one in by_change))
@@ -80,7 +94,8 @@ class PackRules:
     async def put(self, call: Call, name: str, text: str, why: str) -> None:
         """A set that a pack brings is on from the start; one that stands stays as the town switched it."""
         is_new = await self.text(call.tenant, name) is None
-        await self._sets.put(call, text, why=why, on=True if is_new else None)
+        with in_both_languages():
+            await self._sets.put(call, text, why=why, on=True if is_new else None)
 
     async def remove(self, call: Call, name: str, why: str) -> None:
         """As packs.ports.RuleSets; the room keeps no reason for it, the pack's own record does."""

@@ -10,8 +10,9 @@ import pytest
 from kumihimo.solutions.packs.archive import MANIFEST, read_path
 from kumihimo.solutions.packs.errors import PackRefused
 from kumihimo.solutions.packs.export import manifest_text
+from kumihimo.solutions.packs.faults import loop_of
 from kumihimo.solutions.packs.library import Library
-from kumihimo.solutions.packs.manifest import held, loop_of, read_pack
+from kumihimo.solutions.packs.manifest import held, read_pack
 from kumihimo.solutions.packs.models import Held
 from kumihimo.solutions.packs.rights import policies_text
 

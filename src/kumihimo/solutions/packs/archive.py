@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.errors import PackRefused, refused
 from kumihimo.solutions.packs.models import Files
 
 MANIFEST: Final = "solution.toml"
@@ -42,20 +42,24 @@ def read_path(path: Path) -> Files:
         with path.open("rb") as opened:
             raw = opened.read(MAX_ARCHIVE + 1)
     except OSError as problem:
-        raise PackRefused(f"{path} cannot be read: {problem.strerror}") from problem
+        raise refused(
+            f"{path} cannot be read: {problem.strerror}", f"{path} が読めません（{problem.strerror}）"
+        ) from problem
     return read_archive(raw)
 
 
 def read_archive(raw: bytes) -> Files:
     """The files of a .zip, a .tar or a .tar.gz. PackRefused where it cannot be taken."""
     if len(raw) > MAX_ARCHIVE:
-        raise PackRefused(f"the archive has more than {MAX_ARCHIVE} bytes")
+        raise refused(f"the archive has more than {MAX_ARCHIVE} bytes", f"書庫は {MAX_ARCHIVE} バイトまでです")
     try:
         if zipfile.is_zipfile(io.BytesIO(raw)):
             return _whole(_of_zip(raw))
         return _whole(_of_tar(raw))
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError) as problem:
-        raise PackRefused(f"this is no .zip or .tar that can be read: {problem}") from problem
+        raise refused(
+            f"this is no .zip or .tar that can be read: {problem}", f".zip か .tar として読めません（{problem}）"
+        ) from problem
 
 
 def write_archive(files: Files) -> bytes:
@@ -74,12 +78,12 @@ def _whole(found: Iterator[tuple[str, bytes]]) -> Files:
     for name, body in found:
         checked = check_name(name)
         if checked.lower() in {one.lower() for one in files}:
-            raise PackRefused(f"the archive holds {checked!r} twice")
+            raise refused(f"the archive holds {checked!r} twice", f"書庫に {checked!r} が 2 回あります")
         total += len(body)
         if len(files) >= MAX_FILES:
-            raise PackRefused(f"a pack has at most {MAX_FILES} files")
+            raise _too_many()
         if total > MAX_TOTAL:
-            raise PackRefused(f"the files come to more than {MAX_TOTAL} bytes")
+            raise _too_much()
         files[checked] = body
     return _without_top(files)
 
@@ -95,9 +99,11 @@ def check_name(name: str) -> str:
     """The path itself where it is one inside the pack. PackRefused for one that leads out, or that is odd."""
     steps = name.split("/")
     if len(steps) > MAX_DEPTH or not all(_STEP.match(step) and not _RESERVED.match(step) for step in steps):
-        raise PackRefused(
+        raise refused(
             f"{name[:120]!r} is no path inside a pack: up to {MAX_DEPTH} names of A-Z, a-z, 0-9, '.', '-' and '_' with"
-            " '/' between them, none of them beginning with a dot"
+            " '/' between them, none of them beginning with a dot",
+            f"{name[:120]!r} はパックの中のパスではありません。A-Z、a-z、0-9、「.」「-」「_」の名前を「/」で"
+            f" {MAX_DEPTH} 段までつなぎ、どの名前もピリオドで始めません",
         )
     return name
 
@@ -106,11 +112,11 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
-            raise PackRefused(f"{name!r} is a link; a pack holds plain files")
+            raise _no_file(name, "is a link; a pack holds plain files")
         if path.is_dir() or any(step.startswith(".") for step in name.split("/")):
             continue
         if not path.is_file():
-            raise PackRefused(f"{name!r} is no plain file")
+            raise _no_file(name, "is no plain file")
         with path.open("rb") as opened:
             yield name, _bounded(name, opened)
 
@@ -119,18 +125,23 @@ def _of_zip(raw: bytes) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         entries = archive.infolist()
         if len(entries) > 2 * MAX_FILES:
-            raise PackRefused(f"a pack has at most {MAX_FILES} files")
+            raise _too_many()
         for entry in entries:
             kind = entry.external_attr >> 16
             if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise PackRefused(f"{entry.filename[:120]!r} is packed in a way that is not read; use deflate")
+                raise refused(
+                    f"{entry.filename[:120]!r} is packed in a way that is not read; use deflate",
+                    f"{entry.filename[:120]!r} の圧縮方式は読めません。deflate を使ってください",
+                )
             if entry.is_dir():
                 check_name(entry.filename.rstrip("/"))
                 continue
             if kind and not stat.S_ISREG(kind) and stat.S_IFMT(kind):
-                raise PackRefused(f"{entry.filename[:120]!r} is no plain file but a link or a device")
+                raise _no_file(entry.filename)
             if entry.flag_bits & 1:
-                raise PackRefused(f"{entry.filename[:120]!r} is encrypted")
+                raise refused(
+                    f"{entry.filename[:120]!r} is encrypted", f"{entry.filename[:120]!r} は暗号化されています"
+                )
             check_name(entry.filename)
             with archive.open(entry) as opened:
                 yield entry.filename, _bounded(entry.filename, opened)
@@ -143,7 +154,7 @@ def _unpacked(raw: bytes) -> bytes:
     with gzip.open(io.BytesIO(raw)) as opened:
         found = opened.read(_MAX_TAR + 1)
     if len(found) > _MAX_TAR:
-        raise PackRefused(f"the files come to more than {MAX_TOTAL} bytes")
+        raise _too_much()
     return found
 
 
@@ -153,14 +164,14 @@ def _of_tar(raw: bytes) -> Iterator[tuple[str, bytes]]:
         for entry in archive:
             seen += 1
             if seen > 2 * MAX_FILES:
-                raise PackRefused(f"a pack has at most {MAX_FILES} files")
+                raise _too_many()
             name = entry.name.removeprefix("./")
             if entry.isdir():
                 if name not in {"", "."}:
                     check_name(name)
                 continue
             if not entry.isreg():
-                raise PackRefused(f"{name[:120]!r} is no plain file but a link or a device")
+                raise _no_file(name)
             if entry.size > MAX_FILE:
                 raise _too_large(name)
             opened = archive.extractfile(entry)
@@ -181,4 +192,22 @@ def _bounded(name: str, opened: IO[bytes]) -> bytes:
 
 
 def _too_large(name: str) -> PackRefused:
-    return PackRefused(f"{name[:120]!r} has more than {MAX_FILE} bytes as it comes out of the archive")
+    return refused(
+        f"{name[:120]!r} has more than {MAX_FILE} bytes as it comes out of the archive",
+        f"{name[:120]!r} は書庫から取り出すと {MAX_FILE} バイトを超えます",
+    )
+
+
+def _too_much() -> PackRefused:
+    return refused(f"the files come to more than {MAX_TOTAL} bytes", f"ファイルは全部で {MAX_TOTAL} バイトまでです")
+
+
+def _too_many() -> PackRefused:
+    return refused(f"a pack has at most {MAX_FILES} files", f"パックのファイルは {MAX_FILES} 個までです")
+
+
+def _no_file(name: str, what: str = "is no plain file but a link or a device") -> PackRefused:
+    return refused(
+        f"{name[:120]!r} {what}",
+        f"{name[:120]!r} はふつうのファイルではありません。リンクや装置はパックに入れられません",
+    )

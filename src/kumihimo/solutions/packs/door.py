@@ -16,7 +16,7 @@ from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.solutions.packs import store
 from kumihimo.solutions.packs.archive import read_archive, write_archive
-from kumihimo.solutions.packs.errors import PackChanged, PackRefused
+from kumihimo.solutions.packs.errors import PackChanged, PackRefused, in_both, refused
 from kumihimo.solutions.packs.export import Exported, exported
 from kumihimo.solutions.packs.installed import Installed
 from kumihimo.solutions.packs.items import check_rules, context_of, rules_name, wanted
@@ -163,7 +163,10 @@ class Packs(Installed):
         async with self._turn(call.tenant):
             install, held = await self.get(call.tenant, id_)
             if install.state != "installed":
-                raise PackRefused(f"{held.name} is not installed whole; install it again first")
+                raise refused(
+                    f"{held.name} is not installed whole; install it again first",
+                    f"{held.name} の導入が終わっていません。先にもう一度導入してください",
+                )
             said = checked(held.pack, given)
             now, by = self._now(), str(call.actor)
 
@@ -357,7 +360,8 @@ def checked(pack: Pack, given: Values) -> dict[str, Any]:
     known = {one.name: one for one in pack.parameters}
     for name, value in given.items():
         if name not in known:
-            raise BadRequestData(f"{pack.id} has no parameter {name[:64]!r}; it has {', '.join(known) or 'none'}")
+            said = BadRequestData(f"{pack.id} has no parameter {name[:64]!r}; it has {', '.join(known) or 'none'}")
+            raise in_both(said, f"{pack.id} にパラメーター {name[:64]!r} はありません")
         if value is not None:
             check_value(known[name], value)
     return dict(given)
@@ -391,9 +395,12 @@ def _check_trust(held: Held, *, unsigned: bool) -> None:
     if held.trust in ("shipped", "signed") or unsigned:
         return
     why = "nobody signed it" if held.trust == "unsigned" else "nobody whom this platform trusts signed it"
-    raise PackRefused(
+    in_japanese = "だれも署名していません" if held.trust == "unsigned" else "この基盤が信頼する人の署名ではありません"
+    raise refused(
         f"{held.name}: {why}; have it signed, lay the signer's key into packs/signers of the data folder, or say"
-        " --unsigned if you answer for it yourself"
+        " --unsigned if you answer for it yourself",
+        f"{held.name}: {in_japanese}。署名してもらい、署名者の鍵をデータフォルダーの packs/signers に置くか、"
+        "自分で責任を持つときはコマンドで --unsigned を付けてください",
     )
 
 
@@ -403,9 +410,11 @@ def _check_marks(before: Install, held: Held) -> None:
     left = {kind for one in old.alerts for kind in (*one.moves, *one.permits)}
     lost = sorted(left - {kind for one in held.pack.alerts for kind in (*one.moves, *one.permits)})
     if lost:
-        raise PackRefused(
+        raise refused(
             f"{held.name} no longer leaves {', '.join(lost)} to a person's decision, as {before.version} does; if the"
-            " town wants that, remove the pack and install it anew"
+            " town wants that, remove the pack and install it anew",
+            f"{before.version} は {', '.join(lost)} を人の判断に任せていますが、{held.name} は任せません。"
+            "自治体がそれを望むなら、パックを取り除いてから導入し直してください",
         )
 
 

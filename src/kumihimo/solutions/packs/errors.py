@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from kumihimo.base.errors import KUMIHIMO_ERRORS, Problem
+
+P = TypeVar("P", bound=Problem)
 
 
 class PackRefused(Problem):
@@ -19,3 +23,19 @@ class PackChanged(Problem):
     type = KUMIHIMO_ERRORS + "PackChanged"
     title = "Changed meanwhile"
     status = 409
+
+
+def in_both(problem: P, ja: str) -> P:
+    """The problem, which pages say in Japanese with these words and in English with its detail."""
+    return problem.worded("packs.refused.said", ja=ja, en=problem.detail)
+
+
+def refused(en: str, ja: str) -> PackRefused:
+    """A refusal in both languages."""
+    return in_both(PackRefused(en), ja)
+
+
+def refused_at(where: str, problem: Problem) -> PackRefused:
+    """What another room does not take of a pack, with the place in the pack; in both languages where it says so."""
+    found = PackRefused(f"{where}: {problem.detail}")
+    return found.worded("packs.refused.at", where=where, why=problem.wording or problem.detail)

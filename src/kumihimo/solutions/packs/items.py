@@ -12,7 +12,7 @@ from kumihimo.device.registry.models import Device
 from kumihimo.platform.access.compile import policies_of
 from kumihimo.platform.jsonld.contexts import Context, Contexts
 from kumihimo.platform.jsonld.expand import expand_entity
-from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.errors import refused, refused_at
 from kumihimo.solutions.packs.families import family_text
 from kumihimo.solutions.packs.manifest import entities_of
 from kumihimo.solutions.packs.models import DeviceEntry, Held, Item, Pack, RuleFile
@@ -82,7 +82,7 @@ async def context_of(contexts: Contexts, held: Held, tenant: str = "") -> Contex
         try:
             context = await contexts.resolve(json.loads(held.files[pack.context])["@context"], tenant)
         except Problem as problem:
-            raise PackRefused(f"{pack.context}: {problem.detail}") from problem
+            raise refused_at(pack.context, problem) from problem
     for name in sorted({name for model in pack.models for name in (model.type, *model.attributes)}):
         _check_same_name(name, context.expand(name))
     return context
@@ -92,9 +92,11 @@ def _check_same_name(name: str, expanded: str) -> None:
     """Rights are given to expanded names and read by people as short ones: both must say the same."""
     found = _END.search(expanded)
     if found is None or found[1] != name:
-        raise PackRefused(
+        raise refused(
             f"the context makes {expanded!r} of {name!r}; in a pack a name must be the last part of what it stands for,"
-            " so that nobody gives a right to something else than is read"
+            " so that nobody gives a right to something else than is read",
+            f"コンテキストでは {name!r} が {expanded!r} になります。読んだものと違うものに権利を与えないよう、"
+            "パックの名前は表すものの末尾と同じにします",
         )
 
 
@@ -138,9 +140,12 @@ def _entity_items(held: Held, context: Context, *, sample: bool) -> Iterator[Ite
         try:
             doc = expand_entity({name: value for name, value in given.items() if name != "@context"}, context)
         except Problem as problem:
-            raise PackRefused(f"entity {str(given.get('id'))[:120]}: {problem.detail}") from problem
+            raise refused_at(f"entity {str(given.get('id'))[:120]}", problem) from problem
         if not set(doc["type"]) <= known:
-            raise PackRefused(f"entity {doc['id']}: its type is none of the pack's models")
+            raise refused(
+                f"entity {doc['id']}: its type is none of the pack's models",
+                f"entity {doc['id']}: 型がパックのモデルではありません",
+            )
         yield Item("entity", doc["id"], entity_text(doc))
 
 
@@ -162,15 +167,29 @@ def rules_name(pack: Pack, one: RuleFile) -> str:
 
 def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[str], str]) -> None:
     """PackRefused where the rules do what the manifest does not say, or go by another name."""
-    where, kinds = f"{one.file} of {pack.id}", {name.partition(".")[0] for name in one.watches}
+    where, at = f"{one.file} of {pack.id}", f"{pack.id} の {one.file}"
+    kinds = {name.partition(".")[0] for name in one.watches}
     watched, written = ({expand(name.partition(".")[2]) for name in names} for names in (one.watches, one.writes))
     if said.name != rules_name(pack, one):
-        raise PackRefused(f"{where}: the set is named {said.name!r}; in this pack it is {rules_name(pack, one)!r}")
+        raise refused(
+            f"{where}: the set is named {said.name!r}; in this pack it is {rules_name(pack, one)!r}",
+            f"{at}: 規則の名前が {said.name!r} です。このパックでは {rules_name(pack, one)!r} にします",
+        )
     if said.watches is None or not said.watches <= watched:
-        raise PackRefused(f"{where}: it watches what the manifest does not say; name each attribute under watches")
+        raise refused(
+            f"{where}: it watches what the manifest does not say; name each attribute under watches",
+            f"{at}: マニフェストにないものを見ています。見る属性をすべて watches に書いてください",
+        )
     if not said.types <= {expand(kind) for kind in kinds}:
-        raise PackRefused(f"{where}: it looks at types that the manifest does not say under watches")
+        raise refused(
+            f"{where}: it looks at types that the manifest does not say under watches",
+            f"{at}: マニフェストの watches にない型を見ています",
+        )
     if not said.writes <= written:
-        raise PackRefused(f"{where}: it changes what the manifest does not say; name each attribute under writes")
+        raise refused(
+            f"{where}: it changes what the manifest does not say; name each attribute under writes",
+            f"{at}: マニフェストにないものを変えます。変える属性をすべて writes に書いてください",
+        )
     if not said.does <= set(one.does):
-        raise PackRefused(f"{where}: it does {', '.join(sorted(said.does - set(one.does)))}, which does must name")
+        done = ", ".join(sorted(said.does - set(one.does)))
+        raise refused(f"{where}: it does {done}, which does must name", f"{at}: does に {done} を書いてください")

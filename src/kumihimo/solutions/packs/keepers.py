@@ -10,7 +10,7 @@ from typing import Protocol
 from kumihimo.base.call import Call
 from kumihimo.base.errors import Problem, ResourceNotFound
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op
-from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.errors import refused
 from kumihimo.solutions.packs.items import canonical, device_of, device_text, entity_text
 from kumihimo.solutions.packs.models import Item, ItemKind
 from kumihimo.solutions.packs.ports import PackDoors
@@ -183,7 +183,10 @@ class _Rules:
     async def make(self, call: Call, item: Item) -> Item:
         """Puts the set."""
         if self._sets is None:
-            raise PackRefused("this platform has no room of rules, which the pack needs")
+            raise refused(
+                "this platform has no room of rules, which the pack needs",
+                "パックに必要な規則の機能が、この基盤にはありません",
+            )
         await self._sets.put(call, item.name, item.text, f"for {call.cause}")
         return item
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE, read_archive, read_path
-from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.errors import PackRefused, refused
 from kumihimo.solutions.packs.manifest import held, read_pack
 from kumihimo.solutions.packs.models import Files, Held
 from kumihimo.solutions.packs.signature import Signers, read_signers
@@ -32,7 +32,12 @@ class Broken:
     """A file in the folder of packs that is none that can be taken, and why."""
 
     file: str
-    why: str
+    problem: PackRefused
+
+    @property
+    def why(self) -> str:
+        """The reason, for programs."""
+        return self.problem.detail
 
 
 class Library:
@@ -67,14 +72,17 @@ class Library:
             known = ", ".join(sorted({one.pack.id for one in self.all()})) or "none"
             raise ResourceNotFound(f"there is no pack {id_[:64]!r} here; there are {known}")
         if len(found) > 1:
-            raise PackRefused(f"there are {len(found)} packs {id_!r}; take all but one out of the folder {FOLDER}/")
+            raise refused(
+                f"there are {len(found)} packs {id_!r}; take all but one out of the folder {FOLDER}/",
+                f"パック {id_!r} が {len(found)} 個あります。フォルダー {FOLDER}/ に 1 つだけ残してください",
+            )
         return found[0]
 
     def outside(self, raw: bytes) -> Held:
         """The pack of an archive that somebody brings. PackRefused."""
         found = held(read_archive(raw), "outside", self.signers())
         if any(one.pack.id == found.pack.id for one in self._of_program()):
-            raise PackRefused(f"a pack {found.pack.id!r} comes with the program; give this one another id")
+            raise _taken(found.pack.id)
         return found
 
     def _of_program(self) -> list[Held]:
@@ -97,14 +105,21 @@ class Library:
             try:
                 found = held(read_path(path), "outside", signers)
             except PackRefused as problem:
-                broken.append(Broken(path.name, problem.detail))
+                broken.append(Broken(path.name, problem))
                 log.warning("a pack in the data folder cannot be taken", extra={"file": path.name})
                 continue
             if found.pack.id in own:
-                broken.append(Broken(path.name, f"a pack {found.pack.id!r} comes with the program; take another id"))
+                broken.append(Broken(path.name, _taken(found.pack.id)))
             else:
                 taken.append(found)
         return taken, broken
+
+
+def _taken(id_: str) -> PackRefused:
+    return refused(
+        f"a pack {id_!r} comes with the program; give this one another id",
+        f"パック {id_!r} は基盤に付属しています。別の id にしてください",
+    )
 
 
 def _candidates(folder: Path) -> Sequence[Path]:

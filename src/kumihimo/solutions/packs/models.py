@@ -39,6 +39,8 @@ PERSONAL: Final[frozenset[LegalClass]] = frozenset({"personal", "sensitive"})
 PackAction = Literal["read", "subscribe", "write", "delete", "command", "approve"]
 """What a pack may ask rights to; who gives roles or changes policies is the town's business alone."""
 OF_TOWN: Final[frozenset[PackAction]] = frozenset({"command", "approve"})
+PERSONS_PAGE: Final = "persons"
+"""The page of notice and consent, as which no screen of a pack is named."""
 STRANGER: Final = "stranger"
 """As a role: whoever is not logged in."""
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text as json_text
-from kumihimo.solutions.packs.models import Pack, Parameter, ParameterType
+from kumihimo.solutions.packs.errors import in_both
+from kumihimo.solutions.packs.models import Pack, Parameter, ParameterType, Said
 
 Values = Mapping[str, Any]
 PLACE: Final = re.compile(r"@\{([a-z][a-z0-9_.-]*)\}")
@@ -18,14 +19,20 @@ _MAIL: Final = re.compile(r"[^\s@<>\"]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24
 _PHONE: Final = re.compile(r"\+?[0-9][0-9-]{4,20}\Z", re.ASCII)
 _WEB: Final = re.compile(r"https://[^\s<>\"{}|\\^`]{3,200}\Z")
 MAX_TEXT: Final = 500
+_JA: Final = {"integer": "整数", "number": "数", "place": "経度, 緯度", "area": "西, 南, 東, 北"}
 
 
 def check_value(one: Parameter, value: Any) -> Any:
     """The value itself where the parameter may have it. BadRequestData with the reason otherwise."""
-    found = _CHECKS[one.type](one, value)
+    found = value_fault(one, value)
     if found:
-        raise BadRequestData(f"{one.name}: {found}")
+        raise in_both(BadRequestData(f"{one.name}: {found.en}"), f"{one.title.ja}: {found.ja}")
     return value
+
+
+def value_fault(one: Parameter, value: Any) -> Said | None:
+    """Why the parameter may not have the value, None where it may."""
+    return _CHECKS[one.type](one, value)
 
 
 def read_value(one: Parameter, text: str) -> Any:
@@ -39,7 +46,8 @@ def read_value(one: Parameter, text: str) -> Any:
         if one.type in ("place", "area"):
             return check_value(one, [float(part) for part in typed.split(",")])
     except ValueError as problem:
-        raise BadRequestData(f"{one.name}: {typed[:60]!r} is no {one.type}") from problem
+        said = BadRequestData(f"{one.name}: {typed[:60]!r} is no {one.type}")
+        raise in_both(said, f"{one.title.ja}: {typed[:60]!r} は{_JA[one.type]}として読めません") from problem
     if one.type == "flag":
         return check_value(one, {"true": True, "false": False}.get(typed, typed))
     return check_value(one, typed)
@@ -73,47 +81,60 @@ def filled(text: str, values: Values) -> str:
     return PLACE.sub(lambda found: json_text(values[found[1]]), text)
 
 
-# --- what a value may be: words where it may not ------------------------------------------------------------
+# --- what a value may be: why not, where it may not ---------------------------------------------------------
 
 
-def _number(one: Parameter, value: Any) -> str:
+def _number(one: Parameter, value: Any) -> Said | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return "say a number"
+        return Said(ja="数を入れてください", en="say a number")
     if one.type == "integer" and not float(value).is_integer():
-        return "say a whole number"
+        return Said(ja="整数を入れてください", en="say a whole number")
     least = -math.inf if one.least is None else one.least
     most = math.inf if one.most is None else one.most
-    return "" if least <= value <= most else f"{value:g} is not from {least:g} to {most:g}"
+    if least <= value <= most:
+        return None
+    return Said(
+        ja=f"{value:g} は {least:g} から {most:g} までに入っていません",
+        en=f"{value:g} is not from {least:g} to {most:g}",
+    )
 
 
-def _flag(_: Parameter, value: Any) -> str:
-    return "" if isinstance(value, bool) else "say true or false"
+def _flag(_: Parameter, value: Any) -> Said | None:
+    return None if isinstance(value, bool) else Said(ja="true か false にしてください", en="say true or false")
 
 
-def _short(one: Parameter, value: Any) -> str:
+def _short(one: Parameter, value: Any) -> Said | None:
     most = MAX_TEXT if one.most is None else int(one.most)
     least = 1 if one.least is None else int(one.least)
-    fits = isinstance(value, str) and least <= len(value) <= most and value.isprintable()
-    return "" if fits else f"say it in {least} to {most} visible characters"
+    if isinstance(value, str) and least <= len(value) <= most and value.isprintable():
+        return None
+    return Said(ja=f"見える文字で {least} から {most} 字です", en=f"say it in {least} to {most} visible characters")
 
 
-def _choice(one: Parameter, value: Any) -> str:
-    return "" if value in one.choices else f"choose one of {', '.join(one.choices)}"
+def _choice(one: Parameter, value: Any) -> Said | None:
+    if value in one.choices:
+        return None
+    return Said(ja=f"{', '.join(one.choices)} から選んでください", en=f"choose one of {', '.join(one.choices)}")
 
 
-def _time(_: Parameter, value: Any) -> str:
-    return "" if isinstance(value, str) and _TIME.match(value) else "say a time of day as HH:MM"
+def _time(_: Parameter, value: Any) -> Said | None:
+    if isinstance(value, str) and _TIME.match(value):
+        return None
+    return Said(ja="時刻を HH:MM の形で入れてください", en="say a time of day as HH:MM")
 
 
-def _place(_: Parameter, value: Any) -> str:
-    fits = _numbers(value, 2) and -180 <= value[0] <= 180 and -90 <= value[1] <= 90
-    return "" if fits else "say longitude, latitude in degrees"
+def _place(_: Parameter, value: Any) -> Said | None:
+    if _numbers(value, 2) and -180 <= value[0] <= 180 and -90 <= value[1] <= 90:
+        return None
+    return Said(ja="経度, 緯度を度で入れてください", en="say longitude, latitude in degrees")
 
 
-def _area(one: Parameter, value: Any) -> str:
+def _area(one: Parameter, value: Any) -> Said | None:
     if not _numbers(value, 4) or _place(one, value[:2]) or _place(one, value[2:]):
-        return "say west, south, east, north in degrees"
-    return "" if value[0] < value[2] and value[1] < value[3] else "west lies before east, and south before north"
+        return Said(ja="西, 南, 東, 北を度で入れてください", en="say west, south, east, north in degrees")
+    if value[0] < value[2] and value[1] < value[3]:
+        return None
+    return Said(ja="西は東より、南は北より前に来ます", en="west lies before east, and south before north")
 
 
 def _numbers(value: Any, count: int) -> bool:
@@ -124,12 +145,16 @@ def _numbers(value: Any, count: int) -> bool:
     )
 
 
-def _contact(_: Parameter, value: Any) -> str:
-    fits = isinstance(value, str) and any(one.match(value) for one in (_MAIL, _PHONE, _WEB))
-    return "" if fits else "say a mail address, a telephone number or an https address"
+def _contact(_: Parameter, value: Any) -> Said | None:
+    if isinstance(value, str) and any(one.match(value) for one in (_MAIL, _PHONE, _WEB)):
+        return None
+    return Said(
+        ja="メールアドレス、電話番号か https の URL を入れてください",
+        en="say a mail address, a telephone number or an https address",
+    )
 
 
-_CHECKS: Final[Mapping[ParameterType, Callable[[Parameter, Any], str]]] = {
+_CHECKS: Final[Mapping[ParameterType, Callable[[Parameter, Any], Said | None]]] = {
     "number": _number,
     "integer": _number,
     "flag": _flag,

@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -19,8 +18,9 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from kumihimo.base import tomltext
 from kumihimo.solutions.packs.archive import SIGNATURE
-from kumihimo.solutions.packs.errors import PackRefused
+from kumihimo.solutions.packs.errors import refused
 from kumihimo.solutions.packs.models import Files, Pack
 
 Signers = Mapping[str, bytes]
@@ -53,15 +53,16 @@ def signer_of(pack: Pack, files: Files) -> bytes | None:
     if raw is None:
         return None
     try:
-        found = tomllib.loads(raw.decode("utf-8"))
+        found = tomltext.loads(raw.decode("utf-8"))
         key, made = _bytes(found["key"]), _bytes(found["signature"])
         Ed25519PublicKey.from_public_bytes(key).verify(made, statement(pack, files))
     except InvalidSignature as problem:
-        raise PackRefused(
-            f"the signature of {pack.id} {pack.version} does not fit its files: one was changed after it was signed"
+        raise refused(
+            f"the signature of {pack.id} {pack.version} does not fit its files: one was changed after it was signed",
+            f"{pack.id} {pack.version} の署名がファイルと合いません。署名の後に変えられたものがあります",
         ) from problem
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as problem:
-        raise PackRefused(f"{SIGNATURE} cannot be read: {problem}") from problem
+    except (KeyError, TypeError, ValueError) as problem:
+        raise refused(f"{SIGNATURE} cannot be read: {problem}", f"{SIGNATURE} が読めません（{problem}）") from problem
     return key
 
 
@@ -84,9 +85,13 @@ def write_keys(path: Path) -> Path:
         beside = path.with_name(path.name + ".pub")
         beside.write_bytes(public)
     except FileExistsError as problem:
-        raise PackRefused(f"{path} is there already; a key is never written over") from problem
+        raise refused(
+            f"{path} is there already; a key is never written over", f"{path} はすでにあります。鍵は上書きしません"
+        ) from problem
     except OSError as problem:
-        raise PackRefused(f"{path} cannot be written: {problem.strerror}") from problem
+        raise refused(
+            f"{path} cannot be written: {problem.strerror}", f"{path} に書けません（{problem.strerror}）"
+        ) from problem
     return beside
 
 
@@ -97,9 +102,13 @@ def read_key(path: Path) -> bytes:
             raw = opened.read(_MAX_KEY + 1)
         return _bytes(raw.decode("ascii").strip())
     except OSError as problem:
-        raise PackRefused(f"{path} cannot be read: {problem.strerror}") from problem
+        raise refused(
+            f"{path} cannot be read: {problem.strerror}", f"{path} が読めません（{problem.strerror}）"
+        ) from problem
     except ValueError as problem:
-        raise PackRefused(f"{path} holds no Ed25519 key in base64") from problem
+        raise refused(
+            f"{path} holds no Ed25519 key in base64", f"{path} は base64 の Ed25519 の鍵ではありません"
+        ) from problem
 
 
 def read_signers(folder: Path) -> Signers:
