@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from kumihimo.base.clock import SystemClock
 from kumihimo.base.ports import Letter
 from kumihimo.base.settings import Settings
 from kumihimo.platform.identity import door
+from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.wildlife.devices import Site, site_change
 from kumihimo.solutions.wildlife.doors import own_call
 
@@ -54,11 +56,13 @@ async def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     platform = wire(settings, SystemClock())
     letters = Letters()
     platform.notices.sender.mail = letters
+    platform.packs = Packs(replace(platform.packs.doors, trial=None))
     async with open_database(platform):
         await platform.database.add_tenant("yama")
         call = own_call("yama", "test")
         site = Site("sensor", "1", "センサー1", "山田", 136.65, 36.55)
         await platform.broker.apply(call, [site_change(site, simulated=True)])
+        await platform.packs.install(call, platform.library.find("wildlife"))
         account = await platform.identity.add("sato", "佐藤", lang="ja-easy")
         await platform.access.add_member("yama", Actor("person", account.id), "disaster-officer", "test")
         cookie = await platform.identity.log_in(account.id, "link", "127.0.0.1")

@@ -366,6 +366,31 @@ async def test_what_is_for_lists_alone_nobody_chooses(town: Town) -> None:
         await town.notices.choose("town", "p1", Choice(("trap",), True, None, "ja"))
 
 
+async def test_what_a_town_does_not_tell_nobody_chooses_there_and_what_was_chosen_stays(town: Town) -> None:
+    await town.settle(email="")
+    offered: list[str] = []
+
+    async def here(tenant: str) -> list[str]:
+        assert tenant == "town"
+        return offered
+
+    notices = town.notices
+    town.notices = Notices(town.database, town.clock, notices.seals, notices.sender, TOPICS, notices.named, here)
+    assert await town.notices.topics_of("town") == []
+    with pytest.raises(BadRequestData):
+        await town.notices.choose("town", "p1", Choice(("bear",), True, None, "ja"))
+    with pytest.raises(BadRequestData):
+        await Lists(town.notices).make("town", "猟友会", "わなの作動を知らせる", ("trap",), "person:x")
+    await town.notices.choose("town", "p1", Choice((), True, None, "en"))
+    one = await town.notices.mine("town", "p1")
+    assert one is not None
+    assert (one.topics, one.everywhere, one.lang) == (("bear",), True, "en")
+    offered.append("bear")
+    await town.notices.choose("town", "p1", Choice((), True, None, "en"))
+    assert (one := await town.notices.mine("town", "p1")) is not None
+    assert one.topics == ()
+
+
 async def test_a_test_goes_to_oneself_alone_once_a_minute(town: Town) -> None:
     await town.settle()
     await town.settle("p2", email="p2@example.jp")

@@ -34,6 +34,7 @@ from kumihimo.solutions.flood.watch import Watch as RiverWatch
 from kumihimo.solutions.flood.watching import watch_of
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.wildlife.devices import Site, site_change
+from kumihimo.solutions.wildlife.telling import TOPICS
 from kumihimo.solutions.wildlife.watch import Watch as AnimalWatch
 
 WITH, WITHOUT = "with", "without"
@@ -172,6 +173,20 @@ async def test_figures_of_a_wing_are_those_of_towns_that_run_it(house: House) ->
     assert await kpi.definitions(WITH) == []
 
 
+async def test_a_wing_tells_people_something_only_in_towns_that_run_it(house: House) -> None:
+    await house.install(WITH)
+    notices = house.platform.notices
+    topics = {one: [topic.id for topic in await notices.topics_of(one)] for one in (WITH, WITHOUT)}
+    assert topics == {WITH: [one.id for one in TOPICS], WITHOUT: []}
+    assert ["Traps that closed" in (await house.page("/people-told", one))[1] for one in (WITH, WITHOUT)] == [
+        True,
+        False,
+    ]
+    assert "no pack that tells people anything" in (await house.page("/people-told", WITHOUT))[1]
+    await house.remove(WITH, "wildlife")
+    assert (await notices.topics_of(WITH), await notices.named(WITH)) == ([], ())
+
+
 async def test_a_watch_begins_when_its_pack_is_installed(house: House) -> None:
     """What the log holds before raises nothing, also where nobody has read it yet; the next reading does."""
     await house.river(3.5)
@@ -206,6 +221,34 @@ async def test_removal_closes_what_is_open_and_says_so_before(house: House) -> N
     status, text = await house.page(f"/alerts/{alert.id}")
     assert (status, "closed: the pack was removed" in text, "seen at the bridge" in text) == (200, True, True)
     assert "seen at the bridge" in (await house.page("/alerts/decisions"))[1]
+
+
+async def test_decisions_of_a_removed_pack_lead_to_pages_that_there_are(house: House) -> None:
+    """Where the pack runs they lead to its own page of the alert, else to the one of all that no pack has pages for."""
+    await house.install()
+    await house.river(2.25)
+    await house.look()
+    await _detect(house.platform, WITH, "2026-06-01T00:00:00Z")
+    await house.look(AnimalWatch(wildlife_doors(house.platform), WITH))
+    made = {}
+    for alert in await house.open():
+        person = Call(WITH, Actor("person", "Sato"))
+        decision = await house.platform.alerts.decide(person, alert.id, alert.version, "rejected", "not now")
+        made[alert.source] = (alert.id, decision.id)
+    assert set(made) == {"flood", "wildlife"}
+    for removed in ("", *made):
+        if removed:
+            await house.remove(WITH, removed)
+        runs = await sources_of(house.platform, WITH)
+        log = (await house.page("/alerts/decisions"))[1]
+        for source, (alert_id, decision_id) in made.items():
+            place = f"/{source}/alerts/{alert_id}" if source in runs else f"/alerts/{alert_id}"
+            status, page = await house.page(f"/alerts/decisions/{decision_id}")
+            assert (status, f'href="/t/{WITH}{place}"' in page) == (200, True), (removed, source)
+            assert f'href="/t/{WITH}{place}"' in log, (removed, source)
+            assert (await house.page(place))[0] == 200, (removed, source)
+            other = f"/alerts/{alert_id}" if source in runs else f"/{source}/alerts/{alert_id}"
+            assert (await house.page(other))[0] == 404, (removed, source)
 
 
 async def test_after_installing_again_no_alert_comes_twice_and_the_next_one_comes(house: House) -> None:

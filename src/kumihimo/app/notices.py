@@ -44,8 +44,13 @@ def notices_of(settings: Settings, database: Database, clock: Clock, seal: Seal,
             return False
         return bool(await platform.places.of(Actor("person", account), [tenant]))
 
+    async def offered(tenant: str) -> Collection[str]:
+        """The wing tells something only where it runs."""
+        runs = await late.platform.packs.running.here("wildlife", tenant)
+        return [one.id for one in TOPICS] if runs else ()
+
     async def named(tenant: str) -> Sequence[Area]:
-        return await areas_of(wildlife_doors(late.platform), tenant)
+        return await areas_of(wildlife_doors(late.platform), tenant) if await offered(tenant) else ()
 
     def subject() -> str:
         address = settings.smtp_from.rpartition("<")[2].rstrip(">").strip()
@@ -54,7 +59,7 @@ def notices_of(settings: Settings, database: Database, clock: Clock, seal: Seal,
 
     mail = _mail(settings, clock)
     sender = Sender(database, clock, seals, composer, mail, late.outward, subject, entitled)
-    return Notices(database, clock, seals, sender, TOPICS, named)
+    return Notices(database, clock, seals, sender, TOPICS, named, offered)
 
 
 def _mail(settings: Settings, clock: Clock) -> Mailer | None:

@@ -31,6 +31,7 @@ from kumihimo.service.notices.models import (
     NamedAreas,
     Notice,
     Numbers,
+    Offered,
     Recipient,
     Told,
     Topic,
@@ -67,7 +68,9 @@ class Choice:
 
 
 class Notices:
-    """Notices of all tenants. topics: what there is to hear of; named: the areas of a tenant with a name."""
+    """Notices of all tenants. topics: what there is to hear of; named: the areas of a tenant with a name; offered: the
+    topics of a tenant, without it all of them.
+    """
 
     def __init__(
         self,
@@ -77,6 +80,7 @@ class Notices:
         sender: Sender,
         topics: Sequence[Topic],
         named: NamedAreas,
+        offered: Offered | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -84,6 +88,7 @@ class Notices:
         self.sender = sender
         self.topics = {one.id: one for one in topics}
         self.named = named
+        self._offered = offered
         self._asking = Rates(ASKED_PER_DAY / 86_400, burst_seconds=86_400)
         """Beside what is kept of each recipient, which goes where somebody is forgotten."""
 
@@ -99,6 +104,11 @@ class Notices:
     def now(self) -> int:
         """The platform's own time in microseconds."""
         return times.micros(self.clock.now())
+
+    async def topics_of(self, tenant: str) -> list[Topic]:
+        """Of what there is anything to hear in a tenant now."""
+        here = self.topics if self._offered is None else await self._offered(tenant)
+        return [one for one in self.topics.values() if one.id in here]
 
     # --- telling -----------------------------------------------------------------------------------------
 
@@ -157,8 +167,12 @@ class Notices:
         return None if kept is None else self.seals.open(tenant, kept)
 
     async def choose(self, tenant: str, account: str, choice: Choice) -> None:
-        """Keeps what somebody chose. BadRequestData for topics that they cannot choose, or hours that are none."""
-        unknown = [one for one in choice.topics if one not in self.topics or self.topics[one].is_closed]
+        """Keeps what somebody chose; topics of which there is nothing to hear here at present stay as they were.
+
+        BadRequestData for topics that they cannot choose, or hours that are none.
+        """
+        offered = {one.id for one in await self.topics_of(tenant) if not one.is_closed}
+        unknown = set(choice.topics) - offered
         hours = choice.quiet or (0, 0)
         if unknown or choice.lang not in LANGUAGES or not all(0 <= hour <= 23 for hour in hours):
             raise BadRequestData("this is not to be chosen here").worded("notices.refused.choice")
@@ -166,7 +180,11 @@ class Notices:
             tenant,
             account,
             lambda one: replace(
-                one, topics=choice.topics, everywhere=choice.everywhere, quiet=choice.quiet, lang=choice.lang
+                one,
+                topics=(*choice.topics, *(each for each in one.topics if each not in offered)),
+                everywhere=choice.everywhere,
+                quiet=choice.quiet,
+                lang=choice.lang,
             ),
             choice.lang,
         )

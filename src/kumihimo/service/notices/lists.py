@@ -88,7 +88,8 @@ class Lists:
     async def make(self, tenant: str, name: str, purpose: str, topics: tuple[str, ...], by: str) -> People:
         """A new list. BadRequestData without a name, a purpose or a topic."""
         name, purpose = name.strip(), purpose.strip()
-        if not name or not purpose or not topics or any(one not in self._notices.topics for one in topics):
+        offered = {one.id for one in await self._notices.topics_of(tenant)}
+        if not name or not purpose or not topics or not offered.issuperset(topics):
             said = "a list needs a name, its purpose, and what is told to it"
             raise BadRequestData(said).worded("notices.refused.newlist")
         one = People(secrets.token_hex(8), name[:MAX_NAME], purpose[:MAX_PURPOSE], topics, by, self._notices.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -186,6 +186,8 @@ class Numbers:
 
 Entitled = Callable[[str, str], Awaitable[bool]]
 """Whether this account has anything to do in this tenant."""
+Offered = Callable[[str], Awaitable[Collection[str]]]
+"""The topics, by id, of which there is anything to hear in a tenant now."""
 NamedAreas = Callable[[str], Awaitable[Sequence[Area]]]
 """The areas of a tenant that have a name, to choose from."""
 Handed = Callable[[str, Notice, int], Awaitable[None]]

@@ -75,7 +75,7 @@ class NoticePages:
             "is_kept": found is not None,
             "topics": [
                 (topic.id, spoken(topic.title, visit.lang), topic.id in one.topics)
-                for topic in self._notices.topics.values()
+                for topic in await self._notices.topics_of(town)
                 if not topic.is_closed
             ],
             "named": [(number, area.name) for number, area in enumerate(await self._notices.named(town))],

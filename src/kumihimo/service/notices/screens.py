@@ -42,7 +42,7 @@ class _Pages:
             "lists": [
                 (one, count, self._topics(one.topics, ask.lang)) for one, count in await self._lists.all(ask.tenant)
             ],
-            "topics": [(one.id, spoken(one.title, ask.lang)) for one in self._notices.topics.values()],
+            "topics": [(one.id, spoken(one.title, ask.lang)) for one in await self._notices.topics_of(ask.tenant)],
             "numbers": await self._notices.numbers(ask.tenant),
             "has_mail": self._notices.has_mail,
             "mail_away": bool(self._notices.sender.circuit.failures),
