@@ -18,7 +18,7 @@ from kumihimo.app.platform import Platform
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Forbidden, ResourceNotFound
 from kumihimo.service.kpi.measures import Measure, Target
-from kumihimo.service.kpi.public.models import LEAST_FIGURES, LEAST_READINGS, public_kpi
+from kumihimo.service.kpi.public.models import LEAST_FIGURES, LEAST_READINGS, is_fit, public_kpi
 
 EN = {"accept-language": "en"}
 CHIEF = {"authorization": "as chief", **EN}
@@ -198,6 +198,15 @@ async def test_strangers_asking_again_and_again_cost_one_reckoning_a_minute(
     fake_clock.advance(61)
     await client.get(PAGE, EN)
     assert asked == [KPI.id] * 2
+
+
+def test_a_share_rests_on_its_entities_and_not_on_twice_as_many() -> None:
+    """Part and whole of one entity are two readings of one thing."""
+    figure = month(2025, 1, 1, LEAST_READINGS - 1)
+    whole = [replace(one, attribute="https://x/whole") for one in figure.lineage]
+    assert not is_fit(replace(figure, lineage=(*figure.lineage, *whole)))
+    assert is_fit(month(2025, 1, 1, LEAST_READINGS))
+    assert not is_fit(replace(figure, lineage=()))
 
 
 def test_a_median_of_few_figures_is_not_shown() -> None:

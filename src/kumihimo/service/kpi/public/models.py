@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -74,8 +75,11 @@ class PublicMeasure:
 
 
 def is_fit(figure: Figure) -> bool:
-    """Whether a figure rests on enough readings to be shown to everybody."""
-    return len(figure.lineage) >= LEAST_READINGS
+    """Whether a figure rests on enough readings of one attribute to be shown to everybody: part and whole of one entity
+    are two readings of one thing.
+    """
+    each = Counter(one.attribute for one in figure.lineage)
+    return max(each.values(), default=0) >= LEAST_READINGS
 
 
 def public_kpi(definition: Definition, figures: Sequence[Figure], since: date | None, now: int) -> PublicKpi:
