@@ -142,7 +142,7 @@ class WingPart:
             " sirens were told is taken back"
         )
         kept = Said(
-            ja="警報と判断の記録は残り、「警報」のページで見られます",
+            ja="警報と決定の記録は残り、「警報」のページで見られます",
             en="alerts and decisions stay as a record, on the page Alerts",
         )
         return [Said(ja=ja, en=en), kept]
