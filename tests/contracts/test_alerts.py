@@ -133,6 +133,7 @@ async def test_climbing_is_a_new_stage_and_falling_closes(house: House) -> None:
         "eased",
         "closed",
     ]
+    assert await house.alerts.sight(SYSTEM, seen(3, 39)) is None, "what is older than its end raises it no more"
     again = await house.alerts.sight(SYSTEM, seen(1, 50))
     assert again is not None
     assert again.id != closed.id

@@ -20,7 +20,9 @@ async def sight_tx(tx: Tx, seen: Sighting, now: int) -> Alert | None:
         return None
     before = await store.open_alert_tx(tx, seen.source, seen.subject)
     if before is None:
-        return await _raise_tx(tx, seen, now) if seen.severity > 0 else None
+        if seen.severity == 0 or await store.is_closed_after_tx(tx, seen.source, seen.subject, seen.observed_at):
+            return None
+        return await _raise_tx(tx, seen, now)
     if seen.severity == before.severity or seen.observed_at < before.observed_at:
         return None
     after = _moved(before, seen, now, acted=await store.acted_tx(tx, before.id))

@@ -91,6 +91,17 @@ async def open_alert_tx(tx: Tx, source: str, subject: str) -> Alert | None:
     return _alert(row) if row else None
 
 
+async def is_closed_after_tx(tx: Tx, source: str, subject: str, observed_at: int) -> bool:
+    """Whether an alert on the subject closed by what was observed after this moment."""
+    row = await tx.fetch_one(
+        "SELECT 1 FROM alert WHERE subject = $2 AND state = 'closed' AND source = $1 AND observed_at > $3 LIMIT 1",
+        source,
+        subject,
+        observed_at,
+    )
+    return row is not None
+
+
 async def alerts_tx(
     tx: Tx,
     state: str,
