@@ -15,6 +15,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import StorageRefused
 from kumihimo.base.jsontext import dumps
 from kumihimo.platform.access.grants import ALL_ROWS
+from kumihimo.platform.broker.log import read_log_tx
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert
 from kumihimo.solutions.wildlife import entities, telling
@@ -43,6 +44,12 @@ async def alerts(house: House, state: str = "open") -> list[Alert]:
 
 async def notices(house: House) -> list[EntityDoc]:
     return await house.doors.docs(TOWN, entities.NOTICE)
+
+
+async def detections(house: House) -> dict[str, Any]:
+    """What stands in each encounter."""
+    docs = await house.doors.docs(TOWN, entities.ENCOUNTER)
+    return {doc["id"]: entities.value_of(doc, entities.DETECTIONS) for doc in docs}
 
 
 async def permit(house: House, rule: SirenRule) -> None:
@@ -151,6 +158,19 @@ async def test_what_is_seen_twice_is_written_once_also_after_a_restart(house: Ho
     assert len(entities.value_of(encounter, entities.DETECTIONS)) == 3
     assert len(await alerts(house)) == 1
     assert len(await notices(house)) == 1
+
+
+async def test_what_a_kill_shows_again_joins_the_encounter_that_it_had_however_much_came_after_it(house: House) -> None:
+    for moment in (EVENING.format(0), EVENING.format(1), "2024-10-07T18:00:00+09:00"):
+        await house.send("sensor-field", moment, species=BEAR, confidence=0.9)
+    before = await detections(house)
+    records = await house.doors.database.read(TOWN, lambda tx: read_log_tx(tx, 0, 500, TOWN))
+    first, *later = [one for one in records if entities.DETECTED in one.changed]
+    await Watch(house.doors, TOWN).see(later)  # the position stood behind the first
+    assert await detections(house) == before
+    assert (len(await alerts(house)), len(await alerts(house, "closed")), len(await notices(house))) == (1, 1, 2)
+    await house.watch.see([first, *later])  # nor does a watch mind that has forgotten that day
+    assert await detections(house) == before
 
 
 async def test_what_is_killed_between_telling_and_writing_it_down_is_told_again(house: House) -> None:

@@ -53,6 +53,7 @@ class Watch:
         self._installation = ""
         self._nights = Nights(doors, tenant)
         self._recent: dict[str, Detection] | None = None
+        self._since = 0
         self._entity: dict[str, str] = {}
         self._album = Album(doors.database, doors.clock)
         self._swept = -SWEEP
@@ -96,7 +97,7 @@ class Watch:
         detection = encounters.detection_of(record.entity)
         if detection is None:
             return
-        recent = await self._remembered()
+        recent = await self._remembered(detection.at)
         recent[detection.id] = detection
         found = next(one for one in merge(list(recent.values())) if detection in one.detections)
         entity_id = self._named(found)
@@ -113,14 +114,20 @@ class Watch:
         await self.close_before(detection.at - OVER)
         self._forget_before(detection.at - MEMORY)
 
-    async def _remembered(self) -> dict[str, Detection]:
-        if self._recent is None:
-            self._recent = {}
+    async def _remembered(self, at: int) -> dict[str, Detection]:
+        """All detections known from MEMORY before this moment on, or from earlier.
+
+        They are read anew where the moment lies before what is remembered: a record that is seen a second time after
+        a kill, or a reading that came late, belongs to the encounter that it had or that others of its time made.
+        """
+        if self._recent is None or at - 2 * WITHIN < self._since:
+            self._recent, self._since = {}, at - MEMORY
+            self._entity.clear()
             for doc in await self._doors.docs(self.tenant, entities.ENCOUNTER):
                 for detection in encounters.detections_of(doc):
-                    self._recent[detection.id] = detection
-                    self._entity[detection.id] = doc["id"]
-            self._forget_before(max((one.at for one in self._recent.values()), default=0) - MEMORY)
+                    if detection.at >= self._since:
+                        self._recent[detection.id] = detection
+                        self._entity[detection.id] = doc["id"]
         return self._recent
 
     def _forget_before(self, at: int) -> None:
@@ -128,6 +135,7 @@ class Watch:
         for name in gone:
             del (self._recent or {})[name]
             self._entity.pop(name, None)
+        self._since = max(self._since, at)
 
     def _named(self, found: Encounter) -> str:
         """The encounter's entity: the one that a detection of it has already, else one after its first detection."""
