@@ -82,8 +82,10 @@ class Served:
         self.environ: dict[str, str] = {"KUMIHIMO_OUTBOUND_PRIVATE": "1"}
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, seconds: float = 30.0) -> None:
-        """Returns once /readyz answers 200; AssertionError with the log where it does not."""
+    def start(self, seconds: float = 120.0) -> None:
+        """Returns once /readyz answers 200; AssertionError with the log where it does not. How long it may take is no
+        measure: a machine with other work beside it is slow.
+        """
         environ = {**os.environ, **self.environ}
         ports = ["--port", str(self.port), "--mqtt-port", str(self.mqtt_port)]
         self.log = self.data.with_suffix(".log")

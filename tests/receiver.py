@@ -22,6 +22,7 @@ class Notification:
     path: str
     id: str
     entities: tuple[dict[str, Any], ...]
+    """The entities that it tells of; a rule's notification, which has none, is itself the one thing here."""
     headers: dict[str, str] = field(repr=False)
 
     def values(self, name: str) -> Iterator[tuple[str, Any]]:
@@ -64,7 +65,7 @@ class Receiver:
     def take(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> int | None:
         """Notes a notification and says what is answered."""
         with self.news:
-            self.arrived.append(Notification(path, body["id"], tuple(body["data"]), headers))
+            self.arrived.append(Notification(path, body["id"], tuple(body.get("data", [body])), headers))
             self.in_hand += 1
             self.news.notify_all()
         answer = self.answers.get(path)
