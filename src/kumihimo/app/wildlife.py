@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from kumihimo.app.late import MqttLate
@@ -13,8 +13,11 @@ from kumihimo.app.shipped import ship
 from kumihimo.base.ports import CommandOutcome
 from kumihimo.service.console.words import load_words
 from kumihimo.service.kpi.door import Measured
+from kumihimo.solutions.packs.models import Said
+from kumihimo.solutions.packs.parameters import values_of
 from kumihimo.solutions.wildlife import demo, kpis
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
+from kumihimo.solutions.wildlife.guests import Guests
 from kumihimo.solutions.wildlife.season import TENANT
 from kumihimo.solutions.wildlife.watching import Watching
 
@@ -61,6 +64,35 @@ def run_wildlife(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.wildlife.watching.run(), "wildlife", platform)
 
 
+async def area_of(platform: Platform, tenant: str) -> Sequence[float] | None:
+    """Where a town lies, as it said when it installed the pack: west, south, east, north in degrees."""
+    for one in await platform.packs.all(tenant):
+        _, held = await platform.packs.get(tenant, one.id)
+        if "wildlife" in held.pack.parts:
+            found: Sequence[float] | None = values_of(held.pack, await platform.packs.values(tenant, one.id)).get(
+                "area"
+            )
+            return found
+    return None
+
+
+async def end_season(platform: Platform, tenant: str) -> None:
+    """Ends the season that is played in a town that no longer runs the pack."""
+    if platform.wildlife.guests is not None:
+        await platform.wildlife.guests.end(tenant)
+
+
+async def season_ends(platform: Platform, tenant: str) -> Sequence[Said]:
+    """What is said of a season that is played, before the pack is removed."""
+    guests = platform.wildlife.guests
+    found = None if guests is None else guests.of(tenant)
+    if found is None:
+        return []
+    count = len(found.season.sites)
+    en = f"a season is played here: it ends, and its simulated devices ({count}) go"
+    return [Said(ja=f"再生中の季節を終え、模擬の機器 {count} 台を取り除きます", en=en)]
+
+
 def run_season(speed: float, say: Callable[[str], None]) -> Step:
     """The step that plays the season into its town; `say` gets the lines to print. run_wildlife watches, run_demo came
     before it and made the people.
@@ -76,11 +108,13 @@ def run_season(speed: float, say: Callable[[str], None]) -> Step:
         if not prepared.kept:  # a role that was taken away later stays away
             await Personas(platform).visit(TENANT)
         await show_measures(platform, TENANT, demo.PACKAGE)
+        guests = platform.wildlife.guests = Guests(doors, speed, lambda tenant: area_of(platform, tenant))
         for lang, credit in load_words([demo.PACKAGE])["wildlife.credit"].items():
             platform.credit[lang] = f"{platform.credit.get(lang, '')} {credit}".strip()
         say(f"Wildlife, a season in a second town: {platform.address}/t/{TENANT}/wildlife")
         say("")
-        async with background(demo.run(doors, prepared), "season", platform):
+        own = background(demo.run(doors, prepared), "season", platform)
+        async with own, background(guests.run(), "seasons of other towns", platform):
             yield
 
     return step

@@ -10,7 +10,7 @@ from typing import Final
 
 from kumihimo.app.flood import flood_doors
 from kumihimo.app.platform import Platform
-from kumihimo.app.wildlife import figures_of, wildlife_doors
+from kumihimo.app.wildlife import end_season, figures_of, season_ends, wildlife_doors
 from kumihimo.base.call import Call
 from kumihimo.base.screens import Card, Gate, Screen
 from kumihimo.platform.broker.follow import begin_at_end_tx
@@ -44,6 +44,9 @@ class Wing:
     names: Mapping[str, Mapping[str, str]]
     screens: Callable[[Platform], Sequence[Screen]]
     measures: Callable[[Platform], Sequence[Measured]]
+    leaving: Callable[[Platform, str], Awaitable[Sequence[Said]]] | None = None
+    """What else ends in a tenant with the pack, said before; and `left`, which ends it."""
+    left: Callable[[Platform, str], Awaitable[None]] | None = None
 
 
 WINGS: Final = (
@@ -64,6 +67,8 @@ WINGS: Final = (
         {season.TENANT: season.TENANT_NAME},
         lambda platform: wildlife_screens(wildlife_doors(platform), platform.wildlife),
         figures_of,
+        season_ends,
+        end_season,
     ),
 )
 ENDED: Final = {"ja": "パックを取り除いたため終了", "en": "closed: the pack was removed"}
@@ -133,9 +138,10 @@ class WingPart:
 
     async def left(self, tenant: str) -> Sequence[Said]:
         """As PartDoors."""
+        more = [] if self._wing.leaving is None else await self._wing.leaving(self._platform, tenant)
         count = len(await self._platform.alerts.list(tenant, state="open", source=self._wing.source, limit=100_000))
         if not count:
-            return []
+            return more
         ja = f"開いている警報 {count} 件を「{ENDED['ja']}」として閉じます。表示板やサイレンへの指示は取り消しません。"
         en = (
             f"open alerts: {count}; they close with the reason that the pack was removed, and nothing that signs or"
@@ -145,10 +151,12 @@ class WingPart:
             ja="警報と決定の記録は残り、「警報」のページで見られます",
             en="alerts and decisions stay as a record, on the page Alerts",
         )
-        return [Said(ja=ja, en=en), kept]
+        return [*more, Said(ja=ja, en=en), kept]
 
     async def end(self, call: Call) -> None:
-        """As PartDoors."""
+        """As PartDoors. What plays in the town is ended first, so that nothing new opens."""
+        if self._wing.left is not None:
+            await self._wing.left(self._platform, call.tenant)
         await self._platform.alerts.end(call, self._wing.source, ENDED)
 
     async def is_used(self, tenant: str) -> bool:

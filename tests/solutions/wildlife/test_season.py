@@ -25,6 +25,7 @@ from kumihimo.solutions.wildlife import demo, entities
 from kumihimo.solutions.wildlife.demo import prepare, tell_between
 from kumihimo.solutions.wildlife.kpis import Figures
 from kumihimo.solutions.wildlife.patrol import km
+from kumihimo.solutions.wildlife.replay_pages import SPEEDS
 from kumihimo.solutions.wildlife.reports import report_of
 from kumihimo.solutions.wildlife.screens import wildlife_screens
 from kumihimo.solutions.wildlife.season import SEES_KM, TENANT, TOWN, Season, load
@@ -158,6 +159,8 @@ async def test_the_season_is_stopped_stepped_and_sped_up_from_its_page(house: Ho
     assert prepared.player.state().running
     assert (await client.post(address, {"action": "speed", "speed": "60"})).status == 303
     assert prepared.player.state().speed == 60
+    for one in SPEEDS:
+        assert (await client.post(address, {"action": "speed", "speed": str(one)})).status == 303, one
     assert (await client.post(address, {"action": "step"})).status == 303
     assert not prepared.player.state().running
     assert prepared.player.state().sent >= 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -56,12 +56,13 @@ class Prepared:
     told: int = 0
     """Until when it was told what people say and what becomes known."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    tenant: str = TENANT
 
 
 async def prepare(doors: WildlifeDoors, speed: float, load_season: Callable[[], Season] = load) -> Prepared:
     """Makes the tenant, its devices and entities, and the incidents of the years before. ValueError for a speed."""
     season = await asyncio.to_thread(load_season)
-    reached = await _reached(doors)
+    reached = await reached_in(doors, TENANT)
     if reached is None:
         await doors.database.remove_tenant(TENANT)
         doors.registry.forget_tenant(TENANT)
@@ -69,7 +70,14 @@ async def prepare(doors: WildlifeDoors, speed: float, load_season: Callable[[], 
         if doors.joined is not None:
             await doors.joined(TENANT)
         await _build(doors, season)
-    accounts = {site.device_id: await _account(doors, site.device_id) for site in season.sites}
+    return await staged(doors, TENANT, season, speed, reached)
+
+
+async def staged(doors: WildlifeDoors, tenant: str, season: Season, speed: float, reached: int | None) -> Prepared:
+    """The season with its players, in a tenant that has its devices and entities. reached: where an earlier play of it
+    stood, None for its beginning. ValueError for a speed.
+    """
+    accounts = {site.device_id: await _account(doors, tenant, site.device_id) for site in season.sites}
     player = Player(
         connect=doors.connect,
         fetch=doors.fetch,
@@ -88,36 +96,41 @@ async def prepare(doors: WildlifeDoors, speed: float, load_season: Callable[[], 
         if site.kind in ACTORS
     ]
     keys = {device: account.key for device, account in accounts.items()}
-    return Prepared(season, player, actors, reached is not None, keys, told=player.state().recorded)
+    return Prepared(season, player, actors, reached is not None, keys, told=player.state().recorded, tenant=tenant)
 
 
-async def _reached(doors: WildlifeDoors) -> int | None:
-    """Where an earlier replay stood; None where there is none."""
-    if TENANT not in await doors.database.tenants():
+async def reached_in(doors: WildlifeDoors, tenant: str) -> int | None:
+    """Where an earlier replay stood in a tenant; None where there is none."""
+    if tenant not in await doors.database.tenants():
         return None
-    doc = await doors.broker.get(TENANT, REPLAY_ID, ALL_ROWS, ALL_ATTRIBUTES)
+    doc = await doors.broker.get(tenant, REPLAY_ID, ALL_ROWS, ALL_ATTRIBUTES)
     return None if doc is None else entities.observed_at(doc, REACHED)
 
 
 async def _build(doors: WildlifeDoors, season: Season, keys: Mapping[str, str] | None = None) -> None:
     for site in season.sites:
         await doors.registry.add(TENANT, device_of(site), key=(keys or {}).get(site.device_id))
+    await furnish(doors, TENANT, season, [rule_change(PERMISSION)])
+
+
+async def furnish(doors: WildlifeDoors, tenant: str, season: Season, also: Sequence[Change] = ()) -> None:
+    """Writes the devices' entities, what was reported before the season, and what else is given; the mark last."""
     changes = [site_change(site, simulated=True) for site in season.sites]
     changes += [entities.incident_change(one, cell_of(one.lon, one.lat)) for one in season.past]
-    changes.append(rule_change(PERMISSION))
+    changes += also
     for at in range(0, len(changes), BATCH):
-        await doors.apply(own_call(TENANT, "set-up"), changes[at : at + BATCH])
-    await _mark(doors, season.start)
+        await doors.apply(own_call(tenant, "set-up"), changes[at : at + BATCH])
+    await _mark(doors, tenant, season.start)
 
 
-async def _account(doors: WildlifeDoors, device: str) -> Account:
-    return Account(TENANT, device, await doors.registry.rotate(TENANT, device))
+async def _account(doors: WildlifeDoors, tenant: str, device: str) -> Account:
+    return Account(tenant, device, await doors.registry.rotate(tenant, device))
 
 
-async def _mark(doors: WildlifeDoors, at: int) -> None:
+async def _mark(doors: WildlifeDoors, tenant: str, at: int) -> None:
     """Written last, so that a start that was cut short is begun anew."""
     mark = entities.change(REPLAY_ID, REPLAY, {REACHED: entities.prop(at // 1_000_000, observed_at=at)})
-    await doors.apply(own_call(TENANT, "replay"), [mark])
+    await doors.apply(own_call(tenant, "replay"), [mark])
 
 
 async def run(doors: WildlifeDoors, prepared: Prepared) -> None:
@@ -136,16 +149,17 @@ async def _tell(doors: WildlifeDoors, prepared: Prepared) -> None:
             now = prepared.player.recorded_now()
             if now > prepared.told:
                 try:
-                    await tell_between(doors, prepared.season, prepared.told, now)
+                    await tell_between(doors, prepared.season, prepared.told, now, prepared.tenant)
                     prepared.told = now
                 except Problem as problem:  # the store is away: told once more when it is back
-                    logger.warning("the season waits", extra={"tenant": TENANT, "why": problem.title})
+                    logger.warning("the season waits", extra={"tenant": prepared.tenant, "why": problem.title})
         await asyncio.sleep(LOOK_SECONDS)
 
 
 async def reset(doors: WildlifeDoors, prepared: Prepared) -> None:
-    """Takes the season back to its beginning: the town is removed with all that is in it, and made anew with the same
-    device keys. Nobody tells, looks or answers meanwhile, so that nothing of the old town comes into the new one.
+    """Takes the season of the demonstration's own town back to its beginning: the town is removed with
+    all that is in it, and made anew with the same device keys. Nobody tells, looks or answers meanwhile, so that
+    nothing of the old town comes into the new one.
     """
     watching = prepared.watching
     async with prepared.lock, AsyncExitStack() as stack:
@@ -169,7 +183,7 @@ async def reset(doors: WildlifeDoors, prepared: Prepared) -> None:
     doors.bus.publish(screens_topic(TENANT))
 
 
-async def tell_between(doors: WildlifeDoors, season: Season, after: int, until: int) -> int:
+async def tell_between(doors: WildlifeDoors, season: Season, after: int, until: int, tenant: str = TENANT) -> int:
     """Writes what lies in after < moment <= until; how many entities."""
     changes: list[Change] = [
         entities.incident_change(one, cell_of(one.lon, one.lat))
@@ -178,12 +192,12 @@ async def tell_between(doors: WildlifeDoors, season: Season, after: int, until: 
     ]
     changes += [report_of(said.form, said.at).change for said in season.said if after < said.at <= until]
     if changes:
-        await doors.apply(own_call(TENANT, "replay"), changes)
-    await _mark(doors, until)
-    doors.bus.publish(screens_topic(TENANT))
+        await doors.apply(own_call(tenant, "replay"), changes)
+    await _mark(doors, tenant, until)
+    doors.bus.publish(screens_topic(tenant))
     return len(changes)
 
 
 def recorded_now(prepared: Prepared | None, tenant: str, now: int) -> int:
     """The moment that counts as now in a tenant: recorded time where a season is played, else the clock's."""
-    return prepared.player.recorded_now() if prepared is not None and tenant == TENANT else now
+    return prepared.player.recorded_now() if prepared is not None and tenant == prepared.tenant else now

@@ -51,7 +51,7 @@ class FieldPages:
             for doc in await self._docs(ask.call, entities.TRAP)
             if (trap := trap_of(doc, visited.get(doc["id"]))) is not None
         ]
-        now = recorded_now(self._stage.prepared, ask.tenant, times.micros(self._doors.clock.now()))
+        now = recorded_now(self._stage.of(ask.tenant), ask.tenant, times.micros(self._doors.clock.now()))
         stops = to_visit(traps, now)
         start = _start(ask) or (stops[0].trap.place if stops else (0.0, 0.0))
         order, km = round_trip(start, stops[:MAX_STOPS])

@@ -38,7 +38,7 @@ class Overview:
 
     def now(self, tenant: str) -> int:
         """The moment that counts as now: recorded time where a season is played."""
-        return recorded_now(self._stage.prepared, tenant, times.micros(self._doors.clock.now()))
+        return recorded_now(self._stage.of(tenant), tenant, times.micros(self._doors.clock.now()))
 
     async def _docs(self, call: Call, kind: str) -> list[EntityDoc]:
         return await self._doors.docs(call.tenant, kind, await self._doors.rights(call))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from kumihimo.base import times
+from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import dumps
 from kumihimo.device.simulate.player import Step
 from kumihimo.solutions.wildlife.devices import Site
@@ -30,6 +31,9 @@ TOWN, TENANT = "白山市", "hakusan-city"
 TENANT_NAME = {"ja": "白山市", "en": "Hakusan City"}
 FIRST, LAST = date(2024, 10, 1), date(2024, 11, 30)
 SENSORS, TRAPS = 14, 8
+GUEST = "play-"
+"""Before the numbers of devices in a town that has others of its own, perhaps."""
+
 SEES_KM = 3.0
 """A report further than this from every sensor is one that no sensor saw."""
 
@@ -60,13 +64,21 @@ class Season:
     end: int
 
 
-def load() -> Season:
-    """Reads the shipped files and makes the season."""
-    town = [one for one in together(read_all()) if one.town == TOWN and one.day <= LAST]
+def load(area: Sequence[float] | None = None) -> Season:
+    """Reads the shipped files and makes the season: that of TOWN, or of what was reported between west, south, east and
+    north (degrees). BadRequestData for an area in which too little was reported to place anything.
+    """
+    known = [one for one in together(read_all()) if one.day <= LAST]
+    town = [one for one in known if (one.town == TOWN if area is None else _lies_in(one, area))]
     past = [one for one in town if one.day < FIRST]
     coming = [one for one in town if one.day >= FIRST and one.at is not None]
+    if not past or not coming:
+        raise BadRequestData(
+            f"the recorded season has nothing to play here: {len(past)} reports before it and {len(coming)} in it lie"
+            " in the area; the reports are those of Ishikawa Prefecture, so give an area in it that is large enough"
+        )
     draw = random.Random(2024)  # noqa: S311 - a play, no secret
-    sites = _sites(past)
+    sites = _sites(past, "" if area is None else GUEST)
     detections = _detections(coming, [site for site in sites if site.kind == "sensor"], draw)
     closings = _closings([site for site in sites if site.kind == "trap"], draw)
     steps = [*detections, *(step for closing in closings for step in closing[0])]
@@ -82,7 +94,12 @@ def load() -> Season:
     )
 
 
-def _sites(past: Sequence[Incident]) -> list[Site]:
+def _lies_in(one: Incident, area: Sequence[float]) -> bool:
+    west, south, east, north = area
+    return west <= one.lon <= east and south <= one.lat <= north
+
+
+def _sites(past: Sequence[Incident], prefix: str) -> list[Site]:
     """Sensors where most was reported before the season, each with a light; a siren for each second one; traps."""
     by_cell: dict[str, list[Incident]] = {}
     for one in past:
@@ -90,20 +107,21 @@ def _sites(past: Sequence[Incident]) -> list[Site]:
     most = sorted(by_cell.values(), key=lambda found: (-len(found), found[0].id))[:SENSORS]
     sites: list[Site] = []
     for number, found in enumerate(most, 1):
+        name = f"{prefix}{number}"
         area = _area(found)
         lon = round(sum(one.lon for one in found) / len(found), 5)
         lat = round(sum(one.lat for one in found) / len(found), 5)
         beside = any(_HOUSES.search(one.note) for one in found)
         place = (area, lon, lat, beside)
-        sites.append(Site("sensor", str(number), f"{area} 検知センサー{number}（模擬）", *place))
-        sites.append(Site("light", str(number), f"{area} 追い払いライト{number}（模擬）", *place))
+        sites.append(Site("sensor", name, f"{area} 検知センサー{number}（模擬）", *place))
+        sites.append(Site("light", name, f"{area} 追い払いライト{number}（模擬）", *place))
         if number % 2:
-            sites.append(Site("siren", str(number), f"{area} サイレン{number}（模擬）", *place))
+            sites.append(Site("siren", name, f"{area} サイレン{number}（模擬）", *place))
         if number <= TRAPS:
             sites.append(
                 Site(
                     "trap",
-                    str(number),
+                    name,
                     f"{area} 箱わな{number}（模擬）",
                     area,
                     round(lon + 0.003, 5),
@@ -115,7 +133,7 @@ def _sites(past: Sequence[Incident]) -> list[Site]:
 
 def _area(found: Sequence[Incident]) -> str:
     names = Counter(one.settlement or re.sub(r"地内.*|町内.*|[ 　].*", "", one.place) for one in found)
-    return max(names, key=lambda name: (names[name], name)) or TOWN
+    return max(names, key=lambda name: (names[name], name)) or found[0].town
 
 
 def _detections(coming: Sequence[Incident], sensors: Sequence[Site], draw: random.Random) -> list[Step]:
