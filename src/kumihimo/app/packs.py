@@ -17,7 +17,6 @@ from kumihimo.device.codecs.families import FAMILIES
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.rules.refusal import RuleRefused
 from kumihimo.solutions.packs.door import Packs
-from kumihimo.solutions.packs.errors import in_both
 from kumihimo.solutions.packs.models import Held, Verdict
 from kumihimo.solutions.packs.ports import PackDoors, RulesSaid, Trial
 from kumihimo.solutions.packs.trial import run_cases
@@ -51,7 +50,7 @@ def in_both_languages() -> Iterator[None]:
     try:
         yield
     except RuleRefused as problem:
-        in_both(problem, problem.words.ja)
+        problem.said(problem.words.ja)
         raise
 
 

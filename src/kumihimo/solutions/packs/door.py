@@ -16,7 +16,7 @@ from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.solutions.packs import store
 from kumihimo.solutions.packs.archive import read_archive, write_archive
-from kumihimo.solutions.packs.errors import PackChanged, PackRefused, in_both, refused
+from kumihimo.solutions.packs.errors import PackChanged, PackRefused, refused
 from kumihimo.solutions.packs.export import Exported, exported
 from kumihimo.solutions.packs.installed import Installed
 from kumihimo.solutions.packs.items import check_rules, context_of, rules_name, wanted
@@ -361,7 +361,7 @@ def checked(pack: Pack, given: Values) -> dict[str, Any]:
     for name, value in given.items():
         if name not in known:
             said = BadRequestData(f"{pack.id} has no parameter {name[:64]!r}; it has {', '.join(known) or 'none'}")
-            raise in_both(said, f"{pack.id} にパラメーター {name[:64]!r} はありません")
+            raise said.said(f"{pack.id} にパラメーター {name[:64]!r} はありません")
         if value is not None:
             check_value(known[name], value)
     return dict(given)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from kumihimo.base.errors import KUMIHIMO_ERRORS, Problem
-
-P = TypeVar("P", bound=Problem)
 
 
 class PackRefused(Problem):
@@ -25,14 +21,9 @@ class PackChanged(Problem):
     status = 409
 
 
-def in_both(problem: P, ja: str) -> P:
-    """The problem, which pages say in Japanese with these words and in English with its detail."""
-    return problem.worded("packs.refused.said", ja=ja, en=problem.detail)
-
-
 def refused(en: str, ja: str) -> PackRefused:
     """A refusal in both languages."""
-    return in_both(PackRefused(en), ja)
+    return PackRefused(en).said(ja)
 
 
 def refused_at(where: str, problem: Problem) -> PackRefused:

@@ -14,7 +14,6 @@ import tomli_w
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE
-from kumihimo.solutions.packs.errors import in_both
 from kumihimo.solutions.packs.items import rules_name
 from kumihimo.solutions.packs.models import Files, Held, Pack, Parameter, Step
 from kumihimo.solutions.packs.parameters import Values
@@ -40,9 +39,8 @@ def exported(held: Held, id_: str, values: Values, changed: Sequence[Step], now:
     """
     if not _ID.match(id_) or id_ == held.pack.id:
         said = f"{id_[:64]!r} is no name for the town's copy: 1 to 32 of a-z, 0-9 and '-', another than before"
-        raise in_both(
-            BadRequestData(said),
-            f"{id_[:64]!r} は自治体の写しの名前にできません。a-z、0-9、「-」の 32 文字までで、元と違う名前にします",
+        raise BadRequestData(said).said(
+            f"{id_[:64]!r} は自治体の写しの名前にできません。a-z、0-9、「-」の 32 文字までで、元と違う名前にします"
         )
     files = {name: body for name, body in held.files.items() if name != SIGNATURE}
     left: list[str] = []

@@ -10,7 +10,6 @@ from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.ports import screens_topic
 from kumihimo.solutions.packs import store
 from kumihimo.solutions.packs.archive import read_archive
-from kumihimo.solutions.packs.errors import in_both
 from kumihimo.solutions.packs.keepers import keepers_of
 from kumihimo.solutions.packs.manifest import read_pack
 from kumihimo.solutions.packs.models import Event, Held, Install, Item, Town
@@ -65,7 +64,7 @@ class Installed:
     async def describe(self, town: Town) -> None:
         """Keeps what a town says of itself. BadRequestData."""
         if not 0 <= town.population <= 100_000_000:
-            raise in_both(BadRequestData("population: say a whole number of people"), POPULATION)
+            raise BadRequestData("population: say a whole number of people").said(POPULATION)
         await self._database.write(town.tenant, lambda tx: store.put_town_tx(tx, town))
         self.doors.bus.publish(screens_topic(town.tenant))
 

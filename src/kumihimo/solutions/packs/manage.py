@@ -9,7 +9,7 @@ from typing import Any, Final
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Page, Redirect
 from kumihimo.solutions.packs.door import Packs
-from kumihimo.solutions.packs.errors import PackRefused, in_both
+from kumihimo.solutions.packs.errors import PackRefused
 from kumihimo.solutions.packs.library import Library
 from kumihimo.solutions.packs.models import Held, Install, Pack, Plan
 from kumihimo.solutions.packs.parameters import lacking, read_value, shown
@@ -50,7 +50,7 @@ class Manage:
                 return Redirect("/packs")
             else:
                 said = f"{action[:40]!r} is nothing that is done with a pack"
-                raise in_both(BadRequestData(said), f"{action[:40]!r} という操作はありません")
+                raise BadRequestData(said).said(f"{action[:40]!r} という操作はありません")
         except ResourceNotFound:
             raise
         except Problem as problem:

@@ -13,7 +13,7 @@ from kumihimo.base import jsontext, tomltext
 from kumihimo.base.errors import Problem
 from kumihimo.base.texts import parse_texts
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE
-from kumihimo.solutions.packs.errors import PackRefused, in_both, refused
+from kumihimo.solutions.packs.errors import PackRefused, refused
 from kumihimo.solutions.packs.faults import faults_of
 from kumihimo.solutions.packs.models import Files, Held, Origin, Pack, Said, Trust
 from kumihimo.solutions.packs.parameters import PLACE
@@ -42,7 +42,7 @@ def _refused(name: str, faults: list[Said]) -> PackRefused:
     """The refusal with every fault, in both languages."""
     found = [one.en for one in faults]
     said = PackRefused(f"{name}: " + "; ".join(found), faults=found)
-    return in_both(said, f"{name}: " + "；".join(one.ja for one in faults))
+    return said.said(f"{name}: " + "；".join(one.ja for one in faults))
 
 
 def _trust(pack: Pack, files: Files, signers: Signers) -> tuple[Trust, str]:

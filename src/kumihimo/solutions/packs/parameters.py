@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.jsontext import text as json_text
-from kumihimo.solutions.packs.errors import in_both
 from kumihimo.solutions.packs.models import Pack, Parameter, ParameterType, Said
 
 Values = Mapping[str, Any]
@@ -26,7 +25,7 @@ def check_value(one: Parameter, value: Any) -> Any:
     """The value itself where the parameter may have it. BadRequestData with the reason otherwise."""
     found = value_fault(one, value)
     if found:
-        raise in_both(BadRequestData(f"{one.name}: {found.en}"), f"{one.title.ja}: {found.ja}")
+        raise BadRequestData(f"{one.name}: {found.en}").said(f"{one.title.ja}: {found.ja}")
     return value
 
 
@@ -47,7 +46,7 @@ def read_value(one: Parameter, text: str) -> Any:
             return check_value(one, [float(part) for part in typed.split(",")])
     except ValueError as problem:
         said = BadRequestData(f"{one.name}: {typed[:60]!r} is no {one.type}")
-        raise in_both(said, f"{one.title.ja}: {typed[:60]!r} は{_JA[one.type]}として読めません") from problem
+        raise said.said(f"{one.title.ja}: {typed[:60]!r} は{_JA[one.type]}として読めません") from problem
     if one.type == "flag":
         return check_value(one, {"true": True, "false": False}.get(typed, typed))
     return check_value(one, typed)

@@ -10,7 +10,6 @@ from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Page, Redirect
 from kumihimo.platform.broker.models import EVERYTHING
 from kumihimo.solutions.packs.door import Packs
-from kumihimo.solutions.packs.errors import in_both
 from kumihimo.solutions.packs.figures import FigureNow
 from kumihimo.solutions.packs.installed import POPULATION
 from kumihimo.solutions.packs.items import context_of
@@ -78,7 +77,7 @@ class Register:
         text = form.get("population", "").replace(",", "").strip() or "0"
         try:
             if not (text.isascii() and text.isdecimal() and len(text) < 12):
-                raise in_both(BadRequestData("population: say a whole number of people"), POPULATION)
+                raise BadRequestData("population: say a whole number of people").said(POPULATION)
             traits = frozenset(one for one in TRAITS if form.get(one) == "yes")
             await self._packs.describe(Town(ask.tenant, int(text), traits, listed=form.get("listed") == "yes"))
         except Problem as problem:
