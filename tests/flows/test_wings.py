@@ -27,7 +27,7 @@ from kumihimo.base.ports import Reading
 from kumihimo.base.settings import Settings
 from kumihimo.platform.access.grants import EVERYTHING
 from kumihimo.platform.broker.models import Change, Op
-from kumihimo.service.alerts.models import Alert
+from kumihimo.service.alerts.models import Alert, Sighting
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.solutions.flood import entities as flood
 from kumihimo.solutions.flood.watch import Watch as RiverWatch
@@ -299,6 +299,31 @@ async def _detect(platform: Platform, tenant: str, at: str) -> None:
     fragment: Any = {"id": SITE.entity_id, "type": [], "attrs": attrs}
     [outcome] = await platform.broker.apply(call(tenant), [Change(Op.APPEND, SITE.entity_id, fragment)])
     assert outcome.problem is None
+
+
+async def test_an_alert_that_was_under_way_while_its_pack_was_removed_closes_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch looks at a reading, the pack goes with all open alerts, and then the watch raises its alert."""
+    alerts, sight, told = house.platform.alerts, house.platform.alerts.sight, []
+
+    async def late(call: Call, sighting: Sighting) -> Alert | None:
+        await house.remove(WITH, sighting.source)
+        return await sight(call, sighting)
+
+    async def tell(tenant: str, notice: object) -> int:
+        told.append(notice)
+        return 0
+
+    monkeypatch.setattr(alerts, "sight", late)
+    doors = replace(wildlife_doors(house.platform), tell=tell)
+    await house.install()
+    await house.river(3.5)
+    await house.look()
+    await _detect(house.platform, WITH, "2026-06-01T00:00:00Z")
+    await house.look(AnimalWatch(doors, WITH))
+    assert {one.source: one.state for one in await alerts.list(WITH)} == {"flood": "closed", "wildlife": "closed"}
+    assert told == []
 
 
 async def test_a_town_that_used_a_wing_before_goes_on_and_only_once(

@@ -15,6 +15,7 @@ from kumihimo.base.call import Call
 from kumihimo.base.screens import Card, Gate, Screen
 from kumihimo.platform.broker.follow import begin_at_end_tx
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
+from kumihimo.service.alerts.models import PACK_GONE
 from kumihimo.service.kpi.door import Measured
 from kumihimo.solutions.flood import entities as flood
 from kumihimo.solutions.flood import watch as flood_watch
@@ -71,7 +72,6 @@ WINGS: Final = (
         end_season,
     ),
 )
-ENDED: Final = {"ja": "パックを取り除いたため終了", "en": "closed: the pack was removed"}
 
 
 async def _runs(platform: Platform, part: str, tenant: str) -> bool:
@@ -142,7 +142,8 @@ class WingPart:
         count = len(await self._platform.alerts.list(tenant, state="open", source=self._wing.source, limit=100_000))
         if not count:
             return more
-        ja = f"開いている警報 {count} 件を「{ENDED['ja']}」として閉じます。表示板やサイレンへの指示は取り消しません。"
+        closed = PACK_GONE["ja"]
+        ja = f"開いている警報 {count} 件を「{closed}」として閉じます。表示板やサイレンへの指示は取り消しません。"
         en = (
             f"open alerts: {count}; they close with the reason that the pack was removed, and nothing that signs or"
             " sirens were told is taken back"
@@ -157,7 +158,7 @@ class WingPart:
         """As PartDoors. What plays in the town is ended first, so that nothing new opens."""
         if self._wing.left is not None:
             await self._wing.left(self._platform, call.tenant)
-        await self._platform.alerts.end(call, self._wing.source, ENDED)
+        await self._platform.alerts.end(call, self._wing.source, PACK_GONE)
 
     async def is_used(self, tenant: str) -> bool:
         """As PartDoors."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from kumihimo.base.errors import KUMIHIMO_ERRORS, Problem
 
@@ -15,6 +15,10 @@ StepState = Literal["waiting", "refused", "sent", "confirmed", "failed", "expire
 FINAL: frozenset[str] = frozenset({"refused", "confirmed", "failed", "expired", "unknown"})
 UNDONE: frozenset[str] = FINAL - {"confirmed"}
 """How a step ends without having taken effect, as far as is known: it may be sent again."""
+
+
+PACK_GONE: Final = {"ja": "パックを取り除いたため終了", "en": "closed: the pack was removed"}
+"""What is said of an alert that closes because what raised it is no more in the town."""
 
 
 class AlreadyDecided(Problem):

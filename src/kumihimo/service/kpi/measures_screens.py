@@ -38,7 +38,7 @@ def measure_screens(measures: Measures, rights: Rights) -> list[Screen]:
         return Screen(path, show, post, package=PACKAGE, needs="read", takes="measures", **more)
 
     return [
-        screen("/measures", pages.tree, nav="measures.nav", order=39),
+        screen("/measures", pages.tree, nav="measures.nav", order=41),
         screen("/measures.toml", pages.file),
         screen(f"/measures/{NEW}", editor.show, editor.take),
         screen("/measures/{id}", pages.one, pages.act),

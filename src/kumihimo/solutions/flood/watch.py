@@ -19,7 +19,7 @@ from kumihimo.base.ports import Bus
 from kumihimo.platform.history.query import History
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.models import Content, Evidence, Maker, Proposal, Sighting
+from kumihimo.service.alerts.models import PACK_GONE, Content, Evidence, Maker, Proposal, Sighting
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.follow import NudgedReader
 from kumihimo.solutions.flood.models import LEVEL_NAMES, Level, Thresholds
@@ -149,7 +149,9 @@ class Watch:
         call = Call(self.tenant, Actor("system", "flood.watch"), "watch", cause=f"log:{self.tenant}:{record.seq}")
         sighting = Sighting(SOURCE, record.entity_id, int(held), at, content)
         alert = await self._alerts.sight(call, sighting)
-        if alert is not None:
+        if not await self.is_on():  # the pack went meanwhile, and its open alerts closed before this one was made
+            await self._alerts.end(call, SOURCE, PACK_GONE)
+        elif alert is not None:
             standing[record.entity_id] = alert.severity if alert.state == "open" else 0
 
     def _answers_for(self, doc: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from kumihimo.base.events import LogRecord
 from kumihimo.platform.broker.follow import LogReader
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.platform.jsonld.models import EntityDoc
-from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Sighting
+from kumihimo.service.alerts.models import PACK_GONE, Alert, AlreadyDecided, Content, Sighting
 from kumihimo.solutions.wildlife import encounters, entities, telling
 from kumihimo.solutions.wildlife.album import Album
 from kumihimo.solutions.wildlife.devices import device_id, nearest
@@ -109,6 +109,9 @@ class Watch:
         makers = (MERGING, await rule_maker(self._doors, self.tenant), night)
         content = replace(encounters.content_of(scene), makers=makers)
         await self._doors.alerts.sight(call, Sighting(SOURCE, entity_id, scene.severity, found.last, content))
+        if not await self.is_on():  # the pack went meanwhile, and its open alerts closed before this one was made
+            await self._doors.alerts.end(call, SOURCE, PACK_GONE)
+            return
         await self._notify(call, entity_id, scene, detection.at, record.at)
         await self._decide_by_permission(entity_id)
         await self.close_before(detection.at - OVER)
