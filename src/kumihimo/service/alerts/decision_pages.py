@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,12 +96,12 @@ class DecisionPages:
 
     async def table(self, ask: Ask) -> Answer:
         """The decision log as CSV with a byte order mark, so that Excel reads its Japanese; filters as on the page."""
-        text = decisions_table(await self._all(ask), ask.lang)
+        text = await asyncio.to_thread(decisions_table, await self._all(ask), ask.lang)
         return Document(text.encode("utf-8-sig"), "text/csv; charset=utf-8")
 
     async def json(self, ask: Ask) -> Answer:
         """The decision log as JSON, with all that each decision keeps; filters as on the page."""
-        return Document(decisions_json(await self._all(ask)), "application/json")
+        return Document(await asyncio.to_thread(decisions_json, await self._all(ask)), "application/json")
 
     async def _all(self, ask: Ask) -> Sequence[Logged]:
         grant = await self._doors.rights(ask.call)

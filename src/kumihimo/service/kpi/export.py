@@ -81,7 +81,7 @@ class Exports:
             return await asyncio.to_thread(as_pdf, sheet, self._font, now)
         if form == "xlsx":
             return await asyncio.to_thread(as_xlsx, sheet, now)
-        return as_csv(sheet)
+        return await asyncio.to_thread(as_csv, sheet)
 
 
 def check_form(form: str) -> None:
