@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from html import unescape
 
 import pytest
 from tests.fakes import DatabaseFactory
+from tests.solutions.wildlife.test_season import pages_of
 from tests.solutions.wildlife.wildlife_house import House, opened, until
 
-from kumihimo.base.errors import AlreadyExists, BadRequestData
+from kumihimo.base.call import Call
+from kumihimo.base.errors import AlreadyExists, BadRequestData, Forbidden
 from kumihimo.device.registry.models import Device
+from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.solutions.wildlife import demo, entities
 from kumihimo.solutions.wildlife.guests import Area, Guests
 from kumihimo.solutions.wildlife.season import load
+from kumihimo.solutions.wildlife.stage import Stage
 
 pytestmark = pytest.mark.enable_socket
 TOWN = "guest"
@@ -109,3 +114,21 @@ async def test_a_town_that_goes_takes_its_season_with_it(house: House) -> None:
         await guests.begin(TOWN)
         await house.doors.database.remove_tenant(TOWN)
         assert guests.of(TOWN) is None
+
+
+async def test_a_season_is_offered_to_who_decides_and_only_where_the_town_has_said_its_area(house: House) -> None:
+    async def never(call: Call) -> Grant:
+        raise Forbidden("no")
+
+    async def page(area: Area | None) -> str:
+        async with played(house, area) as guests:
+            client = pages_of(house, Stage(guests=guests))
+            if area is None:
+                assert (await client.post(f"/t/{TOWN}/wildlife/replay", {"action": "begin"})).status == 400
+            return (await client.get(f"/t/{TOWN}/wildlife", {"accept-language": "en"})).text
+
+    with_area, without = await page(KOMATSU), await page(None)
+    assert ("replay-begin" in with_area, "First say the town's area" in unescape(with_area)) == (True, False)
+    assert ("replay-begin" in without, "First say the town's area" in unescape(without)) == (False, True)
+    object.__setattr__(house.doors, "approves", never)
+    assert "replay-begin" not in await page(KOMATSU)
