@@ -413,6 +413,8 @@ async def fill_packs(house: House) -> None:
     manifest = files[MANIFEST].decode().replace("市営駐車場の空き", SECRET).replace("Map of car parks", SECRET)
     for old, new in own:
         manifest = manifest.replace(old, new)
+    words = f'{{ ja = "{SECRET}", en = "{SECRET}", ja-easy = "{SECRET}" }}'
+    manifest += f"\n[persons]\nnotice = {words}\nconsent = {words}\n"
     files |= {
         MANIFEST: manifest.encode(),
         "start.jsonld": files["start.jsonld"].replace("高松市".encode(), SECRET.encode()),

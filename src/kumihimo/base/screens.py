@@ -123,6 +123,7 @@ class Screen:
     is_public: who is not logged in may see it where the tenant has published anything; needs is asked of them too.
     gate: it is there in the tenants alone in which the gate says so, also in the navigation.
     most: bytes that its form may have, 0 for as many as any form.
+    easy: it is also there in やさしい日本語.
     """
 
     path: str
@@ -137,6 +138,7 @@ class Screen:
     is_public: bool = False
     gate: Gate | None = None
     most: int = 0
+    easy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

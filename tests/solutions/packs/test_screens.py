@@ -173,6 +173,32 @@ async def test_every_page_is_there_in_both_languages(house: House, lang: str) ->
     assert (status, points.count('"Point"')) == (200, 8)
 
 
+PERSONS = """
+[persons]
+notice = { ja = "車のナンバーを読みます", en = "Number plates are read", ja-easy = "くるまの ばんごうを よみます" }
+consent = { ja = "同意します", en = "I agree to that", ja-easy = "はい、いいです" }
+"""
+
+
+async def test_notice_and_consent_are_a_page_of_the_pack_in_three_languages(house: House) -> None:
+    await house.install()
+    assert (await house.ask("/packs/parking/persons"))[0] == 404
+    assert "/packs/parking/persons" not in (await house.ask("/packs/parking/list"))[1]
+    manifest = FILES[MANIFEST].replace(b'"1.0.0"', b'"1.1.0"') + PERSONS.encode()
+    newer = held({**FILES, MANIFEST: manifest}, "outside", {})
+    await house.platform.packs.install(CALL, newer, unsigned=True)
+    for lang, notice, consent in (
+        ("ja", "車のナンバーを読みます", "同意します"),
+        ("en", "Number plates are read", "I agree to that"),
+        ("ja-easy", "くるまの ばんごうを よみます", "はい、いいです"),
+    ):
+        status, page = await house.ask(f"/packs/parking/persons?lang={lang}")
+        assert (status, notice in page, consent in page, "lang=ja-easy" in page) == (200, True, True, True)
+    for path in ("/packs", "/packs/parking", "/packs/parking/list", "/packs/parking/map", "/pack-register"):
+        assert 'href="/t/town/packs/parking/persons"' in (await house.ask(path))[1], path
+    assert (await house.ask("/packs/nothing/persons"))[0] == 404
+
+
 def shown(house: House, path: str, call: Call, **query: str) -> Any:
     """What a page's handler gives to a caller."""
     screens = {

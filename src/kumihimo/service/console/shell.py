@@ -211,9 +211,10 @@ class Console:
         if posting:
             await self._check(call, screen.takes)
         form = await read_form(request, screen.most or MAX_FORM) if posting else {}
+        languages = ALL_LANGUAGES if screen.easy else LANGUAGES
         ask = Ask(
             call=call,
-            lang=self._language(request),
+            lang=self._language(request, languages),
             path={name: str(value) for name, value in request.path_params.items() if name != "tenant"},
             query=dict(request.query_params),
             form=form,
@@ -229,7 +230,7 @@ class Console:
             return self._dress(request, RedirectResponse(to, status_code=303))
         if isinstance(answer, Document):
             return self._dress(request, Response(answer.body, answer.status, media_type=answer.media_type))
-        return await self._render(request, answer, tenant)
+        return await self._render(request, answer, tenant, languages=languages)
 
     async def _check(self, call: Call, needs: str) -> None:
         if needs and self._allow is not None:

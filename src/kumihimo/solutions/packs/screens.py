@@ -13,7 +13,7 @@ from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.items import context_of
 from kumihimo.solutions.packs.library import Library
 from kumihimo.solutions.packs.manage import Manage
-from kumihimo.solutions.packs.models import Held, ScreenEntry
+from kumihimo.solutions.packs.models import PERSONAL, PERSONS_PAGE, Held, ScreenEntry
 from kumihimo.solutions.packs.parameters import values_of
 from kumihimo.solutions.packs.ports import PackDoors
 from kumihimo.solutions.packs.register import Register
@@ -30,6 +30,7 @@ def pack_screens(doors: PackDoors, packs: Packs, library: Library) -> list[Scree
     return [
         Screen("/packs", pages.index, nav="packs.nav", order=39, package=PACKAGE, needs="read"),
         Screen("/packs/{id}", manage.show, manage.take, package=PACKAGE, needs=MANAGES, takes=MANAGES),
+        Screen(f"/packs/{{id}}/{PERSONS_PAGE}", pages.persons, package=PACKAGE, needs="", easy=True),
         Screen("/packs/{id}/{screen}", pages.screen, package=PACKAGE, needs="read"),
         Screen("/pack-map", pages.points, package=PACKAGE, needs="read"),
         Screen(
@@ -100,6 +101,17 @@ class _Pages:
             "located": any(row.point for row in rows),
         }
         return Page(f"{PACKAGE}:screen.html", screen.title.in_(ask.lang), data, live=(screen.type,))
+
+    async def persons(self, ask: Ask) -> Page:
+        """What the persons concerned are told and agree to, to read or print, for whoever is logged in in the town."""
+        _, held = await self._packs.get(ask.tenant, ask.path["id"])
+        if held.pack.persons is None:
+            raise ResourceNotFound(f"the pack {held.pack.id} concerns no persons")
+        data = {
+            "pack": held.pack,
+            "concerned": [one for one in held.pack.models if one.legal in PERSONAL],
+        }
+        return Page(f"{PACKAGE}:persons.html", "packs.persons.title", data)
 
     async def points(self, ask: Ask) -> Answer:
         """The points of a declared page, as GeoJSON (RFC 7946)."""
