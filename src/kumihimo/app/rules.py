@@ -49,8 +49,10 @@ def rules_of(
     act: Act,
     commands: Commands,
     fetch: HttpFetch,
+    *,
+    alone: bool,
 ) -> RuleSets:
-    """The rules of all tenants, bound to all that they act through."""
+    """The rules of all tenants, bound to all that they act through. alone: no other process serves these tenants."""
     ports: dict[ActionKind, Perform] = {
         "change": Changing(access, broker),
         "alert": Alerting(access, alerts, broker, context.expand),
@@ -58,7 +60,7 @@ def rules_of(
         "notify": Notifying(access, fetch, clock),
     }
     names = Names(context.expand, context.compact)
-    return RuleSets(database, clock, bus, access, broker, history, names, ports)
+    return RuleSets(database, clock, bus, access, broker, history, names, ports, alone=alone)
 
 
 def commands_of(arbiter: Arbiter) -> Commands:

@@ -162,6 +162,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     carry = Carrier(late.notify, publish, signing, clock)
     history = History(database, settings.temporal_instances)
     alerts = Alerts(database, clock, bus, arbiter, broker.apply)
+    alone = not settings.database_url  # a second process on the same files is refused
     acting = (alerts, arbiter, commands_of(arbiter), late.notify)
     delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
     platform = Platform(
@@ -197,7 +198,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),
         outside=outside_broker(settings, gateway),
         alerts=alerts,
-        rule_sets=rules_of(database, clock, bus, access, broker, history, contexts.core, *acting),
+        rule_sets=rules_of(database, clock, bus, access, broker, history, contexts.core, *acting, alone=alone),
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
         stage=Stage(),

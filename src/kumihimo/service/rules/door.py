@@ -63,7 +63,9 @@ class Fired:
 
 
 class RuleSets:
-    """The rule sets of all tenants. ports: what does each kind of action but tasks, which the room keeps itself."""
+    """The rule sets of all tenants. ports: what does each kind of action but tasks, which the room keeps itself.
+    alone: no other process serves the same tenants.
+    """
 
     def __init__(
         self,
@@ -75,6 +77,8 @@ class RuleSets:
         history: History,
         names: Names,
         ports: Mapping[ActionKind, Perform],
+        *,
+        alone: bool = False,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -84,7 +88,7 @@ class RuleSets:
         self._eyes = Eyes(broker, history, names.compact)
         self._names = names
         self.tools = Tools(database, clock, access, self._eyes, names.compact, names.expand)
-        self._performer = Performer(database, clock, ports)
+        self._performer = Performer(database, clock, ports, alone=alone)
         self.keeper = Keeper(self.tools, bus, self._performer, self._compiled)
 
     def bind(self, persons: Persons) -> None:

@@ -127,6 +127,13 @@ async def claim_tx(tx: Tx, now: int, until: int, limit: int, *, notify: bool) ->
     return [one for one in found if await tx.execute(claim, one.order.key, one.next_at, until)]
 
 
+async def release_tx(tx: Tx, now: int, until: int) -> int:
+    """Frees what was claimed, or put off, until a moment in between, as by a process that is gone; how many."""
+    return await tx.execute(
+        "UPDATE rule_action SET next_at = $1 WHERE state = 'waiting' AND next_at > $1 AND next_at <= $2", now, until
+    )
+
+
 async def next_tx(tx: Tx) -> int | None:
     """The moment at which something that waits may be tried; None where nothing waits."""
     row = await tx.fetch_one("SELECT MIN(next_at) FROM rule_action WHERE state = 'waiting'")

@@ -74,6 +74,7 @@ class Keeper:
         """Judges what is new and does what is due, but for notifications; True where more waits at once."""
         town = self._towns.setdefault(tenant, _Town())
         async with town.lock:
+            await self._performer.begin(tenant)
             return await self._pass(tenant, town)
 
     async def _pass(self, tenant: str, town: _Town) -> bool:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 BATCH: Final = 10
 """Actions that are claimed at once."""
 LEASE: Final = 30_000_000
-"""Microseconds for which a claim is good; what a kill left undone is taken up after that."""
+"""Microseconds for which a claim is good; what a kill left is taken up after that, or at the start by who is alone."""
 MAX_TRIES: Final = 8
 FIRST_WAIT: Final = 2_000_000
 """Microseconds until an action is tried again; it doubles with every try."""
@@ -34,9 +34,14 @@ AWAY: Final = (StorageRefused, Overloaded, OSError, TimeoutError)
 
 
 class Performer:
-    """Works off the outboxes of the tenants; ports by the kind of action."""
+    """Works off the outboxes of the tenants; ports by the kind of action. alone: no other process works on them, so
+    that what is claimed at the start was claimed by one that is gone, and is done at once.
+    """
 
-    def __init__(self, database: Database, clock: Clock, ports: Mapping[ActionKind, Perform]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, ports: Mapping[ActionKind, Perform], *, alone: bool = False
+    ) -> None:
+        self._begun: set[str] | None = set() if alone else None
         self._database = database
         self._clock = clock
         self._ports = {**ports, "task": self._task}
@@ -44,6 +49,14 @@ class Performer:
 
     def _now(self) -> int:
         return times.micros(self._clock.now())
+
+    async def begin(self, tenant: str) -> None:
+        """To be called before anything of the tenant is claimed: frees, once, what an earlier process claimed."""
+        if self._begun is None or tenant in self._begun:
+            return
+        now = self._now()
+        await self._database.write(tenant, lambda tx: firings.release_tx(tx, now, now + LEASE))
+        self._begun.add(tenant)
 
     async def act(self, tenant: str) -> int:
         """Does what is due but for notifications, one after the other; how many actions were tried."""
