@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from tests.browser.conftest import Open, Serve
 from tests.browser.watch import Watch
@@ -29,6 +29,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 async def landing(request: Request) -> HTMLResponse:
     """The application's own page, of another origin."""
     return HTMLResponse(f"<!doctype html><html lang=en><title>back</title><p>{sorted(request.query_params)}")
+
+
+async def no_icon(_: Request) -> Response:
+    """What a browser asks of every origin, whenever it likes."""
+    return Response(status_code=204)
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ async def looked_at(watch: Watch, shots: Path, name: str) -> None:
 async def test_a_person_allows_an_application_and_takes_it_back(
     house: House, serve: Serve, open_page: Open, shots: Path
 ) -> None:
-    there = await serve(Starlette(routes=[Route("/cb", landing)]))
+    there = await serve(Starlette(routes=[Route("/cb", landing), Route("/favicon.ico", no_icon)]))
     here = await serve(application_of(house))
     back = f"{there.url}/cb"
     made = await house.provider.applications.add(
@@ -78,7 +83,6 @@ async def test_a_person_allows_an_application_and_takes_it_back(
     await watch.page.locator("button[value=allow]").click()
     await watch.page.wait_for_url(f"{back}?*")
     assert await watch.page.text_content("p") == "['code', 'iss', 'state']"
-    watch.problems.clear()  # that page has no icon
     await watch.page.goto(f"{here.url}/me/applications")
     await looked_at(watch, shots, "mine")
     await watch.page.locator("main form button").click()
