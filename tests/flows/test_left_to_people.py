@@ -97,6 +97,10 @@ class Town:
         [outcome] = await self.platform.broker.apply(CALL, [Change(Op.UPSERT_UPDATE, entity, doc)])
         assert outcome.problem is None
 
+    async def install(self, *packs: str) -> None:
+        for one in packs:
+            await self.platform.packs.install(CALL, self.platform.library.find(one))
+
     async def rules(self) -> None:
         """What the rules come to, to its end."""
         while await self.platform.rule_sets.keeper.look("town"):
@@ -210,6 +214,7 @@ async def test_state_that_is_written_moves_nothing(town: Town) -> None:
 
 
 async def test_an_officer_without_the_right_neither_writes_it_nor_decides(town: Town) -> None:
+    await town.install("flood", "wildlife")
     """Through the decision that NGSI-LD's PATCH asks for, and over the alert's own page."""
     for action in ("approve", "command", "write"):
         with pytest.raises(Forbidden):
@@ -252,6 +257,7 @@ async def test_a_rule_neither_decides_nor_gives_a_permission(town: Town) -> None
 
 
 async def test_only_a_person_decides_whatever_name_a_program_signs(town: Town) -> None:
+    await town.install("flood", "wildlife")
     alert, actor = await town.alert(), Actor("application", "a-1")
     for one in (actor, Actor("device", SIGN), Actor("system", "flood"), Actor("anonymous")):
         with pytest.raises(BadRequestData):

@@ -42,8 +42,8 @@ async def part(client: Client, *names: str, query: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/entities/", {"DELETE", "GET", "POST"}),
-        (f"/entities/{SABAE}", {"DELETE", "GET", "PATCH", "PUT"}),
+        ("/entities/", {"DELETE", "GET", "HEAD", "POST"}),
+        (f"/entities/{SABAE}", {"DELETE", "GET", "HEAD", "PATCH", "PUT"}),
         (f"/entities/{SABAE}/attrs", {"PATCH", "POST"}),
         (f"/entities/{SABAE}/attrs/temperature", {"DELETE", "PATCH", "PUT"}),
     ],
