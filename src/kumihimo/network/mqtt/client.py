@@ -104,6 +104,7 @@ class MqttConnector:
         try:
             await client.__aenter__()
         except aiomqtt.MqttError as problem:
+            _end_if_cancelled()
             raise ConnectionError(f"MQTT connect: {problem}") from problem
         link = _Link(client)
         await _give_up_if_cancelled(link)
@@ -112,6 +113,7 @@ class MqttConnector:
                 granted = await client.subscribe(topic_filter, qos=1)
             except aiomqtt.MqttError as problem:
                 await link.close()
+                _end_if_cancelled()
                 raise ConnectionError(f"MQTT subscribe: {problem}") from problem
             if any(_is_refused(one) for one in granted):
                 await link.close()
@@ -121,13 +123,23 @@ class MqttConnector:
 
 
 async def _give_up_if_cancelled(link: _Link) -> None:
-    """The client below waits with asyncio.wait_for, which before Python 3.12 loses a cancellation that comes together
-    with the answer: the task would go on for ever, and with it the process that wants to end.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    """As `_end_if_cancelled`, with the link closed before."""
+    if _is_cancelled():
         await link.close()
+    _end_if_cancelled()
+
+
+def _end_if_cancelled() -> None:
+    """The client below waits with asyncio.wait_for, which before Python 3.12 loses a cancellation that comes together
+    with the answer, or with a refusal: the task would go on for ever, and with it the process that wants to end.
+    """
+    if _is_cancelled():
         raise asyncio.CancelledError
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_refused(code: Any) -> bool:
