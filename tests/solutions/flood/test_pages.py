@@ -210,7 +210,7 @@ async def _gauge(stand: Stand) -> None:
 
 async def _kpi(stand: Stand) -> None:
     page = await stand.client.get(f"{PREF}/kpi", {"accept-language": "en"})
-    found = re.search(r'href="(/t/fukui-pref/kpi/[^"]+)"', page.text)
+    found = re.search(r'<th scope="row"><a href="(/t/fukui-pref/kpi/[^"]+)"', page.text)
     assert found is not None
     figure = await stand.client.get(found.group(1), {"accept-language": "en"})
     assert figure.status == 200
