@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from kumihimo.cli.files import text_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
-from kumihimo.cli.say import Format, fail, say, show
+from kumihimo.cli.say import Format, say, show
 from kumihimo.service.kpi.measures_text import MAX_BYTES
 
 app = typer.Typer(
@@ -54,7 +55,9 @@ def import_(
     config: Config = None,
 ) -> None:
     """Take measures from a file, all or none; those that it does not name stay."""
-    found = run(settings_of(config, data), "measure-import", tenant=tenant, text=_text(file), apply=apply, why=why)
+    found = run(
+        settings_of(config, data), "measure-import", tenant=tenant, text=text_of(file, MAX_BYTES), apply=apply, why=why
+    )
     for one in found:
         is_same = not one["differences"]
         say(f"{one['id']} {one['title']}: {'as it is' if is_same else 'new' if one['new'] else 'changed'}")
@@ -62,13 +65,3 @@ def import_(
             say(f"  {name}: {before or '–'} → {after or '–'}")
     many = sum(1 for one in found if one["differences"])
     say(f"{many} of {len(found)} measures kept" if apply else f"{many} of {len(found)} would change; --apply does it")
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(MAX_BYTES + 1).decode()
-    except OSError as problem:
-        raise fail(f"{file} cannot be read: {problem.strerror}") from problem
-    except UnicodeDecodeError as problem:
-        raise fail(f"{file}: not UTF-8 (byte {problem.start + 1}), or longer than {MAX_BYTES} bytes") from problem

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from kumihimo.cli.files import text_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, refusals, say, show
@@ -50,7 +51,7 @@ def show_(
 def check(file: File) -> None:
     """Say whether the policies of a file would be kept, and what is wrong where not; nothing is changed."""
     with refusals():
-        found = policies_of(_text(file))
+        found = policies_of(text_of(file, MAX_BYTES))
     say(f"{len(found)} policies, which would be kept")
 
 
@@ -85,16 +86,6 @@ def put(
     config: Config = None,
 ) -> None:
     """Put the policies of a file in place of the document of its name; they count at once."""
-    given = {"name": name or file.stem, "text": _text(file), "why": why}
+    given = {"name": name or file.stem, "text": text_of(file, MAX_BYTES), "why": why}
     made = run(settings_of(config, data), "policy-put", tenant=tenant, **given)
     say(f"policies {made['name']}, version {made['number']}")
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(MAX_BYTES + 1).decode()
-    except OSError as problem:
-        raise fail(f"{file} cannot be read: {problem.strerror}") from problem
-    except UnicodeDecodeError as problem:
-        raise fail(f"{file}: not UTF-8 (byte {problem.start + 1}), or longer than {MAX_BYTES} bytes") from problem

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kumihimo.cli.files import text_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, refusals, say, show
@@ -64,7 +65,7 @@ def show_(
 def check(file: File) -> None:
     """Say whether a rule set of a file would be taken, and what is wrong where not; nothing is changed."""
     with refusals():
-        found = compiled(text.read(_text(file)), Contexts(None).core.expand)
+        found = compiled(text.read(text_of(file, text.MAX_BYTES)), Contexts(None).core.expand)
     say(f"rule set {found.definition.name}: {len(found.rules)} rules, which would be taken")
 
 
@@ -85,7 +86,7 @@ def set_(
     config: Config = None,
 ) -> None:
     """Put the rule set of a file in place of the one of its name; a new one is off until it is switched on."""
-    given = {"text": _text(file), "why": why, "version": version, "on": on}
+    given = {"text": text_of(file, text.MAX_BYTES), "why": why, "version": version, "on": on}
     made = run(settings_of(config, data), "rule-set", tenant=tenant, **given)
     say(f"rule set {made['name']}, version {made['version']}, {'on' if made['on'] else 'off'}")
 
@@ -126,7 +127,7 @@ def replay(
     """Say where a rule set would have fired in the past; nothing is done."""
     if (file is None) == (not name):
         raise fail("say either --name or --file", code=2)
-    given = {"name": name, "text": "" if file is None else _text(file), "start": start, "end": end}
+    given = {"name": name, "text": "" if file is None else text_of(file, text.MAX_BYTES), "start": start, "end": end}
     found = run(settings_of(config, data), "rule-replay", tenant=tenant, **given)
     if form is Format.JSON:
         show([found], form=form)
@@ -154,13 +155,3 @@ def trace(
     found = run(settings_of(config, data), "rule-trace", tenant=tenant, name=name, entity=entity)
     rows = [{"at": one["at"], "rule": one["rule"], "outcome": one["outcome"], "why": one["why"]} for one in found]
     show(found if form is Format.JSON else rows, form=form)
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(text.MAX_BYTES + 1).decode()
-    except OSError as problem:
-        raise fail(f"{file} cannot be read: {problem.strerror}") from problem
-    except UnicodeDecodeError as problem:
-        raise fail(f"{file}: not UTF-8 (byte {problem.start + 1}), or longer than {text.MAX_BYTES} bytes") from problem

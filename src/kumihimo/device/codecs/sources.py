@@ -13,6 +13,7 @@ from typing import Any, Final
 from kumihimo.base.errors import Problem
 from kumihimo.base.jsontext import loads
 from kumihimo.device.codecs.declared import CodecTable, FieldTable
+from kumihimo.device.codecs.table import check_count
 from kumihimo.device.words import Refused
 
 MISSING: Final = object()
@@ -28,13 +29,7 @@ def sources_of(codec: CodecTable, body: bytes, max_items: int) -> list[Source]:
     if codec.form == "binary":
         return [_of_bytes(codec, body)]
     items = _of_json(codec, body) if codec.form == "json" else _of_csv(codec, body)
-    if not items:
-        raise Refused("測定値が 1 つもありません。", "there is no reading in it.")
-    if len(items) > max_items:
-        raise Refused(
-            f"1 通に {len(items)} 件あります。{max_items} 件までに分けてください。",
-            f"{len(items)} readings in one message; send at most {max_items}.",
-        )
+    check_count(items, max_items)
     return items
 
 

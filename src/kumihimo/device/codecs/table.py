@@ -113,6 +113,17 @@ def decode_table(family: Family, body: bytes, device: Device, max_items: int) ->
     return found
 
 
+def check_count(items: Sequence[Any], max_items: int) -> None:
+    """Refused where a message has no reading, or too many."""
+    if not items:
+        raise Refused("測定値が 1 つもありません。", "there is no reading in it.")
+    if len(items) > max_items:
+        raise Refused(
+            f"1 通に {len(items)} 件あります。{max_items} 件までに分けてください。",
+            f"{len(items)} readings in one message; send at most {max_items}.",
+        )
+
+
 def _items(body: bytes, max_items: int) -> Sequence[Any]:
     try:
         value = loads(body, max_depth=MAX_DEPTH)
@@ -121,13 +132,7 @@ def _items(body: bytes, max_items: int) -> Sequence[Any]:
             f"JSON として読めません({problem.detail})。", f"not readable as JSON: {problem.detail}"
         ) from problem
     items = value if isinstance(value, list) else [value]
-    if not items:
-        raise Refused("測定値が 1 つもありません。", "there is no reading in it.")
-    if len(items) > max_items:
-        raise Refused(
-            f"1 通に {len(items)} 件あります。{max_items} 件までに分けてください。",
-            f"{len(items)} readings in one message; send at most {max_items}.",
-        )
+    check_count(items, max_items)
     return items
 
 
