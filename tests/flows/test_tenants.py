@@ -24,6 +24,7 @@ import pytest
 from aiohttp import web
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from tests.flows.town_data import FIRST, gauge, prop, thing
 
 from kumihimo.app.http import build_http
 from kumihimo.app.platform import Platform
@@ -49,7 +50,6 @@ GAUGE = f"urn:ngsi-ld:RiverGauge:fukui-{CANARY}"
 THING = f"urn:ngsi-ld:Thing:{CANARY}"
 MEASURE, STARTS = f"m-{CANARY}", date(2026, 4, 1)
 THING_TYPE, ATTRIBUTE = f"Type{CANARY}", f"attr{CANARY}"
-FIRST = "2026-06-01T0{}:00:00Z"
 SHOWS_NO_TENANT = {
     "/healthz": "the process",
     "/readyz": "the process",
@@ -222,30 +222,6 @@ class House:
         reply = await self.ask(tenant, Question("", "POST", path, json.dumps(values).encode(), headers))
         assert reply.status == 201, reply
         return reply
-
-
-def prop(value: Any, **more: Any) -> dict[str, Any]:
-    return {"type": "Property", "value": value, **more}
-
-
-def gauge(tenant: str, entity_id: str, word: str) -> dict[str, Any]:
-    return {
-        "id": entity_id,
-        "type": "RiverGauge",
-        "name": prop(word),
-        "river": prop(word),
-        "address": prop({"addressLocality": word, "streetAddress": word}),
-        "responsibleTenant": prop(tenant),
-        "standbyLevel": prop(1.0),
-        "dangerLevel": prop(3.0),
-        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2, 36.0]}},
-    }
-
-
-def thing(entity_id: str, kind: str, attribute: str, word: str) -> dict[str, Any]:
-    more = {"unitCode": word, "observedAt": FIRST.format(1)}
-    place = {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.3, 36.0]}}
-    return {"id": entity_id, "type": kind, attribute: prop(5, **more), "name": prop(word), "location": place}
 
 
 def subscription(endpoint: str, word: str) -> dict[str, Any]:
