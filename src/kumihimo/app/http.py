@@ -115,7 +115,7 @@ def build_http(platform: Platform) -> ASGIApp:
             platform,
             Authenticated(
                 inner,
-                [platform.identity.authenticate, platform.provider.bearer],
+                [platform.provider.bearer, platform.identity.authenticate],
                 OPEN_PATHS,
                 platform.leashes,
                 published=published_of(platform, console),

@@ -4,8 +4,9 @@ out has no rights by a subscription or a rule either.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Forbidden
@@ -29,11 +30,12 @@ class AccessOfMakers(Access):
     identity: Identity
     provider: Provider
 
-    async def decide(self, call: Call, action: Action) -> Grant:
+    def decide(self, call: Call, action: Action) -> Coroutine[Any, Any, Grant]:
         """As Access.decide."""
-        if call.purpose in BY_ITSELF:
-            call = await self._as_left(call)
-        return await super().decide(call, action)
+        return self._of_what_is_left(call, action) if call.purpose in BY_ITSELF else super().decide(call, action)
+
+    async def _of_what_is_left(self, call: Call, action: Action) -> Grant:
+        return await super().decide(await self._as_left(call), action)
 
     async def _as_left(self, call: Call) -> Call:
         actor = call.actor

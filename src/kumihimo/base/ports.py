@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from kumihimo.base.call import Actor, Call, Caller
 
@@ -199,8 +199,7 @@ class SessionStore(Protocol):
 # --- who calls over HTTP ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What a request shows of who sends it. authorization and cookie are the header fields as they came, "" for none.
 
     certificate: the client's certificate (DER) where TLS asked for one and it was good; b"" for none. address: where
@@ -209,11 +208,15 @@ class Credentials:
 
     method: str
     path: str
-    authorization: str = field(default="", repr=False)
-    cookie: str = field(default="", repr=False)
-    certificate: bytes = field(default=b"", repr=False)
+    authorization: str = ""
+    cookie: str = ""
+    certificate: bytes = b""
     address: str = ""
     secure: bool = False
+
+    def __repr__(self) -> str:
+        """Without the secrets: a line of a log or of a failed test shows none."""
+        return f"Credentials({self.method} {self.path}, address={self.address!r}, secure={self.secure})"
 
 
 class Authenticate(Protocol):

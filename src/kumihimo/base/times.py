@@ -9,7 +9,6 @@ import re
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _LONGEST = len("2024-06-23T10:00:00.123456Z")
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,6})\d*)?(Z|[+-]\d{2}:\d{2})\Z", re.ASCII
@@ -62,7 +61,8 @@ def text(moment: datetime) -> str:
 
 def micros(moment: datetime) -> int:
     """Whole microseconds since the epoch."""
-    return (moment - EPOCH) // _MICROSECOND
+    since = moment - EPOCH  # a timedelta divided by one says the same, and takes three times as long
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(value: int) -> datetime:

@@ -23,7 +23,6 @@ from kumihimo.network.http.refuse import Refusal, deny
 PROBES: Final = (OpenPath(("GET",), "/healthz"), OpenPath(("GET",), "/readyz"))
 LOGIN: Final = "/login"
 MAX_NEXT: Final = 2048
-_CREDENTIALS: Final = frozenset((b"authorization", b"cookie"))
 _SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 _VARIES: Final = "Accept, Accept-Language, Authorization, Cookie, Link, NGSILD-Tenant, Prefer"
 """What an answer on a path that strangers may ask for can differ by; for caches in between."""
@@ -78,40 +77,43 @@ class Authenticated:
         state["address"] = str(client[0]) if client else ""
         state["secure"] = self._behind_tls or scope.get("scheme") in ("https", "wss")
         state["caller"] = NOBODY
+        shown = _shown(scope)
         try:
-            state["caller"] = await self._caller(scope)
+            caller = state["caller"] = await self._caller(scope, shown)
         except Problem as problem:
             await self._refuse(problem, scope, receive, send)
             return
-        if not self._open_house and not _shows_authorization(scope) and _is_among(self._published, scope, sockets=True):
-            send = _for_caches(send, is_strangers=state["caller"] is NOBODY)
-        if state["caller"].login:
+        # With an Authorization field no shared cache keeps the answer (RFC 9111 section 3.5).
+        if not (self._open_house or shown.authorization) and _is_among(self._published, scope, sockets=True):
+            send = _for_caches(send, is_strangers=caller is NOBODY)
+        if caller.login:
             await self._leashes.hold(self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> Caller:
+    async def _caller(self, scope: Scope, shown: _Shown) -> Caller:
         """Who may go on, NOBODY for a stranger on an open path. Unauthenticated, Forbidden, or the store is away."""
-        if _is_among(self._own, scope) or (self._open_house and not _shows_any(scope)):
+        # Most of an open house show nothing, and need not be looked at.
+        if _is_among(self._own, scope) or (self._open_house and not shown.any):
             return NOBODY
-        is_open = self._open_house or _is_among(self._open, scope)
-        credentials = credentials_of(scope)
-        is_lenient = is_open and not credentials.authorization
+        credentials = _credentials_of(scope, shown)
         try:
             caller = await self._known(credentials)
         except Problem:
-            if is_lenient:  # a cookie of old, or the store is away, which is no reason not to say so on a page
-                return NOBODY
-            if not credentials.authorization and await self._is_published(scope):
+            # A cookie of old, or the store is away, which is no reason not to say so on a page.
+            if not credentials.authorization and (self._is_open(scope) or await self._is_published(scope)):
                 return NOBODY
             raise
         if caller is None:
-            if is_open or await self._is_published(scope):
+            if self._is_open(scope) or await self._is_published(scope):
                 return NOBODY
             raise Unauthenticated("log-in is needed: there is nothing here for who is not logged in")
         if caller.actor.kind == "person" and not credentials.authorization:
             check_sent_by_us(scope)
         return caller
+
+    def _is_open(self, scope: Scope) -> bool:
+        return self._open_house or _is_among(self._open, scope)
 
     async def _is_published(self, scope: Scope) -> bool:
         return self._shows is not None and _is_among(self._published, scope, sockets=True) and await self._shows(scope)
@@ -154,16 +156,29 @@ def _is_among(paths: Mapping[str, re.Pattern[str]], scope: Scope, *, sockets: bo
     return pattern is not None and pattern.fullmatch(scope["path"]) is not None
 
 
-def _shows_any(scope: Scope) -> bool:
-    """Whether the request shows any credential at all; most of an open house do not, and need not be looked at."""
-    if any(name in _CREDENTIALS for name, _ in scope["headers"]):
-        return True
-    return bool((scope.get("extensions") or {}).get("tls"))
+@dataclass(slots=True)
+class _Shown:
+    """The fields of a request by which somebody could show who they are, as they came."""
+
+    authorization: list[bytes]
+    cookies: list[bytes]
+    certificate: bytes
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self.authorization or self.cookies or self.certificate)
 
 
-def _shows_authorization(scope: Scope) -> bool:
-    """Then no shared cache keeps the answer (RFC 9111 section 3.5)."""
-    return any(name == b"authorization" for name, _ in scope["headers"])
+def _shown(scope: Scope) -> _Shown:
+    authorization: list[bytes] = []
+    cookies: list[bytes] = []
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization.append(value)
+        elif name == b"cookie":
+            cookies.append(value)
+    return _Shown(authorization, cookies, _certificate(scope))
 
 
 def _for_caches(send: Send, *, is_strangers: bool) -> Send:
@@ -186,24 +201,22 @@ def _for_caches(send: Send, *, is_strangers: bool) -> Send:
     return said
 
 
-def credentials_of(scope: Scope) -> Credentials:
+def _credentials_of(scope: Scope, shown: _Shown) -> Credentials:
     """What the request shows. Unauthenticated where the Authorization field came twice: one may be another's.
 
     With an Authorization field the cookie is not looked at, so that nothing passes by the one that the other forbids.
     """
-    fields = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+    fields = shown.authorization
     if len(fields) > 1:
         raise Unauthenticated("the Authorization field came more than once")
-    cookies = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
-    authorization = fields[0].strip() if fields else ""
     return Credentials(
-        method=scope.get("method", "GET"),
-        path=scope["path"],
-        authorization=authorization,
-        cookie="" if fields else "; ".join(cookies),
-        certificate=_certificate(scope),
-        address=scope["state"]["address"],
-        secure=scope["state"]["secure"],
+        scope.get("method", "GET"),
+        scope["path"],
+        fields[0].decode("latin-1").strip() if fields else "",
+        "" if fields else b"; ".join(shown.cookies).decode("latin-1"),
+        shown.certificate,
+        scope["state"]["address"],
+        scope["state"]["secure"],
     )
 
 

@@ -103,18 +103,18 @@ class Access:
 
     async def decide(self, call: Call, action: Action) -> Grant:
         """What the call may see. Raises Unauthenticated or Forbidden where it may not act at all."""
-        known = await self._decision(call, action)
-        if known is None:
+        if self._open_house or call.actor.kind == "system":
             return EVERYTHING
+        known = self._at_hand(call, action) or await self._look(call, action, _key_of(call, action))
         if known.grant is None:
             raise _again(known.problem)
         return known.grant
 
     async def rights(self, call: Call, action: Action) -> Rights:
         """As `decide`, the rights themselves."""
-        known = await self._decision(call, action)
-        if known is None:
+        if self._open_house or call.actor.kind == "system":
             return ALL_RIGHTS
+        known = self._at_hand(call, action) or await self._look(call, action, _key_of(call, action))
         if not known.rights.shown:
             raise _again(known.problem)
         return known.rights
@@ -154,16 +154,10 @@ class Access:
         """From now on the function is called with the tenant ("" for all) after each change that was seen here."""
         self._told.append(of_change)
 
-    async def _decision(self, call: Call, action: Action) -> _Known | None:
-        """What is decided; None where nothing is: an open house, or a part of the platform itself."""
-        actor = call.actor
-        if self._open_house or actor.kind == "system":
-            return None
-        key = (call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes)
-        known = self._remembered(key)
-        if known is None or not known.since <= self._clock.now() < known.until:
-            known = await self._look(call, action, key)
-        return known
+    def _at_hand(self, call: Call, action: Action) -> _Known | None:
+        """What was decided and needs no look at the store now."""
+        known = self._remembered(_key_of(call, action))
+        return known if known is not None and known.since <= self._clock.now() < known.until else None
 
     def _remembered(self, key: _Key) -> _Known | None:
         if key[1] in KINDS:
@@ -309,6 +303,11 @@ class Access:
         else:
             problem = _not_here(call, action, above)
         return _Known(Rights(), None, problem, above, now, now)
+
+
+def _key_of(call: Call, action: Action) -> _Key:
+    actor = call.actor
+    return call.tenant, actor.kind, actor.id, action, call.purpose, call.scopes
 
 
 def _of_all(key: _Key) -> _Key:

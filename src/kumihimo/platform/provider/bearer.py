@@ -69,7 +69,9 @@ class Bearer:
         shown = credentials.authorization
         if shown[:7].lower() != _SCHEME:
             return None
-        return await self.caller(shown[7:].strip())
+        token = shown[7:].strip()
+        known = self._remembered(token) or await self._sought(token)
+        return None if known is None else known.caller
 
     async def caller(self, token: str) -> Caller | None:
         """Whose token this is; None for one that is neither an access token nor an API key. BadToken."""
@@ -78,11 +80,19 @@ class Bearer:
 
     async def known(self, token: str) -> Known | None:
         """As caller, with the names by which the token could be revoked."""
+        return self._remembered(token) or await self._sought(token)
+
+    def _remembered(self, token: str) -> Known | None:
         known = self._known.get(token)
+        if known is None:
+            return None
         now = self._tokens.now()
-        if known is not None and not self._is_time_to_look(now) and now < known.until:
-            self._applications.used(known.application, known.secret, now)
-            return known
+        if self._is_time_to_look(now) or now >= known.until:
+            return None
+        self._applications.used(known.application, known.secret, now)
+        return known
+
+    async def _sought(self, token: str) -> Known | None:
         if not token.startswith(KEY_PREFIX) and not looks_like_jwt(token):
             return None
         try:
