@@ -7,6 +7,8 @@ notification, or went beyond a bound.
 With --policies a second platform of ours stands beside it, closed, asked by an application whose rights fifty policies
 tell (guarded.py). The run ends with 1 as well where that one takes so much more processor time for the same that it
 loses more than 15 %: at the limit of a core that is the rate; the time of an answer says beside it what is waited for.
+What either takes is taken while both are asked at once, where they can be: on one core the scheduler gives each its
+slices within milliseconds, so that a host that is slower for a while is so for both.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -47,7 +50,8 @@ class Line:
     measure: Measure
     found: dict[str, Sample] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
-    costs: dict[str, float] = field(default_factory=dict)
+    kept: float | None = None
+    """What a second of processor time does with policies, of what it does without."""
 
     def value(self, name: str) -> str:
         sample = self.found.get(name)
@@ -74,12 +78,6 @@ class Line:
     def broken(self) -> bool:
         is_over = bool(self.measure.bound) and self.found[OURS].value > (self.measure.bound or 0)
         return is_over or self.loses
-
-    @property
-    def kept(self) -> float | None:
-        """What a second of processor time does with policies, of what it does without."""
-        mine, guarded = self.costs.get(OURS), self.costs.get(GUARDED)
-        return mine / guarded if mine and guarded else None
 
     @property
     def loses(self) -> bool:
@@ -147,25 +145,40 @@ def of_all(line: Line, extent: Extent, targets: Sequence[Target]) -> Line:
         for target in targets:
             if target.name in samples and target.name not in line.refused:
                 attempt(target, line.refused, partial(sample, one, target, samples[target.name]))
-    taken = {key: many for key, many in samples.items() if many and key not in line.refused}
-    line.found = {key: median(many) for key, many in taken.items()}
-    costs = {key: [one.cost for one in many if one.cost is not None] for key, many in taken.items()}
-    line.costs = {key: statistics.median(many) for key, many in costs.items() if many}
+    line.found = {key: median(many) for key, many in samples.items() if many and key not in line.refused}
+    if GUARDED in line.found:
+        line.kept = kept(one, [target for target in targets if target.name in (OURS, GUARDED)], extent.rounds)
     return line
 
 
 def sample(one: Measure, target: Target, samples: list[Sample]) -> None:
-    """One more sample of a target, with what it cost."""
+    """One more sample of a target."""
+    samples.append(one.take(target))
+
+
+def kept(one: Measure, both: Sequence[Target], rounds: int) -> float:
+    """What a second of processor time does with policies of what it does without, both asked at once if they can be."""
+    spent: dict[str, list[float]] = {target.name: [] for target in both}
+    with ThreadPoolExecutor(len(both) if one.at_once else 1) as pool:
+        for _ in range(rounds):
+            for target, took in zip(both, pool.map(partial(cost, one), both), strict=True):
+                spent[target.name].append(took)
+    return statistics.median(mine / guarded for mine, guarded in zip(spent[OURS], spent[GUARDED], strict=True))
+
+
+def cost(one: Measure, target: Target) -> float:
+    """Seconds of the platform's processor time, for one of what a rate counts, or for all of what is done each time."""
     platform = target.platform
-    process, cpu, began = platform and platform.process, platform.cpu() if platform else 0.0, time.perf_counter()
-    found = one.take(target)
-    if platform is None or platform.process is not process:
-        samples.append(found)
-        return
+    if platform is None:
+        raise ValueError(f"{target.name} is not started here")
+    before, began = platform.cpu(), time.perf_counter()
+    try:
+        found = one.take(target)
+    except (Refused, OSError) as problem:
+        raise SystemExit(f"{target.name}: {problem}") from problem
     took = time.perf_counter() - began
     # Where it counts per second, as much was done all the while, in the warm-up too.
-    done = found.value * took if one.unit.endswith("/s") else 1.0
-    samples.append(replace(found, cost=(platform.cpu() - cpu) / done))
+    return (platform.cpu() - before) / (found.value * took if one.unit.endswith("/s") else 1.0)
 
 
 def attempt(target: Target, refused: dict[str, str], act: Callable[[], object]) -> None:

@@ -125,12 +125,12 @@ def cell(folder: Path, core: int | None, taker: Taker, subscriptions: int, rate:
     make = (single if size == 1 else batch)(subscriptions)
     with Platform(core=core, data=folder) as platform:
         warm(platform, taker)
-        before = platform.processor()
+        before = platform.cpu()
         written = paced.run(platform.port, make, rate=rate / size, seconds=extent.seconds)
         due = len(written.acknowledged) * size
         taker.wait(due, extent.patience)
         waited = time.perf_counter() - max(written.acknowledged.values())
-        found, spent = taker.arrivals(), platform.processor() - before
+        found, spent = taker.arrivals(), platform.cpu() - before
     values = range(due)
     took = sorted(found[one] - written.sent[one // size] for one in values if one in found)
     behind = sorted(found[one] - written.acknowledged[one // size] for one in values if one in found)

@@ -94,20 +94,18 @@ QUICK = Extent(1, 0.2, 0.5, (1_000,), (1_000,), (100,), 20)
 
 @dataclass(frozen=True)
 class Sample:
-    """One value of one measure, and what is said beside it.
-
-    cost: seconds of processor time of the platform, for one of what a rate counts, or for the whole of a measure that
-    does the same work each time; None of a peer, and where it was started anew meanwhile.
-    """
+    """One value of one measure, and what is said beside it."""
 
     value: float
     note: str = ""
-    cost: float | None = None
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of the table. Less is better of time and room, more of all else; beyond its bound ours fails."""
+    """One line of the table. Less is better of time and room, more of all else; beyond its bound ours fails.
+
+    at_once: whether two platforms can be asked at once; not where so much comes in a second as one of them can take.
+    """
 
     what: str
     unit: str
@@ -115,6 +113,7 @@ class Measure:
     bound: float | None = None
     peers: bool = True
     rounds: int | None = None
+    at_once: bool = True
 
     @property
     def less(self) -> bool:

@@ -52,7 +52,7 @@ class Run:
         of_type, of_each = "one subscription to a type", f"{self.extent.each:,} subscriptions to one entity each"
         yield Stage(self.rated("TimedByType", of_type), prepare=partial(self.prepare, "TimedByType", 1))
         hung = partial(self.beside_a_hang, "TimedByType", rate)
-        yield Stage([Measure(f"{of_type}, {rate} writes/s, another endpoint hangs", "ms", hung)])
+        yield Stage([Measure(f"{of_type}, {rate} writes/s, another endpoint hangs", "ms", hung, at_once=False)])
         again = partial(self.over_a_restart, "TimedByType", rate)
         yield Stage([Measure(f"{of_type}, {rate} writes/s, restart in the middle", "ms", again, peers=False, rounds=1)])
         each = partial(self.prepare, "TimedEach", self.extent.each)
@@ -60,7 +60,8 @@ class Run:
 
     def rated(self, kind: str, what: str) -> list[Measure]:
         return [
-            Measure(f"{what}, {rate} writes/s", "ms", partial(self.latency, kind, rate)) for rate in self.extent.rates
+            Measure(f"{what}, {rate} writes/s", "ms", partial(self.latency, kind, rate), at_once=False)
+            for rate in self.extent.rates
         ]
 
     def prepare(self, kind: str, subscriptions: int, target: Target) -> None:

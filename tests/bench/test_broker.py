@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from dataclasses import replace
@@ -76,8 +78,6 @@ class Working(harness.Platform):
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        self.process = subprocess.Popen([sys.executable, "-c", ""])
-        self.process.wait()
         self.seconds, self.taken = seconds, 0.0
 
     def cpu(self) -> float:
@@ -88,26 +88,40 @@ class Working(harness.Platform):
 @pytest.mark.parametrize(("with_policies", "kept", "loses"), [(1.1, "**0.909**", False), (1.25, "**0.800**", True)])
 def test_what_policies_cost_is_judged_by_processor_time(with_policies: float, kept: str, loses: bool) -> None:
     targets = (replace(OURS, platform=Working(1)), Target(broker.GUARDED, 3, platform=Working(with_policies)))
-    (line,) = lines(giving({"ours": [100] * 3, broker.GUARDED: [160] * 3}, "ms"), targets)
+    (line,) = lines(giving({"ours": [100] * 6, broker.GUARDED: [160] * 6}, "ms"), targets)
     assert (line.ratio(broker.GUARDED), line.broken) == ("**0.625**", loses)
     table = broker.table([line], targets[1:], "head")
     assert "| ours | policies | policies / ours | by processor time | unit |" in table
     assert f"| 100.00 | 160.00 | **0.625** | {kept} | ms |" in table
 
 
-def test_a_rate_costs_what_each_took_and_a_platform_that_was_started_anew_says_nothing() -> None:
-    platform = Working(2)
-    samples: list[Sample] = []
-    broker.sample(Measure("this", "1/s", lambda _: Sample(10)), replace(OURS, platform=platform), samples)
-    assert samples[0].cost is not None
-    assert samples[0].cost > 2 / 10
-
-    def anew(_: Target) -> Sample:
-        platform.process = Working(0).process
+def test_a_rate_costs_what_each_took() -> None:
+    def ten_a_second(_: Target) -> Sample:
+        time.sleep(0.1)
         return Sample(10)
 
-    broker.sample(Measure("this", "1/s", anew), replace(OURS, platform=platform), samples)
-    assert samples[1] == Sample(10)
+    found = broker.cost(Measure("this", "1/s", ten_a_second), replace(OURS, platform=Working(2)))
+    assert 0.5 < found <= 2  # two seconds for the one that a tenth of a second brings, for more where it took longer
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_both_are_asked_at_once_where_they_can_be(at_once: bool) -> None:
+    meeting = threading.Barrier(2)
+    met: list[bool] = []
+
+    def take(_: Target) -> Sample:
+        try:
+            meeting.wait(5 if at_once else 0.01)
+        except threading.BrokenBarrierError:
+            meeting.reset()
+            met.append(False)
+        else:
+            met.append(True)
+        return Sample(1)
+
+    both = [replace(OURS, platform=Working(1)), Target(broker.GUARDED, 3, platform=Working(2))]
+    assert broker.kept(Measure("this", "ms", take, at_once=at_once), both, 1) == 0.5
+    assert met == [at_once, at_once]
 
 
 def test_what_a_peer_refuses_is_said_and_what_ours_refuses_ends_the_run() -> None:
