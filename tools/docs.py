@@ -175,7 +175,9 @@ def commands(words: str, command: Any) -> list[tuple[str, Any]]:
     """Every command with the words that call it, groups opened."""
     if not isinstance(command, TyperGroup):
         return [(words, command)]
-    return [row for name, one in command.commands.items() for row in commands(f"{words} {name}", one)]
+    context = command.context_class(command)
+    ones = [(name, command.get_command(context, name)) for name in command.list_commands(context)]
+    return [row for name, one in ones for row in commands(f"{words} {name}", one)]
 
 
 def usage(words: str, given: list[Any]) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from tools.docs import stale
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from kumihimo.cli.main import app
 
@@ -21,8 +23,9 @@ def test_links_lead_to_files(page: Path) -> None:
 
 
 def test_every_command_that_a_page_names_exists_and_every_command_is_named() -> None:
-    known = {str(command.name) for command in app.registered_commands}
-    known |= {str(group.name) for group in app.registered_groups}
+    line = get_command(app)
+    assert isinstance(line, TyperGroup)
+    known = set(line.commands)
     named = {word for page in PAGES for word in COMMAND.findall(page.read_text())}
     assert named <= known, named - known
     assert known <= named, known - named

@@ -15,7 +15,8 @@ from kumihimo.app.platform import Platform, Step, background
 from kumihimo.app.wildlife import run_wildlife
 from kumihimo.app.wings import note_wings
 from kumihimo.base.settings import LOOPBACK, SettingsError
-from kumihimo.cli.socket import LONGEST_PATH, size_of, socket_app, socket_path
+from kumihimo.cli.served import socket_app
+from kumihimo.cli.socket import LONGEST_PATH, size_of, socket_path
 from kumihimo.network.http.server import Secure, serve
 from kumihimo.network.tls import Certificate
 

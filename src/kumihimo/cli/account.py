@@ -10,7 +10,7 @@ from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, say, show
 
-app = typer.Typer(help="People who log in.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Account = Annotated[str, typer.Argument(help="The sign-in name.")]
 
 

@@ -13,9 +13,9 @@ from kumihimo.base import times
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, say, show
-from kumihimo.platform.provider.applications import OVERLAP_SECONDS
+from kumihimo.platform.provider.models import OVERLAP_SECONDS
 
-app = typer.Typer(help="Programs that get tokens: add, change, list, new key, take out of use.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[
     str, typer.Option("--tenant", help="Tenant whose data the application may use; without it, one of the platform.")
 ]

@@ -14,7 +14,7 @@ from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, say, show
 from kumihimo.cli.source import seconds_of
 
-app = typer.Typer(help="Devices: add, list, refusals, credentials, remove.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="Tenant that owns the device.")]
 Device = Annotated[str, typer.Argument(help="The device's name.")]
 

@@ -13,7 +13,7 @@ from kumihimo.cli.options import Config, Data, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import fail, say
 
-app = typer.Typer(help="A tenant's key figures.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 class FileForm(StrEnum):

@@ -9,31 +9,10 @@ from typing import Annotated
 import typer
 
 from kumihimo import __version__
-from kumihimo.cli import (
-    account,
-    application,
-    device,
-    doctor,
-    history,
-    imports,
-    kpi,
-    measure,
-    member,
-    mock_issuer,
-    policy,
-    provider,
-    rule,
-    serve,
-    solution,
-    source,
-    tenant,
-    tls,
-    usage,
-)
+from kumihimo.cli.groups import Groups
 from kumihimo.cli.options import Config, Data, Form, settings_from, settings_of
 from kumihimo.cli.reach import ask_running
 from kumihimo.cli.say import Format, refusals, say, show
-from kumihimo.platform.imports.observations import Layout
 
 
 class Event(StrEnum):
@@ -44,25 +23,12 @@ class Event(StrEnum):
 
 
 app = typer.Typer(
+    cls=Groups,
     help="Kumihimo: a city data OS (都市OS). Start with `kumihimo demo`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(account.app, name="account")
-app.add_typer(application.app, name="application")
-app.add_typer(device.app, name="device")
-app.add_typer(tenant.app, name="tenant")
-app.add_typer(source.app, name="source")
-app.add_typer(solution.app, name="solution")
-app.add_typer(rule.app, name="rule")
-app.add_typer(measure.app, name="measure")
-app.add_typer(usage.app, name="usage")
-app.add_typer(kpi.app, name="kpi")
-app.add_typer(member.app, name="member")
-app.add_typer(policy.app, name="policy")
-app.add_typer(tls.app, name="tls")
-app.add_typer(provider.app, name="provider")
 
 
 def _say_version(*, asked: bool) -> None:
@@ -93,6 +59,8 @@ def serve_command(
     config: Config = None,
 ) -> None:
     """Start an empty platform."""
+    from kumihimo.cli import serve
+
     settings = settings_from(
         config, data=str(data) if data else None, port=port, mqtt_port=mqtt_port, host=host, open=open_
     )
@@ -121,6 +89,8 @@ def demo_command(
 
     It is closed; the first start prints the passwords of its people, one for each role.
     """
+    from kumihimo.cli import serve
+
     home = Path("data") / f"demo-{event.value}"
     settings = settings_from(config, home=home, data=str(data) if data else None, port=port, mqtt_port=mqtt_port)
     raise typer.Exit(
@@ -139,6 +109,8 @@ def demo_command(
 @app.command("doctor")
 def doctor_command(*, data: Data = None, config: Config = None) -> None:
     """Check this machine and this data folder, and say what to mend."""
+    from kumihimo.cli import doctor
+
     raise typer.Exit(doctor.examine(settings_of(config, data)))
 
 
@@ -155,7 +127,10 @@ def mock_issuer_command(
     ] = None,
 ) -> None:
     """Start a mock of a log-in provider with invented people, for demonstrations and tests."""
-    secret = provider.read_secret(secret_file) if secret_file is not None else ""
+    from kumihimo.cli import mock_issuer
+    from kumihimo.cli.provider import read_secret
+
+    secret = read_secret(secret_file) if secret_file is not None else ""
     wanted = mock_issuer.Wanted(shape, port, platform, provider_name, client_id, secret)
     raise typer.Exit(mock_issuer.run_mock(wanted))
 
@@ -180,6 +155,8 @@ def import_command(
     config: Config = None,
 ) -> None:
     """Read a town's file into entities; shows what it would do until --apply is given."""
+    from kumihimo.cli import imports
+
     settings = settings_of(config, data)
     with refusals():
         raise typer.Exit(
@@ -214,6 +191,9 @@ def import_history_command(
     config: Config = None,
 ) -> None:
     """Read observations of the past, however many, into history; goes on where it was stopped."""
+    from kumihimo.cli import history
+    from kumihimo.platform.imports.observations import Layout
+
     settings = settings_of(config, data)
     with refusals():
         layout = Layout(

@@ -11,11 +11,8 @@ from kumihimo.cli.files import text_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, say, show
-from kumihimo.service.kpi.measures_text import MAX_BYTES
 
-app = typer.Typer(
-    help="A town's measures (政策・施策・事務事業), and whether their targets are reached.", no_args_is_help=True
-)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="The tenant.")]
 
 
@@ -55,6 +52,8 @@ def import_(
     config: Config = None,
 ) -> None:
     """Take measures from a file, all or none; those that it does not name stay."""
+    from kumihimo.service.kpi.measures_text import MAX_BYTES
+
     found = run(
         settings_of(config, data), "measure-import", tenant=tenant, text=text_of(file, MAX_BYTES), apply=apply, why=why
     )

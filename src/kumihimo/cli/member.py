@@ -11,7 +11,7 @@ from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, say, show
 
-app = typer.Typer(help="Who holds which role in a tenant, or on the whole platform.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="The tenant; without it the platform itself.")]
 Who = Annotated[str, typer.Argument(help="A sign-in name, person:ID or application:ID.")]
 Role = Annotated[str, typer.Option("--role", help="resident, officer, disaster-officer, operator, …, or one of yours.")]

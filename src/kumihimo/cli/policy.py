@@ -11,12 +11,9 @@ from kumihimo.cli.files import text_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, refusals, say, show
-from kumihimo.platform.access.compile import policies_of
-from kumihimo.platform.access.published import EXAMPLE_SCOPE, published_text
 from kumihimo.platform.access.words import MAX_BYTES
-from kumihimo.platform.jsonld.contexts import Contexts
 
-app = typer.Typer(help="A tenant's access policies (Cedar).", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="The tenant; without it the platform itself.")]
 File = Annotated[Path, typer.Argument(help="Cedar policies, UTF-8.")]
 Name = Annotated[str, typer.Argument(help="The document's name.")]
@@ -50,6 +47,8 @@ def show_(
 @app.command("check")
 def check(file: File) -> None:
     """Say whether the policies of a file would be kept, and what is wrong where not; nothing is changed."""
+    from kumihimo.platform.access.compile import policies_of
+
     with refusals():
         found = policies_of(text_of(file, MAX_BYTES))
     say(f"{len(found)} policies, which would be kept")
@@ -69,6 +68,9 @@ def example(
     ] = "",
 ) -> None:
     """Print policies by which a tenant publishes data: anybody may read it without logging in. Nothing is changed."""
+    from kumihimo.platform.access.published import EXAMPLE_SCOPE, published_text
+    from kumihimo.platform.jsonld.contexts import Contexts
+
     types, attributes = type_ or [], attribute or []
     with refusals():
         text = published_text(types, attributes, scope or ("" if types else EXAMPLE_SCOPE), Contexts().core.expand)

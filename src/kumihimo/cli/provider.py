@@ -13,7 +13,7 @@ from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, say, show
 
-app = typer.Typer(help="Providers outside by which people log in: Keycloak, Entra ID and others.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The provider's name here.")]
 MAX_SECRET_FILE = 4096
 _REGISTER = ("redirect_uri", "post_logout_redirect_uri", "backchannel_logout_uri", "jwks_uri")

@@ -9,13 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kumihimo.app.http import doors_of
-from kumihimo.app.start import open_database, open_outbound
-from kumihimo.app.wire import wire
-from kumihimo.base.clock import SystemClock
 from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError
-from kumihimo.cli.operations.perform import perform
 from kumihimo.cli.say import fail
 from kumihimo.cli.socket import ask
 
@@ -30,9 +25,10 @@ async def reached(settings: Settings) -> AsyncIterator[Perform]:
     if await _runs(data):
         yield partial(ask, data)
         return
-    platform = wire(settings, SystemClock())
-    async with open_database(platform), open_outbound(platform):
-        yield partial(perform, doors_of(platform))
+    from kumihimo.cli.here import opened
+
+    async with opened(settings) as perform:
+        yield perform
 
 
 async def _runs(data: Path) -> bool:

@@ -11,11 +11,9 @@ from kumihimo.cli.files import text_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, refusals, say, show
-from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.rules import text
-from kumihimo.service.rules.compile import compiled
 
-app = typer.Typer(help="A tenant's rule sets: when something happens, something is done.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="The tenant.")]
 Name = Annotated[str, typer.Argument(help="The rule set's name.")]
 File = Annotated[Path, typer.Argument(help="Rule set as TOML, UTF-8.")]
@@ -64,6 +62,9 @@ def show_(
 @app.command("check")
 def check(file: File) -> None:
     """Say whether a rule set of a file would be taken, and what is wrong where not; nothing is changed."""
+    from kumihimo.platform.jsonld.contexts import Contexts
+    from kumihimo.service.rules.compile import compiled
+
     with refusals():
         found = compiled(text.read(text_of(file, text.MAX_BYTES)), Contexts(None).core.expand)
     say(f"rule set {found.definition.name}: {len(found.rules)} rules, which would be taken")

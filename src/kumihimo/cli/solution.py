@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,20 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from kumihimo.app.packs import trial_on
-from kumihimo.app.wire import wire
 from kumihimo.base import times
-from kumihimo.base.settings import Settings
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, refusals, say, show
-from kumihimo.solutions.packs.archive import MAX_ARCHIVE, SIGNATURE, read_path, write_archive
-from kumihimo.solutions.packs.library import Library
-from kumihimo.solutions.packs.manifest import held, read_pack
-from kumihimo.solutions.packs.models import Held
-from kumihimo.solutions.packs.signature import read_key, signed, write_keys
 
-app = typer.Typer(help="Packs: models that work (参照モデル), installed into a town.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="The town.")]
 MaybeTenant = Annotated[str, typer.Option("--tenant", help="A town, for what it has.")]
 PackName = Annotated[str, typer.Argument(help="A pack's id, or a folder, .zip or .tar that is one.", metavar="PACK")]
@@ -62,10 +53,10 @@ def show_(
 @app.command("check")
 def check(pack: PackName, *, data: Data = None, config: Config = None) -> None:
     """Check a pack: its manifest, its files, its signature, and its own tests on a platform made for them."""
-    settings = settings_of(config, data)
+    from kumihimo.cli.pack_files import tried
+
     with refusals():
-        found = _found(settings, pack)
-        verdicts = asyncio.run(_tried(found))
+        found, verdicts = tried(Path(settings_of(config, data).data), pack, is_path=_is_path(pack))
     say(f"{found.name}: {found.trust}{_after(' by ', found.signer)}")
     for one in verdicts:
         say(f"  {'passed' if one.passed else 'FAILED'}: {one.case}{_after(': ', one.why)}")
@@ -74,22 +65,13 @@ def check(pack: PackName, *, data: Data = None, config: Config = None) -> None:
     say(f"{len(verdicts)} tests passed; the pack can be installed")
 
 
-async def _tried(found: Held) -> Any:
-    return await trial_on(wire)(found)
-
-
-def _found(settings: Settings, pack: str) -> Held:
-    library = Library(Path(settings.data))
-    if _is_path(pack):
-        return held(read_path(Path(pack)), "outside", library.signers())
-    return library.find(pack)
-
-
 @app.command("key")
 def key(
     file: Annotated[Path, typer.Argument(help="Where the private key goes; the public one beside it as .pub.")],
 ) -> None:
     """Make a pair of keys to sign packs with."""
+    from kumihimo.solutions.packs.signature import write_keys
+
     with refusals():
         beside = write_keys(file)
     say(f"{file} is the private key; keep it. {beside} goes into packs/signers of the data folders that trust it")
@@ -102,14 +84,11 @@ def sign(
     key: Annotated[Path, typer.Option("--key", help="The private key.")],
 ) -> None:
     """Sign a pack's folder: writes signature.toml into it, over the hashes of all its files."""
+    from kumihimo.cli.pack_files import sign_folder
+
     with refusals():
-        if not folder.is_dir():
-            raise fail(f"{folder} is no folder", code=2)
-        files = read_path(folder)
-        made = signed(read_pack(files), files, read_key(key))
-        held({**files, SIGNATURE: made}, "outside", {})
-    (folder / SIGNATURE).write_bytes(made)
-    say(f"{folder / SIGNATURE} written; sign again after every change")
+        made = sign_folder(folder, key)
+    say(f"{made} written; sign again after every change")
 
 
 @app.command("pack")
@@ -119,10 +98,11 @@ def pack_(
     out: Annotated[Path, typer.Option("--out", help="The .zip to write.")],
 ) -> None:
     """Put a pack's folder into one .zip, the same bytes for the same files."""
+    from kumihimo.cli.pack_files import zip_folder
+
     with refusals():
-        files = read_path(folder)
-        held(files, "outside", {})
-    out.write_bytes(write_archive(files))
+        made = zip_folder(folder)
+    out.write_bytes(made)
     say(f"{out} written")
 
 
@@ -245,6 +225,8 @@ def _named(pack: str) -> dict[str, str]:
     """A pack by its id, or its files as they lie here."""
     if not _is_path(pack):
         return {"pack": pack, "archive": ""}
+    from kumihimo.solutions.packs.archive import read_path, write_archive
+
     path = Path(pack)
     with refusals():
         raw = write_archive(read_path(path)) if path.is_dir() else _raw(path)
@@ -252,6 +234,8 @@ def _named(pack: str) -> dict[str, str]:
 
 
 def _raw(path: Path) -> bytes:
+    from kumihimo.solutions.packs.archive import MAX_ARCHIVE
+
     try:
         with path.open("rb") as opened:
             return opened.read(MAX_ARCHIVE + 1)

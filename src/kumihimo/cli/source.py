@@ -11,13 +11,11 @@ from typing import Annotated, Any
 import typer
 
 from kumihimo.base import times
-from kumihimo.cli.history import units_of
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, refusals, say, show
-from kumihimo.platform.imports.observations import Layout
 
-app = typer.Typer(help="Folders and addresses that are looked at on a schedule.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Tenant = Annotated[str, typer.Option("--tenant", help="Tenant that gets what is found.")]
 Name = Annotated[str, typer.Argument(help="The source's name.")]
 _SPAN = re.compile(r"(\d+)(s|m|h|d)\Z", re.ASCII)
@@ -48,6 +46,9 @@ def add(
     config: Config = None,
 ) -> None:
     """Add a folder or an address; a running platform looks at it at once, and then on its schedule."""
+    from kumihimo.cli.history import units_of
+    from kumihimo.platform.imports.observations import Layout
+
     if (folder is None) == (not url):
         raise fail("say either --folder or --url", code=2)
     with refusals():

@@ -13,7 +13,7 @@ from kumihimo.cli.say import Format, say, show
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's name.")]
 
-app = typer.Typer(help="Areas and operators that share the platform.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("add")

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from kumihimo.app.development import make_files
 from kumihimo.base.clock import SystemClock
 from kumihimo.cli.options import Config, Data, settings_of
 from kumihimo.cli.say import fail, say
 
-app = typer.Typer(help="TLS: a certificate authority for development.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
@@ -28,6 +27,8 @@ def dev(
     config: Config = None,
 ) -> None:
     """Make a local authority and a certificate for this machine in the data folder's tls/, and say how to use them."""
+    from kumihimo.app.development import make_files
+
     folder = Path(settings_of(config, data).data) / "tls"
     try:
         found = make_files(folder, names or (), SystemClock().now())

@@ -10,7 +10,6 @@ import typer
 from kumihimo.cli.options import Config, Data, Form, settings_of
 from kumihimo.cli.reach import run
 from kumihimo.cli.say import Format, fail, say, show
-from kumihimo.platform.metering.tables import encoded
 
 
 class Encoding(StrEnum):
@@ -27,7 +26,7 @@ class Language(StrEnum):
     EN = "en"
 
 
-app = typer.Typer(help="What each tenant used, and how a platform's cost is split.")
+app = typer.Typer()
 Month = Annotated[str, typer.Option(help="The month, like 2026-11; without it the present one.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Write the table as CSV to standard output.")]
 Encoded = Annotated[Encoding, typer.Option(help="With --csv: utf-8 (with its mark, for Excel) or cp932.")]
@@ -119,4 +118,6 @@ def _weight(text: str) -> tuple[str, int]:
 
 def _write(table: Any, encoding: Encoding) -> None:
     """The bytes as they are: a spreadsheet reads them, no terminal."""
+    from kumihimo.platform.metering.tables import encoded
+
     typer.echo(encoded(str(table), encoding.value), nl=False)

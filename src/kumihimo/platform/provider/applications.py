@@ -13,6 +13,7 @@ from kumihimo.platform.provider.jwks import check_jwks
 from kumihimo.platform.provider.keys import SECOND
 from kumihimo.platform.provider.models import (
     KEY_PREFIX,
+    OVERLAP_SECONDS,
     Application,
     Edit,
     Kind,
@@ -33,7 +34,6 @@ MAX_APPLICATIONS: Final = 1000
 """Of one tenant, those out of use too."""
 MAX_SECRETS: Final = 5
 """Of one application, those that end soon too."""
-OVERLAP_SECONDS: Final = 24 * 3600
 MAX_OVERLAP_SECONDS: Final = 30 * 24 * 3600
 REVOKED_FOR: Final = 24 * 3600 * SECOND
 """How long it is remembered that something was revoked: longer than any access token is good."""

@@ -33,6 +33,8 @@ MAKES_TENANTS: Final = "tenants:write"
 SCOPES: Final = (*PERSON_SCOPES, *API_SCOPES)
 KEY_PREFIX: Final = "kmh_"
 """By which an API key is known for one, also to those who look for keys in public places."""
+OVERLAP_SECONDS: Final = 24 * 3600
+"""How long an application's old secret is taken beside the new one, where nothing else is said."""
 
 
 class Seal(Protocol):

@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.screens import Ask, Page, Redirect, Screen
-from kumihimo.platform.provider.applications import OVERLAP_SECONDS, Applications, Made
-from kumihimo.platform.provider.models import API_SCOPES, KINDS, SCOPES, Application, Edit, Kind
+from kumihimo.platform.provider.applications import Applications, Made
+from kumihimo.platform.provider.models import API_SCOPES, KINDS, OVERLAP_SECONDS, SCOPES, Application, Edit, Kind
 
 PACKAGE: Final = "kumihimo.platform.provider"
 TITLE: Final = "applications.title"
