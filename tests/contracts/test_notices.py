@@ -10,13 +10,24 @@ import pytest
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.push_service import Phone, PushService
 
+from kumihimo.base import times
 from kumihimo.base.errors import AddressRefused, BadRequestData, ResourceNotFound, TooManyRequests
 from kumihimo.base.ports import HttpAnswer, Letter, MailRefused
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.service.notices.compose import Composer
 from kumihimo.service.notices.door import ASKED_PER_DAY, Choice, Notices
 from kumihimo.service.notices.lists import Lists
-from kumihimo.service.notices.models import CONFIRM_FOR, MAX_CONFIRMS, PER_HOUR, Area, Notice, Topic, Unconfirmable
+from kumihimo.service.notices.models import (
+    CONFIRM_FOR,
+    MAX_CONFIRMS,
+    PER_HOUR,
+    Area,
+    Most,
+    Notice,
+    Reached,
+    Topic,
+    Unconfirmable,
+)
 from kumihimo.service.notices.seals import Seals
 from kumihimo.service.notices.send import LEASE, MAX_TRIES, Sender
 from kumihimo.service.notices.store import PLATFORM_SCHEMA, SCHEMA
@@ -485,3 +496,60 @@ async def test_the_first_hand_over_is_told(town: Town) -> None:
     await town.notices.tell("town", BEAR)
     await town.send()
     assert told == [("town", "n1")]
+    sender = town.notices.sender
+    assert await town.notices.handed_at("town", "n1") == times.micros(town.clock.now())
+    assert await town.notices.handed_at("town", "another") == 0
+    assert sender.circuit.failures == 0
+
+
+async def test_whoever_wants_to_know_of_a_hand_over_and_fails_keeps_nothing_from_being_sent(town: Town) -> None:
+    async def fails(tenant: str, notice: Notice, at: int) -> None:
+        raise RuntimeError("no")
+
+    town.notices.sender.handed.append(fails)
+    await town.settle()
+    for number in range(3):
+        await town.notices.tell("town", replace(BEAR, id=f"n{number}"))
+    assert await town.send() == 3
+    assert await town.messages() == [("sent", "")] * 3
+
+
+async def test_how_many_were_told_is_known_afterwards_and_too_many_an_hour_are_refused_whole(town: Town) -> None:
+    await town.settle()
+    await town.notices.add_browser("town", "p1", town.phone.browser(), "ja")
+    await town.settle("p2", email="p2@example.jp")
+    most = Most("rule:a/b/", 2)
+    for number in range(2):
+        await town.notices.tell("town", replace(BEAR, id=f"rule:a/b/{number}"), most)
+    assert await town.notices.reached("town", "rule:a/b/0") == Reached(2, 3)
+    with pytest.raises(TooManyRequests):
+        await town.notices.tell("town", replace(BEAR, id="rule:a/b/2"), most)
+    assert await town.notices.reached("town", "rule:a/b/2") == Reached()
+    assert await town.notices.tell("town", replace(BEAR, id="rule:a/c/0"), Most("rule:a/c/", 2)) == 3, "another's"
+    town.clock.advance(3601)
+    assert await town.notices.tell("town", replace(BEAR, id="rule:a/b/2"), most) == 3, "what was refused was not told"
+
+
+async def test_what_became_of_messages_is_counted_by_channel(town: Town) -> None:
+    await town.settle()
+    await town.notices.add_browser("town", "p1", town.phone.browser(), "ja")
+    before = town.notices.sender.counters.numbers()
+    await town.notices.tell("town", BEAR)
+    town.post.says.append(MailRefused(451, is_final=False))
+    await town.send()
+    town.clock.advance(60)
+    await town.send()
+    await town.notices.tell("town", replace(BEAR, id="n2"))
+    await town.notices.set_email("town", "p1", "", "ja")
+    town.push.answers[town.phone.endpoint] = HttpAnswer(410, {}, b"")
+    await town.send()
+    after = town.notices.sender.counters.numbers()
+    assert {name: many - before[name] for name, many in after.items() if many != before[name]} == {
+        "queued_email_total": 2,
+        "queued_push_total": 2,
+        "put_off_email_total": 1,
+        "handed_email_total": 1,
+        "handed_push_total": 1,
+        "dropped_push_gone_total": 1,
+        "dropped_email_stopped_total": 1,
+    }

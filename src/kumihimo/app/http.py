@@ -206,6 +206,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         "feeds": lambda: {"open": platform.feeds.count},
         "rules": lambda: dict(platform.rule_sets.keeper.counters()),
         "metering": lambda: {"lost": platform.metering.counters.lost},
+        "notices": platform.notices.sender.counters.numbers,
     }
 
 

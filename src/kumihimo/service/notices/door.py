@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,8 +17,10 @@ from kumihimo.base.rates import Rates
 from kumihimo.service.notices import store
 from kumihimo.service.notices.match import messages, wants
 from kumihimo.service.notices.models import (
+    CHANNELS,
     CONFIRM_FOR,
     DAY,
+    HOUR,
     LANGUAGES,
     MAX_AREAS,
     MAX_CONFIRMS,
@@ -27,11 +29,14 @@ from kumihimo.service.notices.models import (
     MAX_RECIPIENTS,
     Area,
     Browser,
+    Channel,
     Message,
+    Most,
     NamedAreas,
     Notice,
     Numbers,
     Offered,
+    Reached,
     Recipient,
     Told,
     Topic,
@@ -112,8 +117,11 @@ class Notices:
 
     # --- telling -----------------------------------------------------------------------------------------
 
-    async def tell(self, tenant: str, notice: Notice) -> int:
-        """As models.Tell; returns once the messages are kept, so that none is lost from here on."""
+    async def tell(self, tenant: str, notice: Notice, most: Most | None = None) -> int:
+        """As models.Tell; returns once the messages are kept, so that none is lost from here on.
+
+        TooManyRequests where `most` of such notices were told in the hour before.
+        """
         now = self.now()
         if await self.database.read(tenant, lambda tx: store.told_tx(tx, notice.id), quick=True) is not None:
             return 0
@@ -123,13 +131,29 @@ class Notices:
         async def work(tx: Tx) -> int:
             if not await store.put_told_tx(tx, told):
                 return 0
+            if most and await store.told_since_tx(tx, most.beginning, now - HOUR) > most.in_hour:
+                raise TooManyRequests(f"{most.in_hour} such notices an hour are told", retry_after=3600)
             await store.add_messages_tx(tx, waiting)
             return len(waiting)
 
         made = await self.database.write(tenant, work)
         if made:
-            self.sender.nudge()
+            self._queued(waiting)
         return made
+
+    def _queued(self, waiting: Sequence[Message]) -> None:
+        for channel in CHANNELS:
+            self.sender.counters.add("queued", channel, sum(one.channel == channel for one in waiting))
+        self.sender.nudge()
+
+    async def reached(self, tenant: str, notice: str) -> Reached:
+        """For how many the notice of this id was put on its way."""
+        return await self.database.read(tenant, lambda tx: store.reached_tx(tx, notice))
+
+    async def handed_at(self, tenant: str, notice: str) -> int:
+        """As models.HandedAt; known for thirty days."""
+        told = await self.database.read(tenant, lambda tx: store.told_tx(tx, notice))
+        return 0 if told is None else told.handed_at
 
     async def _matched(self, tenant: str, notice: Notice, now: int) -> list[Message]:
         lists = {one.id: one.topics for one, _ in await self.database.read(tenant, store.lists_tx)}
@@ -223,7 +247,8 @@ class Notices:
         if address and not made.confirmed_at:
             await self.ask(tenant, [made])
         if not address:
-            await self.database.write(tenant, lambda tx: store.drop_addressed_tx(tx, made.id, "email", now))
+            many = await self.database.write(tenant, lambda tx: store.drop_addressed_tx(tx, made.id, "email", now))
+            self.sender.counters.dropped("stopped", "email", many)
 
     async def add_browser(self, tenant: str, account: str, browser: Browser, lang: str) -> None:
         """One more browser that shows notices; the oldest makes room for a sixth. BadRequestData."""
@@ -245,7 +270,20 @@ class Notices:
     async def forget(self, tenant: str, account: str) -> bool:
         """Forgets all that is kept of this account here; whether there was anything."""
         one = await self.database.read(tenant, lambda tx: store.recipient_of_tx(tx, account))
-        return one is not None and await self.database.write(tenant, lambda tx: store.forget_recipient_tx(tx, one.id))
+        if one is None:
+            return False
+
+        async def work(tx: Tx) -> tuple[bool, dict[Channel, int]]:
+            waiting = await store.waiting_tx(tx, one.id)
+            return await store.forget_recipient_tx(tx, one.id), waiting
+
+        was_there, waiting = await self.database.write(tenant, work)
+        self._stopped(waiting)
+        return was_there
+
+    def _stopped(self, waiting: Mapping[Channel, int]) -> None:
+        for channel, many in waiting.items():
+            self.sender.counters.dropped("stopped", channel, many)
 
     async def test(self, tenant: str, account: str, notice: Notice) -> int:
         """Sends a notice to oneself alone; by how many ways. TooManyRequests for a second one within a minute."""
@@ -261,7 +299,7 @@ class Notices:
             await store.add_messages_tx(tx, waiting)
 
         await self.database.write(tenant, work)
-        self.sender.nudge()
+        self._queued(waiting)
         return len(waiting)
 
     async def recent(self, tenant: str, recipient: Recipient) -> list[tuple[Message, Notice]]:
@@ -310,7 +348,7 @@ class Notices:
         now = self.now()
         waiting = [Message(secrets.token_hex(16), "", one.id, "email", "", now, 0, now) for one in recipients]
         await self.database.write(tenant, lambda tx: store.add_messages_tx(tx, waiting))
-        self.sender.nudge()
+        self._queued(waiting)
 
     async def by_token(self, tenant: str, what: str, token: str) -> Recipient:
         """Who holds the link. Unconfirmable where it is over, or there was never such a one, or no such tenant."""
@@ -348,22 +386,24 @@ class Notices:
         now, secret = self.now(), token.partition(".")[2]
         mark = await self.seals.mark(tenant, one.list, one.email) if one.list and one.email else ""
 
-        async def work(tx: Tx) -> Recipient:
+        async def work(tx: Tx) -> tuple[Recipient, dict[Channel, int]]:
             found = self._held(tenant, await store.recipient_tx(tx, one.id), what, secret)
             if what == "confirm":
                 after = replace(found, confirmed_at=now, confirm="", confirm_until=0)
                 await store.put_recipient_tx(tx, self.seals.close(tenant, after))
-                return after
+                return after, {}
             if found.list:
+                waiting = await store.waiting_tx(tx, found.id)
                 await store.put_stopped_tx(tx, found.list, mark, now)
                 await store.forget_recipient_tx(tx, found.id)
-                return found
+                return found, waiting
             after = replace(found, email="", confirmed_at=0, confirm="", confirm_until=0)
             await store.put_recipient_tx(tx, self.seals.close(tenant, after))
-            await store.drop_addressed_tx(tx, found.id, "email", now)
-            return after
+            return after, {"email": await store.drop_addressed_tx(tx, found.id, "email", now)}
 
-        return await self.database.write(tenant, work)
+        after, waiting = await self.database.write(tenant, work)
+        self._stopped(waiting)
+        return after
 
 
 def gone() -> Unconfirmable:

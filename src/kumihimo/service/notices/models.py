@@ -58,7 +58,8 @@ class Notice:
 
     title, text (what to do) and area by language; at: when it was seen; place in degrees, (longitude, latitude), None
     for the whole town; link: a path of the tenant's pages, "" for none; good_for: seconds after which nobody needs it;
-    urgent: it goes in quiet hours too.
+    urgent: it goes in quiet hours too; since: when the platform had what it tells of, from which is counted how long it
+    took until somebody was told, 0 where that is not counted.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Notice:
     urgent: bool = False
     link: str = ""
     good_for: int = 12 * 3600
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,27 @@ Offered = Callable[[str], Awaitable[Collection[str]]]
 NamedAreas = Callable[[str], Awaitable[Sequence[Area]]]
 """The areas of a tenant that have a name, to choose from."""
 Handed = Callable[[str, Notice, int], Awaitable[None]]
-"""Told with tenant, notice and moment when a notice was first handed over."""
+"""Told with tenant, notice and moment when a notice was first handed over; a kill may swallow it, not the moment."""
+HandedAt = Callable[[str, str], Awaitable[int]]
+"""When the notice of this id was first handed over to a mail server or a push service; 0 where it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """For how many people a notice was put on its way, and in how many messages."""
+
+    people: int = 0
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """So many notices in an hour whose ids begin so."""
+
+    beginning: str
+    in_hour: int
+
+
 Tell = Callable[[str, Notice], Awaitable[int]]
 """Tells a notice to whoever wants to hear of it; how many messages that makes, 0 where it was told before."""
 

@@ -52,3 +52,6 @@ CREATE TABLE notice_key (
   name TEXT PRIMARY KEY,
   sealed TEXT NOT NULL
 );
+-- version 2
+-- How many a notice was put on its way to is asked by its id.
+CREATE INDEX notice_outbox_notice ON notice_outbox (notice);

@@ -19,6 +19,7 @@ from kumihimo.base.errors import AddressRefused, NonexistentTenant, Problem
 from kumihimo.base.ports import HttpFetch, MailRefused, SendMail
 from kumihimo.service.notices import store
 from kumihimo.service.notices.compose import Composer, topic_of
+from kumihimo.service.notices.counters import Counters
 from kumihimo.service.notices.models import (
     CHANNELS,
     CONFIRM_FOR,
@@ -119,6 +120,7 @@ class Sender:
         self._subject = subject
         self._entitled = entitled
         self.circuit = Circuit()
+        self.counters = Counters()
         self.handed: list[Handed] = []
         """Told of each notice when it was first handed over."""
         self._woken = asyncio.Event()
@@ -216,8 +218,7 @@ class Sender:
         except Dropped as dropped:
             await self._done(tenant, message, dropped.why)
         else:
-            await self._done(tenant, message, "")
-            await self._first(tenant, told)
+            await self._handed(tenant, message, told)
 
     async def _send(self, tenant: str, message: Message) -> Told | None:
         kept, told, sent = await self._database.read(tenant, lambda tx: _looked_tx(tx, message, self._now() - HOUR))
@@ -320,36 +321,46 @@ class Sender:
         if tries >= MAX_TRIES:
             await self._done(tenant, message, "failed")
             return
+        self.counters.add("put_off", message.channel)
         due = self._now() + int(later.seconds * _SECOND)
         await self._database.write(tenant, lambda tx: store.later_tx(tx, message.id, due, tries))
 
     async def _done(self, tenant: str, message: Message, why: Why) -> None:
         now = self._now()
-        await self._database.write(
-            tenant, lambda tx: store.done_tx(tx, message.id, "dropped" if why else "sent", why, now)
-        )
+        if await self._database.write(tenant, lambda tx: store.dropped_tx(tx, message.id, why, now)):
+            self.counters.dropped(why, message.channel)
 
-    async def _first(self, tenant: str, told: Told | None) -> None:
-        if told is None or told.handed_at:
+    async def _handed(self, tenant: str, message: Message, told: Told | None) -> None:
+        """Notes that it was handed over, and in the same transaction when its notice was first."""
+        now = self._now()
+
+        async def work(tx: Tx) -> bool:
+            await store.sent_tx(tx, message.id, now)
+            return told is not None and not told.handed_at and await store.handed_tx(tx, told.notice.id, now)
+
+        is_first = await self._database.write(tenant, work)
+        self.counters.add("handed", message.channel)
+        if told is None or not is_first:
             return
-        now, notice = self._now(), told.notice
-        if await self._database.write(tenant, lambda tx: store.handed_tx(tx, notice.id, now)):
-            for tell in self.handed:
-                await tell(tenant, notice, now)
+        for tell in self.handed:
+            try:
+                await tell(tenant, told.notice, now)
+            except Exception:  # whoever wants to know must not keep the rest from being sent
+                log.exception("what a handing over leads to failed", extra={"tenant": tenant})
 
     async def drop_browser(self, tenant: str, recipient: str, browser: str) -> None:
         """Forgets a browser's subscription, and what waits for it."""
         now = self._now()
 
-        async def work(tx: Tx) -> None:
+        async def work(tx: Tx) -> int:
             kept = await store.recipient_tx(tx, recipient)
             if kept is not None:
                 one = self._seals.open(tenant, kept)
                 left = tuple(each for each in one.browsers if each.id != browser)
                 await store.put_recipient_tx(tx, self._seals.close(tenant, replace(one, browsers=left)))
-            await store.drop_browser_tx(tx, recipient, browser, now)
+            return await store.drop_browser_tx(tx, recipient, browser, now)
 
-        await self._database.write(tenant, work)
+        self.counters.dropped("gone", "push", await self._database.write(tenant, work))
 
     def _now(self) -> int:
         return times.micros(self._clock.now())

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from kumihimo.base import jsontext
-from kumihimo.service.notices.models import Channel, Message, Notice, Numbers, People, State, Told, Why
+from kumihimo.service.notices.models import (
+    Channel,
+    Message,
+    Notice,
+    Numbers,
+    People,
+    Reached,
+    Told,
+    Why,
+)
 from kumihimo.storage.database import Row, Schema, Tx
 
 SCHEMA = Schema("notices", __package__)
@@ -158,6 +167,7 @@ async def put_told_tx(tx: Tx, told: Told) -> bool:
         "urgent": one.urgent,
         "link": one.link,
         "good_for": one.good_for,
+        "since": one.since,
     }
     sql = (
         "INSERT INTO notice_told (id, body, taken_at, until, handed_at) VALUES ($1, $2, $3, $4, 0)"
@@ -181,6 +191,13 @@ async def handed_tx(tx: Tx, notice: str, at: int) -> bool:
     """Notes that a notice was handed over; whether this was the first time."""
     sql = "UPDATE notice_told SET handed_at = $2 WHERE id = $1 AND handed_at = 0"
     return await tx.execute(sql, notice, at) > 0
+
+
+async def told_since_tx(tx: Tx, beginning: str, since: int) -> int:
+    """How many notices were taken since then whose ids begin so; neither % nor _ may stand in the beginning."""
+    sql = "SELECT COUNT(*) FROM notice_told WHERE taken_at > $1 AND id LIKE $2"
+    row = await tx.fetch_one(sql, since, f"{beginning}%")
+    return int(row[0]) if row else 0
 
 
 # --- the outbox ------------------------------------------------------------------------------------------
@@ -233,10 +250,15 @@ async def later_tx(tx: Tx, message: str, due: int, tries: int) -> None:
     await tx.execute(sql, message, due, tries)
 
 
-async def done_tx(tx: Tx, message: str, state: State, why: Why, at: int) -> None:
-    """Notes what became of a message."""
-    sql = "UPDATE notice_outbox SET state = $2, why = $3, done_at = $4 WHERE id = $1"
-    await tx.execute(sql, message, state, why, at)
+async def sent_tx(tx: Tx, message: str, at: int) -> None:
+    """Notes that a message was handed over, also where it was stopped while that went on."""
+    await tx.execute("UPDATE notice_outbox SET state = 'sent', why = '', done_at = $2 WHERE id = $1", message, at)
+
+
+async def dropped_tx(tx: Tx, message: str, why: Why, at: int) -> bool:
+    """Notes why a message is not sent; False where that was noted before."""
+    sql = "UPDATE notice_outbox SET state = 'dropped', why = $2, done_at = $3 WHERE id = $1 AND state = 'waiting'"
+    return await tx.execute(sql, message, why, at) > 0
 
 
 async def sent_since_tx(tx: Tx, recipient: str, channel: Channel, since: int) -> int:
@@ -263,9 +285,21 @@ async def numbers_tx(tx: Tx) -> Numbers:
     return Numbers(**{str(state): int(count) for state, count in rows})
 
 
-async def drop_browser_tx(tx: Tx, recipient: str, browser: str, at: int) -> None:
-    """Drops what waits for a browser that is gone."""
-    await tx.execute(
+async def reached_tx(tx: Tx, notice: str) -> Reached:
+    """For how many a notice was put on its way."""
+    row = await tx.fetch_one("SELECT COUNT(DISTINCT recipient), COUNT(*) FROM notice_outbox WHERE notice = $1", notice)
+    return Reached(int(row[0]), int(row[1])) if row else Reached()
+
+
+async def waiting_tx(tx: Tx, recipient: str) -> dict[Channel, int]:
+    """How many messages wait for somebody, by channel."""
+    sql = "SELECT channel, COUNT(*) FROM notice_outbox WHERE recipient = $1 AND state = 'waiting' GROUP BY channel"
+    return {row[0]: int(row[1]) for row in await tx.fetch(sql, recipient)}
+
+
+async def drop_browser_tx(tx: Tx, recipient: str, browser: str, at: int) -> int:
+    """Drops what waits for a browser that is gone; how many messages."""
+    return await tx.execute(
         "UPDATE notice_outbox SET state = 'dropped', why = 'gone', done_at = $3"
         " WHERE recipient = $1 AND browser = $2 AND state = 'waiting'",
         recipient,
@@ -297,9 +331,9 @@ async def key_or_new_tx(tx: Tx, name: str, sealed: str) -> str:
     return await key_tx(tx, name) or sealed
 
 
-async def drop_addressed_tx(tx: Tx, recipient: str, channel: Channel, at: int) -> None:
-    """Drops what waits for somebody over this channel."""
-    await tx.execute(
+async def drop_addressed_tx(tx: Tx, recipient: str, channel: Channel, at: int) -> int:
+    """Drops what waits for somebody over this channel; how many messages."""
+    return await tx.execute(
         "UPDATE notice_outbox SET state = 'dropped', why = 'stopped', done_at = $3"
         " WHERE recipient = $1 AND channel = $2 AND state = 'waiting'",
         recipient,
