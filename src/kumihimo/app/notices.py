@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
+from kumihimo.app import telling
 from kumihimo.app.late import Late
 from kumihimo.app.platform import Platform
 from kumihimo.app.wildlife import wildlife_doors
@@ -20,12 +21,15 @@ from kumihimo.service.notices.pages import NoticePages
 from kumihimo.service.notices.seals import Seals
 from kumihimo.service.notices.send import Sender
 from kumihimo.solutions.flood.tenants import TENANT_NAMES
+from kumihimo.solutions.wildlife import telling as wildlife
 from kumihimo.solutions.wildlife.season import TENANT, TENANT_NAME
-from kumihimo.solutions.wildlife.telling import TOPICS, areas_of
+from kumihimo.solutions.wildlife.telling import areas_of
 from kumihimo.storage.database import Database
 
 NAMES: Final = {**TENANT_NAMES, TENANT: TENANT_NAME}
 """What towns are called by language."""
+OF_WINGS: Final = {"wildlife": wildlife.TOPICS}
+"""What the wings tell people of, by how packs name them."""
 
 
 def town_name(tenant: str, lang: str) -> str:
@@ -45,12 +49,15 @@ def notices_of(settings: Settings, database: Database, clock: Clock, seal: Seal,
         return bool(await platform.places.of(Actor("person", account), [tenant]))
 
     async def offered(tenant: str) -> Collection[str]:
-        """The wing tells something only where it runs."""
-        runs = await late.platform.packs.running.here("wildlife", tenant)
-        return [one.id for one in TOPICS] if runs else ()
+        """A wing tells something only where it runs, the town itself where a rule set does."""
+        running = late.platform.packs.running
+        wings = [one.id for part, topics in OF_WINGS.items() if await running.here(part, tenant) for one in topics]
+        told = await late.platform.rule_sets.told_of(tenant)
+        return [*wings, *(one.id for one in telling.TOPICS if one.id in told)]
 
     async def named(tenant: str) -> Sequence[Area]:
-        return await areas_of(wildlife_doors(late.platform), tenant) if await offered(tenant) else ()
+        runs = await late.platform.packs.running.here("wildlife", tenant)
+        return await areas_of(wildlife_doors(late.platform), tenant) if runs else ()
 
     def subject() -> str:
         address = settings.smtp_from.rpartition("<")[2].rstrip(">").strip()
@@ -59,7 +66,8 @@ def notices_of(settings: Settings, database: Database, clock: Clock, seal: Seal,
 
     mail = _mail(settings, clock)
     sender = Sender(database, clock, seals, composer, mail, late.outward, subject, entitled)
-    return Notices(database, clock, seals, sender, TOPICS, named, offered)
+    topics = [one for many in OF_WINGS.values() for one in many]
+    return Notices(database, clock, seals, sender, [*topics, *telling.TOPICS], named, offered)
 
 
 def _mail(settings: Settings, clock: Clock) -> Mailer | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
+from kumihimo.app.telling import Telling, topics_for_rules
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
@@ -21,6 +23,7 @@ from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.alerts.models import Content, Evidence, Maker, Sighting
+from kumihimo.service.notices.door import Notices
 from kumihimo.service.rules.definition import ActionKind
 from kumihimo.service.rules.door import Names, RuleSets
 from kumihimo.service.rules.models import Done, Order, Perform
@@ -51,16 +54,20 @@ def rules_of(
     fetch: HttpFetch,
     *,
     alone: bool,
+    notices: Notices | None = None,
 ) -> RuleSets:
-    """The rules of all tenants, bound to all that they act through. alone: no other process serves these tenants."""
+    """The rules of all tenants, bound to all that they act through. alone: no other process serves these tenants.
+    notices: by which people are told; without it rules tell nobody.
+    """
     ports: dict[ActionKind, Perform] = {
         "change": Changing(access, broker),
         "alert": Alerting(access, alerts, broker, context.expand),
         "command": Commanding(access, act, commands),
-        "notify": Notifying(access, fetch, clock),
+        "notify": Notifying(access, fetch, clock, None if notices is None else Telling(access, notices, broker, clock)),
     }
+    topics = None if notices is None else partial(topics_for_rules, notices)
     names = Names(context.expand, context.compact)
-    return RuleSets(database, clock, bus, access, broker, history, names, ports, alone=alone)
+    return RuleSets(database, clock, bus, access, broker, history, names, ports, topics=topics, alone=alone)
 
 
 def commands_of(arbiter: Arbiter) -> Commands:
@@ -70,6 +77,9 @@ def commands_of(arbiter: Arbiter) -> Commands:
         return [(one.cause, one.outcome()) for one in await arbiter.list(tenant, device)]
 
     return commands
+
+
+_NOBODY: Final = Done("refused", Words("この基盤には人へのお知らせがありません。", "this platform tells nobody"))
 
 
 def _owner(tenant: str, order: Order) -> Call:
@@ -212,9 +222,12 @@ def _commanded(outcome: CommandOutcome) -> Done:
 
 
 class Notifying:
-    """Sends a notification by POST; the key stands in it, so that its receiver can tell one that comes twice."""
+    """Sends a notification by POST; the key stands in it, so that its receiver can tell one that comes twice. One to
+    people goes by `telling`.
+    """
 
-    def __init__(self, access: Access, fetch: HttpFetch, clock: Clock) -> None:
+    def __init__(self, access: Access, fetch: HttpFetch, clock: Clock, telling: Telling | None = None) -> None:
+        self._telling = telling
         self._access = access
         self._fetch = fetch
         self._clock = clock
@@ -224,6 +237,8 @@ class Notifying:
 
         What waited for the receiver is not sent once the owner may read nothing any more.
         """
+        if "topic" in order.content:
+            return _NOBODY if self._telling is None else await self._telling(tenant, order)
         await self._access.decide(_owner(tenant, order), "read")
         content = order.content
         body: dict[str, Any] = {

@@ -165,6 +165,7 @@ def wire(settings: Settings, clock: Clock) -> Platform:
     alone = not settings.database_url  # a second process on the same files is refused
     acting = (alerts, arbiter, commands_of(arbiter), late.notify)
     delivery = Delivery(database, clock, bus, contexts, carry, access, meter=metering.counters)
+    notices = notices_of(settings, database, clock, seal, late)
     platform = Platform(
         settings=settings,
         clock=clock,
@@ -198,12 +199,14 @@ def wire(settings: Settings, clock: Clock) -> Platform:
         mqtt=MqttListener(gateway, clock, mqtt_limits(settings), MqttSessions(database)),
         outside=outside_broker(settings, gateway),
         alerts=alerts,
-        rule_sets=rules_of(database, clock, bus, access, broker, history, contexts.core, *acting, alone=alone),
+        rule_sets=rules_of(
+            database, clock, bus, access, broker, history, contexts.core, *acting, alone=alone, notices=notices
+        ),
         live=Live(database, bus, access, contexts.core.compact),
         kpi=Kpi(),
         stage=Stage(),
         library=Library(Path(settings.data)),
-        notices=notices_of(settings, database, clock, seal, late),
+        notices=notices,
     )
     late.platform = platform
     database.removals.told.append(platform.tenant_gone)

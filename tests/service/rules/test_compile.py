@@ -22,6 +22,16 @@ def refused(written: str) -> RuleRefused:
     return problem.value
 
 
+PEOPLE = """[[rule.then]]
+do = "notify"
+topic = "a"
+title_ja = "a"
+title_en = "a"
+text_ja = "a"
+text_en = "a"
+"""
+
+
 @pytest.mark.parametrize(
     ("written", "en", "ja"),
     [
@@ -47,6 +57,20 @@ def refused(written: str) -> RuleRefused:
         (one(then='[[rule.then]]\ndo = "change"\nattribute = "id"\nvalue = 1'), "attribute", "正しく"),
         (one(then='[[rule.then]]\ndo = "notify"\nto = "ftp://x"\ntitle = "t"'), "to (https", "正しく"),
         (one(then='[[rule.then]]\ndo = "notify"\nto = "https://u:p@x/"\ntitle = "t"'), "to (https", "正しく"),
+        (one(then='[[rule.then]]\ndo = "notify"\ntopic = "a"'), "needs a good title_ja, title_en, text_ja", "正しく"),
+        (one(then='[[rule.then]]\ndo = "notify"\ntopic = "a"\nto = "https://x/"'), "(topic) has no to", "使えません"),
+        (
+            one(then='[[rule.then]]\ndo = "notify"\nto = "https://x/"\nurgent = true'),
+            "(to) has no urgent",
+            "使えません",
+        ),
+        (one(then='[[rule.then]]\ndo = "notify"\ntext_ja = "a"'), "needs a good topic, title_ja", "正しく"),
+        (
+            one(then=f'{PEOPLE}entity = "urn:x:1"\nwhole_town = true'),
+            "entity or whole_town, not both",
+            "同時に使えません",
+        ),
+        (one(then=f'{PEOPLE}text_easy = "{{nope}}"'), "then[1]: text_easy", "式が正しくありません"),
         (one(then=TASK.replace('"x"', '"{nope}"')), "undeclared reference", "式が正しくありません"),
     ],
 )

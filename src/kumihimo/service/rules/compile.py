@@ -20,7 +20,24 @@ MAX_MINUTES: Final = 31 * 24 * 60
 MAX_METRES: Final = 100_000
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", re.ASCII)
 Expand = Callable[[str], str]
-TEMPLATES: Final = ("entity", "title_ja", "title_en", "device", "reason", "title", "text")
+TEMPLATES: Final = (
+    "entity",
+    "title_ja",
+    "title_en",
+    "title_easy",
+    "device",
+    "reason",
+    "title",
+    "area",
+    "text",
+    "text_ja",
+    "text_en",
+    "text_easy",
+)
+OF_ADDRESS: Final = ("to", "title", "text")
+OF_PEOPLE: Final = ("topic", "title_ja", "title_en", "text_ja", "text_en")
+ALSO_OF_PEOPLE: Final = ("entity", "whole_town", "area", "urgent", "title_easy", "text_easy")
+"""Members of a notification to an address, and of one to people by area: what that needs, and what it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +225,17 @@ def _act(action: Action, variables: Sequence[Variable], where: str, expand: Expa
 
 def _check_needs(action: Action, where: str) -> None:
     """RuleRefused where a kind of action lacks what it cannot do without."""
-    missing = [name for name in _NEEDS[action.do] if not getattr(action, name)]
+    needs = _NEEDS[action.do]
+    if action.do == "notify":
+        needs = _of_notify(action, where)
+    missing = [name for name in needs if not getattr(action, name)]
     if action.do == "change" and (action.value is None) == (not action.expression):
         missing.append("value / expression")
     if action.do == "change" and action.attribute in ("id", "type", "scope", "@context"):
         missing.append("attribute")
     if action.do == "alert" and not 1 <= action.severity <= 4:
         missing.append("severity (1-4)")
-    if action.do == "notify" and not _is_address(action.to):
+    if action.do == "notify" and not action.topic and not _is_address(action.to):
         missing.append("to (https://…)")
     if action.do == "task" and not 0 < action.minutes <= MAX_MINUTES * 12:
         missing.append("minutes")
@@ -225,6 +245,25 @@ def _check_needs(action: Action, where: str) -> None:
             f"{where}: a {action.do} needs a good {names}",
             f"{where}：{action.do} には {names} を正しく書いてください。",
         )
+
+
+def _of_notify(action: Action, where: str) -> tuple[str, ...]:
+    """What the notification needs. RuleRefused where it says members of both kinds, of which one would do nothing."""
+    to_people = bool(action.topic)
+    if to_people and action.whole_town and action.entity:
+        raise RuleRefused(
+            f"{where}: give an entity or whole_town, not both", f"{where}：entity と whole_town は同時に使えません。"
+        )
+    others = OF_ADDRESS if to_people else (*OF_PEOPLE, *ALSO_OF_PEOPLE)
+    beside = ", ".join(name for name in others if getattr(action, name))
+    if beside and (to_people or action.to):
+        kind, kind_ja = (
+            ("to people (topic)", "人あて（topic）") if to_people else ("to an address (to)", "宛先 URL（to）")
+        )
+        raise RuleRefused(
+            f"{where}: a notification {kind} has no {beside}", f"{where}：{kind_ja}の通知では {beside} は使えません。"
+        )
+    return OF_PEOPLE if to_people or (beside and not action.to) else _NEEDS["notify"]
 
 
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {

@@ -47,8 +47,11 @@ class Action:
 
     change: sets `attribute` of `entity` ("" is the one at hand, `type` where it may be made) to `value`, or to what
     `expression` gives. alert: with `severity` 1 to 4 and titles; it closes when the condition is over. command: `name`
-    with `arguments` for `device`. notify: POST of `title` and `text` to the address `to`. task: `text` for whoever
-    `whom` names (a role, or an account's id), to be done within `minutes`.
+    with `arguments` for `device`. notify: POST of `title` and `text` to the address `to`; or, where a `topic` is
+    given instead, a notice to the people who want to hear of it where `entity` is ("" is the one at hand), or of
+    `whole_town`, with title and text in ja, en and, where it is given, easy Japanese; `area`: what that place is
+    called; `urgent`: it goes in quiet hours too. task: `text` for whoever `whom` names (a role, or an account's id), to
+    be done within `minutes`.
     """
 
     do: ActionKind = "task"
@@ -66,6 +69,14 @@ class Action:
     reason: str = ""
     to: str = ""
     title: str = ""
+    topic: str = ""
+    whole_town: bool = False
+    area: str = ""
+    urgent: bool = False
+    title_easy: str = ""
+    text_ja: str = ""
+    text_en: str = ""
+    text_easy: str = ""
     text: str = ""
     whom: str = ""
     minutes: int = 0

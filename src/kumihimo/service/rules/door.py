@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -26,7 +27,17 @@ from kumihimo.service.rules.compile import Compiled, compiled
 from kumihimo.service.rules.definition import ActionKind, Definition
 from kumihimo.service.rules.eyes import Eyes
 from kumihimo.service.rules.keeper import Keeper
-from kumihimo.service.rules.models import ActionRow, Cost, Firing, Perform, Persons, RuleSet, Task, Version
+from kumihimo.service.rules.models import (
+    ActionRow,
+    Cost,
+    Firing,
+    Perform,
+    Persons,
+    RuleSet,
+    Task,
+    Topics,
+    Version,
+)
 from kumihimo.service.rules.perform import Performer
 from kumihimo.service.rules.refusal import ChangedMeanwhile, RuleRefused, Words
 from kumihimo.service.rules.replay import MAX_SPAN, Replay, Replayed
@@ -64,7 +75,7 @@ class Fired:
 
 class RuleSets:
     """The rule sets of all tenants. ports: what does each kind of action but tasks, which the room keeps itself.
-    alone: no other process serves the same tenants.
+    topics: of what people can be told, without it of nothing. alone: no other process serves the same tenants.
     """
 
     def __init__(
@@ -78,8 +89,10 @@ class RuleSets:
         names: Names,
         ports: Mapping[ActionKind, Perform],
         *,
+        topics: Topics | None = None,
         alone: bool = False,
     ) -> None:
+        self._topics = topics
         self._database = database
         self._clock = clock
         self._bus = bus
@@ -102,6 +115,34 @@ class RuleSets:
         except RuleRefused:
             return
         await self._left_to_people(call.tenant, definition)
+        await self._check_topics(call.tenant, definition)
+
+    async def topics(self, tenant: str) -> Mapping[str, Mapping[str, str]]:
+        """Of what rules can tell the people of a tenant: titles by language, by topic."""
+        return {} if self._topics is None else await self._topics(tenant)
+
+    async def _check_topics(self, tenant: str, definition: Definition) -> None:
+        """RuleRefused for a notice of something of which nobody is told in this town."""
+        wanted = topics_of(definition)
+        known = await self.topics(tenant) if wanted else {}
+        for rule, topic in wanted:
+            if topic not in known:
+                there, there_ja = ", ".join(sorted(known)), "、".join(sorted(known))
+                raise RuleRefused(
+                    f"rule {rule}: there is no topic {topic[:64]!r} in this town; there are: {there or 'none'}",
+                    f"rule {rule}：お知らせの種類 {topic[:64]!r} はこの町にありません。"
+                    f"使えるのは {there_ja or 'なし'} です。",
+                )
+
+    async def told_of(self, tenant: str) -> frozenset[str]:
+        """The topics of which rule sets that are on tell the people of a tenant."""
+        sets = await self._database.read(tenant, store.sets_tx)
+        found: set[str] = set()
+        for one in sets:
+            if one.is_on:
+                with suppress(RuleRefused):  # one that is not taken any more tells nobody
+                    found |= {topic for _, topic in topics_of(text.read(one.text))}
+        return frozenset(found)
 
     async def _left_to_people(self, tenant: str, definition: Definition) -> None:
         """RuleRefused for a text that openly does what a person is to decide on."""
@@ -170,6 +211,7 @@ class RuleSets:
         definition = self.check(text_)
         await self._check_rights(call, definition)
         await self._left_to_people(call.tenant, definition)
+        await self._check_topics(call.tenant, definition)
         reason, now = why.strip(), self._now()
         if len(reason) > MAX_WHY:
             raise BadRequestData(f"the reason has at most {MAX_WHY} characters")
@@ -199,11 +241,14 @@ class RuleSets:
             await self._access.decide(call, "command")
         if "change" in kinds:
             await self._access.decide(call, "write")
+        if topics_of(definition):
+            await self._access.decide(call, "notices")
 
     async def switch(self, call: Call, name: str, *, on: bool) -> RuleSet:
         """Switches a set on, from now and with nothing stopped, or off, so that nothing that waits is done any more.
 
-        Forbidden, ResourceNotFound; RuleRefused where it does what is left to people by now.
+        Forbidden, ResourceNotFound; RuleRefused where it does what is left to people by now, or tells of what nobody is
+        told any more.
         """
         await self._allow(call)
         if on:
@@ -351,6 +396,13 @@ async def _begin_tx(tx: Tx, one: RuleSet) -> None:
     await store.put_set_tx(tx, one)
     await store.forget_tx(tx, one.name)
     await set_position_tx(tx, reader_of(one.name), await head_tx(tx))
+
+
+def topics_of(definition: Definition) -> list[tuple[str, str]]:
+    """Of what the set tells people: rule and topic."""
+    return [
+        (rule.name, act.topic) for rule in definition.rules for act in rule.actions if act.do == "notify" and act.topic
+    ]
 
 
 def difference(old: str, new: str) -> list[str]:

@@ -14,7 +14,7 @@ from kumihimo.service.rules.fields import RULE
 from kumihimo.service.rules.refusal import ChangedMeanwhile, RuleRefused
 
 PACKAGE: Final = "kumihimo.service.rules"
-HINTS: Final = frozenset(f"rules.hint.{name}" for name in ("condition", "schedule", "value", "text"))
+HINTS: Final = frozenset(f"rules.hint.{name}" for name in ("condition", "schedule", "value", "text", "area"))
 """Members of which the form says more than their name."""
 
 
@@ -85,7 +85,7 @@ class Editor:
         given = form.rule_form(rule or Rule(name=wanted))
         if rule is None:
             given = form.with_part(given, "then")
-        return self._form(ask, definition, given, version, wanted if rule is not None else "")
+        return await self._form(ask, definition, given, version, wanted if rule is not None else "")
 
     async def _base(self, ask: Ask, version: str) -> tuple[int, Definition]:
         """The version that is edited, "" for the newest, and what it says; 0 and nothing where there is no set."""
@@ -101,7 +101,7 @@ class Editor:
             return 0, Definition(name)
         return wanted, text.read((await self._sets.version(ask.call, name, wanted)).text)
 
-    def _form(
+    async def _form(
         self,
         ask: Ask,
         definition: Definition,
@@ -118,6 +118,7 @@ class Editor:
             "parts": [(name, below, range(form.count_of(given, name))) for name, _, below in RULE.parts],
             "form": given,
             "hints": HINTS,
+            "topics": await self._sets.topics(ask.call.tenant),
             "about": {"title_ja": definition.title_ja, "title_en": definition.title_en, "why": "", **_about(ask)},
             "theirs": problem.theirs if isinstance(problem, ChangedMeanwhile) else None,
             "yours": problem.yours if isinstance(problem, ChangedMeanwhile) else None,
@@ -134,13 +135,13 @@ class Editor:
             given = form.filled(ask.form)
             verb, _, rest = action.partition(":")
             if verb in ("add", "drop", "show"):
-                return self._form(ask, definition, _parts(given, verb, rest), version, rule)
+                return await self._form(ask, definition, _parts(given, verb, rest), version, rule)
             made = self._with(definition, given, rule, removes=verb == "remove", ask=ask)
             await self._sets.put(ask.call, text.write(made), version=version, why=ask.form.get("why", ""))
         except ChangedMeanwhile as problem:
-            return self._form(ask, definition, given, problem.revision, rule, problem)
+            return await self._form(ask, definition, given, problem.revision, rule, problem)
         except (RuleRefused, BadRequestData) as problem:
-            return self._form(ask, definition, given, version, rule, problem)
+            return await self._form(ask, definition, given, version, rule, problem)
         return Redirect(f"/rules/{ask.path['name']}")
 
     @staticmethod

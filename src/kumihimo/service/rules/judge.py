@@ -162,6 +162,9 @@ def content_of(act: Act, values: Mapping[str, Any], expand: Callable[[str], str]
     elif action.do == "command":
         arguments = {name: one if not hasattr(one, "of") else one.of(values) for name, one in act.arguments.items()}
         found |= {"name": action.name, "arguments": arguments}
+    elif action.do == "notify" and action.topic:
+        found |= {"topic": action.topic, "urgent": action.urgent, "whole_town": action.whole_town}
+        found["place"] = None if action.whole_town or found.get("entity") else _place(values)
     elif action.do == "notify":
         found["to"] = action.to
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -186,6 +186,9 @@ def hop_of(cause: str) -> int:
 
 
 # --- ports: what the room acts through, bound by the wiring ----------------------------------------------
+
+Topics = Callable[[str], Awaitable[Mapping[str, Mapping[str, str]]]]
+"""What people of a tenant can be told of: the topics by id, each with its title by language."""
 
 
 @dataclass(frozen=True, slots=True)
