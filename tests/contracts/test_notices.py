@@ -25,6 +25,7 @@ from kumihimo.service.notices.models import (
     Most,
     Notice,
     Reached,
+    Took,
     Topic,
     Unconfirmable,
 )
@@ -493,13 +494,13 @@ async def test_the_first_hand_over_is_told(town: Town) -> None:
     town.notices.sender.handed.append(handed)
     await town.settle()
     await town.notices.add_browser("town", "p1", town.phone.browser(), "ja")
-    await town.notices.tell("town", BEAR)
+    await town.notices.tell("town", replace(BEAR, since=times.micros(town.clock.now())))
+    await town.notices.tell("town", replace(BEAR, id="n2"))
+    town.clock.advance(2.5)
     await town.send()
-    assert told == [("town", "n1")]
-    sender = town.notices.sender
-    assert await town.notices.handed_at("town", "n1") == times.micros(town.clock.now())
-    assert await town.notices.handed_at("town", "another") == 0
-    assert sender.circuit.failures == 0
+    town.clock.advance(60)
+    assert sorted(told) == [("town", "n1"), ("town", "n2")]
+    assert await town.notices.took("town") == {"n1": Took(BEAR.at, 2.5)}, "n2 does not say since when"
 
 
 async def test_whoever_wants_to_know_of_a_hand_over_and_fails_keeps_nothing_from_being_sent(town: Town) -> None:

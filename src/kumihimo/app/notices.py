@@ -16,7 +16,7 @@ from kumihimo.network.mail import Mailer, mail_server
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.service.notices.compose import Composer
 from kumihimo.service.notices.door import Notices
-from kumihimo.service.notices.models import Area
+from kumihimo.service.notices.models import Area, Notice, took
 from kumihimo.service.notices.pages import NoticePages
 from kumihimo.service.notices.seals import Seals
 from kumihimo.service.notices.send import Sender
@@ -68,6 +68,16 @@ def notices_of(settings: Settings, database: Database, clock: Clock, seal: Seal,
     sender = Sender(database, clock, seals, composer, mail, late.outward, subject, entitled)
     topics = [one for many in OF_WINGS.values() for one in many]
     return Notices(database, clock, seals, sender, [*topics, *telling.TOPICS], named, offered)
+
+
+def note_handing_over(platform: Platform) -> None:
+    """Has the wings write down what their notices took, when one is first handed over."""
+
+    async def handed(tenant: str, notice: Notice, at: int) -> None:
+        if notice.since and notice.topic.startswith("wildlife."):
+            await wildlife.note_handed(wildlife_doors(platform), tenant, {notice.id: took(notice, at)})
+
+    platform.notices.sender.handed.append(handed)
 
 
 def _mail(settings: Settings, clock: Clock) -> Mailer | None:

@@ -41,6 +41,7 @@ def wildlife_doors(platform: Platform) -> WildlifeDoors:
         commands=commands,
         rights=lambda call: platform.access.decide(call, "read"),
         tell=platform.notices.tell,
+        took=platform.notices.took,
         deletes=lambda call: platform.access.decide(call, "delete"),
         approves=lambda call: platform.access.decide(call, "approve"),
         joined=lambda tenant: ship(platform, tenant, "wildlife"),

@@ -12,7 +12,7 @@ from kumihimo.app.decided import Persons
 from kumihimo.app.federation import federation_of
 from kumihimo.app.late import Late
 from kumihimo.app.makers import AccessOfMakers, judge_anew, turned
-from kumihimo.app.notices import notices_of
+from kumihimo.app.notices import note_handing_over, notices_of
 from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
@@ -220,6 +220,7 @@ def _with_solutions(platform: Platform) -> Platform:
     platform.public = Public(platform.database, platform.clock, platform.access, platform.kpi, platform.measures)
     platform.packs = Packs(pack_doors(platform, trial_on(wire)))
     register_figures(platform)
+    note_handing_over(platform)
     platform.kpi.offer(OwnKpis(platform.packs).offered)
     Persons(platform).bind()
     return platform

@@ -18,6 +18,7 @@ from kumihimo.platform.access.grants import ALL_ROWS
 from kumihimo.platform.broker.log import read_log_tx
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert
+from kumihimo.service.notices.models import Notice, Took
 from kumihimo.solutions.wildlife import entities, telling
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.kpis import Figures
@@ -230,5 +231,45 @@ async def test_figures_come_from_what_stands_in_the_entities(house: House) -> No
     [seconds] = await figures.notice_seconds(TOWN, ALL_ROWS)
     assert (visits.id, visits.value) == ("wildlife.visits-per-catch.2024-10", 1.5)
     assert (area.value, len(area.lineage)) == (42.5, 2)
-    assert seconds.value is not None
     assert seconds.lineage[0].entity_id.startswith("urn:ngsi-ld:WildlifeNotice:")
+    assert (seconds.state, seconds.value) == ("not-reached", None), "it was taken, and handed over to nobody"
+    assert seconds.note is not None
+    assert ("none of them handed over" in seconds.note["en"], "引き渡しの記録はない" in seconds.note["ja"]) == (
+        True,
+        True,
+    )
+
+
+async def test_a_notice_counts_once_it_was_handed_over_also_where_that_came_first_or_a_kill_between(
+    house: House,
+) -> None:
+    known: dict[str, Took] = {}
+
+    async def took(_: str) -> dict[str, Took]:
+        return known
+
+    async def tell(_: str, notice: Notice) -> int:
+        """Handed over before the wing has written its notice down."""
+        if len(known) < 1:
+            known[notice.id] = Took(notice.at, 1.5)
+        house.told.append(notice)
+        return 1
+
+    doors = replace(house.doors, took=took, tell=tell)
+    house.watch = Watch(doors, TOWN)
+    await house.send("sensor-field", EVENING.format(0), species=BEAR, confidence=0.9)
+    figures = Figures(doors)
+    [first] = await figures.notice_seconds(TOWN, ALL_ROWS)
+    assert (first.value, first.lineage[0].term) == (1.5, "handedSeconds")
+    await house.send("sensor-school", EVENING.format(1), species=BEAR, confidence=0.9)
+    [second] = await figures.notice_seconds(TOWN, ALL_ROWS)
+    assert second.note is not None
+    assert (second.value, "1 of them not handed over" in second.note["en"]) == (1.5, True)
+    known[house.told[1].id] = Took(house.told[1].at, 2.5)
+    house.watch = Watch(doors, TOWN)  # the process that handed it over was killed; another begins
+    await house.send("sensor-field", EVENING.format(2), species=BEAR, confidence=0.9)
+    [third] = await figures.notice_seconds(TOWN, ALL_ROWS)
+    assert third.note is not None
+    assert (third.value, "0 of them not handed over" in third.note["en"]) == (2.0, True)
+    since = [one.since for one in house.told]
+    assert all(0 <= times.micros(doors.clock.now()) - one < 60_000_000 for one in since), since

@@ -39,9 +39,11 @@ from kumihimo.service.notices.models import (
     Reached,
     Recipient,
     Told,
+    Took,
     Topic,
     Unconfirmable,
     fresh,
+    took,
 )
 from kumihimo.service.notices.seals import Seals
 from kumihimo.service.notices.send import Sender
@@ -150,10 +152,10 @@ class Notices:
         """For how many the notice of this id was put on its way."""
         return await self.database.read(tenant, lambda tx: store.reached_tx(tx, notice))
 
-    async def handed_at(self, tenant: str, notice: str) -> int:
-        """As models.HandedAt; known for thirty days."""
-        told = await self.database.read(tenant, lambda tx: store.told_tx(tx, notice))
-        return 0 if told is None else told.handed_at
+    async def took(self, tenant: str) -> Mapping[str, Took]:
+        """As models.TookFor."""
+        handed = await self.database.read(tenant, store.handed_all_tx)
+        return {one.notice.id: took(one.notice, one.handed_at) for one in handed if one.notice.since}
 
     async def _matched(self, tenant: str, notice: Notice, now: int) -> list[Message]:
         lists = {one.id: one.topics for one, _ in await self.database.read(tenant, store.lists_tx)}

@@ -194,8 +194,23 @@ NamedAreas = Callable[[str], Awaitable[Sequence[Area]]]
 """The areas of a tenant that have a name, to choose from."""
 Handed = Callable[[str, Notice, int], Awaitable[None]]
 """Told with tenant, notice and moment when a notice was first handed over; a kill may swallow it, not the moment."""
-HandedAt = Callable[[str, str], Awaitable[int]]
-"""When the notice of this id was first handed over to a mail server or a push service; 0 where it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """When what a notice tells of was seen (microseconds), and the seconds from `since` to its first handing over."""
+
+    at: int
+    seconds: float
+
+
+TookFor = Callable[[str], Awaitable[Mapping[str, Took]]]
+"""What the notices of a tenant took, by id: those of the last thirty days that say `since` and were handed over."""
+
+
+def took(told: Notice, handed_at: int) -> Took:
+    """What a notice took that was first handed over then."""
+    return Took(told.at, max(0, handed_at - told.since) / 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)

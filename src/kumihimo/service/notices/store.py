@@ -179,12 +179,20 @@ async def put_told_tx(tx: Tx, told: Told) -> bool:
 async def told_tx(tx: Tx, notice: str) -> Told | None:
     """The notice of this id."""
     row = await tx.fetch_one("SELECT id, body, taken_at, until, handed_at FROM notice_told WHERE id = $1", notice)
-    if row is None:
-        return None
+    return None if row is None else _told(row)
+
+
+def _told(row: Row) -> Told:
     body: dict[str, Any] = jsontext.parse(row[1])
     place = body.pop("place")
     one = Notice(id=row[0], place=None if place is None else (place[0], place[1]), **body)
     return Told(one, int(row[2]), int(row[3]), int(row[4]))
+
+
+async def handed_all_tx(tx: Tx) -> list[Told]:
+    """All notices that were handed over and are not forgotten yet."""
+    rows = await tx.fetch("SELECT id, body, taken_at, until, handed_at FROM notice_told WHERE handed_at > 0")
+    return [_told(row) for row in rows]
 
 
 async def handed_tx(tx: Tx, notice: str, at: int) -> bool:

@@ -14,7 +14,7 @@ from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import Change, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.notices.models import Tell
+from kumihimo.service.notices.models import Tell, TookFor
 from kumihimo.storage.database import Database
 
 
@@ -41,6 +41,8 @@ class WildlifeDoors:
     approves: Callable[[Call], Awaitable[Grant]]
     tell: Tell
     """Tells people by area; the same notice once."""
+    took: TookFor | None = None
+    """What notices took until they were handed over; without it that is not known."""
     joined: Callable[[str], Awaitable[None]] | None = None
     here: Callable[[str], Awaitable[str]] | None = None
 

@@ -20,14 +20,17 @@ NOTICE_SECONDS = Definition(
     id="wildlife.notice-seconds",
     title={"ja": "検知から通知までの秒数", "en": "Seconds from detection to notice"},
     method={
-        "ja": "月ごとの中央値。基盤が検知の測定値を記録した時刻から、お知らせを登録した時刻まで。"
-        "センサーから基盤に届くまでと、受け取る側に届くまでの時間は含まない。",
-        "en": "The median of each month, from the moment the platform committed the detection to that of the notice. "
-        "The way from the sensor to the platform and from there to the receiver is not in it.",
+        "ja": "月ごとの中央値。基盤が検知の測定値を記録した時刻から、お知らせを最初にメールサーバーまたは"
+        "プッシュサービスに引き渡した時刻まで。引き渡しの記録がないお知らせは数に入れず、その件数を書く。"
+        "センサーから基盤に届くまでと、引き渡してから本人の画面に出るまでの時間は含まない。",
+        "en": "The median of each month, from the moment the platform committed the detection to that at which the "
+        "notice was first handed over to a mail server or a push service. Notices that were not handed over are not in "
+        "it, and their number is said. The way from the sensor to the platform and from there to the screen of who "
+        "reads it is not in it either.",
     },
     unit={"ja": "秒", "en": "s"},
     type=entities.NOTICE,
-    attributes=(entities.SECONDS,),
+    attributes=(entities.HANDED, entities.SECONDS),
 )
 VISITS_PER_CATCH = Definition(
     id="wildlife.visits-per-catch",
@@ -62,12 +65,15 @@ class Figures:
         self._doors = doors
 
     async def notice_seconds(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
-        """One figure per month: the median."""
-        months = await self._by_month(tenant, restriction, entities.NOTICE, entities.SECONDS, "noticeSeconds", "s")
-        return [
-            _figure(NOTICE_SECONDS, month, round(median(one.value for one in found), 3), found)
-            for month, found in months.items()
-        ]
+        """One figure per month with notices: the median; not reached where none of them was handed over."""
+        told = await self._by_month(tenant, restriction, entities.NOTICE, entities.SECONDS, "noticeSeconds", "s")
+        handed = await self._by_month(tenant, restriction, entities.NOTICE, entities.HANDED, "handedSeconds", "s")
+        found = []
+        for month in sorted(told | handed):
+            behind, taken = handed.get(month, []), told.get(month, [])
+            value = round(median(one.value for one in behind), 3) if behind else None
+            found.append(_figure(NOTICE_SECONDS, month, value, behind or taken, _of_notices(taken, behind)))
+        return found
 
     async def damaged_area(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
         """One figure per month: the sum."""
@@ -109,6 +115,21 @@ class Figures:
 def _all_of(restriction: Restriction) -> Grant:
     """These entities, whole: who may see a figure may read what it rests on."""
     return Grant(restriction, ALL_ATTRIBUTES)
+
+
+def _of_notices(taken: Sequence[Lineage], handed: Sequence[Lineage]) -> dict[str, str]:
+    """How many notices there were, how soon they were taken, and how many were not handed over."""
+    left = len({one.entity_id for one in taken} - {one.entity_id for one in handed})
+    soon = f"{median(one.value for one in taken):.3g}" if taken else "?"
+    if not handed:
+        return {
+            "ja": f"お知らせ {len(taken)} 件（登録までの中央値 {soon} 秒）。引き渡しの記録はない",
+            "en": f"{len(taken)} notices (taken after {soon} s in the median), none of them handed over",
+        }
+    return {
+        "ja": f"お知らせ {len(taken)} 件（登録までの中央値 {soon} 秒）。引き渡しの記録がないもの {left} 件",
+        "en": f"{len(taken)} notices (taken after {soon} s in the median), {left} of them not handed over",
+    }
 
 
 def _lineage(doc: EntityDoc, attribute: str, term: str, unit: str) -> Lineage | None:

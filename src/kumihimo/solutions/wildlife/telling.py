@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from kumihimo.service.notices.models import Area, Notice, Topic
+from kumihimo.base.errors import ResourceNotFound
+from kumihimo.platform.broker.models import Change, Op
+from kumihimo.service.notices.models import Area, Notice, Took, Topic
 from kumihimo.solutions.wildlife import entities
-from kumihimo.solutions.wildlife.doors import WildlifeDoors
+from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.encounters import Scene
 from kumihimo.solutions.wildlife.words import BEARS
 
@@ -49,8 +51,8 @@ _DO: Final = {
 }
 
 
-def of_scene(notice_id: str, scene: Scene) -> Notice:
-    """The notice about an encounter: a bear beside houses goes in quiet hours too."""
+def of_scene(notice_id: str, scene: Scene, since: int) -> Notice:
+    """The notice about an encounter: a bear beside houses goes in quiet hours too. since: as models.Notice."""
     surest = scene.encounter.surest
     topic = BEAR if surest.species in BEARS else ANIMAL
     return Notice(
@@ -62,11 +64,14 @@ def of_scene(notice_id: str, scene: Scene) -> Notice:
         (surest.lon, surest.lat),
         {"ja": scene.area, "en": scene.area},
         urgent=scene.severity >= 4,
+        since=since,
     )
 
 
-def of_trap(notice_id: str, title: dict[str, str], area: str, at: int, place: tuple[float, float] | None) -> Notice:
-    """The notice about a trap that closed."""
+def of_trap(
+    notice_id: str, title: dict[str, str], area: str, at: int, place: tuple[float, float] | None, since: int
+) -> Notice:
+    """The notice about a trap that closed. since: as models.Notice."""
     return Notice(
         notice_id,
         TRAP,
@@ -77,7 +82,41 @@ def of_trap(notice_id: str, title: dict[str, str], area: str, at: int, place: tu
         {"ja": area, "en": area},
         link="/wildlife/patrol",
         good_for=24 * 3600,
+        since=since,
     )
+
+
+async def note_handed(doors: WildlifeDoors, tenant: str, took: Mapping[str, Took]) -> None:
+    """Writes onto notices what they took until they were handed over; one that is not there, or not yet, is passed."""
+    changes = [
+        Change(
+            Op.APPEND,
+            notice,
+            {
+                "id": notice,
+                "type": [],
+                "attrs": {entities.HANDED: entities.prop(one.seconds, entities.SECOND, one.at)},
+            },
+        )
+        for notice, one in took.items()
+    ]
+    for outcome in await doors.broker.apply(own_call(tenant, "handed"), changes) if changes else ():
+        if outcome.problem is not None and not isinstance(outcome.problem, ResourceNotFound):
+            raise outcome.problem
+
+
+async def settle(doors: WildlifeDoors, tenant: str, only: str = "") -> None:
+    """Notes what was handed over and stands on no notice: as before its notice was written, or at a kill."""
+    if doors.took is None:
+        return
+    took = await doors.took(tenant)
+    if only:
+        found = {only: took[only]} if only in took else {}
+    else:
+        docs = await doors.docs(tenant, entities.NOTICE) if took else []
+        open_ = {doc["id"] for doc in docs if entities.value_of(doc, entities.HANDED) is None}
+        found = {name: one for name, one in took.items() if name in open_}
+    await note_handed(doors, tenant, found)
 
 
 async def areas_of(doors: WildlifeDoors, tenant: str) -> Sequence[Area]:

@@ -57,6 +57,8 @@ class Watch:
         self._entity: dict[str, str] = {}
         self._album = Album(doors.database, doors.clock)
         self._swept = -SWEEP
+        self._settled = False
+        """Whether what an earlier process handed over, and could not note, was noted."""
 
     def forget(self) -> None:
         """Drops what is remembered, after the tenant's data was made anew."""
@@ -75,6 +77,9 @@ class Watch:
 
     async def see(self, records: Sequence[LogRecord]) -> None:
         """Looks at log records; only sensors and traps matter. A record that trips us up is told and passed."""
+        if not self._settled:
+            await telling.settle(self._doors, self.tenant)
+            self._settled = True
         for record in records:
             kinds = record.entity.get("type", ())
             if not await self.is_on():
@@ -189,11 +194,12 @@ class Watch:
         if await self._has(notice_id):
             return
         # Told before it is written down, so that a kill between the two tells it again, which is once for people.
-        await self._doors.tell(self.tenant, telling.of_scene(notice_id, scene))
+        await self._doors.tell(self.tenant, telling.of_scene(notice_id, scene, taken))
         audience = ("farmers", "residents", "hunters") if scene.severity >= 3 else ("farmers",)
         moments = (observed, taken, times.micros(self._doors.clock.now()))
         change = encounters.notice_change(entity_id, scene.title(), scene.area, audience, scene.severity, moments)
         await self._doors.apply(call, [change])
+        await telling.settle(self._doors, self.tenant, notice_id)
 
     async def _has(self, entity_id: str) -> bool:
         return await self._doors.broker.get(self.tenant, entity_id, ALL_ROWS, ALL_ATTRIBUTES) is not None
@@ -272,10 +278,12 @@ class Watch:
         title = {"ja": f"{name}：わなが作動しました", "en": f"{name}: the trap closed"}
         moments = (at, record.at, times.micros(self._doors.clock.now()))
         area = entities.text_at(doc, entities.AREA_NAME) or name
-        await self._doors.tell(self.tenant, telling.of_trap(notice_id, title, area, at, entities.place_of(doc)))
+        place = entities.place_of(doc)
+        await self._doors.tell(self.tenant, telling.of_trap(notice_id, title, area, at, place, record.at))
         change = encounters.notice_change(about, title, area, ("hunters",), 1, moments)
         call = own_call(self.tenant, "watch", f"log:{self.tenant}:{record.seq}")
         await self._doors.apply(call, [change])
+        await telling.settle(self._doors, self.tenant, notice_id)
 
 
 _REPORTS = frozenset({entities.CATCH, entities.DAMAGE})
