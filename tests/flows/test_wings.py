@@ -129,6 +129,10 @@ async def test_every_page_of_a_wing_comes_with_its_pack_and_goes_with_it(house: 
     assert await house.nav(WITH) == entries
     assert await house.nav(WITHOUT) == set()
     assert (await house.page("/flood", WITHOUT, "ja"))[1].count("パックを導入していません") == 1
+    _, shown = await house.page("/wildlife")
+    assert f'href="/t/{WITH}/wildlife" aria-current' in shown
+    assert f'<li><a href="/t/{WITHOUT}">' in shown, "the switch leads to no page that the town does not have"
+    assert f'<li><a href="/t/{WITHOUT}/packs">' in (await house.page("/packs"))[1], "and stays where it has one"
     await house.remove(WITH)
     await house.install(WITHOUT)
     assert (await house.nav(WITH), await house.nav(WITHOUT)) == (set(), entries)

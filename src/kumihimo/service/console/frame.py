@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -39,7 +39,7 @@ class NavEntry:
 
 def entries_of(nav: Sequence[Screen], path: str, t: Translate) -> list[NavEntry]:
     """The navigation, with the entry marked in whose part `path` lies."""
-    here = _part(nav, path)
+    here = part_of(nav, path)
     return [
         NavEntry(screen.path, t(screen.nav), screen is here, t(screen.menu) if screen.menu else "") for screen in nav
     ]
@@ -47,11 +47,12 @@ def entries_of(nav: Sequence[Screen], path: str, t: Translate) -> list[NavEntry]
 
 def crumbs_of(nav: Sequence[Screen], path: str, t: Translate) -> list[NavEntry]:
     """The way from the town's first page down to the part in which `path` lies, without the page itself."""
-    here = _part(nav, path)
+    here = part_of(nav, path)
     return [NavEntry(here.path, t(here.nav), here=False)] if here is not None and here.path != path else []
 
 
-def _part(nav: Sequence[Screen], path: str) -> Screen | None:
+def part_of(nav: Sequence[Screen], path: str) -> Screen | None:
+    """The entry of the navigation in whose part `path` lies."""
     parts = [screen for screen in nav if path == screen.path or path.startswith(screen.path.rstrip("/") + "/")]
     return max(parts, key=lambda screen: len(screen.path), default=None)
 
@@ -77,6 +78,8 @@ class Frame:
     """How who is logged in is called."""
     login: str = ""
     """Where a stranger logs in."""
+    beside: Collection[str] = ()
+    """The tenants that have this part of the pages too: in the others the switch leads to their first page."""
     announced: Sequence[Announcement] = ()
     """What everybody is told who is logged in."""
 
@@ -94,6 +97,7 @@ class Frame:
             "tenant": self.tenant,
             "of_platform": not self.tenant and any(entry.here for entry in self.nav),
             "tenants": self.tenants,
+            "beside": self.beside,
             "tenant_name": self._name,
             "title": self.title,
             "path": self.path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -26,7 +26,7 @@ from kumihimo.base.screens import Announcement, Answer, Ask, CardOf, Document, G
 from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language, translator
 from kumihimo.service.console.assets import asset_url, static_routes
 from kumihimo.service.console.cards import Cards
-from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of
+from kumihimo.service.console.frame import Frame, Setup, crumbs_of, entries_of, part_of
 from kumihimo.service.console.guard import (
     MAX_FORM,
     check_same_origin,
@@ -48,6 +48,8 @@ MayEnter = Callable[[Caller, Sequence[str]], Awaitable[Collection[str]]]
 """Of these tenants those in which the caller has anything to do; of another they learn not even that it is there."""
 _YEAR = 365 * 24 * 3600
 _TENANTS = "kumihimo.tenants"
+MOST_BESIDE: Final = 20
+"""Of more tenants nobody is asked whether they have the page: the switch leads to their first pages."""
 
 
 PLATFORM_BASE = "/platform"
@@ -248,6 +250,21 @@ class Console:
             return []
         return [screen for screen in nav if await self._is_allowed(call, screen.needs)]
 
+    async def _beside(self, request: Request, here: Screen | None, tenants: Sequence[str]) -> frozenset[str]:
+        """Those of the tenants in which the caller may see this part of the pages too; none where they are many."""
+        if here is None or len(tenants) > MOST_BESIDE:
+            return frozenset()
+        return frozenset([one for one in tenants if await self._leads(request, here, one)])
+
+    async def _leads(self, request: Request, screen: Screen, tenant: str) -> bool:
+        """Whether the tenant has the page and the caller may see it there."""
+        if not await _is_here(screen, tenant):
+            return False
+        try:
+            return await self._is_allowed(_call(request, tenant), screen.needs)
+        except Problem:  # a credential of another tenant
+            return False
+
     async def _absent(self, request: Request, call: Call, gate: Gate) -> Response:
         """The page that says that the tenant does not have this one, and to whoever may change that, where."""
         problem = ResourceNotFound(f"tenant {call.tenant!r} does not have {request.url.path[:200]}")
@@ -392,10 +409,12 @@ class Console:
         base = f"/t/{tenant}" if tenant else PLATFORM_BASE
         path = request.url.path.removeprefix(base)
         nav = [] if bare else await self._nav_of(request, tenant)
+        choice = list(await self._tenants_of(request) if tenants is None else tenants)
         frame = Frame(
             lang=lang,
             tenant=tenant,
-            tenants=list(await self._tenants_of(request) if tenants is None else tenants),
+            tenants=choice,
+            beside=await self._beside(request, part_of(nav, path) if tenant else None, choice),
             names=self._setup.names,
             path=path,
             base=base,
