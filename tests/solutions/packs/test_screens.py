@@ -113,6 +113,9 @@ async def test_a_signed_pack_is_installed_set_and_removed_from_its_page(house: H
     assert revision is not None
     change = {"action": "set", "revision": revision[1], "value-few_spaces": "9"}
     assert (await house.ask("/packs/parking", change))[0] == 303
+    _, page = await house.ask("/packs/parking?lang=ja")
+    history = page.partition('id="events"')[2]
+    assert ("導入 版 1.0.0" in history, "値の変更（few_spaces）" in history, "日々の業務" in page) == (True, True, True)
     late = await house.ask("/packs/parking?lang=en", {**change, "value-few_spaces": "1"})
     in_japanese = await house.ask("/packs/parking?lang=ja", {**change, "value-few_spaces": "1"})
     assert (in_japanese[0], "ほかの人がこのパックの設定を変えました" in in_japanese[1]) == (409, True)

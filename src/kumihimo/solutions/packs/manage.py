@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Page, Redirect
+from kumihimo.service.console.values import UNITS
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.errors import PackRefused
 from kumihimo.solutions.packs.library import Library
@@ -87,6 +88,7 @@ class Manage:
             "lacking": {one.name for one in lacking(shown_pack.pack, own)},
             "form": dict(ask.form),
             "field": FIELD,
+            "unit_name": _unit_name,
             "removal": await self._packs.plan_removal(tenant, id_) if install is not None else None,
             "changed": await self._packs.changed(tenant, id_) if install is not None else [],
             "events": await self._packs.events(tenant, id_),
@@ -135,3 +137,8 @@ def _typed(pack: Pack, form: Mapping[str, str]) -> dict[str, Any]:
         if text is not None:
             found[one.name] = read_value(one, text) if text.strip() else None
     return found
+
+
+def _unit_name(unit: str) -> str:
+    """A unit's symbol for its code (UN/CEFACT Recommendation 20); any other word as it is."""
+    return UNITS.get(unit, unit)

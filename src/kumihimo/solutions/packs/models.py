@@ -296,8 +296,8 @@ class Pack(Part, frozen=True, kw_only=True):
     fits: Fits = Fits()
     parameters: Annotated[tuple[Parameter, ...], Meta(max_length=100)] = ()
     devices: Annotated[tuple[DeviceEntry, ...], Meta(max_length=500)] = ()
-    families: dict[Name, Short] = {}
-    """Kinds of devices that the town brings, and how many of what."""
+    families: dict[Name, Short | Said] = {}
+    """Kinds of devices that the town brings, and how many of what: in each language, or in one alone."""
     codecs: Annotated[tuple[CodecEntry, ...], Meta(max_length=20)] = ()
     rules: Annotated[tuple[RuleFile, ...], Meta(max_length=20)] = ()
     screens: Annotated[tuple[ScreenEntry, ...], Meta(max_length=20)] = ()

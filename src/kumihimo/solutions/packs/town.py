@@ -81,7 +81,7 @@ async def later_of(doors: PackDoors, held: Held, tenant: str, context: Context, 
         for one in sorted(asked - members - _EVERYBODY)
     ]
     found += [
-        Said(ja=f"用意する端末: {family}（{what}）", en=f"devices to bring: {family}, {what}")
+        Said(ja=f"用意する端末: {family}（{_in(what, 'ja')}）", en=f"devices to bring: {family}, {_in(what, 'en')}")
         for family, what in pack.families.items()
     ]
     if pack.devices and not shipped:
@@ -107,3 +107,8 @@ def _of_models(pack: Pack, context: Context, counts: Mapping[str, int], *, is_ne
                 ja=f"{one.type} がすでに {count} 件あります。パックの権限はこれらにも及びます",
                 en=f"there are {count} {one.type} already; what the pack allows is allowed on them too",
             )
+
+
+def _in(what: str | Said, lang: str) -> str:
+    """What is said in this language, or the words that stand for all."""
+    return what if isinstance(what, str) else what.in_(lang)
