@@ -11,10 +11,10 @@ from kumihimo.platform.jsonld.models import VALUE_MEMBER, EntityDoc, Instance
 
 UNITS = {
     "MTR": "m", "CMT": "cm", "MMT": "mm", "KMT": "km", "MTS": "m/s", "MQS": "m³/s", "H67": "mm/h",
-    "CEL": "°C", "P1": "%", "HPA": "hPa", "A97": "hPa", "SEC": "s", "MIN": "min", "HUR": "h",
+    "CEL": "°C", "P1": "%", "A97": "hPa", "SEC": "s", "MIN": "min", "HUR": "h",
     "DD": "°", "VLT": "V", "KWH": "kWh", "WTT": "W", "LUX": "lx", "59": "ppm", "GQ": "µg/m³", "C62": "",
 }  # fmt: skip
-"""UN/CEFACT common codes (Recommendation 20) of what towns measure; any other code is shown as it is."""
+"""UN/CEFACT common codes (Recommendation 20, revision 17) of what towns measure; any other code is shown as it is."""
 
 
 @dataclass(frozen=True, slots=True)
