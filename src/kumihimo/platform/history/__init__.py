@@ -3,5 +3,5 @@
 Owns: history, history_entity
 Says: nothing
 Hears: nothing
-Door: bulk, change, models, periods, query, store
+Door: bulk, change, models, periods, query, spread, store
 """

@@ -65,9 +65,14 @@ async def holders_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> Holders:
 
 async def _candidates_tx(tx: Tx, query: Query, temporal: TemporalQuery) -> list[str]:
     """Ids of all that types, ids and the restriction leave, in their order."""
+    return _Order(temporal).sorted(await ids_tx(tx, query))
+
+
+async def ids_tx(tx: Tx, query: Query) -> set[str]:
+    """Ids of all that the query's types, ids and restriction leave, whether they are there now or were."""
     head = replace(query, q=None, geo=None, attrs=(), scope_q="", limit=1, offset=0, after="", count=False)
     selected = {one for _, one in await current.selected_tx(tx, head)}
-    return _Order(temporal).sorted(selected.union(await apart_tx(tx, head)))
+    return selected.union(await apart_tx(tx, head))
 
 
 async def _matching_tx(
