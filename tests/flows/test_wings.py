@@ -23,13 +23,15 @@ from kumihimo.app.wings import WINGS, note_wings, sources_of, wing_screens
 from kumihimo.app.wire import wire
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import ResourceNotFound
-from kumihimo.base.ports import Reading
+from kumihimo.base.ports import Letter, Reading
 from kumihimo.base.settings import Settings
 from kumihimo.platform.access.grants import EVERYTHING
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.service.alerts.models import Alert, Sighting
 from kumihimo.service.kpi.door import Kpi
+from kumihimo.service.notices.door import Choice
 from kumihimo.solutions.flood import entities as flood
+from kumihimo.solutions.flood.telling import TOPICS as FLOOD_TOPICS
 from kumihimo.solutions.flood.watch import Watch as RiverWatch
 from kumihimo.solutions.flood.watching import watch_of
 from kumihimo.solutions.packs.door import Packs
@@ -181,14 +183,39 @@ async def test_a_wing_tells_people_something_only_in_towns_that_run_it(house: Ho
     await house.install(WITH)
     notices = house.platform.notices
     topics = {one: [topic.id for topic in await notices.topics_of(one)] for one in (WITH, WITHOUT)}
-    assert topics == {WITH: [one.id for one in TOPICS], WITHOUT: []}
+    assert topics == {WITH: [one.id for one in (*TOPICS, *FLOOD_TOPICS)], WITHOUT: []}
     assert ["Traps that closed" in (await house.page("/people-told", one))[1] for one in (WITH, WITHOUT)] == [
         True,
         False,
     ]
     assert "no pack that tells people anything" in (await house.page("/people-told", WITHOUT))[1]
     await house.remove(WITH, "wildlife")
-    assert (await notices.topics_of(WITH), await notices.named(WITH)) == ([], ())
+    assert [one.id for one in await notices.topics_of(WITH)] == [one.id for one in FLOOD_TOPICS]
+    await house.remove(WITH, "flood")
+    assert (await notices.topics_of(WITH), await notices.named(WITH)) == ([], [])
+
+
+async def test_a_river_that_rises_is_told_to_who_asked_and_counted_when_it_is_handed_over(house: House) -> None:
+    await house.install(WITH, "flood")
+    notices, letters = house.platform.notices, list[Letter]()
+
+    async def post(letter: Letter) -> None:
+        letters.append(letter)
+
+    notices.sender.mail = post
+    await house.platform.rules.members.add(WITH, call(WITH).actor, "officer", "test")
+    await notices.choose(WITH, "p-1", Choice(("flood.level",), True, (0, 23), "ja-easy"))
+    await notices.set_email(WITH, "p-1", "p1@example.jp", "ja-easy")
+    await notices.sender.round(WITH, "email")
+    await notices.confirm(WITH, letters.pop().text.split("/confirm/")[1].split()[0])
+    for height in (0.5, 2.25, 3.5):
+        await house.river(height)
+    await house.look()
+    assert await notices.sender.round(WITH, "email") == 1, "quiet hours hold the one, not what the town marks as urgent"
+    [letter] = letters
+    assert ("あぶない 高（たか）さです" in letter.text, "/flood/gauges/" in letter.text) == (True, True)
+    [figure] = await house.platform.kpi.figures(WITH, "flood.notice-seconds", EVERYTHING)
+    assert (figure.state, figure.note and figure.note["en"]) == ("known", "2 notices, 1 of them not handed over")
 
 
 async def test_a_watch_begins_when_its_pack_is_installed(house: House) -> None:

@@ -9,7 +9,7 @@ from kumihimo.app import personas
 from kumihimo.app.late import MqttLate
 from kumihimo.app.measures import show_measures
 from kumihimo.app.platform import Platform, Step, background
-from kumihimo.app.shipped import ship
+from kumihimo.app.shipped import ship, town_value
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import Problem, ResourceNotFound
 from kumihimo.base.ports import CommandOutcome
@@ -19,6 +19,7 @@ from kumihimo.solutions.flood import demo as flood_demo
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.entities import LEVEL
 from kumihimo.solutions.flood.recording import EventName
+from kumihimo.solutions.flood.telling import NEVER_URGENT
 from kumihimo.solutions.flood.tenants import PREFECTURE, TENANTS
 
 WEBHOOK_SUBSCRIPTION = "urn:ngsi-ld:Subscription:demo-webhook"
@@ -41,6 +42,10 @@ def flood_doors(platform: Platform) -> FloodDoors:
         await personas.Personas(platform).join(tenant)
         await ship(platform, tenant, "flood")
 
+    async def urgent(tenant: str) -> int:
+        found = await town_value(platform, tenant, "flood", "urgent_level")
+        return NEVER_URGENT if found is None else int(found)
+
     return FloodDoors(
         database=platform.database,
         clock=platform.clock,
@@ -59,6 +64,9 @@ def flood_doors(platform: Platform) -> FloodDoors:
         may_decide=may_decide,
         joined=joined,
         here=lambda tenant: platform.packs.running.here("flood", tenant),
+        tell=platform.notices.tell,
+        took=platform.notices.took,
+        urgent=urgent,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from kumihimo.app import telling
+from kumihimo.app.flood import flood_doors
 from kumihimo.app.late import Late
 from kumihimo.app.platform import Platform
 from kumihimo.app.wildlife import wildlife_doors
@@ -20,15 +21,15 @@ from kumihimo.service.notices.models import Area, Notice, took
 from kumihimo.service.notices.pages import NoticePages
 from kumihimo.service.notices.seals import Seals
 from kumihimo.service.notices.send import Sender
+from kumihimo.solutions.flood import telling as flood
 from kumihimo.solutions.flood.tenants import TENANT_NAMES
 from kumihimo.solutions.wildlife import telling as wildlife
 from kumihimo.solutions.wildlife.season import TENANT, TENANT_NAME
-from kumihimo.solutions.wildlife.telling import areas_of
 from kumihimo.storage.database import Database
 
 NAMES: Final = {**TENANT_NAMES, TENANT: TENANT_NAME}
 """What towns are called by language."""
-OF_WINGS: Final = {"wildlife": wildlife.TOPICS}
+OF_WINGS: Final = {"wildlife": wildlife.TOPICS, "flood": flood.TOPICS}
 """What the wings tell people of, by how packs name them."""
 
 
@@ -56,8 +57,13 @@ def notices_of(settings: Settings, database: Database, clock: Clock, seal: Seal,
         return [*wings, *(one.id for one in telling.TOPICS if one.id in told)]
 
     async def named(tenant: str) -> Sequence[Area]:
-        runs = await late.platform.packs.running.here("wildlife", tenant)
-        return await areas_of(wildlife_doors(late.platform), tenant) if runs else ()
+        platform, running = late.platform, late.platform.packs.running
+        found: dict[str, Area] = {}
+        if await running.here("flood", tenant):
+            found |= {one.name: one for one in await flood.areas_of(flood_doors(platform), tenant)}
+        if await running.here("wildlife", tenant):
+            found |= {one.name: one for one in await wildlife.areas_of(wildlife_doors(platform), tenant)}
+        return [found[name] for name in sorted(found)]
 
     def subject() -> str:
         address = settings.smtp_from.rpartition("<")[2].rstrip(">").strip()
@@ -74,10 +80,16 @@ def note_handing_over(platform: Platform) -> None:
     """Has the wings write down what their notices took, when one is first handed over."""
 
     async def handed(tenant: str, notice: Notice, at: int) -> None:
-        if notice.since and notice.topic.startswith("wildlife."):
+        if notice.since and notice.topic in _of("wildlife"):
             await wildlife.note_handed(wildlife_doors(platform), tenant, {notice.id: took(notice, at)})
+        elif notice.since and notice.topic in _of("flood"):
+            await flood.note_handed(flood_doors(platform), tenant, {notice.id: took(notice, at)})
 
     platform.notices.sender.handed.append(handed)
+
+
+def _of(part: str) -> frozenset[str]:
+    return frozenset(one.id for one in OF_WINGS[part])
 
 
 def _mail(settings: Settings, clock: Clock) -> Mailer | None:

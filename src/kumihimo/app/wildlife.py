@@ -9,12 +9,11 @@ from kumihimo.app.late import MqttLate
 from kumihimo.app.measures import show_measures
 from kumihimo.app.personas import Personas
 from kumihimo.app.platform import Platform, Step, background
-from kumihimo.app.shipped import ship
+from kumihimo.app.shipped import ship, town_value
 from kumihimo.base.ports import CommandOutcome
 from kumihimo.service.console.words import load_words
 from kumihimo.service.kpi.door import Measured
 from kumihimo.solutions.packs.models import Said
-from kumihimo.solutions.packs.parameters import values_of
 from kumihimo.solutions.wildlife import demo, kpis
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.guests import Guests
@@ -67,14 +66,8 @@ def run_wildlife(platform: Platform) -> AbstractAsyncContextManager[None]:
 
 async def area_of(platform: Platform, tenant: str) -> Sequence[float] | None:
     """Where a town lies, as it said when it installed the pack: west, south, east, north in degrees."""
-    for one in await platform.packs.all(tenant):
-        _, held = await platform.packs.get(tenant, one.id)
-        if "wildlife" in held.pack.parts:
-            found: Sequence[float] | None = values_of(held.pack, await platform.packs.values(tenant, one.id)).get(
-                "area"
-            )
-            return found
-    return None
+    found: Sequence[float] | None = await town_value(platform, tenant, "wildlife", "area")
+    return found
 
 
 async def end_season(platform: Platform, tenant: str) -> None:

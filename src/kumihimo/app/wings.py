@@ -21,6 +21,7 @@ from kumihimo.solutions.flood import entities as flood
 from kumihimo.solutions.flood import watch as flood_watch
 from kumihimo.solutions.flood.cards import TownCards
 from kumihimo.solutions.flood.leadtime import LEAD_TIME, LeadTimes
+from kumihimo.solutions.flood.noticed import NOTICE_SECONDS, NoticeSeconds
 from kumihimo.solutions.flood.screens import flood_screens
 from kumihimo.solutions.flood.tenants import TENANT_NAMES
 from kumihimo.solutions.packs.models import Said
@@ -58,7 +59,10 @@ WINGS: Final = (
         (flood.GAUGE, flood.SIGN, flood.SIREN),
         TENANT_NAMES,
         lambda platform: flood_screens(flood_doors(platform), platform.stage),
-        lambda platform: [(LEAD_TIME, LeadTimes(platform.broker, platform.history))],
+        lambda platform: [
+            (LEAD_TIME, LeadTimes(platform.broker, platform.history)),
+            (NOTICE_SECONDS, NoticeSeconds(flood_doors(platform))),
+        ],
     ),
     Wing(
         "wildlife",

@@ -14,8 +14,10 @@ from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.solutions.flood import entities, thresholds
 from kumihimo.solutions.flood.leadtime import LEAD_TIME
 from kumihimo.solutions.flood.models import Level
+from kumihimo.solutions.flood.noticed import NOTICE_SECONDS
 from kumihimo.solutions.flood.recording import load
 from kumihimo.solutions.flood.steps import propose
+from kumihimo.solutions.flood.telling import NEVER_URGENT
 from kumihimo.solutions.flood.tenants import TENANTS, TOWNS
 
 FOLDER = resources.files("kumihimo.solutions.flood")
@@ -28,8 +30,11 @@ def test_the_paper_names_what_the_code_has() -> None:
     fixed = {one["name"]: one["value"] for one in PAPER["fixed"]}
     assert fixed["window_minutes"] * 60_000_000 == thresholds.WINDOW
     assert fixed["hysteresis_metres"] == thresholds.HYSTERESIS
-    assert [one["source"] for one in PAPER["kpis"]] == [LEAD_TIME.id]
-    assert PAPER["kpis"][0]["title"] == LEAD_TIME.title
+    assert [(one["source"], one["title"]) for one in PAPER["kpis"]] == [
+        (one.id, one.title) for one in (LEAD_TIME, NOTICE_SECONDS)
+    ]
+    [parameter] = PAPER["parameters"]
+    assert (parameter["default"], parameter["most"]) == (Level.DANGER, NEVER_URGENT)
     for name in ("texts", "context", "attribution"):
         assert FOLDER.joinpath(*PAPER[name].split("/")).is_file()
 

@@ -11,8 +11,11 @@ from kumihimo.base.ports import Act, Bus, CommandOutcome, HttpFetch, Ingest, Mqt
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.grants import NOTHING, Grant
 from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.broker.models import Query
 from kumihimo.platform.history.query import History
+from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.notices.models import Tell, TookFor
 from kumihimo.storage.database import Database
 
 
@@ -44,6 +47,24 @@ class FloodDoors:
     may_decide: Callable[[Call], Awaitable[bool]] | None = None
     joined: Callable[[str], Awaitable[None]] | None = None
     here: Callable[[str], Awaitable[str]] | None = None
+    tell: Tell | None = None
+    """Tells people by area; the same notice once. Without it nobody is told."""
+    took: TookFor | None = None
+    """What notices took until they were handed over; without it that is not known."""
+    urgent: Callable[[str], Awaitable[int]] | None = None
+    """The level from which a tenant tells people in their quiet hours too; without it none."""
+
+    async def docs(self, tenant: str, kind: str, grant: Grant) -> list[EntityDoc]:
+        """All entities of a type, as they may be seen."""
+        found: list[EntityDoc] = []
+        after = ""
+        while True:
+            query = Query(grant.restriction, grant.visible, types=kind, limit=1000, after=after)
+            page = await self.broker.find(tenant, query)
+            found += page.entities
+            after = page.after
+            if not after or not page.entities:
+                return found
 
     async def seen_by(self, call: Call) -> Grant:
         """What the caller may see of its tenant."""

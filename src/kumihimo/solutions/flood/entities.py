@@ -16,6 +16,7 @@ GAUGE = DEFAULT_VOCAB + "RiverGauge"
 RAIN_GAUGE = DEFAULT_VOCAB + "RainGauge"
 SIGN = DEFAULT_VOCAB + "RiversideSign"
 SIREN = DEFAULT_VOCAB + "RiversideSiren"
+NOTICE = DEFAULT_VOCAB + "FloodNotice"
 
 LEVEL = DEFAULT_VOCAB + "waterLevel"
 RAIN = DEFAULT_VOCAB + "precipitation"
@@ -30,6 +31,12 @@ ZERO = DEFAULT_VOCAB + "gaugeZeroHeight"
 PROVIDER = DEFAULT_VOCAB + "dataProvider"
 SOURCE = DEFAULT_VOCAB + "source"
 REFERENCE = DEFAULT_VOCAB + "levelReference"
+HEADLINE = DEFAULT_VOCAB + "headline"
+AREA_NAME = DEFAULT_VOCAB + "areaName"
+SEVERITY = DEFAULT_VOCAB + "severity"
+ABOUT = DEFAULT_VOCAB + "about"
+TAKEN = DEFAULT_VOCAB + "noticeSeconds"
+HANDED = DEFAULT_VOCAB + "handedSeconds"
 LOCATION = NGSI_LD + "location"
 THRESHOLDS = {
     "standby": DEFAULT_VOCAB + "standbyLevel",
@@ -39,7 +46,7 @@ THRESHOLDS = {
 }
 PUBLIC = "/public"
 """The scope of what a town shows everybody: what is published of rivers and rain, and what signs show."""
-METRE, MILLIMETRE = "MTR", "MMT"
+METRE, MILLIMETRE, SECOND = "MTR", "MMT", "SEC"
 RIVER_CREDIT = "Fukui Prefecture river and sabo information, collected by Code for FUKUI / Taisuke Fukuno (MIT)"
 TRAINING_CREDIT = (
     "None: a training gauge of the demonstration, with no recorded data / 訓練用。記録されたデータはありません"

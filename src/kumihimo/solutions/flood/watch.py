@@ -51,6 +51,12 @@ class Propose(Protocol):
     ) -> tuple[Proposal, ...]: ...
 
 
+Teller = Callable[[LogRecord, Level], Awaitable[None]]
+"""Tells people that the gauge in this record rose to a level; asked twice, it tells them once."""
+MAX_UNTOLD = 100
+"""Rises of which people could not be told yet, that are kept in memory to be told at the next look."""
+
+
 async def facts_now(history: History, tenant: str, doc: EntityDoc | dict[str, Any]) -> dict[str, Any] | None:
     """The figures of the gauge's newest reading, as `facts` has them; None where it has none."""
     seen, thresholds = sighting_of(doc), entities.thresholds_of(doc)
@@ -86,7 +92,10 @@ class Watch:
         propose: Propose,
         tenant: str,
         here: Here | None = None,
+        teller: Teller | None = None,
     ) -> None:
+        self._teller = teller
+        self._untold: list[tuple[LogRecord, Level]] = []
         self._history = history
         self._alerts = alerts
         self._propose = propose
@@ -122,6 +131,10 @@ class Watch:
         A record that trips us up is told and passed, so that one gauge keeps the watch from no other; a store that
         refuses is raised, and the records are looked at again.
         """
+        if self._untold and await self.is_on():
+            again, self._untold = self._untold, []
+            for rise in again:
+                await self._tell(*rise)
         for record in records:
             if not await self.is_on():
                 return
@@ -147,12 +160,27 @@ class Watch:
             return
         content = await self._content(doc, held, thresholds, (at, height), falling=held < before)
         call = Call(self.tenant, Actor("system", "flood.watch"), "watch", cause=f"log:{self.tenant}:{record.seq}")
+        if held > before:
+            # Before the alert stands: after a kill between the two the rise is seen again, and people are told once.
+            await self._tell(record, held)
         sighting = Sighting(SOURCE, record.entity_id, int(held), at, content)
         alert = await self._alerts.sight(call, sighting)
         if not await self.is_on():  # the pack went meanwhile, and its open alerts closed before this one was made
             await self._alerts.end(call, SOURCE, PACK_GONE)
         elif alert is not None:
             standing[record.entity_id] = alert.severity if alert.state == "open" else 0
+
+    async def _tell(self, record: LogRecord, level: Level) -> None:
+        """Tells people; what keeps them from being told keeps no alert from being raised."""
+        if self._teller is None:
+            return
+        try:
+            await self._teller(record, level)
+        except Problem as problem:
+            logger.warning("people cannot be told yet", extra={"tenant": self.tenant, "why": problem.title})
+            self._untold = [*self._untold[1 - MAX_UNTOLD :], (record, level)]
+        except Exception:
+            logger.exception("people could not be told", extra={"tenant": self.tenant, "seq": record.seq})
 
     def _answers_for(self, doc: dict[str, Any]) -> bool:
         """A gauge that names nobody belongs to the town whose tenant it stands in."""

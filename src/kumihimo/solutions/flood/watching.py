@@ -12,6 +12,7 @@ from kumihimo.base.ports import ALL_LOGS
 from kumihimo.solutions.flood.doors import FloodDoors
 from kumihimo.solutions.flood.follow import NudgedReader, go_round
 from kumihimo.solutions.flood.steps import propose
+from kumihimo.solutions.flood.telling import Telling
 from kumihimo.solutions.flood.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 def watch_of(doors: FloodDoors, tenant: str) -> Watch:
     """The watch over a tenant."""
-    return Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant, doors.here)
+    teller = None if doors.tell is None else Telling(doors, tenant)
+    return Watch(doors.database, doors.bus, doors.history, doors.alerts, propose, tenant, doors.here, teller)
 
 
 class Watching:
