@@ -54,9 +54,9 @@ async def test_spreads_are_what_the_readings_that_count_give(house: House, seed:
     assert found.spreads == expected
     each = {name: sorted((at for one, at in inside if one == name), reverse=True) for name in (E1, E2)}
     turns = sorted((place, -at, name) for name, many in each.items() for place, at in enumerate(many))
-    assert found.newest == [
-        Seen(name, "level", -at * SECOND, inside[name, -at]) for _, at, name in turns[:4]
-    ], "the newest of each before the second newest of any"
+    assert found.newest == [Seen(name, "level", -at * SECOND, inside[name, -at]) for _, at, name in turns[:4]], (
+        "the newest of each before the second newest of any"
+    )
     assert (await holders(house)).first == min(at for _, at in stands) * SECOND
 
 

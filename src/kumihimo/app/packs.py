@@ -14,6 +14,7 @@ from kumihimo.base.clock import Clock, SystemClock
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.base.settings import Settings
 from kumihimo.device.codecs.families import FAMILIES
+from kumihimo.platform.history.spread import Spreads
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.rules.refusal import RuleRefused
 from kumihimo.solutions.packs.door import Packs
@@ -37,6 +38,7 @@ def pack_doors(platform: Platform, trial: Trial | None) -> PackDoors:
         rules=platform.rules,
         registry=platform.registry,
         kpi=platform.kpi,
+        spreads=Spreads(platform.database),
         families=frozenset(FAMILIES),
         parts=parts_of(platform),
         rule_sets=PackRules(platform.rule_sets, platform.contexts.core.expand),

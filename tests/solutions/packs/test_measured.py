@@ -75,7 +75,7 @@ async def park(platform: Platform, number: int, free: int, total: int, at: str) 
 
 
 async def figure(platform: Platform, kpi: str, grant: Grant = EVERYTHING) -> Figure:
-    [found] = await platform.kpi.figures("town", kpi, grant)
+    [found] = [one for one in await platform.kpi.figures("town", kpi, grant) if one.is_now]
     return found
 
 

@@ -36,8 +36,8 @@ class Life(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Holders:
     """Entities by id with their lives. first: the oldest moment of what was asked for, None where there is nothing;
-    touched: the oldest moment of all that was written about them since the moment asked for, 0 where something was taken
-    away or changed its types, None where nothing was written.
+    touched: the oldest moment of all that was written about them since the moment asked for, 0 where something was
+    taken away or changed its types, None where nothing was written.
     """
 
     lives: Mapping[str, Life]
@@ -50,7 +50,7 @@ class Spread(NamedTuple):
 
     entity_id: str
     attribute: str
-    count: int
+    size: int
     total: float
     least: float
     most: float

@@ -105,7 +105,9 @@ class Compare:
             figures = await self._kpi.figures(town.tenant, definition.id, town.grant)
         except Problem:  # a town whose store is ill is left out
             return []
-        points = points_of(one for one in figures if one.state == "known" and one.value is not None)
+        known = [one for one in figures if one.state == "known" and one.value is not None]
+        # What has no series yet is shown by what it is now; the two are not mixed.
+        points = points_of(known) or points_of(replace(one, is_now=False) for one in known)
         return points[-MOST if town.offers is None else -1 :]
 
 

@@ -105,7 +105,7 @@ def effect_of(figures: Sequence[Figure], day: date, now: int, basis: Basis = "mo
     """
     cut = begins(day)
     known = [one for one in figures if one.state == "known" and one.value is not None]
-    whole = [one for one in known if one.until <= now]
+    whole = [one for one in known if one.is_over(now)]
     sided = [one for one in whole if not one.at < cut < one.until]
     before, older = _nearest(points_of(one for one in sided if one.at < cut), newest=True)
     after, newer = _nearest(points_of(one for one in sided if one.at >= cut), newest=False)
@@ -126,10 +126,13 @@ def effect_of(figures: Sequence[Figure], day: date, now: int, basis: Basis = "mo
 
 
 def points_of(figures: Iterable[Figure]) -> list[Point]:
-    """What is compared, in order of time: the figures of one day (Japan's) are one event's, which counts once."""
+    """What is compared, in order of time: the figures of one day (Japan's) are one event's, which counts once. One of
+    things as they are now stands in no series.
+    """
     days: dict[date, list[Figure]] = {}
     for one in figures:
-        days.setdefault(Point(one.at, 0.0).day, []).append(one)
+        if not one.is_now:
+            days.setdefault(Point(one.at, 0.0).day, []).append(one)
     found = [
         Point(min(one.at for one in many), median(one.value for one in many if one.value is not None), len(many))
         for many in days.values()

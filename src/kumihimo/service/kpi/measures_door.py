@@ -129,11 +129,18 @@ class Measures:
         """The KPIs of a tenant by their ids, of which targets can be set."""
         return {one.id: one for one in await self._kpi.definitions(tenant)}
 
-    async def seen(self, tenant: str, measures: Iterable[Measure], grant: Grant) -> dict[str, list[Seen]]:
-        """The targets of these measures as a caller may see them, by the measures' ids."""
+    async def seen(
+        self, tenant: str, measures: Iterable[Measure], grant: Grant, *, is_over: bool = False
+    ) -> dict[str, list[Seen]]:
+        """The targets of these measures as a caller may see them, by the measures' ids; is_over: by figures alone of
+        which no later reading is.
+        """
         many, known, today = list(measures), await self.definitions(tenant), self.today()
         wanted = dict.fromkeys(one.kpi for each in many for one in each.targets if one.kpi in known)
         figures = {kpi: await self._kpi.figures(tenant, kpi, grant) for kpi in wanted}
+        if is_over:
+            now = self._now()
+            figures = {kpi: [one for one in many if one.is_over(now)] for kpi, many in figures.items()}
         return {each.id: [_seen(each, one, known, figures, grant, today) for one in each.targets] for each in many}
 
     async def all_figures(self, tenant: str, grant: Grant) -> dict[str, list[Figure]]:

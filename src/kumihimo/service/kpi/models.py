@@ -18,7 +18,8 @@ class Definition:
     """What is measured, how, and in which unit; words by language.
 
     type and attributes: what it rests on, as expanded names, also: other types with theirs. A figure is shown to
-    whoever may read all of it. grows: it is larger where more people live; towns are compared per 1,000 of them.
+    whoever may read all of it. grows: it is larger where more people live; towns are compared per 1,000 of them. by:
+    the pack that defines it, "" for the platform's own.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Definition:
     attributes: tuple[str, ...]
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
     grows: bool = False
+    by: str = ""
 
     def is_like(self, other: Definition) -> bool:
         """Whether another, of another town, measures the same thing in the same unit."""
@@ -79,6 +81,7 @@ class Figure:
     """One figure: value in the definition's unit where state is known, None otherwise; at orders the figures.
 
     until: where it is a span's, such as a month's, that span's end (microseconds, not within it); 0 for a moment's.
+    is_now: it is made of things as they are now, and another one with the next reading.
     href leads to the subject's own page below the tenant; note says what limits the figure.
     """
 
@@ -93,12 +96,20 @@ class Figure:
     href: str = ""
     note: Mapping[str, str] | None = None
     until: int = 0
+    is_now: bool = False
+
+    def is_over(self, now: int) -> bool:
+        """Whether no later reading is of it: what it says changes only where the past is corrected."""
+        return not self.is_now and self.until <= now
 
     def temporal_paths(self) -> list[str]:
         """The NGSI-LD temporal queries (clause 5.7.3) that give all readings behind the figure, below the platform's
-        address: one for each attribute of an entity.
+        address: one for each attribute of an entity, over the whole span of a span's figure.
         """
         spans: dict[tuple[str, str], list[int]] = {}
         for one in self.lineage:
             spans.setdefault((one.entity_id, one.term), []).append(one.at)
+        for (_, term), at in spans.items():
+            if term and all(self.at <= one < self.until for one in at):
+                at[:] = self.at + _SECOND, self.until - _SECOND
         return [temporal_path(entity, term, min(at), max(at)) for (entity, term), at in spans.items()]

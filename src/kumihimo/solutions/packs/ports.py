@@ -13,6 +13,7 @@ from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.broker.door import Broker
+from kumihimo.platform.history.spread import Spreads
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.service.kpi.door import Kpi
@@ -93,6 +94,7 @@ class PackDoors:
     rules: StoredRules
     registry: Registry
     kpi: Kpi
+    spreads: Spreads
     families: Collection[str]
     parts: Mapping[str, PartDoors]
     rule_sets: RuleSets | None = None

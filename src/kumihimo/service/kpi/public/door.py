@@ -110,7 +110,7 @@ class Public:
             return public_kpi(await self._definition(tenant, one.ref), figures, one.since, now)
         measure = await self._measures.get(tenant, one.ref)
         chosen = replace(measure, targets=tuple(each for each in measure.targets if each.kpi in one.rests))
-        seen = (await self._measures.seen(tenant, [chosen], EVERYTHING))[measure.id]
+        seen = (await self._measures.seen(tenant, [chosen], EVERYTHING, is_over=True))[measure.id]
         targets = []
         for each in seen:
             figure = None if each.standing is None else each.standing.figure

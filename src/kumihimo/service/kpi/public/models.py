@@ -83,8 +83,11 @@ def is_fit(figure: Figure) -> bool:
 
 
 def public_kpi(definition: Definition, figures: Sequence[Figure], since: date | None, now: int) -> PublicKpi:
-    """What everybody may see of a KPI's figures; before and after is made of what is fit alone. now in microseconds."""
-    known = [one for one in figures if one.state == "known" and one.value is not None]
+    """What everybody may see of a KPI's figures; before and after is made of what is fit alone. now in microseconds.
+
+    Of what is not over nothing is shown: who looks before and after one report would know that report.
+    """
+    known = [one for one in figures if one.state == "known" and one.value is not None and one.is_over(now)]
     fit = sorted((one for one in known if is_fit(one)), key=lambda one: (one.at, one.id), reverse=True)
     middle = median(one.value for one in known if one.value is not None) if len(known) >= LEAST_FIGURES else None
     effect = effect_of(fit, since, now) if since is not None else None
