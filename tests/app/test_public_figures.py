@@ -157,6 +157,26 @@ async def test_a_target_that_came_later_is_shown_only_once_somebody_chose_it(
     assert "at most 60 m²" in (await client.get(PAGE, EN)).text
 
 
+async def test_a_measure_is_shown_as_it_was_chosen_until_it_is_chosen_anew(
+    client: Client, platform: Platform, fake_clock: FakeClock
+) -> None:
+    one = Measure("fence", "project", {"ja": "電気柵", "en": "Fences"}, "x", date(2025, 1, 1))
+    await platform.measures.put(MAKER, one, revision=0)
+    await choose(client, "show", kind="measure", ref="fence")
+    changed = "It was changed after it was chosen"
+    assert changed not in (await client.get(f"/t/{HERE}/kpi-public", CHIEF)).text
+    await platform.measures.put(MAKER, replace(one, title={"ja": "悪口", "en": "Slander"}), revision=1)
+    page = (await client.get(PAGE, EN)).text
+    assert ("Fences" in page, "Slander" in page) == (True, False)
+    assert (await client.get(f"/t/{HERE}/kpi-public", CHIEF)).text.count(changed) == 1
+    assert (await choose(client, "show", kind="measure", ref="fence")).status == 303
+    assert "Slander" in (await client.get(PAGE, EN)).text
+    assert changed not in (await client.get(f"/t/{HERE}/kpi-public", CHIEF)).text
+    await platform.measures.remove(MAKER, "fence", revision=2)
+    fake_clock.advance(61)
+    assert "Slander" not in (await client.get(PAGE, EN)).text
+
+
 async def test_a_slow_town_holds_up_no_other(
     client: Client, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from kumihimo.service.kpi.public.models import Shown
 from kumihimo.storage.database import PLATFORM
 
 KPI = Shown("kpi", "a.b", date(2025, 1, 1), 1, "person:p-1")
-MEASURE = Shown("measure", "柵", None, 2, "person:p-2", frozenset({"a.b", "c.d"}))
+MEASURE = Shown("measure", "柵", None, 2, "person:p-2", frozenset({"a.b", "c.d"}), 7)
 
 
 async def filled(make: DatabaseFactory) -> Any:

@@ -280,6 +280,31 @@ async def test_everybody_sees_months_that_are_over_and_nothing_that_moves_with_o
     assert ("2025-12" in page, "777" in page, ">now<" in page) == (True, False, False)
 
 
+async def test_a_kpi_that_is_defined_anew_is_not_shown_under_its_old_name(
+    platform: Platform, fake_clock: FakeClock
+) -> None:
+    await install(platform)
+    await platform.public.put(CALL, "kpi", "parking.most", None)
+    target = Target("t1", "less", "parking.most", 65.0, "lower", date(2026, 12, 31))
+    one = Measure("less", "project", {"ja": "減らす"}, "x", date(2025, 1, 1), targets=(target,))
+    await platform.measures.put(CALL, one, revision=0)
+    await platform.public.put(CALL, "measure", "less", None)
+    assert await platform.public.changed("town") == set()
+    [kpi], [measure] = await platform.public.page("town")
+    assert (kpi.definition.id, [each.target for each in measure.targets]) == ("parking.most", [target])
+    await platform.packs.remove(CALL, "parking")
+    fake_clock.advance(61)
+    other = KPI.format(kind="most", attribute='attribute = "totalSpotNumber"')
+    files = {**FILES, MANIFEST: FILES[MANIFEST] + other.encode()}
+    await platform.packs.install(CALL, held(files, "outside", {}), unsigned=True)
+    assert "parking.most" in {one.id for one in await platform.kpi.definitions("town")}
+    kpis, [measure] = await platform.public.page("town")
+    assert (kpis, measure.targets) == ([], ())
+    assert await platform.public.changed("town") == {("kpi", "parking.most")}
+    await platform.public.put(CALL, "kpi", "parking.most", None)
+    assert [each.definition.id for each in (await platform.public.page("town"))[0]] == ["parking.most"]
+
+
 @pytest.mark.parametrize("lang", ["ja", "en"])
 async def test_the_page_of_a_month_leads_to_its_readings(platform: Platform, lang: str) -> None:
     await install(platform)

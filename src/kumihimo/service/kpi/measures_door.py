@@ -125,6 +125,10 @@ class Measures:
         """What a measure was and is, the newest first; none for one that there is not."""
         return await self._database.read(tenant, lambda tx: store.versions_tx(tx, id_, MAX_VERSIONS))
 
+    async def version(self, tenant: str, id_: str, revision: int) -> Measure:
+        """What a measure was at a revision. ResourceNotFound, also for one that is no longer kept."""
+        return _there(await self._database.read(tenant, lambda tx: store.version_tx(tx, id_, revision)), id_)
+
     async def definitions(self, tenant: str) -> dict[str, Definition]:
         """The KPIs of a tenant by their ids, of which targets can be set."""
         return {one.id: one for one in await self._kpi.definitions(tenant)}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-from kumihimo.base import times
+from kumihimo.base import jsontext, times
 
 FigureState = Literal["known", "not-reached", "too-few"]
 _SECOND = 1_000_000
@@ -19,7 +20,7 @@ class Definition:
 
     type and attributes: what it rests on, as expanded names, also: other types with theirs. A figure is shown to
     whoever may read all of it. grows: it is larger where more people live; towns are compared per 1,000 of them. by:
-    the pack that defines it, "" for the platform's own.
+    the pack that defines it, "" for the platform's own; form: how that pack makes it, such as sum.
     """
 
     id: str
@@ -31,6 +32,17 @@ class Definition:
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
     grows: bool = False
     by: str = ""
+    form: str = ""
+
+    @property
+    def key(self) -> str:
+        """The id, and of a pack's own KPI what else it must be to be the same one: whose it is, what it rests on and
+        how it is made of that. An id alone may come to name something else.
+        """
+        if not self.by:
+            return self.id
+        told = jsontext.text([self.by, self.form, self.rests])
+        return f"{self.id} {sha256(told.encode()).hexdigest()[:16]}"
 
     def is_like(self, other: Definition) -> bool:
         """Whether another, of another town, measures the same thing in the same unit."""

@@ -69,6 +69,14 @@ async def versions_tx(tx: Tx, id_: str, limit: int) -> list[Version]:
     return [Version(_measure(row), row[2], row[3], row[4]) for row in rows]
 
 
+async def version_tx(tx: Tx, id_: str, revision: int) -> Measure | None:
+    """What a measure was at a revision."""
+    row = await tx.fetch_one(
+        "SELECT content, revision, made_at, made_by FROM measure_version WHERE id = $1 AND revision = $2", id_, revision
+    )
+    return None if row is None else _measure(row)
+
+
 async def trim_versions_tx(tx: Tx, id_: str, before: int) -> None:
     """Forgets the versions below a revision."""
     await tx.execute("DELETE FROM measure_version WHERE id = $1 AND revision < $2", id_, before)

@@ -102,6 +102,7 @@ def definition_of(pack: Pack, kpi: KpiEntry, entry: FigureEntry, context: Contex
         type=context.expand_type(entry.type),
         attributes=names,
         by=pack.id,
+        form=entry.kind,
     )
 
 

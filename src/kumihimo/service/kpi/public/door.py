@@ -58,17 +58,17 @@ class Public:
         return bool(await self.shown(tenant))
 
     async def put(self, call: Call, kind: Kind, ref: str, since: date | None) -> None:
-        """Shows a KPI, compared from a day on where one is given, or a measure. Forbidden for whoever may not change
-        policies, or may not read all that it rests on; ResourceNotFound for what there is not.
+        """Shows a KPI, compared from a day on where one is given, or a measure as it is now. Forbidden for whoever may
+        not change policies, or may not read all that it rests on; ResourceNotFound for what there is not.
         """
         await self._access.decide(call, "policies")
         grant = await self._access.decide(call, "read")
-        definitions = await self._rests(call.tenant, kind, ref)
+        revision, definitions = await self._rests(call.tenant, kind, ref)
         for definition in definitions:
             _check_whole(definition, grant)
-        rests = frozenset(one.id for one in definitions)
+        rests = frozenset(one.key for one in definitions)
         day, now = since if kind == "kpi" else None, times.micros(self._clock.now())
-        one = Shown(kind, ref, day, now, str(call.actor), rests)
+        one = Shown(kind, ref, day, now, str(call.actor), rests, revision)
         await self._database.write(PLATFORM, lambda tx: store.put_tx(tx, call.tenant, one))
 
     async def take(self, call: Call, kind: Kind, ref: str) -> None:
@@ -106,10 +106,14 @@ class Public:
 
     async def _make(self, tenant: str, one: Shown, now: int) -> PublicKpi | PublicMeasure:
         if one.kind == "kpi":
+            definition = await self._definition(tenant, one.ref)
+            if not one.holds(definition):
+                raise ResourceNotFound(f"{one.ref[:64]!r} is another KPI than the one that was chosen")
             figures = await self._kpi.figures(tenant, one.ref, EVERYTHING)
-            return public_kpi(await self._definition(tenant, one.ref), figures, one.since, now)
-        measure = await self._measures.get(tenant, one.ref)
-        chosen = replace(measure, targets=tuple(each for each in measure.targets if each.kpi in one.rests))
+            return public_kpi(definition, figures, one.since, now)
+        measure = await self._measures.version(tenant, one.ref, one.revision)
+        held = {each.id for each in await self._kpi.definitions(tenant) if one.holds(each)}
+        chosen = replace(measure, targets=tuple(each for each in measure.targets if each.kpi in held))
         seen = (await self._measures.seen(tenant, [chosen], EVERYTHING, is_over=True))[measure.id]
         targets = []
         for each in seen:
@@ -120,12 +124,26 @@ class Public:
             targets.append(PublicTarget(each.target, each.definition, figure, state))
         return PublicMeasure(chosen, tuple(targets), now)
 
-    async def _rests(self, tenant: str, kind: Kind, ref: str) -> Sequence[Definition]:
+    async def changed(self, tenant: str) -> set[tuple[Kind, str]]:
+        """What was chosen and is another now: a measure that was changed since is shown as it was then, a KPI that
+        somebody defined anew is not shown.
+        """
+        known = {one.id: one for one in await self._kpi.definitions(tenant)}
+        measures = {one.id: one.revision for branch in await self._measures.tree(tenant) for one in branch.walk()}
+        return {
+            (one.kind, one.ref)
+            for one in await self.shown(tenant)
+            if (one.kind == "kpi" and one.ref in known and not one.holds(known[one.ref]))
+            or (one.kind == "measure" and measures.get(one.ref, one.revision) != one.revision)
+        }
+
+    async def _rests(self, tenant: str, kind: Kind, ref: str) -> tuple[int, Sequence[Definition]]:
+        """The revision of a measure, and the KPIs."""
         if kind == "kpi":
-            return [await self._definition(tenant, ref)]
+            return 0, [await self._definition(tenant, ref)]
         measure = await self._measures.get(tenant, ref)
         known = {one.id: one for one in await self._kpi.definitions(tenant)}
-        return [known[one.kpi] for one in measure.targets if one.kpi in known]
+        return measure.revision, [known[one.kpi] for one in measure.targets if one.kpi in known]
 
     async def _definition(self, tenant: str, id_: str) -> Definition:
         found = next((one for one in await self._kpi.definitions(tenant) if one.id == id_), None)

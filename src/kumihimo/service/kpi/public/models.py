@@ -14,7 +14,10 @@ from kumihimo.service.kpi.measures import Measure, Target
 from kumihimo.service.kpi.models import Definition, Figure
 
 LEAST_READINGS: Final = 5
-"""A figure that rests on fewer readings is not shown to everybody: it might tell of one person or one field."""
+"""A figure that rests on fewer readings is not shown to everybody: it might tell of one person or one field. Readings
+are counted, of one attribute, not whose they are: five of one gauge, or five reports by one person, are five. Where
+that tells of somebody, whoever chooses what is shown must not choose it.
+"""
 LEAST_FIGURES: Final = 5
 """A median of fewer figures is not shown either."""
 SHOWN_FIGURES: Final = 24
@@ -26,8 +29,8 @@ Kind = Literal["kpi", "measure"]
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What was put on the page. ref: a KPI's or a measure's id; since: the day from which on it is compared; rests: the
-    KPIs that a measure had targets of then, which whoever chose it may read. A target of another came later: whoever
-    may change measures shows nobody what nobody chose.
+    keys of the KPI, or of those that the measure had targets of then, which whoever chose it may read; revision: the
+    measure's then. What it became later was chosen by nobody: it is shown as it was until somebody chooses it anew.
     """
 
     kind: Kind
@@ -36,6 +39,11 @@ class Shown:
     made_at: int
     made_by: str
     rests: frozenset[str] = frozenset()
+    revision: int = 0
+
+    def holds(self, definition: Definition) -> bool:
+        """Whether this KPI was chosen, and none that took over its id."""
+        return definition.key in self.rests or (not self.rests and not definition.by and definition.id == self.ref)
 
 
 @dataclass(frozen=True, slots=True)

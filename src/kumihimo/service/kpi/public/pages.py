@@ -68,6 +68,7 @@ class _Pages:
             "definitions": await self._kpi.definitions(ask.tenant),
             "every": every,
             "shown": {(one.kind, one.ref): one for one in await self._public.shown(ask.tenant)},
+            "changed": await self._public.changed(ask.tenant),
             "public_path": f"{ask.base_url}/t/{ask.tenant}{PATH}",
             "least": LEAST_READINGS,
             "least_figures": LEAST_FIGURES,

@@ -13,3 +13,6 @@ CREATE TABLE kpi_public (
 -- version 2
 -- rests: the KPIs that a measure had targets of when it was chosen, as a JSON array; those of others are not shown.
 ALTER TABLE kpi_public ADD COLUMN rests TEXT NOT NULL DEFAULT '[]';
+-- version 3
+-- revision: that of the measure as it was when it was chosen; what was said before it was kept is chosen anew.
+ALTER TABLE kpi_public ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;

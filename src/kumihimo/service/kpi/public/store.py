@@ -15,23 +15,26 @@ SCHEMA = Schema("kpi-public", __package__, "platform")
 async def shown_tx(tx: Tx, tenant: str) -> list[Shown]:
     """What a tenant shows, in order of kind and id."""
     rows = await tx.fetch(
-        "SELECT kind, ref, since, made_at, made_by, rests FROM kpi_public WHERE tenant = $1 ORDER BY kind, ref", tenant
+        "SELECT kind, ref, since, made_at, made_by, rests, revision FROM kpi_public WHERE tenant = $1"
+        " ORDER BY kind, ref",
+        tenant,
     )
     return [_shown(row) for row in rows]
 
 
 def _shown(row: Row) -> Shown:
-    kind, ref, since, made_at, made_by, rests = row
+    kind, ref, since, made_at, made_by, rests, revision = row
     day = date.fromisoformat(since) if since else None
-    return Shown(cast("Kind", kind), ref, day, made_at, made_by, frozenset(jsontext.parse(rests)))
+    return Shown(cast("Kind", kind), ref, day, made_at, made_by, frozenset(jsontext.parse(rests)), revision)
 
 
 async def put_tx(tx: Tx, tenant: str, one: Shown) -> None:
     """Shows it, or changes from which day on it is compared."""
     await tx.execute(
-        "INSERT INTO kpi_public (tenant, kind, ref, since, made_at, made_by, rests)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, kind, ref) DO UPDATE SET since = excluded.since,"
-        " made_at = excluded.made_at, made_by = excluded.made_by, rests = excluded.rests",
+        "INSERT INTO kpi_public (tenant, kind, ref, since, made_at, made_by, rests, revision)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant, kind, ref) DO UPDATE SET since = excluded.since,"
+        " made_at = excluded.made_at, made_by = excluded.made_by, rests = excluded.rests,"
+        " revision = excluded.revision",
         tenant,
         one.kind,
         one.ref,
@@ -39,6 +42,7 @@ async def put_tx(tx: Tx, tenant: str, one: Shown) -> None:
         one.made_at,
         one.made_by,
         jsontext.text(sorted(one.rests)),
+        one.revision,
     )
 
 
