@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,18 +17,21 @@ from argon2 import PasswordHasher
 from tests.authenticator import Authenticator
 from tests.fakes import FakeClock
 from tests.flows.browser import Reply, Surfer
+from tests.flows.test_tenants import route_table
 
 from kumihimo.app.http import build_http
 from kumihimo.app.platform import Platform
 from kumihimo.app.start import offer_welcome, open_database
 from kumihimo.app.wire import wire
 from kumihimo.base import times
-from kumihimo.base.call import Actor
+from kumihimo.base.call import Actor, Call
 from kumihimo.base.settings import Settings
 from kumihimo.platform.identity import door
 from kumihimo.platform.identity.tries import FREE_OF_NAME
 from kumihimo.platform.provider.models import Family, Login
 from kumihimo.platform.provider.store.families import add_family_tx
+from kumihimo.service.console.shell import ScreenRoute
+from kumihimo.service.kpi.measures import Measure
 
 PASSWORD, NEW = "kawa-no-mizu-wa-kiyoi", "yama-no-midori-wa-fukai"
 COOKIE = "kumihimo"
@@ -455,6 +459,70 @@ async def test_an_emergency_is_announced_to_whoever_has_anything_to_do_in_the_to
     town.clock.advance(2 * 3600)
     await town.enter(surfer=(late := town.surfer()))
     assert told not in (await late.get("/t/kawa/entities")).text, "it ends by its time"
+
+
+# --- a town in which one holds no role of one's own ------------------------------------------------------------
+
+VOCAB = "https://uri.etsi.org/ngsi-ld/default-context/"
+READS = 'permit (principal {who}, action == Action::"read", resource in EntityType::"{type}");'
+PLAN = Measure("m-1", "policy", {"ja": "ひみつの施策"}, "防災課", date(2026, 4, 1))
+
+
+async def somebody(town: Town, name: str, tenant: str, role: str) -> Surfer:
+    """The browser of a new person, who holds one role."""
+    account = await town.platform.identity.add(name, name)
+    surfer = town.surfer(address="198.51.100.9")
+    await surfer.post(f"/welcome/{await town.platform.identity.link(account.id)}", {"password": PASSWORD})
+    await town.platform.access.add_member(tenant, Actor("person", account.id), role, "test")
+    return surfer
+
+
+async def keep_a_plan(town: Town) -> None:
+    await town.platform.measures.put(Call("kawa", Actor("system", "test")), PLAN, revision=0)
+
+
+async def test_who_holds_no_role_sees_of_a_town_what_it_published_and_nothing_else(town: Town) -> None:
+    await town.platform.database.add_tenant("yama")
+    await keep_a_plan(town)
+    text = "".join(READS.format(who=f"is {one}", type=VOCAB + "Well") for one in ("Anonymous", "Person"))
+    await town.platform.rules.documents.put("kawa", "published", text, "person:p-1", "test")
+    surfer, stranger = await somebody(town, "sato", "yama", "operator"), town.surfer()
+    paths = {f"/t/kawa{one.screen.path}" for one in route_table(town.platform) if isinstance(one, ScreenRoute)}
+    open_ = {one for one in paths if "{" not in one and (await stranger.get(one)).status == 200}
+    assert open_ == {"/t/kawa/entities", "/t/kawa/entity-map"}
+    for path in sorted(one for one in paths if "{" not in one):
+        page = await surfer.get(path)
+        assert (page.status == 200) == (path in {*open_, "/t/kawa/public/kpi"}), (path, page.status)
+        assert "ひみつの施策" not in page.text
+    shown = (await surfer.get("/t/kawa/entities")).text
+    assert "/t/kawa/entities" in shown
+    assert "/t/kawa/measures" not in shown, "no way leads to what is refused"
+    assert (await surfer.get("/t/kawa")).header("location") == "/t/kawa/entities"
+    refused = await surfer.get("/t/kawa/measures")
+    assert refused.status == 403
+    assert "このまちの役割" in refused.text
+
+
+async def test_an_agreement_shares_data_and_not_the_plans_of_the_town(town: Town) -> None:
+    await town.platform.database.add_tenant("yama")
+    await keep_a_plan(town)
+    agreements, now = town.platform.rules.agreements, times.micros(town.clock.now())
+    text = READS.format(who='in Role::"yama/officer"', type=VOCAB + "Well")
+    more: dict[str, Any] = {
+        "purpose": "治水",
+        "text": text,
+        "starts_at": now,
+        "ends_at": now + 86_400_000_000,
+        "by": "person:p-1",
+    }
+    made = await agreements.offer("kawa", "yama", "officer", **more)
+    await agreements.accept("yama", made.id, "person:p-2")
+    guest, member = await somebody(town, "sato", "yama", "officer"), await somebody(town, "ito", "kawa", "officer")
+    for path in ("/t/kawa/entities", "/t/kawa/kpi", "/t/kawa/alerts"):
+        assert (await guest.get(path)).status == 200
+    for path in ("/t/kawa/measures", "/t/kawa/measures.toml", "/t/kawa/measures/m-1", "/t/kawa/measures/m-1/sheet.csv"):
+        assert ((await guest.get(path)).status, (await member.get(path)).status) == (403, 200), path
+    assert "/t/kawa/measures" not in (await guest.get("/t/kawa/entities")).text
 
 
 # --- languages -----------------------------------------------------------------------------------------------

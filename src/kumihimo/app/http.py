@@ -29,7 +29,7 @@ from kumihimo.base.ids import DEFAULT_TENANT
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import OpenPath
 from kumihimo.base.problems import told
-from kumihimo.base.screens import WHOLE, Screen
+from kumihimo.base.screens import OWN, WHOLE, Screen
 from kumihimo.base.settings import Settings
 from kumihimo.cli.operations.doors import Doors
 from kumihimo.device import http as device_http
@@ -347,6 +347,7 @@ def console_of(platform: Platform) -> Console:
         allow=allow_of(platform),
         closed=not settings.open,
         announce=announcements(platform.access, platform.rules, platform.clock),
+        holds_role=holds_role_of(platform),
     )
 
 
@@ -370,12 +371,30 @@ def allow_of(platform: Platform) -> Callable[[Call, str], Awaitable[None]]:
 
     async def allow(call: Call, needs: str) -> None:
         for one in needs.split():
+            if one == OWN:
+                await check_own(call)
+                continue
             grant = await platform.access.decide(call, "read" if one == WHOLE else cast("Action", one))
             if one == WHOLE and not grant.is_all:
                 said = "this page shows all data of the tenant, of which you may see a part only"
                 raise Forbidden(said).worded("refused.whole")
 
+    async def check_own(call: Call) -> None:
+        if platform.settings.open or call.actor.kind == "system":
+            return
+        if all("/" in role for role in await platform.access.roles(call.tenant, call.actor)):
+            raise Forbidden("this page is for people who hold a role of the town itself").worded("refused.own")
+
     return allow
+
+
+def holds_role_of(platform: Platform) -> Callable[[Call], Awaitable[bool]]:
+    """Who holds any role in a tenant, by an agreement too; in an open house everybody."""
+
+    async def holds_role(call: Call) -> bool:
+        return platform.settings.open or bool(await platform.access.roles(call.tenant, call.actor))
+
+    return holds_role
 
 
 def may_enter_of(platform: Platform) -> Callable[[Caller, Sequence[str]], Awaitable[Collection[str]]]:

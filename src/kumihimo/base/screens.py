@@ -101,6 +101,10 @@ WHOLE = "whole"
 """May read everything of the tenant: what a page needs that shows data as it is, without asking what is hidden."""
 
 
+OWN = "own"
+"""Holds a role of the tenant itself, not by an agreement: what a page needs that shows the town's own work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What stands before pages that some tenants have and others do not. offer: the page below "/t/{tenant}" at which
@@ -117,10 +121,11 @@ class Screen:
     """One address of the console. path is below "/t/{tenant}", e.g. "/flood/alerts/{id}"; nav is the text key
     of its entry in the navigation, empty where it has none; order sorts the navigation.
 
-    needs: what one must be allowed to do to see it (an action of access, or WHOLE; several with a space between, where
-    all of them are needed), takes: to send its form; "" where the handler asks by itself. menu: the text key of the
-    menu in which its entry stands, "" for the bar itself.
-    is_public: who is not logged in may see it where the tenant has published anything; needs is asked of them too.
+    needs: what one must be allowed to do to see it (an action of access, WHOLE or OWN; several with a space between,
+    where all of them are needed), takes: to send its form; "" where the handler asks by itself. menu: the text key of
+    the menu in which its entry stands, "" for the bar itself.
+    is_public: who is not logged in may see it where the tenant has published anything, and who is and holds no role
+    there; needs is asked of them too.
     gate: it is there in the tenants alone in which the gate says so, also in the navigation.
     most: bytes that its form may have, 0 for as many as any form.
     easy: it is also there in やさしい日本語.

@@ -22,7 +22,7 @@ from kumihimo.base.errors import (
     ResourceNotFound,
 )
 from kumihimo.base.ports import OpenPath
-from kumihimo.base.screens import Announcement, Answer, Ask, CardOf, Document, Gate, Page, Place, Redirect, Screen
+from kumihimo.base.screens import Announcement, Answer, Ask, Card, CardOf, Document, Gate, Page, Place, Redirect, Screen
 from kumihimo.base.texts import ALL_LANGUAGES, LANGUAGES, Words, choose_language, translator
 from kumihimo.service.console.assets import asset_url, static_routes
 from kumihimo.service.console.cards import Cards
@@ -46,8 +46,11 @@ Announce = Callable[[Call], Awaitable[Sequence[Announcement]]]
 """What is announced in the call's tenant at this moment."""
 MayEnter = Callable[[Caller, Sequence[str]], Awaitable[Collection[str]]]
 """Of these tenants those in which the caller has anything to do; of another they learn not even that it is there."""
+HoldsRole = Callable[[Call], Awaitable[bool]]
+"""Whether the caller holds any role in the call's tenant, be it by an agreement."""
 _YEAR = 365 * 24 * 3600
 _TENANTS = "kumihimo.tenants"
+_HOLDS_ROLE = "kumihimo.holds_role"
 MOST_BESIDE: Final = 20
 """Of more tenants nobody is asked whether they have the page: the switch leads to their first pages."""
 
@@ -73,6 +76,8 @@ class Console:
     platform: the screens of the platform itself, whose calls are of the tenant "".
     places: pages of no tenant; may_enter: whose tenants are shown to whom, all to everybody where it is not given.
     allow: raises a Problem where a call may not do what a screen needs; where it is not given, everybody may.
+    holds_role: who is logged in and holds no role in a tenant is shown its public screens alone, as a stranger is;
+    where it is not given, everybody holds one.
     closed: who is not logged in is a stranger, who is shown public screens and the way to log in.
     announce: what stands above every page of a tenant, but for strangers.
     """
@@ -93,6 +98,7 @@ class Console:
         allow: Allow | None = None,
         closed: bool = False,
         announce: Announce | None = None,
+        holds_role: HoldsRole | None = None,
     ) -> None:
         self._screens = list(screens)
         self._platform = list(platform)
@@ -101,12 +107,13 @@ class Console:
         self._allow = allow
         self._is_closed = closed
         self._announce = announce
+        self._role = holds_role
         self._nav, self._platform_nav = _entries(screens), _entries(platform)
         self._nav_of_strangers = [screen for screen in self._nav if screen.is_public]
         self._texts = texts
         self._tenants = tenants
         self._live = live
-        self._cards = Cards(card)
+        self._card = card
         self._clock = clock or SystemClock()
         self._setup = setup or Setup()
         self._policy = content_policy([origin_of(self._setup.tile_url)] if self._setup.tile_url else [])
@@ -207,6 +214,9 @@ class Console:
         if posting:
             check_same_origin(request)
         call = _call(request, tenant)
+        if not (of_platform or screen.is_public or await self._holds_role(request, tenant)):
+            said = "this page is for people who hold a role in this town; what it published is on its pages of data"
+            raise Forbidden(said).worded("refused.no_role")
         await self._check(call, screen.needs)
         if screen.gate is not None and not await screen.gate.here(tenant):
             return await self._absent(request, call, screen.gate)
@@ -240,14 +250,15 @@ class Console:
 
     async def _nav_of(self, request: Request, tenant: str) -> list[Screen]:
         """The entries that lead the caller anywhere; where there is no tenant, to the platform's own pages."""
-        nav = self._nav_of_strangers if self._is_stranger(request) else self._nav
-        nav = [screen for screen in nav if await _is_here(screen, tenant)] if tenant else self._platform_nav
-        if self._allow is None or not nav:
-            return nav
         try:
             call = _call(request, tenant)
-        except Problem:  # a credential of another tenant: the page that says so has no way on
+            is_guest = self._is_stranger(request) or not await self._holds_role(request, tenant)
+        except Problem:  # a credential of another tenant, or no such tenant: the page that says so has no way on
             return []
+        nav = self._nav_of_strangers if is_guest else self._nav
+        nav = [screen for screen in nav if await _is_here(screen, tenant)] if tenant else self._platform_nav
+        if self._allow is None:
+            return nav
         return [screen for screen in nav if await self._is_allowed(call, screen.needs)]
 
     async def _beside(self, request: Request, here: Screen | None, tenants: Sequence[str]) -> frozenset[str]:
@@ -261,9 +272,11 @@ class Console:
         if not await _is_here(screen, tenant):
             return False
         try:
-            return await self._is_allowed(_call(request, tenant), screen.needs)
+            call = _call(request, tenant)
+            is_shown = screen.is_public or await self._holds_role(request, tenant)
         except Problem:  # a credential of another tenant
             return False
+        return is_shown and await self._is_allowed(call, screen.needs)
 
     async def _absent(self, request: Request, call: Call, gate: Gate) -> Response:
         """The page that says that the tenant does not have this one, and to whoever may change that, where."""
@@ -274,6 +287,15 @@ class Console:
     def _is_stranger(self, request: Request) -> bool:
         """Whether nobody is logged in where that makes a difference."""
         return self._is_closed and _caller(request).actor.kind == "anonymous"
+
+    async def _holds_role(self, request: Request, tenant: str) -> bool:
+        """Whether the caller holds a role in the tenant; asked once for each request."""
+        if self._role is None or not tenant:
+            return True
+        found: dict[str, bool] = request.scope.setdefault(_HOLDS_ROLE, {})
+        if tenant not in found:
+            found[tenant] = await self._role(_call(request, tenant))
+        return found[tenant]
 
     async def _is_allowed(self, call: Call, needs: str) -> bool:
         try:
@@ -313,13 +335,22 @@ class Console:
 
     async def _towns(self, request: Request) -> Response:
         tenants = await self._tenants_of(request)
-        # What a solution says of a town at one look is for those who work there.
-        cards = self._cards if not self._is_stranger(request) else Cards(None)
-        towns = await cards.of(tenants, _call(request, ""))
+        towns = await self._cards_for(request).of(tenants, _call(request, ""))
         hidden = not tenants and bool(await self._tenants())
         data = {"entry": self._entry_path(request), "towns": towns, "hidden": hidden}
         page = Page("kumihimo.service.console:home.html", "home.title", data)
         return await self._render(request, page, "", tenants=tenants)
+
+    def _cards_for(self, request: Request) -> Cards:
+        """What a solution says of a town at one look is for those who work there."""
+        if self._is_stranger(request) or self._card is None:
+            return Cards(None)
+        card_of = self._card
+
+        async def card(call: Call) -> Card | None:
+            return await card_of(call) if await self._holds_role(request, call.tenant) else None
+
+        return Cards(card)
 
     async def _first(self, request: Request) -> Response:
         """Leads to the first page of the navigation."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.ids import new_token
-from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect, Screen
+from kumihimo.base.screens import OWN, Answer, Ask, Document, Page, Redirect, Screen
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.kpi import measures_form as form
 from kumihimo.service.kpi.measures import (
@@ -26,16 +26,20 @@ from kumihimo.service.kpi.measures_door import MeasureChanged, Measures, Seen
 from kumihimo.service.kpi.measures_text import NEW, differences, refuse
 from kumihimo.service.kpi.screens import PACKAGE, Rights
 
+NEEDS: Final = f"read {OWN}"
+"""Measures are the town's own work: an agreement shares data of it, not what it plans and how it judges that."""
 MAX_SUBJECTS: Final = 300
 """Subjects of a KPI that the form of a target offers, the newest."""
 
 
 def measure_screens(measures: Measures, rights: Rights) -> list[Screen]:
-    """/measures… and /measures.toml: for whoever may read; changed by whoever holds the right "measures"."""
+    """/measures… and /measures.toml: for whoever may read and is of the town; changed by whoever holds the right
+    "measures".
+    """
     pages, editor = _Pages(measures, rights), _Editor(measures, rights)
 
     def screen(path: str, show: Any, post: Any = None, **more: Any) -> Screen:
-        return Screen(path, show, post, package=PACKAGE, needs="read", takes="measures", **more)
+        return Screen(path, show, post, package=PACKAGE, needs=NEEDS, takes="measures", **more)
 
     return [
         screen("/measures", pages.tree, nav="measures.nav", order=41),
