@@ -45,7 +45,7 @@ IN_WORDS: Final[dict[Action, str]] = {
     "usage": "see what is used",
     "audit": "see the records",
     "administer": "administer",
-    "notices": "keep lists of people who are told",
+    "notices": "keep lists of people who are told, and write rules that tell people",
 }
 """Each action behind "may" or "to"."""
 ENTITY_ACTIONS: Final[frozenset[str]] = frozenset({"read", "write", "delete", "subscribe"})
