@@ -90,7 +90,8 @@ async def test_a_planner_makes_a_measure_with_a_target_by_forms_alone(world: Wor
     status, page, _ = await ask("/measures", lang="ja")
     assert (status, "施策はまだ登録されていません" in page, "/measures/new" in page) == (200, True, True)
     status, page, _ = await ask("/measures/new", NEW, "ja")
-    assert (status, "「予算(円、なくてもよい)」は数で" in page, "逃げ遅れ０" in page) == (400, True, True)
+    assert (status, "「予算(円)」は数で" in page, "逃げ遅れ０" in page) == (400, True, True)
+    assert _at_fault(page) == {"budget": "「予算(円)」は数で書いてください。"}
     status, _, to = await ask("/measures/new", NEW | {"budget": "１，２００，０００円"})
     assert (status, to.startswith("/t/town/measures/")) == (303, True)
     id_ = to.rpartition("/")[2]
@@ -108,7 +109,9 @@ async def test_a_planner_makes_a_measure_with_a_target_by_forms_alone(world: Wor
     assert 'name="baseline" type="text" value="100"' in page
     assert (await ask(f"/measures/{id_}/target?target=t9"))[0] == 404
     _, page, _ = await ask(f"/measures/{id_}/history", lang="ja")
-    assert "town.damage · 100 → ≤ 50 · 2027-03-31" in page
+    assert "被害 · 100 → ≤ 50 · 2027-03-31" in page
+    assert "<h1>変更の履歴</h1>" in page
+    assert f'<a href="/t/town/measures/{id_}">水害からの早期避難</a>' in page
     assert "第 1 版" in page
     changed = target | {"revision": "2", "id": "t1", "target": "95"}
     assert (await ask(f"/measures/{id_}/target", changed))[0] == 303
@@ -117,6 +120,45 @@ async def test_a_planner_makes_a_measure_with_a_target_by_forms_alone(world: Wor
     assert (await world.measures.get("town", id_)).targets == ()
     assert (await ask(f"/measures/{id_}", {"action": "remove", "revision": "4"}))[2] == "/t/town/measures"
     assert (await ask(f"/measures/{id_}"))[0] == 404
+
+
+def _at_fault(page: str) -> dict[str, str]:
+    """What is said at fields, by the field, where the field points to it."""
+    said = {name: re.sub(r"<[^>]+>", "", text) for name, text in re.findall(r'id="(\w+)-wrong">(.*?)</p>', page)}
+    return {
+        name: said[name] for name in re.findall(r'id="(\w+)"[^>]* aria-describedby="\1-wrong[^>]*aria-invalid', page)
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"due_on": "2020-01-01"}, "due_on"),
+        ({"starts_on": "soon"}, "starts_on"),
+        ({"title_ja": " "}, "title_ja"),
+        ({"owner": "x" * 500}, "owner"),
+        ({"parent": "nothing-there"}, "parent"),
+        ({"budget": "9" * 19}, "budget"),
+    ],
+)
+async def test_what_is_wrong_is_said_at_the_field(ask: Ask, changed: dict[str, str], field: str) -> None:
+    status, page, _ = await ask("/measures/new", NEW | {"budget": ""} | changed, "ja")
+    assert status == 400
+    assert list(_at_fault(page)) == [field]
+
+
+async def test_what_is_wrong_with_a_note_or_a_target_is_said_at_the_field(world: World, ask: Ask) -> None:
+    await world.measures.put(PLANNER, POLICY, revision=0)
+    _, page, _ = await ask("/measures/policy", {"action": "note", "kind": "act", "text": "続ける"}, "ja")
+    assert _at_fault(page) == {"verdict": "「改善」の記録では、継続・見直し・中止のどれかを選んでください。"}
+    _, page, _ = await ask("/measures/policy", {"action": "note", "kind": "do", "text": " "}, "ja")
+    assert list(_at_fault(page)) == ["text"]
+    target = {"revision": "1", "id": "", "action": "save", "kpi": "town.damage", "target": "多め", "better": "lower",
+              "due_on": "2027-03-31"}  # fmt: skip
+    _, page, _ = await ask("/measures/policy/target", target, "ja")
+    assert _at_fault(page) == {"target": "「目標値」は数で書いてください。"}
+    _, page, _ = await ask("/measures/policy/target", target | {"target": "5", "kpi": "town.none"}, "ja")
+    assert list(_at_fault(page)) == ["kpi"]
 
 
 async def test_the_second_of_two_who_save_sees_both_and_keeps_what_was_typed(world: World, ask: Ask) -> None:

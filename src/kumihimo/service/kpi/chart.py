@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from kumihimo.service.kpi.effect import Point
@@ -17,6 +17,8 @@ TOP: Final = 12
 BOTTOM: Final = 30
 """Pixels; the space around the dots holds the numbers and the days."""
 _LABELS: Final = 4
+_OF_DAYS: Final = timedelta(days=150) // timedelta(microseconds=1)
+"""A chart of a shorter time names days, one of a longer time months: each of its labels says something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Chart:
 
     dots: tuple[Dot, ...]
     rows: tuple[tuple[float, float], ...]
-    columns: tuple[tuple[float, date], ...]
+    columns: tuple[tuple[float, str], ...]
     cut: float | None
     width: int = WIDTH
     height: int = HEIGHT
@@ -68,9 +70,11 @@ def chart_of(groups: Sequence[Sequence[Point]], cut: int | None = None) -> Chart
     dots = [Dot(x(one.at), y(one.value), index, one.day, one.value) for index, g in enumerate(groups) for one in g]
     values = [low + (high - low) * step / _LABELS for step in range(_LABELS + 1)]
     between = [first + (last - first) * step // _LABELS for step in range(_LABELS + 1)] if last > first else [first]
+    form = "%Y-%m-%d" if last - first < _OF_DAYS else "%Y-%m"
+    named = {Point(at, 0.0).day.strftime(form): x(at) for at in reversed(between)}
     return Chart(
         tuple(dots),
         tuple((y(value), value) for value in values),
-        tuple((x(at), Point(at, 0.0).day) for at in between),
+        tuple((place, name) for name, place in reversed(named.items())),
         None if cut is None else x(cut),
     )

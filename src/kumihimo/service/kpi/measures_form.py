@@ -8,13 +8,26 @@ from dataclasses import replace
 from datetime import date
 from typing import Final
 
-from kumihimo.base.errors import Wording
+from kumihimo.base.errors import Problem, Wording
 from kumihimo.service.kpi.measures import LEVELS, STATES, Measure, Target
 from kumihimo.service.kpi.measures_text import refuse
 
 TEXTS: Final = ("title_ja", "title_en", "aim_ja", "aim_en", "owner")
 MEASURE_FIELDS: Final = ("level", "parent", *TEXTS, "starts_on", "due_on", "state", "budget", "example", "why")
 TARGET_FIELDS: Final = ("kpi", "subject", "baseline", "target", "better", "due_on", "owner", "why")
+
+FIELD_OF: Final = {
+    "order": "due_on",
+    "budget": "budget",
+    "parent": "parent",
+    "level": "level",
+    "kpi": "kpi",
+    "subject": "subject",
+    "why": "why",
+    "note": "text",
+    "verdict": "verdict",
+}
+"""The field that a refusal is about which names none: `measures.refused.{key}` → field."""
 
 
 def filled(measure: Measure | None) -> dict[str, str]:
@@ -117,6 +130,16 @@ def revision_of(given: Mapping[str, str]) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         refuse("choice", f"{text[:20]!r} is no revision")
     return int(text)
+
+
+def wrong_field(problem: Problem | None) -> str:
+    """The field of a form at which a refusal is to be said, "" where it is about none in particular."""
+    if problem is None or problem.wording is None:
+        return ""
+    key, what = problem.wording.key.removeprefix("measures.refused."), problem.wording.values.get("what")
+    if isinstance(what, Wording):
+        return what.key.removeprefix("measures.f.")
+    return FIELD_OF.get(key, "")
 
 
 def _words(ja: str, en: str) -> dict[str, str]:

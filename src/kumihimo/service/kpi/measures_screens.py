@@ -114,6 +114,7 @@ class _Pages:
             "standings": STANDINGS,
             "form": {"kind": "do", "text": "", "verdict": "", **ask.form},
             "problem": problem,
+            "wrong": form.wrong_field(problem),
             "said": said,
         }
         return _failed(Page(f"{PACKAGE}:measure.html", measure.called(ask.lang), data), problem)
@@ -141,9 +142,10 @@ class _Pages:
         measure = await self._measures.get(ask.tenant, ask.path["id"])
         versions = await self._measures.versions(ask.tenant, measure.id)
         older: list[Measure | None] = [*(one.measure for one in versions[1:]), None]
-        rows = [(one, differences(before, one.measure)) for one, before in zip(versions, older, strict=True)]
+        kpis = {id_: one.title[ask.lang] for id_, one in (await self._measures.definitions(ask.tenant)).items()}
+        rows = [(one, differences(before, one.measure, kpis)) for one, before in zip(versions, older, strict=True)]
         data = {"one": measure, "rows": rows, "titles": await _titles(self._measures, ask)}
-        return Page(f"{PACKAGE}:measure_history.html", measure.called(ask.lang), data)
+        return Page(f"{PACKAGE}:measure_history.html", "measures.history", data)
 
 
 class _Editor:
@@ -193,9 +195,10 @@ class _Editor:
             "titles": {one.id: one.called(ask.lang) for one in every},
             "both": _both(problem, mine),
             "problem": problem,
+            "wrong": form.wrong_field(problem),
             "here": f"/measures/{NEW}" if before is None else f"/measures/{before.id}/edit",
         }
-        title = "measures.new" if before is None else before.called(ask.lang)
+        title = "measures.new" if before is None else "measures.edit.title"
         return _failed(Page(f"{PACKAGE}:measure_form.html", title, data), problem)
 
     async def take(self, ask: Ask) -> Answer:
@@ -242,9 +245,11 @@ class _Editor:
             "titles": await _titles(self._measures, ask),
             "both": _both(problem, mine),
             "problem": problem,
+            "wrong": form.wrong_field(problem),
             "said": said,
         }
-        return _failed(Page(f"{PACKAGE}:target_form.html", measure.called(ask.lang), data), problem)
+        title = "measures.target.edit" if data["target"] else "measures.target.new"
+        return _failed(Page(f"{PACKAGE}:target_form.html", title, data), problem)
 
     async def _subjects(self, ask: Ask, grant: Grant) -> dict[str, dict[str, str]]:
         """By KPI the subjects of its figures that the caller may see, with the label of the newest figure of each."""

@@ -243,12 +243,14 @@ def _name(what: str) -> Wording:
 # --- what changed ------------------------------------------------------------------------------------------
 
 
-def differences(before: Measure | None, after: Measure) -> list[tuple[str, str, str]]:
+def differences(
+    before: Measure | None, after: Measure, kpis: Mapping[str, str] | None = None
+) -> list[tuple[str, str, str]]:
     """What changed from one version to the next: the member, what it was and what it is; of a new one all it says.
 
-    A target is one line, under the name "target": its KPI, relation, value and day.
+    A target is one line, under the name "target": its KPI, by its title where kpis has it, relation, value and day.
     """
-    old, new = {} if before is None else _flat(before), _flat(after)
+    old, new = {} if before is None else _flat(before, kpis or {}), _flat(after, kpis or {})
     names = dict.fromkeys([*new, *old])
     return [
         (name.partition(":")[0], old.get(name, ""), new.get(name, ""))
@@ -257,7 +259,7 @@ def differences(before: Measure | None, after: Measure) -> list[tuple[str, str, 
     ]
 
 
-def _flat(measure: Measure) -> dict[str, str]:
+def _flat(measure: Measure, kpis: Mapping[str, str]) -> dict[str, str]:
     members = {
         "level": measure.level,
         "parent": measure.parent,
@@ -270,11 +272,17 @@ def _flat(measure: Measure) -> dict[str, str]:
         "budget": "" if measure.budget is None else f"{measure.budget:,}",
         "example": "✓" if measure.is_example else "",
     }
-    return members | {f"target:{one.id}": _line(one) for one in measure.targets}
+    return members | {f"target:{one.id}": _line(one, kpis) for one in measure.targets}
 
 
-def _line(target: Target) -> str:
+def _line(target: Target, kpis: Mapping[str, str]) -> str:
     relation = "≥" if target.better == "higher" else "≤"
     baseline = "" if target.baseline is None else f"{target.baseline:g} → "
-    parts = (target.kpi, target.subject, f"{baseline}{relation} {target.target:g}", str(target.due_on), target.owner)
+    parts = (
+        kpis.get(target.kpi, target.kpi),
+        target.subject,
+        f"{baseline}{relation} {target.target:g}",
+        str(target.due_on),
+        target.owner,
+    )
     return " · ".join(part for part in parts if part)

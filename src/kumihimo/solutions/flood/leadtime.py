@@ -24,7 +24,7 @@ MAX_READINGS = 10_000
 LEAD_TIME = Definition(
     id="flood.lead-time",
     title={
-        "ja": "水防団待機水位からはん濫危険水位までの時間",
+        "ja": "「水防団待機水位」から「はん濫危険水位」までの時間",
         "en": "Lead time from stand-by to flood danger",
     },
     method={
