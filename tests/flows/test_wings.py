@@ -215,7 +215,7 @@ async def test_a_river_that_rises_is_told_to_who_asked_and_counted_when_it_is_ha
     [letter] = letters
     assert ("あぶない 高（たか）さです" in letter.text, "/flood/gauges/" in letter.text) == (True, True)
     [figure] = await house.platform.kpi.figures(WITH, "flood.notice-seconds", EVERYTHING)
-    assert (figure.state, figure.note and figure.note["en"]) == ("known", "2 notices, 1 of them not handed over")
+    assert (figure.state, figure.note and figure.note["en"]) == ("known", "notices: 2; not handed over: 1")
 
 
 async def test_a_watch_begins_when_its_pack_is_installed(house: House) -> None:

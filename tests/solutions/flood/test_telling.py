@@ -151,7 +151,7 @@ async def test_how_soon_people_were_told_counts_to_the_handing_over(told: Told) 
     await told.river(0.5, 1.5)
     [none] = await figures(TOWN, ALL_ROWS)
     assert (none.state, none.value) == ("not-reached", None)
-    assert none.note == {"ja": "お知らせ 1 件。引き渡しの記録はない", "en": "1 notices, none of them handed over"}
+    assert none.note == {"ja": "お知らせ 1 件。引き渡しの記録はない", "en": "notices: 1; none of them handed over"}
     told.known[told.told[0].id] = Took(told.told[0].at, 2.5)  # handed over, then the process was killed
     told.made()
     await told.river(2.5, hour=3)
@@ -159,7 +159,7 @@ async def test_how_soon_people_were_told_counts_to_the_handing_over(told: Told) 
     assert (one.value, one.lineage[0].term) == (2.5, "handedSeconds")
     assert one.note == {
         "ja": "お知らせ 2 件。引き渡しの記録がないもの 1 件",
-        "en": "2 notices, 1 of them not handed over",
+        "en": "notices: 2; not handed over: 1",
     }
 
 

@@ -264,12 +264,12 @@ async def test_a_notice_counts_once_it_was_handed_over_also_where_that_came_firs
     await house.send("sensor-school", EVENING.format(1), species=BEAR, confidence=0.9)
     [second] = await figures.notice_seconds(TOWN, ALL_ROWS)
     assert second.note is not None
-    assert (second.value, "1 of them not handed over" in second.note["en"]) == (1.5, True)
+    assert (second.value, "; not handed over: 1" in second.note["en"]) == (1.5, True)
     known[house.told[1].id] = Took(house.told[1].at, 2.5)
     house.watch = Watch(doors, TOWN)  # the process that handed it over was killed; another begins
     await house.send("sensor-field", EVENING.format(2), species=BEAR, confidence=0.9)
     [third] = await figures.notice_seconds(TOWN, ALL_ROWS)
     assert third.note is not None
-    assert (third.value, "0 of them not handed over" in third.note["en"]) == (2.0, True)
+    assert (third.value, "; not handed over: 0" in third.note["en"]) == (2.0, True)
     since = [one.since for one in house.told]
     assert all(0 <= times.micros(doors.clock.now()) - one < 60_000_000 for one in since), since

@@ -88,9 +88,9 @@ def _note(taken: Sequence[Lineage], handed: Sequence[Lineage]) -> dict[str, str]
     if not handed:
         return {
             "ja": f"お知らせ {len(taken)} 件。引き渡しの記録はない",
-            "en": f"{len(taken)} notices, none of them handed over",
+            "en": f"notices: {len(taken)}; none of them handed over",
         }
     return {
         "ja": f"お知らせ {len(taken)} 件。引き渡しの記録がないもの {left} 件",
-        "en": f"{len(taken)} notices, {left} of them not handed over",
+        "en": f"notices: {len(taken)}; not handed over: {left}",
     }

@@ -124,11 +124,11 @@ def _of_notices(taken: Sequence[Lineage], handed: Sequence[Lineage]) -> dict[str
     if not handed:
         return {
             "ja": f"お知らせ {len(taken)} 件（登録までの中央値 {soon} 秒）。引き渡しの記録はない",
-            "en": f"{len(taken)} notices (taken after {soon} s in the median), none of them handed over",
+            "en": f"notices: {len(taken)} (taken after {soon} s in the median); none of them handed over",
         }
     return {
         "ja": f"お知らせ {len(taken)} 件（登録までの中央値 {soon} 秒）。引き渡しの記録がないもの {left} 件",
-        "en": f"{len(taken)} notices (taken after {soon} s in the median), {left} of them not handed over",
+        "en": f"notices: {len(taken)} (taken after {soon} s in the median); not handed over: {left}",
     }
 
 
