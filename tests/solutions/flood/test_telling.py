@@ -32,7 +32,7 @@ class Told:
 
     def __init__(self, rooms: Rooms, clock: FakeClock) -> None:
         self.rooms, self.clock, self.told, self.known = rooms, clock, list[Notice](), dict[str, Took]()
-        self.trouble: Exception | None = None
+        self.trouble: BaseException | None = None
         self.urgent_from = 4
         self.doors = FloodDoors(
             rooms.database, clock, rooms.bus, rooms.broker, rooms.history, NONE, NONE, NONE, rooms.alerts, NONE, NONE,
@@ -128,19 +128,29 @@ async def test_people_who_cannot_be_told_keep_no_alert_away_and_are_told_later(t
     assert [one.topic for one in await told.river(2.6, hour=4)] == [LEVEL], "what the store refused, not what failed"
 
 
-async def test_a_kill_between_telling_and_the_alert_tells_again_which_is_once(
-    told: Told, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        pass
+class Killed(BaseException):
+    """The process is gone: nothing catches this."""
 
-    async def killed(*_: Any) -> None:
+
+@pytest.mark.parametrize("where", ["telling", "before the alert", "after the alert"])
+async def test_a_kill_anywhere_loses_no_rise_and_tells_of_it_once(
+    told: Told, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    sight = told.rooms.alerts.sight
+
+    async def killed(*given: Any) -> None:
+        if where == "after the alert":
+            await sight(*given)
         raise Killed
 
-    monkeypatch.setattr(told.rooms.alerts, "sight", killed)
+    if where == "telling":
+        told.trouble = Killed()
+    else:
+        monkeypatch.setattr(told.rooms.alerts, "sight", killed)
     with pytest.raises(Killed):
         await told.river(0.5, 2.5)
     monkeypatch.undo()
+    told.trouble = None
     await told.made().reader.catch_up()
     assert len(told.told) == 1
     assert len(await told.rooms.alerts.list(TOWN)) == 1
