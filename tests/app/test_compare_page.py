@@ -17,6 +17,11 @@ from tests.service.console.asgi_client import Client
 from kumihimo.app.effect import towns_of
 from kumihimo.app.platform import Platform
 from kumihimo.base.call import Actor, Call
+from kumihimo.platform.access.grants import ALL_ATTRIBUTES as ALL
+from kumihimo.platform.access.grants import EVERYTHING, Grant, Restriction
+from kumihimo.platform.access.models import RowIds
+from kumihimo.service.kpi.compare import KEPT_FOR, Compare
+from kumihimo.service.kpi.compare import Town as Place
 from kumihimo.solutions.packs.models import Town
 
 EN = {"accept-language": "en"}
@@ -97,6 +102,45 @@ async def test_a_town_in_the_register_shows_what_its_packs_measure_to_who_sees_t
         assert words in shown, words
     assert "higher:" not in shown, "one figure is no comparison"
     assert SECRET not in (await client.get(PAGE, as_("one"))).text
+
+
+async def test_another_towns_figures_are_made_once_in_five_minutes_for_who_may_read_the_same(
+    client: Client, platform: Platform, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    figures = platform.kpi.figures
+
+    async def counted(tenant: str, kpi: str, grant: Grant) -> Any:
+        if kpi == KPI.id:
+            made.append(tenant)
+        return await figures(tenant, kpi, grant)
+
+    monkeypatch.setattr(platform.kpi, "figures", counted)
+
+    async def towns(call: Call) -> list[Place]:
+        """The reader's own, and another of which readers see different things."""
+        rows = {"all": EVERYTHING, "more": EVERYTHING, "some": Grant(Restriction(RowIds(frozenset({"x:1"}))), ALL)}
+        return [Place(HERE, 0, EVERYTHING), Place(THERE, 0, rows[call.actor.id])]
+
+    compare = Compare(platform.kpi, towns, fake_clock)
+
+    async def look(name: str) -> list[str]:
+        made.clear()
+        [group] = [
+            one for one in await compare.groups(Call(HERE, Actor("person", name))) if one.definition.id == KPI.id
+        ]
+        assert [len(row.points) for row in group.rows] == [24, 24]
+        return list(made)
+
+    assert await look("all") == [HERE, THERE]
+    assert await look("more") == [HERE], "who may read the same"
+    assert await look("some") == [HERE, THERE], "who may read something else"
+    fake_clock.advance(KEPT_FOR / 1_000_000 - 1)
+    assert await look("all") == [HERE]
+    compare.forget(THERE)
+    assert await look("all") == [HERE, THERE]
+    fake_clock.advance(KEPT_FOR / 1_000_000)
+    assert await look("all") == [HERE, THERE]
 
 
 async def test_a_token_sees_its_own_town_alone(client: Client, platform: Platform) -> None:

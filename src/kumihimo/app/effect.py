@@ -86,10 +86,12 @@ def effect_pages(platform: Platform) -> list[Screen]:
     async def rights(call: Call) -> Grant:
         return await platform.access.decide(call, "read")
 
+    compare = Compare(platform.kpi, towns_of(platform), platform.clock)
+    platform.database.removals.told.append(compare.forget)
     return [
         *effect_screens(platform.kpi, rights, platform.clock),
         *export_screens(exports_of(platform), rights),
-        *compare_screens(Compare(platform.kpi, towns_of(platform))),
+        *compare_screens(compare),
         *public_screens(platform.public, platform.kpi, platform.measures),
     ]
 

@@ -238,7 +238,7 @@ async def test_before_and_after_and_towns_side_by_side_are_of_months(platform: P
     async def towns(call: Call) -> list[Town]:
         return [Town(one, 0, EVERYTHING) for one in (call.tenant, "next")]
 
-    groups = {one.definition.id: one for one in await Compare(platform.kpi, towns).groups(CALL)}
+    groups = {one.definition.id: one for one in await Compare(platform.kpi, towns, platform.clock).groups(CALL)}
     own, other = groups["parking.sum"].rows
     assert (len(own.points), own.tenant, other.tenant) == (24, "town", "next")
     assert other.against is not None

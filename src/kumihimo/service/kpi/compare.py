@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
+from kumihimo.base import times
 from kumihimo.base.call import Call
+from kumihimo.base.clock import Clock
 from kumihimo.base.errors import Problem
 from kumihimo.base.screens import Ask, Page, Screen
-from kumihimo.platform.access.grants import Grant
+from kumihimo.platform.access.grants import Grant, Restriction
 from kumihimo.service.kpi.chart import Chart, chart_of
-from kumihimo.service.kpi.door import Kpi, extent
+from kumihimo.service.kpi.door import Extent, Kpi, extent, readable
 from kumihimo.service.kpi.effect import LEAST, MOST, Beside, Point, beside, points_of
 from kumihimo.service.kpi.models import Definition
 from kumihimo.service.kpi.screens import PACKAGE
@@ -21,6 +24,10 @@ PEOPLE: Final = 1_000
 """A figure that grows with a town is told per so many of its people."""
 MAX_TOWNS: Final = 30
 """Towns on one page, the reader's own first."""
+KEPT_FOR: Final = 300_000_000
+"""Microseconds for which the figures of another town serve whoever may read the same of it; one's own are made anew."""
+KEPT: Final = 500
+"""So many of them are kept: each a KPI of a town, for those who may read the same of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +75,23 @@ class Group:
     rows: tuple[Row, ...]
 
 
+Key = tuple[str, str, Restriction, Extent]
+"""Tenant, KPI, and what may be read of what it rests on: figures are made of nothing else."""
+
+
 class Compare:
     """Puts towns side by side."""
 
-    def __init__(self, kpi: Kpi, towns: Towns) -> None:
+    def __init__(self, kpi: Kpi, towns: Towns, clock: Clock) -> None:
         self._kpi = kpi
         self._towns = towns
+        self._clock = clock
+        self._kept: OrderedDict[Key, tuple[int, list[Point]]] = OrderedDict()
+
+    def forget(self, tenant: str) -> None:
+        """Nothing is kept of a tenant that is gone."""
+        for key in [one for one in self._kept if one[0] == tenant]:
+            del self._kept[key]
 
     async def groups(self, call: Call) -> list[Group]:
         """Each KPI of which the caller's own town or another has figures that the caller may see."""
@@ -87,7 +105,11 @@ class Compare:
                     having.setdefault(one.id, []).append(town)
         found = []
         for id_, definition in known.items():
-            seen = [(town, points) for town in having[id_] if (points := await self._points(town, definition))]
+            seen = [
+                (town, points)
+                for town in having[id_]
+                if (points := await self._points(town, definition, is_own=town.tenant == call.tenant))
+            ]
             if seen:
                 found.append(_group(definition, call.tenant, seen))
         return found
@@ -98,17 +120,27 @@ class Compare:
         except Problem:  # a town whose store is ill is left out
             return ()
 
-    async def _points(self, town: Town, definition: Definition) -> list[Point]:
+    async def _points(self, town: Town, definition: Definition, *, is_own: bool) -> list[Point]:
         if town.offers is not None and definition.id not in town.offers:
             return []
-        try:
-            figures = await self._kpi.figures(town.tenant, definition.id, town.grant)
-        except Problem:  # a town whose store is ill is left out
-            return []
+        key = (town.tenant, definition.key, readable(definition, town.grant), extent(definition, town.grant))
+        now, (made, points) = times.micros(self._clock.now()), self._kept.get(key, (0, []))
+        if is_own or not made or not 0 <= now - made < KEPT_FOR:
+            try:
+                points = await self._made(town, definition)
+            except Problem:  # a town whose store is ill is left out
+                return []
+            self._kept[key] = (now, points)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return points[-MOST if town.offers is None else -1 :]
+
+    async def _made(self, town: Town, definition: Definition) -> list[Point]:
+        figures = await self._kpi.figures(town.tenant, definition.id, town.grant)
         known = [one for one in figures if one.state == "known" and one.value is not None]
         # What has no series yet is shown by what it is now; the two are not mixed.
-        points = points_of(known) or points_of(replace(one, is_now=False) for one in known)
-        return points[-MOST if town.offers is None else -1 :]
+        return points_of(known) or points_of(replace(one, is_now=False) for one in known)
 
 
 def _group(definition: Definition, own: str, seen: Sequence[tuple[Town, list[Point]]]) -> Group:
@@ -148,7 +180,12 @@ def compare_screens(compare: Compare) -> list[Screen]:
 
     async def show(ask: Ask) -> Page:
         """Each KPI in the towns of which the reader may read it."""
-        data = {"groups": await compare.groups(ask.call), "people": PEOPLE, "least": LEAST}
+        data = {
+            "groups": await compare.groups(ask.call),
+            "people": PEOPLE,
+            "least": LEAST,
+            "minutes": KEPT_FOR // 60_000_000,
+        }
         return Page(f"{PACKAGE}:compare.html", "compare.title", data)
 
     return [Screen("/kpi/compare", show, package=PACKAGE, needs="read")]
