@@ -9,10 +9,11 @@ from typing import Any
 
 SOURCE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "limits.toml"
 MEBIBYTE = 1 << 20
+_SPANS = (("days", 86_400), ("minutes", 60))
 
 
 class Number:
-    """Written with its thousands apart; as "bytes" in KiB or MiB."""
+    """Written with its thousands apart; as "bytes" in KiB or MiB, as "micros" in whole days, minutes or seconds."""
 
     def __init__(self, value: float) -> None:
         self.value = value
@@ -21,6 +22,10 @@ class Number:
         if spec == "bytes":
             unit, size = ("MiB", MEBIBYTE) if self.value >= MEBIBYTE else ("KiB", 1024)
             return f"{self.value / size:g} {unit}"
+        if spec == "micros":
+            seconds = self.value / 1_000_000
+            unit, size = next((one for one in _SPANS if seconds % one[1] == 0 and seconds >= 2 * one[1]), ("s", 1))
+            return f"{seconds / size:g} {unit}"
         return f"{int(self.value):,}" if self.value == int(self.value) else f"{self.value:g}"
 
 

@@ -14,6 +14,7 @@ from kumihimo.base import times
 from kumihimo.base.errors import AddressRefused, BadRequestData, ResourceNotFound, TooManyRequests
 from kumihimo.base.ports import HttpAnswer, Letter, MailRefused
 from kumihimo.platform.identity.seal import Seal
+from kumihimo.service.notices import lists, models
 from kumihimo.service.notices.compose import Composer
 from kumihimo.service.notices.door import ASKED_PER_DAY, Choice, Notices
 from kumihimo.service.notices.lists import Lists
@@ -554,3 +555,30 @@ async def test_what_became_of_messages_is_counted_by_channel(town: Town) -> None
         "dropped_push_gone_total": 1,
         "dropped_email_stopped_total": 1,
     }
+
+
+async def test_places_browsers_and_lists_are_so_many(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(models.MAX_AREAS):
+        await town.notices.add_area("town", "near", Area("", 136.0 + number / 10, 36.5, 2000), "ja")
+    with pytest.raises(BadRequestData, match="5 places"):
+        await town.notices.add_area("town", "near", Area("", 137.5, 36.5, 2000), "ja")
+    kept = await town.notices.mine("town", "near")
+    assert kept is not None
+    assert len(kept.areas) == models.MAX_AREAS
+    phone = Phone()
+    for number in range(models.MAX_DEVICES + 1):
+        one = models.Browser("", f"https://push.example/{number}", phone.p256dh, phone.auth)
+        await town.notices.add_browser("town", "near", one, "ja")
+    kept = await town.notices.mine("town", "near")
+    assert kept is not None
+    assert [each.endpoint[-1] for each in kept.browsers] == ["1", "2", "3", "4", "5"], "the oldest made room"
+    assert (models.MAX_LISTS, models.MAX_ENTRIES) == (50, 5000)
+    monkeypatch.setattr(lists, "MAX_LISTS", 1)
+    monkeypatch.setattr(lists, "MAX_ENTRIES", 1)
+    door = Lists(town.notices)
+    hunters = await door.make("town", "猟友会", "知らせる", ("trap",), "person:x")
+    with pytest.raises(BadRequestData, match="1 lists"):
+        await door.make("town", "農家", "知らせる", ("trap",), "person:x")
+    await door.take("town", hunters.id, "メールアドレス\na@example.jp\n")
+    with pytest.raises(BadRequestData, match="1 people"):
+        await door.take("town", hunters.id, "メールアドレス\nb@example.jp\n")

@@ -516,6 +516,17 @@ async def test_two_editors_at_once_lose_no_work_and_versions_go_back(world: Worl
     assert (await world.sets.put(OFFICER, first)).version == 5
 
 
+async def test_of_a_set_so_many_versions_are_kept_and_a_reason_is_short(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MAX_VERSIONS", 3)
+    for version in range(5):
+        await world.sets.put(OFFICER, rule_set(rule(f"r-{version}")), version=version, why="x" * door.MAX_WHY)
+    assert [one.number for one in await world.sets.versions(OFFICER, "river")] == [5, 4, 3]
+    with pytest.raises(BadRequestData, match="at most 500"):
+        await world.sets.put(OFFICER, rule_set(rule("more")), version=5, why="x" * (door.MAX_WHY + 1))
+
+
 async def test_off_means_that_nothing_is_done_any_more(world: World) -> None:
     await world.put(rule_set(rule(then=NOTIFY)))
     await world.level(4.0)

@@ -44,3 +44,5 @@ def test_numbers_are_read_from_the_code_and_written_for_people() -> None:
     assert f"{number_at('network.mqtt.limits:MqttLimits.max_packet'):bytes}" == "256 KiB"
     assert f"{number_at('network.http.protocol:HEAD_SECONDS')}" == "15"
     assert [f"{Number(1536)}", f"{Number(0.025)}", f"{Number(3 << 20):bytes}"] == ["1,536", "0.025", "3 MiB"]
+    spans = (259_200_000_000, 600_000_000, 60_000_000)
+    assert [f"{Number(one):micros}" for one in spans] == ["3 days", "10 minutes", "60 s"]

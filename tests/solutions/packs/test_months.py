@@ -32,10 +32,12 @@ from kumihimo.service.kpi.compare import Compare, Town
 from kumihimo.service.kpi.effect import effect_of
 from kumihimo.service.kpi.measures import Measure, Target
 from kumihimo.service.kpi.models import Figure
+from kumihimo.solutions.packs import months as packs_months
 from kumihimo.solutions.packs.archive import MANIFEST, read_path
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.manifest import held
-from kumihimo.solutions.packs.months import KEPT_FOR, MONTHS, months
+from kumihimo.solutions.packs.measured import OwnKpis
+from kumihimo.solutions.packs.months import KEPT_FOR, MONTHS, Series, months
 
 FILES = dict(read_path(Path(__file__).parent / "parking"))
 CALL = Call("town", Actor("person", "p-1"))
@@ -206,6 +208,27 @@ async def test_what_is_kept_is_for_who_may_read_the_same(platform: Platform) -> 
                                                           "2026-04": 8.0}  # fmt: skip
     assert (await told(platform, "parking.sum"))["2026-01"] == 20.0
     assert await told(platform, "parking.sum", Grant(ALL_ROWS, all_but(FREE))) == {}
+
+
+async def test_so_many_series_are_kept_and_too_many_entities_have_no_months(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await install(platform)
+    await winter(platform)
+    made = Series(platform.packs.doors)
+    monkeypatch.setattr(packs_months, "KEPT", 2)
+    offered = await OwnKpis(platform.packs).offered("town")
+    asked = {one.definition.id: one for one in [source.args[0] for _, source in offered]}  # type: ignore[attr-defined]
+    for kind in ("sum", "mean", "least", "most"):
+        assert len(await made.figures("town", asked[f"parking.{kind}"], ALL_ROWS)) == 4
+    assert [key[2] for key in made._kept] == ["parking.least", "parking.most"]
+    made._forget("town")
+    assert not made._kept
+    monkeypatch.setattr(packs_months, "MAX_ENTITIES", 7)
+    [now] = await platform.kpi.figures("town", "parking.sum", EVERYTHING)
+    assert now.is_now
+    assert now.note is not None
+    assert "too many entities" in now.note["en"]
 
 
 def test_months_are_japans_and_the_newest_of_them() -> None:

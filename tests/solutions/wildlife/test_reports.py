@@ -7,7 +7,7 @@ import pytest
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData
 from kumihimo.solutions.wildlife import entities
-from kumihimo.solutions.wildlife.reports import report_of
+from kumihimo.solutions.wildlife.reports import MAX_AREA, MAX_COUNT, report_of
 
 NOW = times.micros(times.parse("2024-10-05T09:30:00Z"))
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -61,6 +61,8 @@ def test_the_same_report_sent_twice_is_the_same_change() -> None:
         (DAMAGE, {"species": "dragon"}, "species"),
         (DAMAGE, {"area": "-1"}, "area"),
         (DAMAGE, {"area": "nan"}, "area"),
+        (DAMAGE, {"area": f"{MAX_AREA + 1}"}, "area"),
+        (CATCH, {"count": f"{MAX_COUNT + 1}"}, "count"),
         (DAMAGE, {"crop": ""}, "crop"),
         (DAMAGE, {"lon": "", "lat": ""}, "lon"),
         (DAMAGE, {"lat": "91"}, "lat"),

@@ -131,9 +131,9 @@ class Compare:
             except Problem:  # a town whose store is ill is left out
                 return []
             self._kept[key] = (now, points)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
         self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
         return points[-MOST if town.offers is None else -1 :]
 
     async def _made(self, town: Town, definition: Definition) -> list[Point]:

@@ -25,7 +25,10 @@ from kumihimo.service.kpi.sheet_xlsx import as_xlsx
 
 MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "xlsx": XLSX, "pdf": PDF}
 FORMS: Final = tuple(MEDIA_TYPES)
-MOST_ROWS: Final = {"csv": 100_000, "xlsx": 20_000, "pdf": 2_000}
+MOST_CSV: Final = 100_000
+MOST_XLSX: Final = 20_000
+MOST_PDF: Final = 2_000
+MOST_ROWS: Final = {"csv": MOST_CSV, "xlsx": MOST_XLSX, "pdf": MOST_PDF}
 """Rows that a file of each form holds; a printed page of more is no use to anybody."""
 
 
