@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import itertools
+import re
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,7 +29,7 @@ from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.console.live import Live
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
-from kumihimo.solutions.wildlife import album, entities, photos, watch
+from kumihimo.solutions.wildlife import album, entities, photo_pages, photos, watch
 from kumihimo.solutions.wildlife.doors import own_call
 from kumihimo.solutions.wildlife.photos import clean, sent_photo
 from kumihimo.solutions.wildlife.screens import wildlife_screens
@@ -211,6 +212,33 @@ async def test_a_photograph_is_shown_with_its_report_and_tells_what_was_removed(
     assert f'src="{BASE}/photos/urn' in page
     assert "撮影場所(GPS)" in page
     assert f'action="{BASE}/photos/' in page
+
+
+async def test_the_page_asks_for_the_newest_reports_of_each_kind_and_no_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_pages, "NEWEST", 3)
+    for kind, attribute in (("Catch", entities.COUNT), ("Damage", entities.AREA)):
+        for number in range(1, 6):
+            at = f"2024-10-{number + (kind == 'Damage') * 2:02}T00:00:00Z"
+            attrs: Any = {attribute: [{"type": "Property", "value": number, "observedAt": at}]}
+            type_ = entities.CATCH if kind == "Catch" else entities.DAMAGE
+            await house.doors.apply(
+                own_call(TOWN, "report"), [entities.change(f"urn:ngsi-ld:Wildlife{kind}:{number}", type_, attrs)]
+            )
+    found, find = list[int](), house.doors.broker.find
+
+    async def counted(tenant: str, query: Any) -> Any:
+        page = await find(tenant, query)
+        found.append(len(page.entities))
+        return page
+
+    monkeypatch.setattr(house.doors.broker, "find", counted)
+    text = (await client_of(house).get(f"{BASE}/reports", {"accept-language": "en"})).text
+    order = re.findall(r"entities/urn%3Angsi-ld%3AWildlife(\w+)%3A(\d)", text)
+    assert order == [("Damage", "5"), ("Damage", "4"), ("Catch", "5")]
+    assert "There are 7 more." in text
+    assert max(found) <= 3
 
 
 async def test_without_the_confirmation_nothing_is_written(house: House) -> None:

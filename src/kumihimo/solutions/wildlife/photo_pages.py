@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from kumihimo.base.errors import Forbidden, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
-from kumihimo.platform.broker.models import Change, Grant, Op
+from kumihimo.platform.broker.models import Change, Grant, Op, Ordering, OrderKey, QPath, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.wildlife import entities
 from kumihimo.solutions.wildlife.album import Album
@@ -16,8 +17,10 @@ from kumihimo.solutions.wildlife.photos import MEDIA_TYPE
 from kumihimo.solutions.wildlife.store import Kept
 from kumihimo.solutions.wildlife.words import PACKAGE, species_name
 
-KINDS: Final = {"catch": entities.CATCH, "damage": entities.DAMAGE}
+KINDS: Final = {"catch": (entities.CATCH, entities.COUNT), "damage": (entities.DAMAGE, entities.AREA)}
+"""The type of each kind, and the attribute that says how much of it, and when."""
 NEWEST: Final = 100
+"""Reports on the page."""
 
 
 class PhotoPages:
@@ -30,27 +33,32 @@ class PhotoPages:
     async def reports(self, ask: Ask) -> Answer:
         """The newest catches and damages, each with its photograph where there is one."""
         seen = await self._doors.rights(ask.call)
-        found = [(kind, doc) for kind, type_ in KINDS.items() for doc in await self._of(ask, type_, seen)]
+        found: list[tuple[str, EntityDoc]] = []
+        total = 0
+        for kind, (type_, measure) in KINDS.items():
+            page = await self._doors.broker.find(ask.tenant, _page(type_, measure, seen))
+            found += [(kind, doc) for doc in page.entities]
+            total += page.total or 0
         kept = await self._album.listed(ask.tenant)
-        may_drop = await self._may_drop(ask)
-        lines = sorted((_line(kind, doc, kept.get(doc["id"]), ask.lang) for kind, doc in found), key=_newest)
+        lines = sorted((_line(kind, doc, kept.get(doc["id"]), ask.lang) for kind, doc in found), key=_newest)[:NEWEST]
+        may_drop = await self._may_drop(ask, [line["id"] for line in lines])
         data = {
-            "lines": [{**line, "may_drop": line["id"] in may_drop} for line in lines[:NEWEST]],
-            "more": max(0, len(lines) - NEWEST),
+            "lines": [{**line, "may_drop": line["id"] in may_drop} for line in lines],
+            "more": total - len(lines),
         }
         live = ("WildlifeCatch", "WildlifeDamage")
         return Page(f"{PACKAGE}:reports.html", "wildlife.reports.title", data, live=live)
 
-    async def _of(self, ask: Ask, type_: str, grant: Grant) -> list[EntityDoc]:
-        return await self._doors.docs(ask.tenant, type_, grant)
-
-    async def _may_drop(self, ask: Ask) -> set[str]:
-        """Ids of the reports whose photograph the caller may delete."""
+    async def _may_drop(self, ask: Ask, ids: Sequence[str]) -> set[str]:
+        """Ids of those of the reports whose photograph the caller may delete."""
+        if not ids:
+            return set()
         try:
             grant = await self._doors.deletes(ask.call)
         except Forbidden:
             return set()
-        found = [doc for type_ in KINDS.values() for doc in await self._of(ask, type_, grant)]
+        query = Query(grant.restriction, grant.visible, ids=tuple(ids), limit=len(ids))
+        found = (await self._doors.broker.find(ask.tenant, query)).entities
         return {doc["id"] for doc in found if entities.instance_of(doc, entities.PHOTO) is not None}
 
     async def show(self, ask: Ask) -> Answer:
@@ -78,13 +86,19 @@ class PhotoPages:
         return doc
 
 
+def _page(type_: str, measure: str, grant: Grant) -> Query:
+    """The newest of a type, as they may be seen, and how many there are."""
+    order = Ordering((OrderKey(QPath((measure,), "observedAt"), descending=True), OrderKey(QPath((), "id"))))
+    return Query(grant.restriction, grant.visible, types=type_, order=order, limit=NEWEST, count=True)
+
+
 def _none() -> ResourceNotFound:
     return ResourceNotFound("this report has no photograph, or none that you may see").worded("wildlife.photo.none")
 
 
 def _line(kind: str, doc: EntityDoc, kept: Kept | None, lang: str) -> dict[str, Any]:
     has_photo = entities.instance_of(doc, entities.PHOTO) is not None
-    measure = entities.AREA if kind == "damage" else entities.COUNT
+    _, measure = KINDS[kind]
     return {
         "id": doc["id"],
         "kind": kind,
