@@ -119,7 +119,7 @@ class Persons:
             for action in rule.actions:
                 if action.do == "command" and (words := await self._command(tenant, action.device, action.name)):
                     return words
-                if action.do == "change" and (words := await self._of_change(tenant, rule, action)):
+                if action.sets and (words := await self._of_change(tenant, rule, action)):
                     return words
         return None
 
@@ -128,7 +128,7 @@ class Persons:
         content = order.content
         if order.kind == "command":
             return await self._command(tenant, str(content.get("device", "")), str(content.get("name", "")))
-        if order.kind == "change":
+        if order.kind in ("change", "compute"):
             kinds = await self._types(tenant, str(content.get("entity") or content.get("of", "")))
             return await self._written(tenant, {*kinds, str(content.get("type", ""))})
         return None

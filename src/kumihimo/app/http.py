@@ -205,6 +205,7 @@ def _stats(platform: Platform, limits: Callable[[], Limits | None]) -> dict[str,
         "provider": platform.provider.counters,
         "feeds": lambda: {"open": platform.feeds.count},
         "rules": lambda: dict(platform.rule_sets.keeper.counters()),
+        "programs": lambda: dict(platform.programs.counters()),
         "metering": lambda: {"lost": platform.metering.counters.lost},
         "notices": platform.notices.sender.counters.numbers,
     }

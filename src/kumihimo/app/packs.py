@@ -43,6 +43,7 @@ def pack_doors(platform: Platform, trial: Trial | None) -> PackDoors:
         parts=parts_of(platform),
         rule_sets=PackRules(platform.rule_sets, platform.contexts.core.expand),
         trial=trial,
+        programs=platform.programs,
     )
 
 
@@ -74,8 +75,9 @@ class PackRules:
             found.name,
             self._long(*(rule.types for rule in found.rules), [act.type for act in acts if act.type]),
             watches,
-            self._long([act.attribute for act in acts if act.do == "change"]),
+            self._long(*(act.sets for act in acts)),
             frozenset(act.do for act in acts),
+            frozenset(act.function for act in acts if act.do == "compute"),
         )
 
     def _long(self, *many: Iterable[str]) -> frozenset[str]:
@@ -117,6 +119,7 @@ def trial_on(wire: Callable[[Settings, Clock], Platform]) -> Trial:
                 doors = pack_doors(platform, None)
                 return await run_cases(doors, Packs(doors), held)
             finally:
+                await platform.programs.close()
                 await platform.database.close()
 
     return trial

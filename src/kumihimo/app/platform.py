@@ -39,6 +39,7 @@ from kumihimo.platform.imports.door import Imports
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.metering.door import Metering
 from kumihimo.platform.outside.door import Outside
+from kumihimo.platform.programs.door import Programs
 from kumihimo.platform.provider.door import Provider
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.platform.signing.door import Signing
@@ -103,6 +104,7 @@ class Platform:
     stage: Stage
     library: Library
     notices: Notices
+    programs: Programs = field(default_factory=Programs)
     packs: Packs = field(init=False)
     """Made last: packs are installed into all other rooms."""
     measures: Measures = field(init=False)

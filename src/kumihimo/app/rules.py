@@ -61,6 +61,7 @@ def rules_of(
     """
     ports: dict[ActionKind, Perform] = {
         "change": Changing(access, broker),
+        "compute": Changing(access, broker),
         "alert": Alerting(access, alerts, broker, context.expand),
         "command": Commanding(access, act, commands),
         "notify": Notifying(access, fetch, clock, None if notices is None else Telling(access, notices, broker, clock)),
@@ -93,7 +94,7 @@ def _as_rules(tenant: str, order: Order) -> Call:
 
 
 class Changing:
-    """Sets an attribute. Observed at the moment that was judged: what stands there and is as new is left."""
+    """Sets attributes. Observed at the moment that was judged: what stands there and is as new is left."""
 
     def __init__(self, access: Access, broker: Broker) -> None:
         self._access = access
@@ -105,13 +106,16 @@ class Changing:
         grant = await self._access.decide(owner, "write")
         allowed = Allowed(grant, await self._sight(owner))
         content = order.content
-        entity_id, attribute = content.get("entity") or content["of"], content["attribute"]
+        entity_id = content.get("entity") or content["of"]
         moment = times.text(times.from_micros(order.at))
         doc = await self._broker.get(tenant, entity_id, ALL_ROWS, ALL_ATTRIBUTES)
-        if _stands(doc, attribute, moment):
+        wanted = _wanted(content, moment)
+        attrs = {name: one for name, one in wanted.items() if not _stands(doc, name, moment)}
+        if wanted and not attrs:
             return Done("done", Words("すでに同じか新しい値があります。", "a value as new as this stands already"))
-        instance: Instance = {"type": "Property", "value": content["value"], "observedAt": moment}
-        change: EntityDoc = {"id": entity_id, "type": [content["type"]], "attrs": {attribute: [instance]}}
+        if not attrs:
+            return Done("done", Words("計算の答えがありませんでした。", "there was nothing to write"))
+        change: EntityDoc = {"id": entity_id, "type": [content["type"]], "attrs": attrs}
         op = Op.APPEND if doc is not None or not content["type"] else Op.UPSERT_UPDATE
         if op is Op.APPEND:
             change = {"id": entity_id, "type": [] if doc is None else doc["type"], "attrs": change["attrs"]}
@@ -125,6 +129,20 @@ class Changing:
             return await self._access.decide(owner, "read")
         except Forbidden:
             return NOTHING
+
+
+def _wanted(content: Mapping[str, Any], moment: str) -> dict[str, list[Instance]]:
+    """The attributes that are to be set: one, or those that a function gave, each with its unit."""
+    given = content.get("attributes") or {}
+    if "attribute" in content:
+        given = {content["attribute"]: {"value": content["value"]}}
+    found: dict[str, list[Instance]] = {}
+    for name, one in given.items():
+        instance: Instance = {"type": one.get("type", "Property"), "value": one["value"], "observedAt": moment}
+        if one.get("unit"):
+            instance["unitCode"] = one["unit"]
+        found[name] = [instance]
+    return found
 
 
 def _stands(doc: EntityDoc | None, attribute: str, moment: str) -> bool:

@@ -97,9 +97,14 @@ def run_sources(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(platform.sources.run(), "sources", platform)
 
 
-def run_rules(platform: Platform) -> AbstractAsyncContextManager[None]:
-    """Keeps the rule sets that are on at work."""
-    return background(platform.rule_sets.run(), "rules", platform)
+@asynccontextmanager
+async def run_rules(platform: Platform) -> AsyncIterator[None]:
+    """Keeps the rule sets that are on at work; after them the processes of packs' programs end."""
+    try:
+        async with background(platform.rule_sets.run(), "rules", platform):
+            yield
+    finally:
+        await platform.programs.close()
 
 
 def run_notices(platform: Platform) -> AbstractAsyncContextManager[None]:

@@ -16,6 +16,7 @@ from kumihimo.app.notices import note_handing_over, notices_of
 from kumihimo.app.packs import pack_doors, trial_on
 from kumihimo.app.people import alive_of, identity_of, provider_of
 from kumihimo.app.platform import Platform
+from kumihimo.app.programs import PackFunctions
 from kumihimo.app.rules import commands_of, rules_of
 from kumihimo.app.wings import register_figures
 from kumihimo.base.clock import Clock
@@ -223,6 +224,7 @@ def _with_solutions(platform: Platform) -> Platform:
     note_handing_over(platform)
     platform.kpi.offer(OwnKpis(platform.packs).offered)
     Persons(platform).bind()
+    PackFunctions(platform).bind()
     return platform
 
 

@@ -23,6 +23,9 @@ Apply = Annotated[bool, typer.Option("--apply", help="Do it; without it only wha
 Unsigned = Annotated[
     bool, typer.Option("--unsigned", help="Take a pack that nobody whom the platform trusts signed; you answer for it.")
 ]
+WithProgram = Annotated[
+    bool, typer.Option("--program", help="Take the pack's program, which you looked at; it can do nothing but reckon.")
+]
 Given = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a parameter; may be said again.")]
 Sample = Annotated[bool, typer.Option("--sample", help="Make the pack's sample entities too.")]
 
@@ -114,12 +117,13 @@ def install(
     given: Given = None,
     sample: Sample = False,
     unsigned: Unsigned = False,
+    program: WithProgram = False,
     apply: Apply = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Install a pack into a town; shows what it would make and which rights it wants until --apply is given."""
-    wanted = {"values": _values(given), "sample": sample, "unsigned": unsigned, "apply": apply}
+    wanted = {"values": _values(given), "sample": sample, "unsigned": unsigned, "program": program, "apply": apply}
     found = run(settings_of(config, data), "solution-install", tenant=tenant, **_named(pack), **wanted)
     _say_plan(found, apply=apply)
 
@@ -131,13 +135,14 @@ def upgrade(
     tenant: Tenant,
     given: Given = None,
     unsigned: Unsigned = False,
+    program: WithProgram = False,
     apply: Apply = False,
     data: Data = None,
     config: Config = None,
 ) -> None:
     """Bring an installed pack to the version that lies here; the town's values, changes and data stay."""
     settings = settings_of(config, data)
-    wanted = {"values": _values(given), "sample": False, "unsigned": unsigned}
+    wanted = {"values": _values(given), "sample": False, "unsigned": unsigned, "program": program}
     planned = run(settings, "solution-install", tenant=tenant, **_named(pack), **wanted, apply=False)
     if not planned["before"]:
         raise fail(f"{planned['pack']} is not installed in {tenant}; kumihimo solution install does that")
@@ -262,6 +267,8 @@ def _say_plan(plan: Mapping[str, Any], *, apply: bool) -> None:
         say(f"  rule: {plan['rule']}")
         for one in plan["rights"]:
             say(f"  right: {one}")
+        for one in plan["program"]:
+            say(f"  program: {one}")
     for one in plan["steps"]:
         say(f"  {one['step']} {one['kind']} {one['name']}{_after(': ', one['why'])}")
     if not plan["steps"]:

@@ -13,7 +13,7 @@ from kumihimo.base.errors import BadRequestData
 from kumihimo.base.ids import check_tenant
 from kumihimo.cli.operations.doors import Doors, Operation
 from kumihimo.solutions.packs.archive import write_archive
-from kumihimo.solutions.packs.models import TRAITS, Held, Pack, Plan, Town
+from kumihimo.solutions.packs.models import TRAITS, Held, Pack, Plan, ProgramChange, Town, ValueEntry
 from kumihimo.solutions.packs.parameters import read_value, shown, values_of
 
 BY: Final = Actor("system", "command line")
@@ -66,7 +66,8 @@ async def solution_install(doors: Doors, given: Mapping[str, Any]) -> Any:
     values, sample = _typed(held.pack, given["values"]), bool(given["sample"])
     if given["apply"]:
         call = Call(tenant, BY, "pack")
-        plan = await doors.packs.install(call, held, values, sample=sample, unsigned=bool(given["unsigned"]))
+        said = {name: bool(given[name]) for name in ("unsigned", "program")}
+        plan = await doors.packs.install(call, held, values, sample=sample, **said)
     else:
         plan = await doors.packs.plan(held, tenant, values, sample=sample)
     return _planned(plan) | {"trust": held.trust, "signer": held.signer}
@@ -154,6 +155,7 @@ def _planned(plan: Plan) -> dict[str, Any]:
             for one in plan.steps
         ],
         "rights": rights_in_words(plan.pack),
+        "program": program_in_words(plan.pack, plan.program),
         "missing": [one.en for one in plan.missing],
         "later": [one.en for one in plan.later],
     }
@@ -174,6 +176,35 @@ def rights_in_words(pack: Pack) -> list[str]:
     return found
 
 
+_PROGRAM: Final[Mapping[ProgramChange, str]] = {
+    "none": "",
+    "new": "this pack brings a program; it needs a trusted signature, and --program",
+    "changed": "the program is another one than the one that runs; it needs --program",
+    "same": "the same program as runs already",
+    "gone": "the program that runs now is taken away",
+}
+
+
+def program_in_words(pack: Pack, change: ProgramChange | None = None) -> list[str]:
+    """The pack's program: what becomes of it, what it imports, and its functions with what they take and give."""
+    found = [_PROGRAM[change]] if change is not None and change != "none" else []
+    if pack.program is None:
+        return found
+    imports = ", ".join(pack.program.imports) or "nothing"
+    found.append(f"{pack.program.file}: one file of Python that can do nothing but reckon; it imports {imports}")
+    for one in pack.program.functions:
+        takes, gives = (", ".join(map(_value_in_words, many)) for many in (one.takes, one.gives))
+        found.append(f"{one.name}({takes}) gives {gives}: {one.title.en}")
+    return found
+
+
+def _value_in_words(one: ValueEntry) -> str:
+    unit = f" {one.unit}" if one.unit else ""
+    least, most = ("" if each is None else f"{each:g}" for each in (one.least, one.most))
+    bounds = f" {least}..{most}" if least or most else ""
+    return f"{one.name}: {one.type}{unit}{bounds}{'' if one.needed else ' or nothing'}"
+
+
 def _told(held: Held) -> dict[str, Any]:
     pack = held.pack
     return {
@@ -191,6 +222,7 @@ def _told(held: Held) -> dict[str, Any]:
         "purposes": list(pack.clarified.purposes),
         "models": [f"{one.type} ({one.legal}{', must be there' if one.needs else ''})" for one in pack.models],
         "rights": rights_in_words(pack),
+        "program": program_in_words(pack),
         "parameters": [
             f"{one.name} ({one.type}{', ' if one.unit else ''}{one.unit}): {one.title.en}" for one in pack.parameters
         ],

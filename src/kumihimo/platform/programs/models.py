@@ -162,4 +162,4 @@ def _is_time(value: Any) -> bool:
 def _is_place(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 2 or not all(_is_number(one, whole=False) for one in value):
         return False
-    return abs(value[0]) <= 180 and abs(value[1]) <= 90
+    return bool(abs(value[0]) <= 180 and abs(value[1]) <= 90)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -47,6 +47,8 @@ class Act:
     action: Action
     attribute: str = ""
     type: str = ""
+    sets: tuple[str, ...] = ()
+    """The attributes that it sets, by their long names."""
     texts: dict[str, Template] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     expression: Expression | None = None
@@ -70,6 +72,7 @@ class Ready:
     condition: Expression | None
     looks: Looks
     acts: tuple[Act, ...]
+    rule_set: str = ""
 
     @property
     def name(self) -> str:
@@ -109,7 +112,7 @@ def compiled(definition: Definition, expand: Expand) -> Compiled:
                 f"rule[{number}].name: give each rule a name of its own of a-z, 0-9 and '-', not {name[:64]!r}",
                 f"rule[{number}].name：規則ごとに別の名前を a〜z、0〜9、- で付けてください（いまは {name[:64]!r}）。",
             )
-    rules = tuple(_ready(one, expand) for one in definition.rules)
+    rules = tuple(replace(_ready(one, expand), rule_set=definition.name) for one in definition.rules)
     if loop := find_loop(rules):
         path = " → ".join((*loop, loop[0]))
         raise RuleRefused(
@@ -208,8 +211,9 @@ def _act(action: Action, variables: Sequence[Variable], where: str, expand: Expa
         for name in TEMPLATES
         if getattr(action, name)
     }
+    reads = read if action.do == "compute" else read_template
     arguments = {
-        name: read_template(value, variables, f"{where}: arguments.{name}") if isinstance(value, str) else value
+        name: reads(value, variables, f"{where}: arguments.{name}") if isinstance(value, str) else value
         for name, value in action.arguments.items()
     }
     expression = read(action.expression, variables, f"{where}: expression") if action.expression else None
@@ -217,6 +221,7 @@ def _act(action: Action, variables: Sequence[Variable], where: str, expand: Expa
         action,
         expand(action.attribute) if action.attribute else "",
         expand(action.type) if action.type else "",
+        tuple(map(expand, action.sets)),
         texts,
         arguments,
         expression,
@@ -231,8 +236,8 @@ def _check_needs(action: Action, where: str) -> None:
     missing = [name for name in needs if not getattr(action, name)]
     if action.do == "change" and (action.value is None) == (not action.expression):
         missing.append("value / expression")
-    if action.do == "change" and action.attribute in ("id", "type", "scope", "@context"):
-        missing.append("attribute")
+    if not {"id", "type", "scope", "@context"}.isdisjoint(action.sets):
+        missing.append("attribute" if action.do == "change" else "attributes")
     if action.do == "alert" and not 1 <= action.severity <= 4:
         missing.append("severity (1-4)")
     if action.do == "notify" and not action.topic and not _is_address(action.to):
@@ -272,6 +277,7 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "command": ("device", "name", "reason"),
     "notify": ("to", "title"),
     "task": ("whom", "text"),
+    "compute": ("function", "attributes"),
 }
 
 

@@ -10,7 +10,7 @@ Figure = Literal["count", "rate", "trend", "least", "most", "mean"]
 FIGURES: tuple[Figure, ...] = get_args(Figure)
 Repeat = Literal["each", "rise"]
 REPEATS: tuple[Repeat, ...] = get_args(Repeat)
-ActionKind = Literal["change", "alert", "command", "notify", "task"]
+ActionKind = Literal["change", "alert", "command", "notify", "task", "compute"]
 ACTION_KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
 
 
@@ -58,6 +58,8 @@ class Action:
     entity: str = ""
     type: str = ""
     attribute: str = ""
+    attributes: tuple[str, ...] = ()
+    function: str = ""
     value: Any = None
     expression: str = ""
     severity: int = 0
@@ -80,6 +82,11 @@ class Action:
     text: str = ""
     whom: str = ""
     minutes: int = 0
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The attributes that it sets, by their short names."""
+        return (self.attribute,) if self.do == "change" else self.attributes if self.do == "compute" else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from kumihimo.service.rules.models import (
     ActionRow,
     Cost,
     Firing,
+    Functions,
     Perform,
     Persons,
     RuleSet,
@@ -108,6 +109,10 @@ class RuleSets:
         """Puts what is left to people before all that rules do."""
         self._performer.persons = persons
 
+    def bind_functions(self, functions: Functions) -> None:
+        """Puts the programs of packs behind what computes."""
+        self._performer.functions = self._eyes.functions = functions
+
     async def _may_go_on(self, call: Call, name: str) -> None:
         """As `_left_to_people`, of the text that stands; one that is not taken any more does nothing anyway."""
         try:
@@ -145,9 +150,16 @@ class RuleSets:
         return frozenset(found)
 
     async def _left_to_people(self, tenant: str, definition: Definition) -> None:
-        """RuleRefused for a text that openly does what a person is to decide on."""
+        """RuleRefused for a text that openly does what a person is to decide on, or calls what it may not call."""
         persons = self._performer.persons
         if persons is not None and (words := await persons.of_text(tenant, definition)):
+            raise RuleRefused(words.en, words.ja)
+        functions = self._performer.functions
+        calls = any(act.do == "compute" for rule in definition.rules for act in rule.actions)
+        words = await functions.of_text(tenant, definition) if functions is not None and calls else None
+        if words is None and calls and functions is None:
+            words = Words("この基盤ではパックのプログラムは動きません。", "this platform runs no programs of packs")
+        if words is not None:
             raise RuleRefused(words.en, words.ja)
 
     def _now(self) -> int:
@@ -239,7 +251,7 @@ class RuleSets:
         await self._access.decide(call, "read")
         if "command" in kinds:
             await self._access.decide(call, "command")
-        if "change" in kinds:
+        if {"change", "compute"} & kinds:
             await self._access.decide(call, "write")
         if topics_of(definition):
             await self._access.decide(call, "notices")

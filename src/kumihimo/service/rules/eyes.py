@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kumihimo.base import times
@@ -14,6 +14,8 @@ from kumihimo.platform.history.query import History
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.rules.compile import Looks
 from kumihimo.service.rules.definition import Join, Window
+from kumihimo.service.rules.models import Functions, Uncomputed
+from kumihimo.service.rules.refusal import Words
 from kumihimo.service.rules.view import LOCATION, Compact, default_of, value_of, values_of
 from kumihimo.service.rules.windows import MINUTE, Point, figure_of, within
 
@@ -30,6 +32,15 @@ class Eyes:
         self._broker = broker
         self._history = history
         self._compact = compact
+        self.functions: Functions | None = None
+
+    async def call(self, tenant: str, rule_set: str, function: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As models.Functions.call."""
+        if self.functions is None:
+            raise Uncomputed(
+                Words("この基盤ではパックのプログラムは動きません。", "this platform runs no programs of packs")
+            )
+        return await self.functions.call(tenant, rule_set, function, arguments)
 
     async def figures(self, tenant: str, looks: Looks, doc: EntityDoc, at: int, grant: Grant) -> dict[str, Any]:
         """The figure of each window, of attributes that the owner may see; None where there are too few readings."""

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from kumihimo.base import times
 from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.rules.compile import Act, Looks, Ready
-from kumihimo.service.rules.expressions import Unanswered, shown
-from kumihimo.service.rules.models import Memory, Outcome
+from kumihimo.service.rules.expressions import Expression, Unanswered, shown
+from kumihimo.service.rules.models import Memory, Outcome, Uncomputed
 from kumihimo.service.rules.refusal import NO_WORDS, Words
 from kumihimo.service.rules.view import Attributes, Compact, attributes_of, moment_of, observed_of, values_of
 from kumihimo.service.rules.windows import MINUTE
 
 MAX_FACTS: Final = 20
 NOTHING: Final = Memory()
+
+
+Computed = Mapping[int, Mapping[str, Any] | Words]
+"""By the place of an action that computes: what it gives, {"value": …, "unit": …} by short names; or why nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class Look(Protocol):
 
     async def joined(self, tenant: str, looks: Looks, doc: EntityDoc, grant: Grant) -> dict[str, Any]: ...
 
+    async def call(
+        self, tenant: str, rule_set: str, function: str, arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -57,6 +66,8 @@ class Verdict:
     memory: Memory = NOTHING
     words: Words = NO_WORDS
     at: int = 0
+    computed: Computed = field(default_factory=dict)
+    """What functions of a pack's program gave for the actions that call them."""
 
 
 def looks_at(rule: Ready, case: Case) -> Outcome | None:
@@ -83,7 +94,46 @@ async def judge(
         holds = _holds(rule, values)
     except Unanswered as problem:
         return Verdict("unanswered", values, memory, problem.words, case.at)
-    return settle(rule, memory, holds=holds, at=case.at, values=values)
+    verdict = settle(rule, memory, holds=holds, at=case.at, values=values)
+    if verdict.outcome != "fires":
+        return verdict
+    return replace(verdict, computed=await _computed(rule, values, look, tenant))
+
+
+async def _computed(rule: Ready, values: Mapping[str, Any], look: Look, tenant: str) -> Computed:
+    """Calls the functions that the rule's actions name. One that fails leaves the others alone."""
+    found: dict[int, Mapping[str, Any] | Words] = {}
+    for place, act in enumerate(rule.acts):
+        if act.action.do != "compute":
+            continue
+        try:
+            arguments = {
+                name: _passed(one.of(values)) if isinstance(one, Expression) else one
+                for name, one in act.arguments.items()
+            }
+            gives = await look.call(tenant, rule.rule_set, act.action.function, arguments)
+            found[place] = {name: gives[name] for name in act.action.attributes if name in gives}
+        except (Unanswered, Uncomputed) as problem:
+            found[place] = problem.words
+    return found
+
+
+def _passed(value: Any) -> Any:
+    """What an expression gave, as JSON has it: moments as text."""
+    if isinstance(value, datetime):
+        return times.text(value)
+    if isinstance(value, list):
+        return [_passed(one) for one in value]
+    if isinstance(value, dict):
+        return {str(name): _passed(one) for name, one in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise Unanswered(f"{type(value).__name__} cannot be given to a function")
+
+
+def failed_of(computed: Computed) -> Words | None:
+    """Why the first of the functions that failed did."""
+    return next((one for one in computed.values() if isinstance(one, Words)), None)
 
 
 def _holds(rule: Ready, values: Mapping[str, Any]) -> bool:
@@ -129,8 +179,11 @@ def settle(rule: Ready, memory: Memory, *, holds: bool, at: int, values: Mapping
     return Verdict("fires", values, replace(after, fired_at=at), at=at)
 
 
-def facts_of(rule: Ready, values: Mapping[str, Any], compact: Compact) -> dict[str, Any]:
-    """The figures behind a firing, for its record: what is watched, the windows, how many were joined."""
+def facts_of(rule: Ready, verdict: Verdict, compact: Compact) -> dict[str, Any]:
+    """The figures behind a firing, for its record: what is watched, the windows, how many were joined, and what
+    functions gave.
+    """
+    values = verdict.values
     entity, before = values.get("entity", {}), values.get("before", {})
     names = [compact(name) for name in sorted(rule.watch)] or list(values.get("changed", ()))
     found: dict[str, Any] = {}
@@ -141,6 +194,10 @@ def facts_of(rule: Ready, values: Mapping[str, Any], compact: Compact) -> dict[s
             found[f"before.{name}"] = _short(before[name])
     found |= {window.name: values.get(window.name) for window, _ in rule.looks.windows}
     found |= {join.name: len(values.get(join.name, ())) for join, _, _ in rule.looks.joins}
+    for place, gives in verdict.computed.items():
+        if not isinstance(gives, Words):
+            called = rule.acts[place].action.function
+            found |= {f"{called}().{name}": _short(one["value"]) for name, one in gives.items()}
     return found
 
 
@@ -148,14 +205,21 @@ def _short(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | float) else shown(value)[:200]
 
 
-def content_of(act: Act, values: Mapping[str, Any], expand: Callable[[str], str]) -> dict[str, Any]:
-    """The action with its expressions filled in, as it is kept until it is done. Unanswered where one has no answer."""
+def content_of(
+    act: Act, values: Mapping[str, Any], expand: Callable[[str], str], gives: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The action with its expressions filled in, as it is kept until it is done. Unanswered where one has no answer.
+
+    gives: what the function of an action that computes gave.
+    """
     action = act.action
     found: dict[str, Any] = {name: text.of(values) for name, text in act.texts.items()}
     found["of"] = values.get("entity", {}).get("id", "")
     if action.do == "change":
         value = action.value if act.expression is None else _storable(act.expression.of(values))
         found |= {"attribute": act.attribute or expand(action.attribute), "type": act.type, "value": value}
+    elif action.do == "compute":
+        found |= {"type": act.type, "attributes": {expand(name): one for name, one in (gives or {}).items()}}
     elif action.do == "alert":
         found["severity"] = action.severity
         found["place"] = _place(values)

@@ -34,12 +34,12 @@ def _walk(name: str, follows: dict[str, list[str]], path: list[str], done: set[s
 def _sets_off(one: Ready, other: Ready) -> bool:
     if not other.by_change:
         return False
-    return any(act.action.do == "change" and _touches(one, act, other) for act in one.acts)
+    return any(act.sets and _touches(one, act, other) for act in one.acts)
 
 
 def _touches(one: Ready, act: Act, other: Ready) -> bool:
     """Whether the change may be one that the other rule looks at; an entity that is named may be of any type."""
-    if other.watch and act.attribute not in other.watch:
+    if other.watch and other.watch.isdisjoint(act.sets):
         return False
     if act.action.entity and not act.type:
         return True

@@ -199,6 +199,33 @@ class Done:
     words: Words = NO_WORDS
 
 
+class Uncomputed(Exception):
+    """A function of a pack's program gave nothing; the words say why."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words.en)
+        self.words = words
+
+
+class Functions(Protocol):
+    """The functions of the programs that packs bring, each for the rules of its own pack alone."""
+
+    async def of_text(self, tenant: str, definition: Definition) -> Words | None:
+        """Why a text may not call what it calls, or not set what it sets; None where it may. Asked when it is put."""
+        ...
+
+    async def of_order(self, tenant: str, order: Order) -> Words | None:
+        """Why what was reckoned may not be written: it is none of what the pack asked to write."""
+        ...
+
+    async def call(self, tenant: str, rule_set: str, function: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a function gives, by short names of attributes: "value", and "unit" and "type" where it has them.
+
+        Uncomputed.
+        """
+        ...
+
+
 class Perform(Protocol):
     """Does one action of a kind in a tenant, with the rights of the order's owner, never more.
 

@@ -12,7 +12,7 @@ from kumihimo.base.clock import Clock
 from kumihimo.base.errors import NonexistentTenant, Overloaded, Problem, StorageRefused
 from kumihimo.service.rules import firings, store
 from kumihimo.service.rules.definition import ActionKind
-from kumihimo.service.rules.models import ActionRow, ActionState, Done, Order, Perform, Persons, Task
+from kumihimo.service.rules.models import ActionRow, ActionState, Done, Functions, Order, Perform, Persons, Task
 from kumihimo.service.rules.refusal import Words
 from kumihimo.service.rules.windows import MINUTE
 from kumihimo.storage.database import Database
@@ -46,6 +46,7 @@ class Performer:
         self._clock = clock
         self._ports = {**ports, "task": self._task}
         self.persons: Persons | None = None
+        self.functions: Functions | None = None
 
     def _now(self) -> int:
         return times.micros(self._clock.now())
@@ -103,6 +104,9 @@ class Performer:
         if port is None:
             return Done("refused", Words("この基盤ではできない動作です。", "this platform has no way to do this"))
         if self.persons is not None and (words := await self.persons.of_order(tenant, order)):
+            return Done("refused", words)
+        functions = self.functions if order.kind == "compute" else None
+        if functions is not None and (words := await functions.of_order(tenant, order)):
             return Done("refused", words)
         return await port(tenant, order)
 

@@ -12,9 +12,9 @@ from kumihimo.service.rules import firings, store
 from kumihimo.service.rules.compile import Act, Ready
 from kumihimo.service.rules.expressions import Unanswered
 from kumihimo.service.rules.firings import Planned
-from kumihimo.service.rules.judge import content_of
+from kumihimo.service.rules.judge import Verdict, content_of
 from kumihimo.service.rules.models import Cost, Firing, FiringKind, Memory, Order, RuleSet, Stop
-from kumihimo.service.rules.refusal import NO_WORDS
+from kumihimo.service.rules.refusal import NO_WORDS, Words
 from kumihimo.storage.database import Tx
 
 
@@ -54,7 +54,7 @@ def fired(
     rule_set: RuleSet,
     rule: Ready,
     occasion: Occasion,
-    values: Mapping[str, Any],
+    verdict: Verdict,
     facts: Mapping[str, Any],
     expand: Callable[[str], str],
 ) -> tuple[Firing, list[Planned]]:
@@ -78,12 +78,19 @@ def fired(
     planned = []
     for place, act in enumerate(rule.acts):
         if occasion.kind != "over" or act.action.do == "alert":
-            planned.append(_planned(firing, f"{key}/{place}", act, values, rule_set.owner, expand))
+            gives = verdict.computed.get(place)
+            planned.append(_planned(firing, f"{key}/{place}", act, verdict.values, gives, rule_set.owner, expand))
     return firing, planned
 
 
 def _planned(
-    firing: Firing, key: str, act: Act, values: Mapping[str, Any], owner: Actor, expand: Callable[[str], str]
+    firing: Firing,
+    key: str,
+    act: Act,
+    values: Mapping[str, Any],
+    gives: Mapping[str, Any] | Words | None,
+    owner: Actor,
+    expand: Callable[[str], str],
 ) -> Planned:
     order = Order(
         key=key,
@@ -96,8 +103,10 @@ def _planned(
         at=firing.at,
         made_at=firing.made_at,
     )
+    if isinstance(gives, Words):
+        return order, "failed", gives
     try:
-        content = content_of(act, values, expand)
+        content = content_of(act, values, expand, gives)
     except Unanswered as problem:
         return order, "failed", problem.words
     if firing.kind == "over":

@@ -20,7 +20,7 @@ from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.service.rules.clockwork import next_after
 from kumihimo.service.rules.compile import Compiled, Looks, Ready
 from kumihimo.service.rules.eyes import MAX_POINTS, Eyes
-from kumihimo.service.rules.judge import NOTHING, Case, Verdict, facts_of, judge
+from kumihimo.service.rules.judge import NOTHING, Case, Verdict, facts_of, failed_of, judge
 from kumihimo.service.rules.models import FiringKind, Memory
 from kumihimo.service.rules.view import Compact, value_of
 from kumihimo.service.rules.windows import MINUTE, Point, figure_of
@@ -93,6 +93,9 @@ class _PastLook:
 
     async def joined(self, tenant: str, looks: Looks, doc: EntityDoc, grant: Grant) -> dict[str, Any]:
         return await self._eyes.joined(tenant, looks, doc, grant)
+
+    async def call(self, tenant: str, rule_set: str, function: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await self._eyes.call(tenant, rule_set, function, arguments)
 
 
 class Replay:
@@ -199,15 +202,16 @@ class Replay:
         if replayed.judged % _REST_EVERY == 0:
             await asyncio.sleep(0)
         verdict = await judge(rule, case, memory, self._look, self._tenant, self._grant, self._compact)
-        if verdict.outcome == "unanswered":
+        failed = verdict.words if verdict.outcome == "unanswered" else failed_of(verdict.computed)
+        if failed is not None:
             count, _ = replayed.unanswered.get(rule.name, (0, ""))
-            replayed.unanswered[rule.name] = (count + 1, verdict.words.en)
+            replayed.unanswered[rule.name] = (count + 1, failed.en)
         return verdict
 
     def _note(self, rule: Ready, entity_id: str, kind: FiringKind, verdict: Verdict, replayed: Replayed) -> None:
         replayed.counts[rule.name] += 1
         if len(replayed.found) < MAX_SHOWN:
-            facts = facts_of(rule, verdict.values, self._compact)
+            facts = facts_of(rule, verdict, self._compact)
             replayed.found.append(Would(rule.name, entity_id, verdict.at, kind, facts))
 
 

@@ -24,7 +24,7 @@ from kumihimo.service.rules import store
 from kumihimo.service.rules.budget import Budget
 from kumihimo.service.rules.compile import Compiled, Ready
 from kumihimo.service.rules.eyes import Eyes
-from kumihimo.service.rules.judge import NOTHING, Case, Verdict, closes, facts_of, judge, looks_at
+from kumihimo.service.rules.judge import NOTHING, Case, Verdict, closes, facts_of, failed_of, judge, looks_at
 from kumihimo.service.rules.models import MAX_HOPS, Cost, Memories, Memory, RuleSet, Stop, hop_of
 from kumihimo.service.rules.plan import Occasion, Plan, fired, write_tx
 from kumihimo.service.rules.refusal import Words
@@ -199,8 +199,8 @@ class Runner:
         begun = tools.timer()
         verdict = await judge(rule, case, memory, tools.eyes, self.tenant, grant, tools.compact)
         micros = max(0, round((tools.timer() - begun) * 1_000_000))
-        unanswered = verdict.outcome == "unanswered"
-        said = verdict.words.en if unanswered else ""
+        failed = verdict.words if verdict.outcome == "unanswered" else failed_of(verdict.computed)
+        unanswered, said = failed is not None, "" if failed is None else failed.en
         plan.cost(rule.name, Cost(1, 0, int(unanswered), micros, micros, 0, said))
         if words := self._budgets[rule.name].spend(micros):
             plan.stops[rule.name] = Stop(tools.now(), words)
@@ -208,8 +208,8 @@ class Runner:
 
     def fire(self, rule: Ready, occasion: Occasion, verdict: Verdict, plan: Plan) -> None:
         """Takes a firing into the plan; a rule that fires too often is stopped."""
-        facts = facts_of(rule, verdict.values, self.tools.compact)
-        plan.firings.append(fired(self.rule_set, rule, occasion, verdict.values, facts, self.tools.expand))
+        facts = facts_of(rule, verdict, self.tools.compact)
+        plan.firings.append(fired(self.rule_set, rule, occasion, verdict, facts, self.tools.expand))
         if occasion.kind in ("over", "cut"):
             return
         plan.cost(rule.name, Cost(fired=1, fired_at=occasion.now))

@@ -116,7 +116,7 @@ async def _step(
     if hop_of(record.cause) >= MAX_HOPS:
         return Step(rule.name, "cut")
     verdict = await judge(rule, case, NOTHING, tools.eyes, tenant, grant, tools.compact)
-    facts = facts_of(rule, verdict.values, tools.compact)
+    facts = facts_of(rule, verdict, tools.compact)
     if verdict.outcome != "fires":
         return Step(rule.name, verdict.outcome, verdict.words, facts)
     return Step(rule.name, _why_not(rule_set, rule, record, position), _stop_words(rule_set, rule), facts)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kumihimo.base import times
 from kumihimo.base.call import Call
-from kumihimo.base.errors import BadRequestData
+from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ports import screens_topic
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op, Query
 from kumihimo.platform.jsonld.contexts import Context
@@ -21,10 +21,22 @@ from kumihimo.solutions.packs.export import Exported, exported
 from kumihimo.solutions.packs.installed import Installed
 from kumihimo.solutions.packs.items import check_rules, context_of, rules_name, wanted
 from kumihimo.solutions.packs.manifest import read_pack
-from kumihimo.solutions.packs.models import Event, Held, Install, InstallState, Item, Pack, Plan, Said, Step
+from kumihimo.solutions.packs.models import (
+    Event,
+    Held,
+    Install,
+    InstallState,
+    Item,
+    Pack,
+    Plan,
+    ProgramChange,
+    Said,
+    Step,
+)
 from kumihimo.solutions.packs.parameters import Values, check_value
 from kumihimo.solutions.packs.plan import PENDING, key_of, steps_away, steps_of
 from kumihimo.solutions.packs.ports import PackDoors
+from kumihimo.solutions.packs.programs import change_of, check_program, hindrance_of
 from kumihimo.solutions.packs.town import later_of, missing_of
 from kumihimo.solutions.packs.versions import order_of
 from kumihimo.storage.database import Tx
@@ -39,6 +51,7 @@ class Packs(Installed):
         super().__init__(doors)
         self._turns: dict[str, asyncio.Lock] = {}
         self._tried: set[str] = set()
+        self._begun: set[str] = set()
 
     async def changed(self, tenant: str, id_: str) -> list[Step]:
         """What the town changed of what the pack made."""
@@ -78,10 +91,29 @@ class Packs(Installed):
             pack,
             tenant,
             tuple(steps_of(pack.id, shipped, items, standing)),
-            tuple(missing_of(self.doors, held, values, others)),
+            (*missing_of(self.doors, held, values, others), *await self._hindrance(held)),
             tuple(await later_of(self.doors, held, tenant, context, shipped)),
             "" if before is None else before.version,
+            await self._program_of(held, tenant),
         )
+
+    async def _program_of(self, held: Held, tenant: str) -> ProgramChange:
+        """What becomes of the program of the pack in the town."""
+        try:
+            install, before = await self.get(tenant, held.pack.id)
+        except ResourceNotFound:
+            return change_of(None, held)
+        return change_of(before if install.state == "installed" else None, held)
+
+    async def _hindrance(self, held: Held) -> list[Said]:
+        """Why the pack's program cannot run here; one that was seen to begin is not begun for every look at a plan."""
+        program = held.program
+        if program is None or program.mark in self._begun:
+            return []
+        if (said := await hindrance_of(self.doors.programs, held)) is not None:
+            return [said]
+        self._begun.add(program.mark)
+        return []
 
     async def plan_removal(self, tenant: str, id_: str, *, purge: bool = False) -> Plan:
         """What removing would do. ResourceNotFound."""
@@ -127,11 +159,15 @@ class Packs(Installed):
         *,
         sample: bool = False,
         unsigned: bool = False,
+        program: bool = False,
     ) -> Plan:
         """Installs the pack, or brings it to this version; done again it changes nothing. What was done.
 
-        unsigned: also where nobody who is trusted signed it. PackRefused with all that stands in the way.
+        unsigned: also where nobody who is trusted signed it; program: also where it brings one, or another than runs.
+        PackRefused with all that stands in the way.
         """
+        if self.doors.trial is not None:
+            check_program(held, await self._program_of(held, call.tenant), said_yes=program)
         _check_trust(held, unsigned=unsigned)
         await self._try(held)
         async with self._turn(call.tenant):

@@ -13,6 +13,7 @@ from kumihimo.solutions.packs.models import (
     OF_TOWN,
     PERSONAL,
     PERSONS_PAGE,
+    SETTING,
     STRANGER,
     AlertEntry,
     Case,
@@ -24,6 +25,7 @@ from kumihimo.solutions.packs.models import (
     ScreenEntry,
 )
 from kumihimo.solutions.packs.parameters import value_fault
+from kumihimo.solutions.packs.programs import case_faults, program_faults
 
 OUTSIDERS: Final = frozenset({"resident", "business", STRANGER})
 """Roles of those who are not the town's own people: no personal data for them by a pack."""
@@ -46,6 +48,7 @@ def faults_of(pack: Pack) -> list[Said]:
         *codec_faults(pack, models),
         *(fault for one in pack.alerts for fault in _of_alert(pack, one, models)),
         *_of_rules(pack, models),
+        *program_faults(pack, models),
         *_of_cases(pack),
     ]
 
@@ -285,10 +288,10 @@ def _of_rules(pack: Pack, models: _Models) -> Iterator[Said]:
                 ja=f"{one.file}: 規則が端末に指令しますが、パックはその権利（command）を求めていません",
                 en=f"{one.file}: its rules command devices, and the pack asks for no right to that",
             )
-        if ("change" in one.does) != bool(one.writes):
+        if SETTING.isdisjoint(one.does) == bool(one.writes):
             yield Said(
-                ja=f"{one.file}: writes と動作 change は必ず一緒に書きます",
-                en=f"{one.file}: writes and the action change go together",
+                ja=f"{one.file}: writes と動作 change か compute は必ず一緒に書きます",
+                en=f"{one.file}: writes and the action change or compute go together",
             )
     loop = " → ".join(loop_of(pack))
     if loop:
@@ -320,7 +323,7 @@ def _of_cases(pack: Pack) -> Iterator[Said]:
     kpis = {one.id for one in pack.kpis if one.figure}
     devices = {one.id for one in pack.devices} | {one.name for one in pack.codecs}
     for one in pack.cases:
-        for fault in _of_case(one, kpis, devices):
+        for fault in (*_of_case(one, kpis, devices), *case_faults(pack, one)):
             yield Said(ja=f"テスト {one.name!r}: {fault.ja}", en=f"case {one.name!r}: {fault.en}")
 
 

@@ -190,6 +190,13 @@ def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[st
             f"{where}: it changes what the manifest does not say; name each attribute under writes",
             f"{at}: マニフェストにないものを変えます。変える属性をすべて writes に書いてください",
         )
+    known = set() if pack.program is None else {each.name for each in pack.program.functions}
+    if not said.calls <= known:
+        unknown = ", ".join(sorted(said.calls - known))
+        raise refused(
+            f"{where}: it calls {unknown}, which the pack's program does not declare",
+            f"{at}: {unknown} という関数は、パックのプログラムに宣言されていません",
+        )
     if not said.does <= set(one.does):
         done = ", ".join(sorted(said.does - set(one.does)))
         raise refused(f"{where}: it does {done}, which does must name", f"{at}: does に {done} を書いてください")

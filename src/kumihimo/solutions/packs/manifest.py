@@ -17,6 +17,7 @@ from kumihimo.solutions.packs.errors import PackRefused, refused
 from kumihimo.solutions.packs.faults import faults_of
 from kumihimo.solutions.packs.models import Files, Held, Origin, Pack, Said, Trust
 from kumihimo.solutions.packs.parameters import PLACE
+from kumihimo.solutions.packs.programs import source_faults
 from kumihimo.solutions.packs.signature import Signers, signer_of
 
 MAX_MANIFEST: Final = 256 * 1024
@@ -103,10 +104,10 @@ def _of_files(pack: Pack, files: Files, origin: Origin) -> Iterator[Said]:
             en=f"the file {name!r} that it names is not there",
         )
     for name in sorted({*named, *files}):
-        if name.lower().endswith(_PYTHON):
+        if name.lower().endswith(_PYTHON) and not (pack.program and name == pack.program.file and name[-3:] == ".py"):
             yield Said(
-                ja=f"{name!r} はプログラムです。外部のパックに入れられるのは表だけです",
-                en=f"{name!r} is a program: a pack of outside holds tables, no programs",
+                ja=f"{name!r} はプログラムです。パックのプログラムは [program] に書いた .py の 1 つだけです",
+                en=f"{name!r} is a program: a pack holds tables, no programs but the one .py that [program] names",
             )
         elif name not in {MANIFEST, SIGNATURE, *named} and not _BESIDE.match(name):
             yield Said(
@@ -115,10 +116,12 @@ def _of_files(pack: Pack, files: Files, origin: Origin) -> Iterator[Said]:
             )
     if origin == "outside" and pack.python:
         yield Said(
-            ja="Python があると書かれていますが、それは基盤に付属するパックだけに許されます",
-            en="it says that it has Python; only packs that come with the platform may",
+            ja="Python があると python に書かれていますが、それは基盤に付属するパックだけに許されます。"
+            "外部のパックのプログラムは [program] に書きます",
+            en="it says that it has Python; only packs that come with the platform may say python, others [program]",
         )
     yield from _of_texts(pack, files)
+    yield from source_faults(pack, files)
     for name in (*pack.start, *pack.sample, *((pack.context,) if pack.context else ())):
         if name in files:
             yield from _of_json(name, files[name], is_list=name != pack.context)

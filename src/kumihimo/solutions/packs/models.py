@@ -13,6 +13,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kumihimo.device.codecs.declared import CodecTable
+from kumihimo.platform.programs.models import (
+    MAX_FUNCTIONS,
+    MAX_IMPORTS,
+    MAX_VALUES,
+    Function,
+    Kind,
+    Program,
+    Value,
+)
 
 FORMAT: Final = 1
 """The form of solution.toml that this program reads."""
@@ -129,7 +138,9 @@ class CodecEntry(CodecTable, frozen=True, kw_only=True):
         return CodecTable(**{name: getattr(self, name) for name in CodecTable.__struct_fields__})
 
 
-RuleAction = Literal["change", "alert", "command", "notify", "task"]
+RuleAction = Literal["change", "alert", "command", "notify", "task", "compute"]
+SETTING: Final[frozenset[RuleAction]] = frozenset({"change", "compute"})
+"""Actions that write attributes."""
 
 
 class RuleFile(Part, frozen=True, kw_only=True):
@@ -142,6 +153,52 @@ class RuleFile(Part, frozen=True, kw_only=True):
     watches: Annotated[tuple[Short, ...], Meta(min_length=1, max_length=50)]
     writes: Annotated[tuple[Short, ...], Meta(max_length=50)] = ()
     does: Annotated[tuple[RuleAction, ...], Meta(min_length=1)]
+
+
+Ident = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+
+class ValueEntry(Part, frozen=True, kw_only=True):
+    """Something that a function takes, or gives: then its name is that of an attribute of the pack's models.
+
+    least and most bound a number; one that is not needed may be missing, which is None in Python.
+    """
+
+    name: Ident
+    type: Kind
+    unit: Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,3}$")] | None = None
+    least: float | None = None
+    most: float | None = None
+    needed: bool = True
+
+    def value(self) -> Value:
+        """As the room of programs has it."""
+        return Value(self.name, self.type, self.unit or "", self.least, self.most, self.needed)
+
+
+class FunctionEntry(Part, frozen=True, kw_only=True):
+    """A function of the program: what it is for, what it takes by name, and the attributes that it gives."""
+
+    name: Ident
+    title: Said
+    takes: Annotated[tuple[ValueEntry, ...], Meta(max_length=MAX_VALUES)] = ()
+    gives: Annotated[tuple[ValueEntry, ...], Meta(min_length=1, max_length=MAX_VALUES)]
+
+    def function(self) -> Function:
+        """As the room of programs has it."""
+        return Function(self.name, tuple(one.value() for one in self.takes), tuple(one.value() for one in self.gives))
+
+
+class ProgramEntry(Part, frozen=True, kw_only=True):
+    """The pack's program: one file of Python that does nothing but reckon, what it imports, and its functions."""
+
+    file: File
+    imports: Annotated[tuple[Ident, ...], Meta(max_length=MAX_IMPORTS)] = ()
+    functions: Annotated[tuple[FunctionEntry, ...], Meta(min_length=1, max_length=MAX_FUNCTIONS)]
+
+    def program(self, body: bytes) -> Program:
+        """As the room of programs has it."""
+        return Program(body.decode("utf-8"), self.imports, tuple(one.function() for one in self.functions))
 
 
 class Marks(Part, frozen=True, kw_only=True):
@@ -248,13 +305,14 @@ class Case(Part, frozen=True, kw_only=True):
     """A test of the pack's: given its entities, somebody does something and it is as expected, or refused.
 
     as: a role, or "stranger" or "device". does: figure names a KPI in entity, reading sends a message of the device in
-    entity, or of some device of the pack's codec in it: value as JSON, or text, or hex (bytes as hexadecimal digits).
+    entity, or of some device of the pack's codec in it: value as JSON, or text, or hex (bytes as hexadecimal digits);
+    compute calls the program's function named in entity with value, a table of what it takes.
     expect: attributes with their values after (for a figure: value; for a reading also observedAt). hides: attributes
     not shown, or not in the reading.
     """
 
     name: Short
-    does: Literal["read", "write", "delete", "subscribe", "figure", "reading"]
+    does: Literal["read", "write", "delete", "subscribe", "figure", "reading", "compute"]
     as_: Name = msgspec.field(default="officer", name="as")
     entity: Short
     attribute: Term | None = None
@@ -283,9 +341,11 @@ class Pack(Part, frozen=True, kw_only=True):
     changed_from: str = ""
     """The pack and version that this one is a town's changed copy of."""
     parts: Annotated[tuple[Name, ...], Meta(max_length=20)] = ()
-    """Parts of the platform that it stands on; a pack of outside holds no Python, but may need a part that does."""
+    """Parts of the platform that it stands on, whose Python is the platform's own."""
     python: str = ""
     """The platform's own package whose Python works for the pack; only for packs that come with the platform."""
+    program: ProgramEntry | None = None
+    """What no table can say: a pack of outside may bring it too, as it runs where it can do nothing but reckon."""
     context: File | None = None
     texts: File | None = None
     attribution: File | None = None
@@ -312,7 +372,8 @@ class Pack(Part, frozen=True, kw_only=True):
 
     def named_files(self) -> tuple[str, ...]:
         """Every file that the manifest names, each once."""
-        single = (one for one in (self.context, self.texts, self.attribution) if one)
+        program = None if self.program is None else self.program.file
+        single = (one for one in (self.context, self.texts, self.attribution, program) if one)
         return tuple(dict.fromkeys((*single, *self.start, *self.sample, *(one.file for one in self.rules))))
 
 
@@ -336,6 +397,12 @@ class Held:
     signer: str = ""
 
     @property
+    def program(self) -> Program | None:
+        """The pack's program, None where it brings none."""
+        entry = self.pack.program
+        return None if entry is None else entry.program(self.files[entry.file])
+
+    @property
     def name(self) -> str:
         """The pack with its version."""
         return f"{self.pack.id} {self.pack.version}"
@@ -357,6 +424,8 @@ class Item:
     ref: str = ""
 
 
+ProgramChange = Literal["none", "new", "changed", "same", "gone"]
+"""What becomes of the pack's program: "same" is in all as it runs already."""
 StepKind = Literal["make", "change", "take-away", "stays", "clash"]
 """stays: it is the town's now, because the town changed it; clash: something of that name is there already."""
 
@@ -382,6 +451,7 @@ class Plan:
     later: tuple[Said, ...] = ()
     before: str = ""
     """The version that is installed now, "" for none."""
+    program: ProgramChange = "none"
 
 
 InstallState = Literal["installing", "installed", "removing"]

@@ -15,6 +15,7 @@ from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.history.spread import Spreads
 from kumihimo.platform.jsonld.contexts import Contexts
+from kumihimo.platform.programs.door import Programs
 from kumihimo.platform.shelf.door import TenantShelf
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.solutions.packs.models import Held, Said, Verdict
@@ -29,6 +30,8 @@ class RulesSaid(NamedTuple):
     watches: frozenset[str] | None
     writes: frozenset[str]
     does: frozenset[str]
+    calls: frozenset[str] = frozenset()
+    """Functions of the pack's program."""
 
 
 class RuleSets(Protocol):
@@ -99,3 +102,4 @@ class PackDoors:
     parts: Mapping[str, PartDoors]
     rule_sets: RuleSets | None = None
     trial: Trial | None = None
+    programs: Programs | None = None

@@ -21,6 +21,7 @@ from kumihimo.device.words import Refused, Words
 from kumihimo.platform.access.decide import Action
 from kumihimo.platform.broker.models import Allowed, Change, Op
 from kumihimo.platform.jsonld.contexts import Context
+from kumihimo.platform.programs.models import ProgramFailed
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.families import family_text
 from kumihimo.solutions.packs.figures import entities_of, figure_of, value_of
@@ -82,6 +83,9 @@ async def _done(doors: PackDoors, held: Held, context: Context, case: Case) -> N
     if case.does == "reading":
         _reading(held, context, case, times.micros(doors.clock.now()))
         return
+    if case.does == "compute":
+        await _compute(doors, held, case)
+        return
     call = Call(TENANT, await _actor(doors, case), case.purpose)
     if case.does == "figure":
         await _figure(doors, held, context, case, call)
@@ -139,6 +143,22 @@ async def _figure(doors: PackDoors, held: Held, context: Context, case: Case, ca
     value = figure_of(entry, docs, context)
     if "value" in case.expect:
         _same(case.entity, value, case.expect["value"])
+
+
+async def _compute(doors: PackDoors, held: Held, case: Case) -> None:
+    """What a function of the pack's program gives for these values."""
+    program = held.program
+    if program is None or doors.programs is None:
+        raise CaseFailed("there is no program that runs here")
+    try:
+        found = await doors.programs.call((TENANT, held.pack.id), program, case.entity, case.value or {})
+    except ProgramFailed as problem:
+        raise Unwritten(problem.en) from problem
+    for name in case.hides:
+        if found.get(name) is not None:
+            raise CaseFailed(f"{name} is given")
+    for name, value in case.expect.items():
+        _same(name, found.get(name), value)
 
 
 def _reading(held: Held, context: Context, case: Case, now: int) -> None:
