@@ -55,6 +55,29 @@ def test_a_pack_is_checked_signed_installed_set_exported_and_removed(folder: Pat
     assert {row["pack"]: row["installed"] for row in rows} == {"flood": "", "wildlife": ""}
 
 
+def test_a_pack_with_a_program_is_taken_signed_and_with_a_yes(folder: Path) -> None:
+    shutil.copytree(PARKING.parent / "heat", folder / "heat")
+    at = "--tenant town --data data"
+    assert told("tenant add town --data data")[0] == 0
+    code, said = told("solution check ./heat --data data")
+    assert (code, said.count("passed:"), "FAILED" in said) == (0, 3, False)
+    code, said = told(f"solution install ./heat {at} --unsigned --program --apply")
+    assert (code, "not with --unsigned either" in said) == (1, True)
+    assert told("solution key city")[0] == 0
+    assert told("solution sign ./heat --key city")[0] == 0
+    (folder / "data" / "packs" / "signers").mkdir(parents=True)
+    shutil.copy(folder / "city.pub", folder / "data" / "packs" / "signers")
+    code, said = told(f"solution install ./heat {at}")
+    assert code == 0
+    assert "program: this pack brings a program; it needs a trusted signature, and --program" in said
+    assert "program.py: one file of Python that can do nothing but reckon; it imports statistics" in said
+    assert "program: heat(temperature: number CEL -60..60, humidity: number P1 0..100, around: entities) gives" in said
+    code, said = told(f"solution install ./heat {at} --apply")
+    assert (code, "then say --program on the command line" in said) == (1, True)
+    assert told(f"solution install ./heat {at} --program --apply")[1].endswith("done\n")
+    assert "program: the same program as runs already" in told(f"solution upgrade ./heat {at}")[1]
+
+
 def test_what_cannot_be_is_told(folder: Path) -> None:
     assert told("tenant add town --data data")[0] == 0
     manifest = (folder / "parking" / "solution.toml").read_text()

@@ -55,6 +55,17 @@ text_en = "a"
         (one(then='[[rule.then]]\ndo = "command"'), "device, name, reason", "正しく"),
         (one(then='[[rule.then]]\ndo = "change"'), "attribute, value / expression", "正しく"),
         (one(then='[[rule.then]]\ndo = "change"\nattribute = "id"\nvalue = 1'), "attribute", "正しく"),
+        (one(then='[[rule.then]]\ndo = "compute"'), "a compute needs a good function, attributes", "正しく"),
+        (
+            one(then='[[rule.then]]\ndo = "compute"\nfunction = "f"\nattributes = ["a", "id"]'),
+            "a compute needs a good attributes",
+            "正しく",
+        ),
+        (
+            one(then='[[rule.then]]\ndo = "compute"\nfunction = "f"\nattributes = ["a"]\narguments = { x = "w" }'),
+            "arguments.x: ",
+            "式が正しくありません",
+        ),
         (one(then='[[rule.then]]\ndo = "notify"\nto = "ftp://x"\ntitle = "t"'), "to (https", "正しく"),
         (one(then='[[rule.then]]\ndo = "notify"\nto = "https://u:p@x/"\ntitle = "t"'), "to (https", "正しく"),
         (one(then='[[rule.then]]\ndo = "notify"\ntopic = "a"'), "needs a good title_ja, title_en, text_ja", "正しく"),
