@@ -147,15 +147,31 @@ async def test_a_photograph_is_blacked_out_waits_with_its_report_and_is_sent(
     assert [one for one in watch.problems if "ERR_INTERNET_DISCONNECTED" not in one] == []
 
 
-async def test_what_the_platform_does_not_take_is_said_and_can_be_deleted(
+async def test_what_the_platform_does_not_take_is_said_at_its_field_and_can_be_mended(
     house: House, site: Site, open_page: Open
 ) -> None:
     watch = await open_page(f"{site.url}/t/{TOWN}/wildlife/report?kind=damage", lang="en", width=PHONE)
     page = watch.page
     await page.get_by_label("Crop or thing").fill("rice")
     await page.get_by_label("Area (square metres)").fill("30")
-    await page.get_by_role("button", name="Report", exact=True).click()
-    await expect(page.locator("#said")).to_contain_text("not taken as it is", timeout=20_000)  # it has no place
-    await page.locator("#waiting button").click()
-    await expect(page.locator("#waiting")).to_be_hidden()
+    await page.get_by_label("Latitude").fill("361")
+    await page.get_by_label("Longitude").fill("136.6")
+    send = page.get_by_role("button", name="Report", exact=True)
+    await send.click()
+    await expect(page.locator(".km-field #said")).to_contain_text("lat must be -90 to 90", timeout=20_000)
+    await expect(page.get_by_label("Latitude")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#waiting")).to_be_hidden()  # it is mended where it stands
     assert await house.doors.docs(TOWN, entities.DAMAGE) == []
+    await watch.context.set_offline(True)
+    await send.click()
+    await expect(page.locator("#waiting li")).to_have_count(1)
+    await watch.context.set_offline(False)
+    await page.evaluate("() => dispatchEvent(new Event('online'))")
+    await expect(page.locator("#waiting li")).to_contain_text("lat must be -90 to 90", timeout=20_000)
+    await page.get_by_role("button", name="Mend").click()
+    await expect(page.get_by_label("Crop or thing")).to_have_value("rice")
+    await page.get_by_label("Latitude").fill("36.4")
+    await send.click()
+    await expect(page.locator("#said")).to_contain_text("The report was taken", timeout=20_000)
+    await expect(page.locator("#waiting")).to_be_hidden()
+    assert len(await house.doors.docs(TOWN, entities.DAMAGE)) == 1

@@ -45,6 +45,7 @@ def wildlife_doors(platform: Platform) -> WildlifeDoors:
         approves=lambda call: platform.access.decide(call, "approve"),
         joined=lambda tenant: ship(platform, tenant, "wildlife"),
         here=lambda tenant: platform.packs.running.here("wildlife", tenant),
+        writes=lambda call: platform.access.decide(call, "write"),
     )
 
 

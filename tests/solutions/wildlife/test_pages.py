@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from html import unescape
 from importlib import resources
 from urllib.parse import quote
@@ -11,13 +12,16 @@ from urllib.parse import quote
 import pytest
 from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory
+from tests.rights import rows
 from tests.service.console.asgi_client import Client
 from tests.solutions.wildlife.wildlife_house import FIELD, TOWN, House, opened
 
 from kumihimo.base import times
+from kumihimo.base.call import Call
 from kumihimo.base.jsontext import loads
 from kumihimo.base.texts import parse_texts
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.grants import ALL_ATTRIBUTES, Grant
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.alerts.models import Content, Sighting
 from kumihimo.service.console.live import Live
@@ -141,7 +145,9 @@ async def test_a_report_sent_twice_is_written_once(house: House, client: Client)
     assert len(await house.doors.docs(TOWN, entities.DAMAGE)) == 1
     refused = await client.post(f"{BASE}/report", {**form, "area": "-1"}, None)
     assert refused.status == 400
-    assert "area must be 0 to" in refused.text
+    assert "面積は 0～1000000 にしてください。" in refused.text
+    assert re.search(r'<input id="area" name="area" aria-invalid=true', refused.text), "the field itself is marked"
+    assert refused.text.count("aria-invalid") == 1
     assert 'value="稲"' in refused.text
     assert (await client.post(f"{BASE}/report", form, {"origin": "http://elsewhere"})).status in (403, 415)
 
@@ -167,3 +173,23 @@ async def test_the_method_page_says_what_came_out_whatever_it_is(client: Client)
     assert "better than the naive map" in shown
     assert "no difference shown" in shown
     assert "35.8 % / 34.9 %" in shown
+
+
+async def test_a_hunter_reports_and_goes_round_and_is_shown_no_alert_and_no_way_to_what_is_closed(house: House) -> None:
+    """Who may read some types and write reports finds those pages, and no link to one that would refuse."""
+    await house.send("sensor-field", "2024-10-05T18:20:00+09:00", species="Ursus thibetanus", confidence=0.8)
+
+    async def some(_: Call) -> Grant:
+        return Grant(rows(types=entities.TRAP), ALL_ATTRIBUTES)
+
+    texts = load_words([OWN_PACKAGE, PACKAGE])
+    shown = {}
+    for name, doors in (("all", house.doors), ("hunter", replace(house.doors, rights=some))):
+        live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
+        console = Console(wildlife_screens(doors, Stage()), texts, tenants=doors.database.tenants, live=live)
+        shown[name] = await page(Client(Starlette(routes=console.routes())), "")
+    ways = {name: set(re.findall(rf'href="{BASE}/([a-z]+)"', text)) for name, text in shown.items()}
+    assert ways["all"] - ways["hunter"] == {"decisions", "siren"}
+    assert {"report", "reports", "patrol", "method"} <= ways["hunter"]
+    assert (f"{BASE}/alerts/" in shown["all"], f"{BASE}/alerts/" in shown["hunter"]) == (True, False)
+    assert ("sensor-field" in shown["all"], "sensor-field" in shown["hunter"]) == (True, False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kumihimo.base import times
@@ -75,5 +77,7 @@ def test_the_same_report_sent_twice_is_the_same_change() -> None:
     ],
 )
 def test_what_is_wrong_is_said_by_its_field(form: dict[str, str], wrong: dict[str, str], field: str) -> None:
-    with pytest.raises(BadRequestData, match=field):
+    with pytest.raises(BadRequestData, match=field) as refused:
         report_of(form | wrong, NOW)
+    assert refused.value.wording is not None
+    assert re.search(r"[ぁ-ん]", str(refused.value.wording.values["ja"])), "it says in Japanese what to do"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
+from kumihimo.base.errors import Problem
 from kumihimo.base.ports import Bus, CommandOutcome, HttpFetch, MqttConnect
 from kumihimo.device.registry.registry import Registry
 from kumihimo.platform.access.grants import EVERYTHING, Grant
@@ -45,6 +46,8 @@ class WildlifeDoors:
     """What notices took until they were handed over; without it that is not known."""
     joined: Callable[[str], Awaitable[None]] | None = None
     here: Callable[[str], Awaitable[str]] | None = None
+    writes: Callable[[Call], Awaitable[Grant]] | None = None
+    """What a caller may write; without it, all."""
 
     async def docs(self, tenant: str, kind: str, grant: Grant = EVERYTHING) -> list[EntityDoc]:
         """All entities of a type, as they may be seen."""
@@ -57,6 +60,19 @@ class WildlifeDoors:
             after = page.after
             if not after or not page.entities:
                 return found
+
+    async def sees_all(self, call: Call) -> bool:
+        """Whether the caller may see everything of the tenant."""
+        return (await self.rights(call)).is_all
+
+    async def may_open(self, call: Call, needs: str) -> bool:
+        """Whether the caller may see a page that needs this: WHOLE, "read" or "write"."""
+        try:
+            if needs == "write":
+                return self.writes is None or bool(await self.writes(call))
+            return bool(await self.rights(call)) if needs == "read" else await self.sees_all(call)
+        except Problem:
+            return False
 
     async def apply(self, call: Call, changes: Sequence[Change]) -> None:
         """Writes the changes; raises the first problem there is."""

@@ -19,7 +19,7 @@ from kumihimo.solutions.wildlife.devices import trap_of
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
 from kumihimo.solutions.wildlife.patrol import Place, round_trip, to_visit
 from kumihimo.solutions.wildlife.photos import sent_photo
-from kumihimo.solutions.wildlife.reports import FOUND, Report, report_of, with_photo
+from kumihimo.solutions.wildlife.reports import FOUND, Report, WrongField, report_of, with_photo
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.words import PACKAGE, species_name
 
@@ -76,6 +76,7 @@ class FieldPages:
             "species": [(name, species_name(name, ask.lang)) for name in SPECIES],
             "found": FOUND,
             "problem": problem,
+            "wrong": problem.field if isinstance(problem, WrongField) else "",
             "sent": "sent" in ask.query,
             "form": {**dict.fromkeys(FIELDS, ""), "kind": "visit", "count": "1", **asked, **ask.form},
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -47,14 +48,20 @@ class Overview:
         docs = await self._docs(call, entities.INCIDENT)
         return await asyncio.to_thread(outlook, docs, self.now(call.tenant))
 
+    async def _alerts(self, call: Call) -> list[Alert] | None:
+        """The open ones, those that wait for a decision first; None for whoever does not see all of the tenant."""
+        if not await self._doors.sees_all(call):
+            return None
+        found = await self._doors.alerts.list(call.tenant, state="open", source=SOURCE)
+        return sorted(found, key=lambda one: one.verdict != "undecided")
+
     async def show(self, ask: Ask) -> Answer:
         """What needs a decision, the map of tonight, the likeliest cells, devices and notices."""
         found = await self._outlook(ask.call)
-        alerts = await self._doors.alerts.list(ask.tenant, state="open", source=SOURCE)
         data = {
-            "alerts": alerts,
+            "alerts": await self._alerts(ask.call),
             "outlook": found,
-            "cells": _cells(found),
+            "cells": _cells(found, await self._docs(ask.call, entities.INCIDENT)),
             "fewest": FEWEST,
             "sites": await self._sites(ask),
             "notices": await self._notices(ask),
@@ -88,8 +95,7 @@ class Overview:
         features = []
         if found.forecast is not None:
             features = cells_as_features(found.forecast, words(ask.lang)("wildlife.cell.label_plain"))
-        alerts = await self._doors.alerts.list(ask.tenant, state="open", source=SOURCE)
-        features += [_alert(one, ask) for one in alerts if one.content.location]
+        features += [_alert(one, ask) for one in await self._alerts(ask.call) or () if one.content.location]
         return Document(dumps({"type": "FeatureCollection", "features": features}), GEOJSON)
 
     async def base_json(self, ask: Ask) -> Answer:
@@ -105,19 +111,33 @@ class Overview:
         return Page(f"{PACKAGE}:method.html", "wildlife.method.title", data)
 
 
-def _cells(found: Outlook) -> list[dict[str, Any]]:
+def _cells(found: Outlook, incidents: Sequence[EntityDoc]) -> list[dict[str, Any]]:
     forecast = found.forecast
     if forecast is None:
         return []
+    names = _names(incidents)
     return [
         {
             "cell": cell,
             "level": level_of(forecast, cell),
             "chance": 100 * forecast.chance(cell),
             "place": place_of(cell),
+            "name": names.get(cell, ""),
         }
         for cell in forecast.ranked()[:FIRST_CELLS]
     ]
+
+
+def _names(incidents: Sequence[EntityDoc]) -> dict[str, str]:
+    """How the place of the newest report in each area is called."""
+    found: dict[str, tuple[int, str]] = {}
+    for doc in incidents:
+        cell, address = entities.text_at(doc, entities.CELL), entities.value_of(doc, entities.ADDRESS)
+        name = address.get("streetAddress") if isinstance(address, dict) else None
+        at = entities.observed_at(doc, entities.KIND) or 0
+        if cell and isinstance(name, str) and name and (at, name) > found.get(cell, (-1, "")):
+            found[cell] = (at, name)
+    return {cell: name for cell, (_, name) in found.items()}
 
 
 def _site(doc: EntityDoc, kind: str, attribute: str, lang: str) -> dict[str, Any]:
@@ -129,6 +149,8 @@ def _site(doc: EntityDoc, kind: str, attribute: str, lang: str) -> dict[str, Any
         state = species_name(value, lang) if isinstance(value, str) else ""
     elif kind == entities.LIGHT and value in ("on", "off"):
         state = t(f"wildlife.light.{value}")
+    elif kind == entities.SIREN and isinstance(value, str) and value.partition(":")[0] in ("sounding", "silent"):
+        state = t(f"wildlife.siren.{value.partition(':')[0]}")
     else:
         state = value if isinstance(value, str) else ""
     return {

@@ -32,7 +32,21 @@ LATE = 30 * 24 * 3600 * 1_000_000
 
 AHEAD = 10 * 60 * 1_000_000
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z", re.ASCII)
+_CALLED = {"lon": "経度", "lat": "緯度", "area": "面積", "count": "頭数"}
 _SPECIES = frozenset({"Ursus thibetanus", "Sus scrofa", "Cervus nippon", "Macaca fuscata", "unknown"})
+
+
+class WrongField(BadRequestData):
+    """A field of the form that cannot be taken as it is. field: its name, so that pages can lead there."""
+
+    field = ""
+
+
+def wrong(field: str, said: str, ja: str) -> WrongField:
+    """The problem with a field, in both languages: what is wrong, and what to do."""
+    problem = WrongField(said).said(ja)
+    problem.field = field
+    return problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +67,16 @@ def report_of(form: Mapping[str, str], now: int) -> Report:
     """
     kind = form.get("kind", "")
     if kind not in KINDS:
-        raise BadRequestData("kind is damage, catch or visit")
+        raise wrong("kind", "kind is damage, catch or visit", "何の報告かを選んでください。")
     if not _ID.match(form.get("id", "")):
-        raise BadRequestData("id is no random UUID; open the page again")
+        raise BadRequestData("id is no random UUID; open the page again").said("ページを開き直してください。")
     at = _moment(form.get("at", ""), now)
     expanded, short = KINDS[kind]
     entity_id = f"urn:ngsi-ld:{short}:{form['id']}"
     attrs = {entities.REPORTED_AT: entities.moment(at)}
     note = form.get("note", "").strip()
     if len(note) > 500:
-        raise BadRequestData("note has at most 500 characters")
+        raise wrong("note", "note has at most 500 characters", "ひとことは 500 文字までにしてください。")
     if note:
         attrs[entities.NOTE] = entities.prop(note)
     place = _place(form, needed=kind == "damage" or (kind == "catch" and not form.get("trap")))
@@ -86,9 +100,11 @@ def _moment(text: str, now: int) -> int:
     try:
         at = times.micros(times.parse(text))
     except ValueError as problem:
-        raise BadRequestData("at is no moment with its zone, as 2024-10-05T18:20:00+09:00") from problem
+        said = "at is no moment with its zone, as 2024-10-05T18:20:00+09:00"
+        raise BadRequestData(said).said("ページを開き直してください。") from problem
     if not now - LATE <= at <= now + AHEAD:
-        raise BadRequestData("at lies more than 30 days back, or in the future; check the telephone's clock")
+        said = "at lies more than 30 days back, or in the future; check the telephone's clock"
+        raise BadRequestData(said).said("30 日より前か、先の時刻になっています。端末の時計を確かめてください。")
     return at
 
 
@@ -100,26 +116,29 @@ def _place(form: Mapping[str, str], *, needed: bool) -> tuple[float, float] | No
 
 
 def _number(form: Mapping[str, str], name: str, low: float, high: float) -> float:
+    called = _CALLED[name]
     try:
         value = float(form.get(name, ""))
     except ValueError as problem:
-        raise BadRequestData(f"{name} is no number") from problem
+        said = f"{name} is no number: write one of {low:g} to {high:.0f}"
+        raise wrong(name, said, f"{called}を {low:g}～{high:.0f} の数字で入れてください。") from problem
     if not math.isfinite(value) or not low <= value <= high:
-        raise BadRequestData(f"{name} must be {low:g} to {high:g}")
+        said = f"{name} must be {low:g} to {high:.0f}"
+        raise wrong(name, said, f"{called}は {low:g}～{high:.0f} にしてください。")
     return value
 
 
 def _species(form: Mapping[str, str]) -> str:
     species = form.get("species", "")
     if species not in _SPECIES:
-        raise BadRequestData(f"species is one of {', '.join(sorted(_SPECIES))}")
+        raise wrong("species", f"species is one of {', '.join(sorted(_SPECIES))}", "動物を選んでください。")
     return species
 
 
 def _damage(form: Mapping[str, str], at: int) -> dict[str, list[Instance]]:
     crop = form.get("crop", "").strip()
     if not 1 <= len(crop) <= 60:
-        raise BadRequestData("crop has 1 to 60 characters")
+        raise wrong("crop", "crop has 1 to 60 characters", "作物などを 1～60 文字で書いてください。")
     return {
         entities.SPECIES: entities.prop(_species(form)),
         entities.CROP: entities.prop(crop),
@@ -130,7 +149,7 @@ def _damage(form: Mapping[str, str], at: int) -> dict[str, list[Instance]]:
 def _catch(form: Mapping[str, str], at: int) -> dict[str, list[Instance]]:
     count = _number(form, "count", 1, MAX_COUNT)
     if not count.is_integer():
-        raise BadRequestData("count is a whole number")
+        raise wrong("count", "count is a whole number", "頭数は整数で入れてください。")
     attrs = {
         entities.SPECIES: entities.prop(_species(form)),
         entities.COUNT: entities.prop(int(count), observed_at=at),
@@ -142,7 +161,7 @@ def _catch(form: Mapping[str, str], at: int) -> dict[str, list[Instance]]:
 
 def _visit(form: Mapping[str, str], at: int) -> dict[str, list[Instance]]:
     if form.get("found", "") not in FOUND:
-        raise BadRequestData(f"found is one of {', '.join(FOUND)}")
+        raise wrong("found", f"found is one of {', '.join(FOUND)}", "わなの状態を選んでください。")
     return {
         entities.AT_TRAP: entities.related(_trap(form)),
         entities.FOUND: entities.prop(form["found"], observed_at=at),
@@ -152,5 +171,5 @@ def _visit(form: Mapping[str, str], at: int) -> dict[str, list[Instance]]:
 def _trap(form: Mapping[str, str]) -> str:
     trap = form.get("trap", "")
     if not trap.startswith("urn:ngsi-ld:WildlifeTrap:") or len(trap) > 120:
-        raise BadRequestData("trap names no trap")
+        raise wrong("trap", "trap names no trap: choose the one that you visited", "見回ったわなを選んでください。")
     return trap

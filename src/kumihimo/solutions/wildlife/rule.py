@@ -40,15 +40,20 @@ def check(rule: SirenRule) -> None:
     """BadRequestData for a rule that cannot be."""
     numbers = (rule.quiet_from, rule.quiet_until, rule.per_night, rule.pause)
     if not all(isinstance(one, int) and not isinstance(one, bool) for one in numbers):
-        raise BadRequestData("hours, budget and pause are whole numbers")
+        raise BadRequestData("hours, budget and pause are whole numbers").said(
+            "時刻、回数、間隔は整数で入れてください。"
+        )
     if rule.quiet_from not in HOURS or rule.quiet_until not in HOURS:
-        raise BadRequestData("the quiet hours are 0 to 23")
+        raise BadRequestData("the quiet hours are 0 to 23").said("鳴らさない時間は 0～23 時で入れてください。")
     if rule.per_night not in BUDGETS:
-        raise BadRequestData("a siren sounds 0 to 20 times a night")
+        raise BadRequestData("a siren sounds 0 to 20 times a night").said("一晩に鳴らす上限は 0～20 回です。")
     if rule.pause not in PAUSES:
-        raise BadRequestData("between two soundings lie 5 to 240 minutes")
+        raise BadRequestData("between two soundings lie 5 to 240 minutes").said(
+            "次に鳴らすまでの間隔は 5～240 分です。"
+        )
     if rule.automatic and not rule.is_automatic():
-        raise BadRequestData("a siren that sounds without asking needs the name of who permits it, and the reason")
+        said = "a siren that sounds without asking needs the name of who permits it, and the reason"
+        raise BadRequestData(said).said("人の判断を待たずに鳴らすときは、許可する人の名前と理由を書いてください。")
 
 
 def rule_of_form(form: Mapping[str, str], person: str) -> SirenRule:
@@ -70,5 +75,5 @@ def rule_of_form(form: Mapping[str, str], person: str) -> SirenRule:
 def _number(form: Mapping[str, str], name: str) -> int:
     text: Any = form.get(name, "")
     if not text.isascii() or not text.isdigit() or len(text) > 4:
-        raise BadRequestData(f"{name} is no whole number")
+        raise BadRequestData(f"{name} is no whole number").said("時刻、回数、間隔は整数で入れてください。")
     return int(text)

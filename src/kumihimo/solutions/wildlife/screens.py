@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from kumihimo.base.screens import Screen
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Final
+
+from kumihimo.base.screens import Answer, Ask, Handler, Page, Screen
 from kumihimo.solutions.wildlife.album import Album
 from kumihimo.solutions.wildlife.alert_pages import AlertPages
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
@@ -14,6 +19,17 @@ from kumihimo.solutions.wildlife.replay_pages import ReplayPages
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.words import PACKAGE
 
+WAYS: Final = (
+    ("/wildlife", "wildlife.nav"),
+    ("/wildlife/report", "wildlife.report.title"),
+    ("/wildlife/reports", "wildlife.reports.title"),
+    ("/wildlife/patrol", "wildlife.patrol.title"),
+    ("/wildlife/decisions", "wildlife.decisions.title"),
+    ("/wildlife/siren", "wildlife.rule.title"),
+    ("/wildlife/method", "wildlife.method.title"),
+)
+"""The pages to which each of the wing's pages leads, by path and the key of their name."""
+
 
 def wildlife_screens(doors: WildlifeDoors, stage: Stage) -> list[Screen]:
     """The pages; one entry in the navigation, the rest is reached from there."""
@@ -21,10 +37,10 @@ def wildlife_screens(doors: WildlifeDoors, stage: Stage) -> list[Screen]:
     overview, alerts = Overview(doors, stage), AlertPages(doors)
     replay = ReplayPages(doors, stage)
     field, photos = FieldPages(doors, stage, album), PhotoPages(doors, album)
-    return [
-        Screen("/wildlife", overview.show, nav="wildlife.nav", order=35, package=PACKAGE),
-        Screen("/wildlife/map.json", overview.map_json, package=PACKAGE),
-        Screen("/wildlife/base.json", overview.base_json, package=PACKAGE),
+    screens = [
+        Screen("/wildlife", overview.show, nav="wildlife.nav", order=35, package=PACKAGE, needs="read"),
+        Screen("/wildlife/map.json", overview.map_json, package=PACKAGE, needs="read"),
+        Screen("/wildlife/base.json", overview.base_json, package=PACKAGE, needs="read"),
         Screen("/wildlife/method", overview.method, package=PACKAGE, needs="read"),
         Screen("/wildlife/alerts/{id}", alerts.show, alerts.decide, package=PACKAGE, takes="approve"),
         Screen("/wildlife/decisions", alerts.decisions, package=PACKAGE),
@@ -39,3 +55,23 @@ def wildlife_screens(doors: WildlifeDoors, stage: Stage) -> list[Screen]:
         Screen("/wildlife/reports", photos.reports, package=PACKAGE, needs="read"),
         Screen("/wildlife/photos/{id}", photos.show, photos.drop, package=PACKAGE, needs="read", takes="delete"),
     ]
+    return [
+        replace(one, show=_with_ways(one.show, screens, doors), post=one.post and _with_ways(one.post, screens, doors))
+        for one in screens
+    ]
+
+
+def _with_ways(handler: Handler, screens: Sequence[Screen], doors: WildlifeDoors) -> Handler:
+    """The handler, whose pages lead to those of the wing's pages that their reader may see."""
+    needs = {one.path: one.needs for one in screens}
+
+    @wraps(handler)
+    async def answer(ask: Ask) -> Answer:
+        found = await handler(ask)
+        if not isinstance(found, Page):
+            return found
+        open_ = {one for one in set(needs.values()) if await doors.may_open(ask.call, one)}
+        ways = [(path, key) for path, key in WAYS if needs[path] in open_]
+        return replace(found, data={**found.data, "links": ways})
+
+    return answer

@@ -5,6 +5,7 @@ const form = document.querySelector("#report");
 const list = document.querySelector("#waiting");
 const words = list.dataset;
 const STORE = "reports";
+const said = document.querySelector("#said");
 const photo = new Photo(document.querySelector("#photo"));
 
 const opened = new Promise((resolve, reject) => {
@@ -23,7 +24,8 @@ async function held(mode, work) {
   });
 }
 
-// "sent", "kept" (no net, or the platform is away) or "refused": the platform will not take it as it is.
+// What became of it: "sent", "kept" (no net, or the platform is away) or "refused": the platform will not take it as it
+// is; then also why, and the field that is to be mended.
 async function send(report) {
   let answer;
   try {
@@ -33,23 +35,30 @@ async function send(report) {
       headers: { "content-type": "application/x-www-form-urlencoded" },
     });
   } catch {
-    return "kept";
+    return { outcome: "kept" };
   }
   const taken = answer.ok && new URL(answer.url).searchParams.has("sent");
   if (taken) {
-    return "sent";
+    return { outcome: "sent" };
   }
   // 401 and the log-in page: it waits until somebody has logged in again. 429 and 5xx pass.
-  return answer.status >= 400 && answer.status < 500 && ![401, 403, 408, 429].includes(answer.status) ? "refused" : "kept";
+  if (answer.status < 400 || answer.status >= 500 || [401, 403, 408, 429].includes(answer.status)) {
+    return { outcome: "kept" };
+  }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#refusal");
+  return { outcome: "refused", why: page?.textContent.trim() || words.tRefused, field: page?.dataset.field || "" };
 }
 
 async function sendAll() {
-  for (const { refused, ...report } of await held("readonly", (store) => store.getAll())) {
-    const outcome = refused ? "refused" : await send(report);
+  for (const { refused, why: _why, field: _field, ...report } of await held("readonly", (store) => store.getAll())) {
+    if (refused) {
+      continue;
+    }
+    const { outcome, why, field } = await send(report);
     if (outcome === "sent") {
       await held("readwrite", (store) => store.delete(report.id));
-    } else if (outcome === "refused" && !refused) {
-      await held("readwrite", (store) => store.put({ ...report, refused: true }));
+    } else if (outcome === "refused") {
+      await held("readwrite", (store) => store.put({ ...report, refused: true, why, field }));
     }
   }
   await show();
@@ -64,15 +73,56 @@ async function show() {
 function lineOf(report) {
   const line = document.createElement("li");
   const kind = form.querySelector(`[name=kind][value=${report.kind}]`)?.parentElement.textContent.trim() || report.kind;
-  line.textContent = `${new Date(report.at).toLocaleString()} ${kind} ${report.refused ? words.tRefused : words.tWaits} `;
+  const at = new Date(report.at).toLocaleString(document.documentElement.lang);
+  line.textContent = `${at} ${kind} ${report.refused ? report.why || words.tRefused : words.tWaits} `;
   if (report.refused) {
+    line.append(button(words.tMend, () => mend(report)), " ");
     line.append(button(words.tDrop, () => held("readwrite", (store) => store.delete(report.id)).then(show)));
   }
   if (report.refused && report.photo) {
-    const { photo: _photo, nobody: _nobody, refused: _refused, ...rest } = report;
+    const { photo: _photo, nobody: _nobody, refused: _refused, why: _why, field: _field, ...rest } = report;
     line.append(" ", button(words.tWithout, () => held("readwrite", (store) => store.put(rest)).then(sendAll)));
   }
   return line;
+}
+
+// Puts a report that was refused back into the form, where its photograph is chosen anew.
+async function mend(report) {
+  await held("readwrite", (store) => store.delete(report.id));
+  form.reset();
+  photo.clear();
+  for (const [name, value] of Object.entries(report)) {
+    if (name in form.elements && !["id", "at", "nobody"].includes(name)) {
+      form.elements[name].value = value;
+    }
+  }
+  await show();
+  showKind();
+  point(report);
+}
+
+// Says at the field what is wrong with it.
+function point({ why, field }) {
+  say(why);
+  const wrong = field ? form.querySelector(`#${CSS.escape(field)}`) : null;
+  wrong?.setAttribute("aria-invalid", "true");
+  wrong?.setAttribute("aria-describedby", "said");
+  const near = wrong?.closest(".km-field");
+  if (near) {
+    near.append(said);
+    wrong.focus();
+  } else {
+    form.before(said);
+    said.focus();
+  }
+}
+
+function unmark() {
+  form.before(said);
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-describedby");
+  }
 }
 
 function button(text, act) {
@@ -102,6 +152,10 @@ function showKind() {
       field.disabled = !wanted;
     }
   }
+  for (const field of form.querySelectorAll("[data-needed]")) {
+    const placed = kind === "catch" && field.closest("fieldset") && form.elements.trap.value;
+    field.required = field.dataset.needed.split(" ").includes(kind) && !placed;
+  }
 }
 
 function here() {
@@ -116,7 +170,7 @@ function here() {
 }
 
 function say(text) {
-  document.querySelector("#said").textContent = text;
+  said.textContent = text;
 }
 
 form.addEventListener("submit", async (event) => {
@@ -135,13 +189,22 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   say("");
+  unmark();
   await sendAll();
   const left = await held("readonly", (store) => store.get(report.id));
-  say(left === undefined ? words.tSent : left.refused ? words.tRefused : words.tKept);
+  if (left?.refused && !left.photo) {
+    // The form still holds it: it is mended here, and does not wait.
+    await held("readwrite", (store) => store.delete(report.id));
+    await show();
+    point(left);
+    return;
+  }
+  say(left === undefined ? words.tSent : left.refused ? left.why : words.tKept);
   if (!left?.refused) {
     form.reset();
     photo.clear();
     showKind();
+    said.scrollIntoView({ block: "center" });
   }
 });
 form.addEventListener("change", showKind);
