@@ -132,6 +132,20 @@ async def test_a_set_is_made_by_the_form_alone(world: World, ask: Ask) -> None:
     assert [one.name for one in text.read((await world.sets.get(OFFICER, "by-form")).text).rules] == ["second"]
 
 
+async def test_the_form_offers_the_types_and_attributes_that_the_town_has(world: World, ask: Ask) -> None:
+    _, page, _ = await ask("/rules/new/edit", lang="ja")
+    assert ("このまちにはまだデータがありません" in page, 'list="known-' in page) == (True, False)
+    await world.level(1.0)
+    _, page, _ = await ask("/rules/new/edit", lang="ja")
+    assert "このまちにある型と属性" in page
+    assert re.search(r"<dt[^>]*>Gauge</dt><dd[^>]*>[^<]*\blevel\b", page), "a type with its attributes"
+    _, page, _ = await ask(
+        "/rules/new/edit", {"name": "x", "window.count": "1", "then.count": "0", "action": "show", "version": "0"}
+    )
+    assert re.search(r'name="window.0.attribute"[^>]* list="known-attributes"', page)
+    assert '<option value="level">' in page
+
+
 async def test_two_who_edit_at_once_see_both_and_lose_nothing(world: World, ask: Ask) -> None:
     await world.sets.put(OFFICER, rule_set(rule("one"), rule("two")))
     theirs = rule_set(rule("one"), rule("two", when='condition = "entity.level > 99"'))

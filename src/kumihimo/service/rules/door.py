@@ -53,6 +53,8 @@ MAX_VERSIONS: Final = 200
 """Texts of one set that are kept."""
 MAX_WHY: Final = 500
 MAX_TASKS: Final = 500
+SHOWN_TYPES: Final = 100
+"""Types that the form of a rule names."""
 _SWITCHED_OFF: Final = Words(
     "規則セットが止められたため行いませんでした。", "the rule set was switched off before it was done"
 )
@@ -174,6 +176,15 @@ class RuleSets:
     async def run(self) -> None:
         """Keeps all rule sets that are on at work, until cancelled."""
         await self.keeper.run()
+
+    async def known(self, call: Call) -> list[tuple[str, list[str]]]:
+        """The types and attributes that a rule can name here, of what the caller may read. Forbidden."""
+        await self._allow(call)
+        try:
+            grant = await self._access.decide(call, "read")
+        except Forbidden:
+            return []
+        return (await self._eyes.known(call.tenant, grant))[:SHOWN_TYPES]
 
     # --- reading -------------------------------------------------------------------------------------------
 

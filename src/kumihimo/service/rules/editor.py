@@ -119,6 +119,7 @@ class Editor:
             "form": given,
             "hints": HINTS,
             "topics": await self._sets.topics(ask.call.tenant),
+            "known": await self._sets.known(ask.call),
             "about": {"title_ja": definition.title_ja, "title_en": definition.title_en, "why": "", **_about(ask)},
             "theirs": problem.theirs if isinstance(problem, ChangedMeanwhile) else None,
             "yours": problem.yours if isinstance(problem, ChangedMeanwhile) else None,

@@ -42,6 +42,11 @@ class Eyes:
             )
         return await self.functions.call(tenant, rule_set, function, arguments)
 
+    async def known(self, tenant: str, grant: Grant) -> list[tuple[str, list[str]]]:
+        """The types there are, each with the attributes of its entities, as short names; of what the grant shows."""
+        found = await self._broker.types(tenant, grant.restriction, grant.visible)
+        return sorted((self._compact(name), sorted(map(self._compact, attrs))) for name, attrs, count in found if count)
+
     async def figures(self, tenant: str, looks: Looks, doc: EntityDoc, at: int, grant: Grant) -> dict[str, Any]:
         """The figure of each window, of attributes that the owner may see; None where there are too few readings."""
         found: dict[str, Any] = {}
