@@ -21,6 +21,8 @@ PATH: Final = "/notices"
 SCRIPT: Final = "notices/js/notices.js"
 RADII: Final = (500, 1000, 2000, 5000, 10_000, 20_000)
 HOURS: Final = range(24)
+MOST_LOOKED_AT: Final = 20
+"""Of more towns than these none is looked into: the page begins with the first."""
 Towns = Callable[[Caller], Awaitable[Sequence[str]]]
 """The tenants in which a caller has anything to do."""
 Take = Callable[[str, str, Visit], Awaitable[str]]
@@ -63,7 +65,10 @@ class NoticePages:
         towns = await self._towns(visit.caller)
         if not towns:
             return Page(f"{PACKAGE}:nowhere.html", "notices.title")
-        return await self._page(visit, towns, _town_of(visit.query, towns))
+        town = visit.query.get("town", "")
+        return await self._page(
+            visit, towns, town if town in towns else await first_town(self._notices, visit.caller.actor.id, towns)
+        )
 
     async def _page(self, visit: Visit, towns: Sequence[str], town: str, problem: Problem | None = None) -> Page:
         found = await self._notices.mine(town, visit.caller.actor.id)
@@ -218,9 +223,19 @@ def _is_person(visit: Visit) -> bool:
     return visit.caller.actor.kind == "person" and bool(visit.caller.login)
 
 
-def _town_of(query: Mapping[str, str], towns: Sequence[str]) -> str:
-    asked = query.get("town", "")
-    return asked if asked in towns else towns[0]
+async def first_town(notices: Notices, account: str, towns: Sequence[str]) -> str:
+    """The town that is shown to whoever names none: where they asked for notices, else the first that has any to give;
+    the first of all where neither is, or where there are too many to look into each.
+    """
+    if len(towns) > MOST_LOOKED_AT:
+        return towns[0]
+    for town in towns:
+        if await notices.mine(town, account) is not None:
+            return town
+    for town in towns:
+        if any(not topic.is_closed for topic in await notices.topics_of(town)):
+            return town
+    return towns[0]
 
 
 def _said(name: str) -> str:
