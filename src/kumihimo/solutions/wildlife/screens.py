@@ -30,6 +30,9 @@ WAYS: Final = (
 )
 """The pages to which each of the wing's pages leads, by path and the key of their name."""
 
+OF_THE_FIELD: Final = ("/wildlife/reports", "/wildlife/patrol")
+"""Those that are empty for whoever neither sees the traps nor reports, as residents."""
+
 
 def wildlife_screens(doors: WildlifeDoors, stage: Stage) -> list[Screen]:
     """The pages; one entry in the navigation, the rest is reached from there."""
@@ -71,7 +74,8 @@ def _with_ways(handler: Handler, screens: Sequence[Screen], doors: WildlifeDoors
         if not isinstance(found, Page):
             return found
         open_ = {one for one in set(needs.values()) if await doors.may_open(ask.call, one)}
-        ways = [(path, key) for path, key in WAYS if needs[path] in open_]
+        works = await doors.sees_all(ask.call) or await doors.may_open(ask.call, "write")
+        ways = [one for one in WAYS if needs[one[0]] in open_ and (works or one[0] not in OF_THE_FIELD)]
         return replace(found, data={**found.data, "links": ways})
 
     return answer
