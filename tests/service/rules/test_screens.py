@@ -99,6 +99,8 @@ async def test_a_set_is_made_from_the_starter_text_and_shown(world: World, ask: 
 
 async def test_a_set_is_made_by_the_form_alone(world: World, ask: Ask) -> None:
     assert (await ask("/rules", {"action": "form", "name": "No Name"}))[0] == 400
+    _, refused, _ = await ask("/rules", {"action": "form", "name": "No Name"}, "ja")
+    assert "「No Name」は名前にできません" in refused
     assert (await ask("/rules", {"action": "form", "name": "by-form"}))[2] == "/t/town/rules/by-form/edit"
     _, page, _ = await ask("/rules/by-form/edit", lang="ja")
     assert {"condition", "then.0.whom", "window.count", "version"} <= set(FIELD.findall(page))

@@ -237,13 +237,17 @@ class RuleSets:
         await self._check_topics(call.tenant, definition)
         reason, now = why.strip(), self._now()
         if len(reason) > MAX_WHY:
-            raise BadRequestData(f"the reason has at most {MAX_WHY} characters")
+            raise BadRequestData(f"the reason has at most {MAX_WHY} characters").said(
+                f"理由は {MAX_WHY} 文字までにしてください。"
+            )
 
         async def work(tx: Tx) -> RuleSet:
             held = await store.set_tx(tx, definition.name)
             _check_version(held, version, text_)
             if held is None and len(await store.sets_tx(tx)) >= MAX_SETS:
-                raise BadRequestData(f"the tenant has {MAX_SETS} rule sets; more are not kept")
+                raise BadRequestData(f"the tenant has {MAX_SETS} rule sets; more are not kept").said(
+                    f"規則セットは {MAX_SETS} 個までです。使わないものを削除してください。"
+                )
             number = await store.last_number_tx(tx, definition.name) + 1
             is_on = on if on is not None else held is not None and held.is_on
             # One of the same name that was taken away must not be taken for this one: it begins anywhere.
@@ -343,7 +347,9 @@ class RuleSets:
         await self._allow(call)
         grant = await self._access.decide(call, "read")
         if not start < end or end - start > MAX_SPAN:
-            raise BadRequestData("a replay goes from one moment to a later one, over 400 days at most")
+            raise BadRequestData("a replay goes from one moment to a later one, over 400 days at most").said(
+                "始まりより後の日を終わりにし、400 日以内にしてください。"
+            )
         tried = self._compiled(text_)
         return await Replay(self._eyes, self._history, self._names.compact, call.tenant, grant).run(tried, start, end)
 
@@ -378,14 +384,18 @@ class RuleSets:
         """Notes that the caller did a task. Forbidden, ResourceNotFound, BadRequestData where it was done before."""
         whom, words, now = await self._whose(call), note.strip(), self._now()
         if len(words) > MAX_WHY:
-            raise BadRequestData(f"the note has at most {MAX_WHY} characters")
+            raise BadRequestData(f"the note has at most {MAX_WHY} characters").said(
+                f"ひとことは {MAX_WHY} 文字までにしてください。"
+            )
 
         async def work(tx: Tx) -> Task:
             one = await store.task_tx(tx, task_id)
             if one is None or (whom is not None and one.whom not in whom):
                 raise ResourceNotFound("there is no such task")
             if not await store.end_task_tx(tx, task_id, now, str(call.actor), words):
-                raise BadRequestData(f"this task was done already, by {one.done_by}")
+                raise BadRequestData(f"this task was done already, by {one.done_by}").said(
+                    f"この作業は {one.done_by} がすでに済ませています。"
+                )
             return replace(one, done_at=now, done_by=str(call.actor), note=words)
 
         one = await self._database.write(call.tenant, work)

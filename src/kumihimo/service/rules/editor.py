@@ -24,6 +24,8 @@ def refusal_of(problem: Problem | None, lang: str) -> tuple[str, str] | None:
         return None
     if isinstance(problem, RuleRefused):
         return problem.words.of(lang), lang
+    if problem.wording is not None and not problem.wording.key and lang in problem.wording.values:
+        return str(problem.wording.values[lang]), lang
     return problem.detail, "en"
 
 
@@ -177,5 +179,7 @@ def _parts(given: dict[str, str], verb: str, rest: str) -> dict[str, str]:
 def version_of(given: str) -> int:
     """The number of a version; BadRequestData for what is none."""
     if not (given.isascii() and given.isdigit() and len(given) < 10):
-        raise BadRequestData(f"{given[:20]!r} is no version")
+        raise BadRequestData(f"{given[:20]!r} is no version").said(
+            "版の番号が正しくありません。ページを開き直してください。"
+        )
     return int(given)

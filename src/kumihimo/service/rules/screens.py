@@ -242,7 +242,10 @@ def _is_on(action: str) -> bool:
 
 def _checked(name: str) -> str:
     if not NAME.match(name.strip()):
-        raise BadRequestData(f"{name[:64]!r} is no name of a rule set: use 1 to 64 of a-z, 0-9 and '-'")
+        said = f"{name[:64]!r} is no name of a rule set: use 1 to 64 of a-z, 0-9 and '-'"
+        raise BadRequestData(said).said(
+            f"「{name[:64]}」は名前にできません。a～z、0～9、- の 1～64 文字で書いてください。"
+        )
     return name.strip()
 
 
@@ -251,4 +254,5 @@ def _day(given: str) -> int:
     try:
         return times.micros(datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=ZONE))
     except ValueError as problem:
-        raise BadRequestData(f"{given[:20]!r} is no day; write it as 2026-06-01") from problem
+        said = f"{given[:20]!r} is no day; write it as 2026-06-01"
+        raise BadRequestData(said).said("日付は 2026-06-01 のように書いてください。") from problem
