@@ -306,6 +306,42 @@ async def test_who_may_not_read_the_report_or_that_part_of_it_sees_no_photograph
     assert (await reader.post(f"{BASE}/photos/{ENTITY}", {})).status == 403
 
 
+async def test_that_one_was_deleted_is_told_to_who_may_see_photographs_alone(house: House) -> None:
+    client = client_of(house)
+    await report(house, client, photo=sent(jpeg()), nobody="yes")
+    assert (await client.post(f"{BASE}/photos/{ENTITY}", {})).status == 303
+
+    async def without(call: Call) -> Grant:
+        return Grant(ALL_ROWS, Visible((Clause(EVERY_ROW, Names(frozenset({entities.COUNT}))),)))
+
+    async def with_it(call: Call) -> Grant:
+        return Grant(ALL_ROWS, Visible((Clause(EVERY_ROW, Names(frozenset({entities.PHOTO}))),)))
+
+    told = [
+        "was deleted" in (await client_of(house, rights=one).get(f"{BASE}/reports", {"accept-language": "en"})).text
+        for one in (with_it, without)
+    ]
+    assert told == [True, False]
+
+
+async def test_who_may_not_write_the_report_leaves_no_photograph(house: House) -> None:
+    shelf = album.Album(house.doors.database, house.doors.clock)
+
+    async def refused(call: Call, changes: object) -> None:
+        raise Forbidden("no")
+
+    client = client_of(house)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(house.doors), "apply", lambda _, call, changes: refused(call, changes))
+        assert (await report(house, client, photo=sent(jpeg()), nobody="yes"))[0] == 403
+        assert await shelf.listed(TOWN) == {}
+    await report(house, client, photo=sent(jpeg()), nobody="yes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(house.doors), "apply", lambda _, call, changes: refused(call, changes))
+        assert (await report(house, client, photo=sent(jpeg((80, 80))), nobody="yes"))[0] == 403
+    assert (await client.get(f"{BASE}/photos/{ENTITY}")).status == 200, "what was there stays"
+
+
 async def house_rights(call: Call) -> Grant:
     return Grant(ALL_ROWS, ALL_ATTRIBUTES)
 

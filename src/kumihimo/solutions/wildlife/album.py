@@ -55,6 +55,10 @@ class Album:
 
         return await self._database.write(tenant, work)
 
+    async def knows(self, tenant: str, id_: str) -> bool:
+        """Whether there is or was a photograph of a report."""
+        return await self._database.read(tenant, lambda tx: store.has_tx(tx, id_)) is not None
+
     async def body(self, tenant: str, id_: str) -> bytes | None:
         """The JPEG, None where there is none."""
         return await self._database.read(tenant, lambda tx: store.body_tx(tx, id_))

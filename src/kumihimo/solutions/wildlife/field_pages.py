@@ -98,14 +98,23 @@ class FieldPages:
         """Takes a report; the same one again changes nothing. Without script it has no id and no moment of its own:
         it is of now, and new each time.
         """
-        now = self._doors.clock.now()
+        now, tenant = self._doors.clock.now(), ask.tenant
         given = {name: value for name, value in ask.form.items() if value or name not in ("id", "at")}
         form = {"id": str(uuid.uuid4()), "at": times.text(now), **given}
         try:
-            report = await self._with_photo(ask.tenant, report_of(form, times.micros(now)), sent_photo(form))
+            plain, body = report_of(form, times.micros(now)), sent_photo(form)
+            is_known = body is None or await self._album.knows(tenant, plain.entity_id)
+            report = await self._with_photo(tenant, plain, body)
         except BadRequestData as problem:
             return await self._report_page(ask, problem)
-        await self._doors.apply(ask.call, [report.change])
+        try:
+            await self._doors.apply(ask.call, [report.change])
+        except Problem:
+            if (
+                not is_known
+            ):  # nobody who may not write the report leaves a photograph with it, or fills the town's room
+                await self._album.forget(tenant, [report.entity_id])
+            raise
         return Redirect("/wildlife/report?sent=1")
 
     async def _with_photo(self, tenant: str, report: Report, body: bytes | None) -> Report:

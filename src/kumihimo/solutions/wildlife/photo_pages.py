@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from kumihimo.base.errors import Forbidden, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
+from kumihimo.platform.access.grants import Restriction
 from kumihimo.platform.broker.models import Change, Grant, Op, Ordering, OrderKey, QPath, Query
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.solutions.wildlife import entities
@@ -39,7 +40,7 @@ class PhotoPages:
             page = await self._doors.broker.find(ask.tenant, _page(type_, measure, seen))
             found += [(kind, doc) for doc in page.entities]
             total += page.total or 0
-        kept = await self._album.listed(ask.tenant)
+        kept = await self._kept(ask, seen, [doc["id"] for _, doc in found])
         lines = sorted((_line(kind, doc, kept.get(doc["id"]), ask.lang) for kind, doc in found), key=_newest)[:NEWEST]
         may_drop = await self._may_drop(ask, [line["id"] for line in lines])
         data = {
@@ -48,6 +49,17 @@ class PhotoPages:
         }
         live = ("WildlifeCatch", "WildlifeDamage")
         return Page(f"{PACKAGE}:reports.html", "wildlife.reports.title", data, live=live)
+
+    async def _kept(self, ask: Ask, seen: Grant, ids: Sequence[str]) -> dict[str, Kept]:
+        """What is known of photographs, also that one was deleted, of reports whose photograph the caller may see."""
+        kept = await self._album.listed(ask.tenant)
+        asked = [one for one in ids if one in kept]
+        if not asked or seen.is_all:
+            return kept
+        shows = Restriction(seen.visible.where(entities.PHOTO))
+        query = Query(shows, seen.visible, ids=tuple(asked), limit=len(asked))
+        found = (await self._doors.broker.find(ask.tenant, query)).entities
+        return {doc["id"]: kept[doc["id"]] for doc in found}
 
     async def _may_drop(self, ask: Ask, ids: Sequence[str]) -> set[str]:
         """Ids of those of the reports whose photograph the caller may delete."""
