@@ -170,7 +170,11 @@ class Identity:
         The one before it is good no more.
         """
         if not account and not await self.is_empty():
-            raise Forbidden("there is an administrator already")
+            said = (
+                "somebody has an account already, and this link is for a platform on which nobody has; where nobody operates"
+                " it, `kumihimo account add NAME --operator` or `kumihimo member add NAME --role operator` lets somebody"
+            )
+            raise Forbidden(said)
         token = new_secret()
         seconds = self.numbers.link if account else self.numbers.first_link
         until = self._now() + int(seconds * _SECOND)
