@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from kumihimo.app.development import make_files
+from kumihimo.cli import tls
 
 NOW = datetime.now(UTC)
 
@@ -47,3 +49,13 @@ def test_what_is_no_name_is_refused_before_anything_is_written(tmp_path: Path, n
     with pytest.raises(ValueError, match="no host name"):
         make_files(tmp_path / "tls", [name], NOW)
     assert not (tmp_path / "tls").exists()
+
+
+def test_the_command_names_every_line_that_a_platform_for_devices_needs(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "connect-a-device-with-a-certificate.md"
+    ports = [
+        line.strip() for line in page.read_text("utf-8").splitlines() if line.strip().endswith(("443", "444", "8883"))
+    ]
+    said = CliRunner().invoke(tls.app, ["dev", "--data", str(tmp_path)]).output.splitlines()
+    assert len(ports) == 3
+    assert set(ports) <= set(said)

@@ -38,6 +38,8 @@ def dev(
     say(f'tls_certificate = "{found.certificate.absolute()}"')
     say(f'tls_key = "{found.key.absolute()}"')
     say("https_port = 8443")
+    say("https_device_port = 8444")
+    say("mqtt_tls_port = 8883")
     say("\nPut these lines into kumihimo.toml. For development only: whoever has ca.key can pass for any site before")
     say(f"those who trust {authority}. To trust it:")
     say(f"  curl, mosquitto_pub  --cacert {authority}   --cafile {authority}")
