@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -27,7 +29,7 @@ from kumihimo.platform.access.models import (
     RowTypes,
 )
 from kumihimo.platform.access.narrow import narrowed
-from kumihimo.platform.access.words import MAX_BYTES, PolicyRefused
+from kumihimo.platform.access.words import ACTIONS, MAX_BYTES, PolicyRefused
 
 A, B = "https://example.org/a", "https://example.org/b"
 HEAD = 'permit (principal in Role::"officer", action, resource)'
@@ -152,3 +154,9 @@ def granted(shown: Iterable[Clause], hidden: Iterable[Clause], here: Collection[
 
 def _holds(rows: RowNode, here: Collection[RowNode]) -> bool:
     return any(_holds(part, here) for part in rows.parts) if isinstance(rows, RowOr) and rows.parts else rows in here
+
+
+def test_the_reference_names_every_action() -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "access-policies.md"
+    named = re.findall(r"^action ([a-z, ]+?)\s+appliesTo", page.read_text("utf-8"), re.MULTILINE)
+    assert sorted(", ".join(named).split(", ")) == sorted(ACTIONS)
