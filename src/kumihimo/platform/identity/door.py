@@ -172,8 +172,8 @@ class Identity:
         if not account and not await self.is_empty():
             said = (
                 "somebody has an account already, and this link is for a platform on which nobody has; where nobody"
-                " operates it, `kumihimo account add NAME --operator` or `kumihimo member add NAME --role operator` makes"
-                " somebody do so"
+                " operates it, `kumihimo account add NAME --operator` or `kumihimo member add NAME --role operator`"
+                " makes somebody do so"
             )
             raise Forbidden(said)
         token = new_secret()
