@@ -120,6 +120,8 @@ async def test_who_may_not_see_it_is_refused(get: Get) -> None:
         assert (await get("/t/closed/usage", query))[0] == 403
         assert (await get("/t/sabae/usage/split", query))[0] == 403
         assert (await get("/t/sabae/usage", query))[0] == 200
+    assert "/t/fukui/usage/split" in (await get("/t/fukui/usage"))[1].decode()
+    assert "/usage/split" not in (await get("/t/sabae/usage"))[1].decode(), "nobody is led to a page that refuses them"
 
 
 async def test_a_wrong_month_or_encoding_is_told(get: Get) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from kumihimo.base.call import Call
+from kumihimo.base.errors import Forbidden, Unauthenticated
 from kumihimo.base.ports import Measure
 from kumihimo.base.screens import Answer, Ask, Document, Page, Screen
 from kumihimo.platform.metering.days import beside, check_month
@@ -49,8 +50,17 @@ class _Pages:
         if encoding := ask.query.get("csv", ""):
             return _document(usage_table([found], ask.lang), encoding)
         first = await self._metering.first_month(ask.tenant)
-        data = {**self._months(found.month, first), **_shown(found, ask.lang)}
+        may_split = await self._may_split(ask.call)
+        data = {**self._months(found.month, first), **_shown(found, ask.lang), "may_split": may_split}
         return Page(f"{PACKAGE}:usage.html", "usage.title", data)
+
+    async def _may_split(self, call: Call) -> bool:
+        """Whether the page of the cost of all tenants is for this caller: nobody is led to a page that refuses them."""
+        try:
+            await self._allow_all(call)
+        except (Forbidden, Unauthenticated):
+            return False
+        return True
 
     async def split(self, ask: Ask) -> Answer:
         """How the platform's cost of a month is split among its tenants; `csv` as above."""
