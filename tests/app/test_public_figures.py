@@ -91,6 +91,8 @@ async def test_a_stranger_sees_that_page_and_nothing_else(client: Client, platfo
     page = await client.get(PAGE, EN)
     for name in (THERE, SECRET, "chief", "urn:ngsi-ld"):
         assert name not in page.text, name
+    assert "data-live" not in page.text, "it would ask for a stream that is not for strangers, and call itself stale"
+    assert f'data-live="/t/{HERE}/live"' in (await client.get(PAGE, CHIEF)).text
     assert (await client.post(PAGE, {"x": "y"})).status in {401, 403}
     await platform.database.remove_tenant(HERE)
     assert (await client.get(PAGE, EN)).status == 401
@@ -140,6 +142,15 @@ async def test_a_measure_is_shown_without_who_owns_it_and_what_it_costs(client: 
     await platform.measures.put(MAKER, one, revision=revision)
     assert (await choose(client, "hide", kind="measure", ref="fence")).status == 303
     assert (await client.get(PAGE, EN)).status == 401
+
+
+async def test_a_policy_stands_before_what_is_below_it(client: Client, platform: Platform) -> None:
+    for ref, level in (("fence", "project"), ("safe-fields", "policy"), ("edges", "programme")):
+        one = Measure(ref, level, {"ja": ref, "en": f"The {ref}"}, "x", date(2025, 1, 1))  # type: ignore[arg-type]
+        await platform.measures.put(MAKER, one, revision=0)
+        assert (await choose(client, "show", kind="measure", ref=ref)).status == 303
+    page = (await client.get(PAGE, EN)).text
+    assert page.index("The safe-fields") < page.index("The edges") < page.index("The fence")
 
 
 async def test_a_target_that_came_later_is_shown_only_once_somebody_chose_it(

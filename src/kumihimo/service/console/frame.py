@@ -82,6 +82,8 @@ class Frame:
     """The tenants that have this part of the pages too: in the others the switch leads to their first page."""
     announced: Sequence[Announcement] = ()
     """What everybody is told who is logged in."""
+    is_live: bool = False
+    """Whether the page may hear what changed."""
 
     def values(self, t: Translate) -> dict[str, Any]:
         """The names that every template may use; they win over a page's own data of the same name."""
@@ -106,6 +108,7 @@ class Frame:
             "language_links": self.language_links,
             "scripts": self.page.scripts,
             "live": self.page.live,
+            "is_live": self.is_live,
             "made_at": self.made_at,
             "level_badge": partial(level_badge, t),
         }

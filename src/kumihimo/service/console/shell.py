@@ -458,10 +458,18 @@ class Console:
             person=_person(_caller(request)),
             login=self._login_of(request) if tenant or path == "/" else "",
             announced=await self._announced(request, tenant),
+            is_live=await self._may_listen(request, tenant),
         )
         values: dict[str, Any] = {**page.data, **frame.values(t)}
         html = self._templates.get_template(page.template).render(values)
         return self._dress(request, Response(html, page.status, page.headers, "text/html"))
+
+    async def _may_listen(self, request: Request, tenant: str) -> bool:
+        """Whether the stream of the tenant's changes is for the caller; a page that asks in vain calls itself stale."""
+        try:
+            return bool(tenant) and await self._is_allowed(_call(request, tenant), "read")
+        except Problem:  # a credential of another tenant
+            return False
 
     async def _announced(self, request: Request, tenant: str) -> Sequence[Announcement]:
         if not tenant or self._announce is None or self._is_stranger(request):

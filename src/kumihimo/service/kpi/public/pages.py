@@ -9,7 +9,7 @@ from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.effect_pages import day_of_text
-from kumihimo.service.kpi.measures import said
+from kumihimo.service.kpi.measures import LEVELS, said
 from kumihimo.service.kpi.measures_door import Measures
 from kumihimo.service.kpi.public.door import Public
 from kumihimo.service.kpi.public.models import LEAST_FIGURES, LEAST_READINGS, Kind
@@ -51,7 +51,7 @@ class _Pages:
         kpis, measures = await self._public.page(ask.tenant)
         data = {
             "kpis": kpis,
-            "measures": measures,
+            "measures": sorted(measures, key=lambda each: LEVELS.index(each.measure.level)),
             "least": LEAST_READINGS,
             "least_figures": LEAST_FIGURES,
             "said": said,
