@@ -220,7 +220,9 @@ async def test_a_call_that_is_given_up_leaves_no_answer_for_the_next() -> None:
 
 
 async def test_no_call_finds_what_another_left() -> None:
-    body = "held = []\ndef figure(x):\n    held.append(x)\n    return {'y': len(held)}\n"
+    body = (
+        "def figure(x):\n    held = globals().setdefault('held', [])\n    held.append(x)\n    return {'y': len(held)}\n"
+    )
     one = Worker(Program(body, (), (FIGURE,)))
     await one.begin()
     assert [(await one.call("figure", {"x": 1}))["y"] for _ in range(3)] == [1, 1, 1]
