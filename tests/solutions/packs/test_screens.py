@@ -121,7 +121,9 @@ async def test_a_signed_pack_is_installed_set_and_removed_from_its_page(house: H
     assert (in_japanese[0], "ほかの人がこのパックの設定を変えました" in in_japanese[1]) == (409, True)
     assert (late[0], "It was changed after you opened this" in late[1], 'value="1"' in late[1]) == (409, True, True)
     wrong = {**change, "revision": str(int(revision[1]) + 1), "value-few_spaces": "many"}
-    assert (await house.ask("/packs/parking", wrong))[0] == 400
+    status, page = await house.ask("/packs/parking", wrong)
+    assert (status, page.count('aria-invalid="true" aria-describedby="value-few_spaces-wrong')) == (400, 1)
+    assert 'id="value-few_spaces-wrong"' in page, "the field itself says what is wrong"
     assert await house.platform.packs.values("town", "parking") == {"few_spaces": 9}
     assert (await house.ask("/packs/parking", {"action": "remove"}))[0] == 400
     assert (await house.ask("/packs/parking", {"action": "else"}))[0] == 400

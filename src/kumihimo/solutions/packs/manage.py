@@ -93,6 +93,7 @@ class Manage:
             "changed": await self._packs.changed(tenant, id_) if install is not None else [],
             "events": await self._packs.events(tenant, id_),
             "problem": problem,
+            "wrong": _wrong(shown_pack.pack, ask.form),
         }
         page = Page(f"{PACKAGE}:pack.html", shown_pack.pack.title.in_(ask.lang), data)
         return page if problem is None else replace(page, status=problem.status, headers=problem.headers())
@@ -136,6 +137,18 @@ def _typed(pack: Pack, form: Mapping[str, str]) -> dict[str, Any]:
         text = form.get(FIELD + one.name)
         if text is not None:
             found[one.name] = read_value(one, text) if text.strip() else None
+    return found
+
+
+def _wrong(pack: Pack, form: Mapping[str, str]) -> dict[str, Problem]:
+    """What is wrong with each value of a form, by the parameter's name."""
+    found: dict[str, Problem] = {}
+    for one in pack.parameters:
+        if text := form.get(FIELD + one.name, "").strip():
+            try:
+                read_value(one, text)
+            except Problem as problem:
+                found[one.name] = problem
     return found
 
 
