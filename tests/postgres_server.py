@@ -61,6 +61,7 @@ class PostgresServer:
         try:
             self._sql("postgres", f"CREATE DATABASE kumihimo_template {_ALPHABET}")
             self._sql("kumihimo_template", "CREATE EXTENSION postgis")
+            self._slim("kumihimo_template")
         except subprocess.CalledProcessError as problem:
             self.stop()
             raise PostgresMissing("PostGIS is missing: apt-get install postgresql-postgis") from problem
@@ -69,10 +70,15 @@ class PostgresServer:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _slim(self, database: str) -> None:
+        """Takes out of a template what every test would copy and none reads: systems of coordinates but our own."""
+        self._sql(database, "DELETE FROM spatial_ref_sys WHERE srid <> 4326")
+        self._sql(database, "VACUUM FULL")
+
     def create_database(self, *, template: str = "kumihimo_template") -> str:
         self._count += 1
         name = f"test{self._count}"
-        self._sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
 
     def drop_database(self, name: str) -> None:
