@@ -20,6 +20,8 @@ from kumihimo.service.alerts.models import Content, Evidence, Maker, Proposal, S
 READER = Actor("person", "p-9")
 RIVER, ANIMAL = "urn:ngsi-ld:RiverGauge:1", "urn:ngsi-ld:WildlifeEncounter:1"
 LIGHT = Proposal("light-9", "on", {"seconds": 5}, {"ja": "点灯", "en": "Light it"})
+STOOD: dict[str, dict[str, Any]] = {"flood": {"height": 1.875}, "rules": {}, "wildlife": {}}
+"""What stood when each was decided."""
 RAISE = 'do = "alert"\nseverity = 2\ntitle_ja = "高い"\ntitle_en = "Gauge is high"'
 SHOW = 'permit (principal in Role::"reader", action == Action::"read", resource is Entity);'
 HIDE = """forbid (principal in Role::"reader", action == Action::"read", resource == Entity::"{}")
@@ -51,7 +53,9 @@ async def decided(town: Town, clock: FakeClock) -> dict[str, str]:
         [alert] = await town.platform.alerts.list("town", source=wing)
         who = Call("town", Actor("person", f"Sato_{number} (p-{number})"))
         verdict: Any = "rejected" if wing == "flood" else "accepted"
-        made = await town.platform.alerts.decide(who, alert.id, alert.version, verdict, f"=why {wing}")
+        made = await town.platform.alerts.decide(
+            who, alert.id, alert.version, verdict, f"=why {wing}", facts=STOOD[wing]
+        )
         found[wing] = made.id
     return found
 
@@ -114,6 +118,9 @@ async def test_a_decisions_page_tells_the_chain_with_versions_and_the_way_back_t
     ):
         assert word in text, word
     assert f"/temporal/entities/{RIVER.replace(':', '%3A')}" in text
+    proposal, _, decision = text.partition('id="evidence-title"')
+    assert ("1.875" in proposal, "1.875" in decision) == (False, True), "what stood later is no ground of the proposal"
+    assert '<th scope="row">Height (m)</th><td>1.875</td>' in decision
     assert "Program: <strong>kumihimo</strong>" in text, "no pack is installed here"
     text = await page(town, f"/alerts/decisions/{made['rules']}")
     assert "/rules/gauge/versions?version=1" in text

@@ -201,7 +201,8 @@ def _shown(maker: Maker, subject: str) -> dict[str, Any]:
 
 
 def _facts(content: Content, but: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in (_plain(content.facts) or []) if name != but]
+    """What the proposal rested on, without what came to it later."""
+    return _plain({name: value for name, value in content.facts.items() if name != but}) or []
 
 
 def _plain(facts: Any) -> list[tuple[str, str]] | None:
