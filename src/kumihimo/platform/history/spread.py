@@ -127,15 +127,13 @@ async def _holders_tx(tx: Tx, query: Query, attributes: Sequence[str], since: in
 
 
 async def _first_tx(tx: Tx, ids: str, attributes: Sequence[str]) -> int | None:
-    """For each entity the first row of an index is looked at, however many there are."""
     found = []
     for name in attributes:
         for column, which in (("observed_at", "IS NOT NULL"), ("modified_at", "IS NULL")):
             row = await tx.fetch_one(
-                f"SELECT min(f.at) FROM (SELECT (SELECT h.{column} FROM history h WHERE h.entity_id = n.entity_id"
+                f"SELECT min(h.{column}) FROM history h WHERE {tx.dialect.any_of('h.entity_id', '$1')}"
                 f" AND h.attribute = $2 AND h.observed_at {which} AND h.dataset = '' AND h.kind = 0"
-                f" AND h.number IS NOT NULL ORDER BY h.{column} LIMIT 1) AS at FROM history_entity n"
-                f" WHERE {tx.dialect.any_of('n.entity_id', '$1')}) f",
+                " AND h.number IS NOT NULL",
                 ids,
                 name,
             )
