@@ -18,6 +18,7 @@ from tests.solutions.wildlife.wildlife_house import FIELD, TOWN, House, opened
 
 from kumihimo.base import times
 from kumihimo.base.call import Call
+from kumihimo.base.errors import Forbidden
 from kumihimo.base.jsontext import loads
 from kumihimo.base.texts import parse_texts
 from kumihimo.platform.access.decide import Access
@@ -184,12 +185,26 @@ async def test_a_hunter_reports_and_goes_round_and_is_shown_no_alert_and_no_way_
 
     texts = load_words([OWN_PACKAGE, PACKAGE])
     shown = {}
-    for name, doors in (("all", house.doors), ("hunter", replace(house.doors, rights=some))):
+
+    async def none(_: Call) -> Grant:
+        raise Forbidden("nothing")
+
+    who = {
+        "all": house.doors,
+        "hunter": replace(house.doors, rights=some),
+        "officer": replace(house.doors, writes=none),
+    }
+    rounds = {}
+    for name, doors in who.items():
         live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
         console = Console(wildlife_screens(doors, Stage()), texts, tenants=doors.database.tenants, live=live)
-        shown[name] = await page(Client(Starlette(routes=console.routes())), "")
+        client = Client(Starlette(routes=console.routes()))
+        shown[name], rounds[name] = await page(client, ""), await page(client, "/patrol")
     ways = {name: set(re.findall(rf'href="{BASE}/([a-z]+)"', text)) for name, text in shown.items()}
     assert ways["all"] - ways["hunter"] == {"decisions", "siren"}
     assert {"report", "reports", "patrol", "method"} <= ways["hunter"]
     assert (f"{BASE}/alerts/" in shown["all"], f"{BASE}/alerts/" in shown["hunter"]) == (True, False)
     assert ("sensor-field" in shown["all"], "sensor-field" in shown["hunter"]) == (True, False)
+    assert {name: "Report the visit" in text for name, text in rounds.items()} == {
+        "all": True, "hunter": True, "officer": False,
+    }  # fmt: skip
