@@ -35,6 +35,11 @@ def test_later_sources_win() -> None:
         ({"given": {"https_device_port": 0, "tls_key": "k"}}, "https_device_port needs tls_certificate"),
         ({"given": {"https_port": 0, "tls_certificate": "c"}}, "tls_certificate and tls_key belong together"),
         ({"given": {"acme_hosts": ("a",), "tls_certificate": "c", "tls_key": "k"}}, "contradict each other"),
+        ({"given": {"mail_folder": "mail"}}, "mail_folder needs smtp_from"),
+        (
+            {"given": {"mail_folder": "mail", "smtp_url": "smtp://localhost", "smtp_from": "a@example.jp"}},
+            "name one",
+        ),
         ({"given": {"acme_hosts": ("a",), "port": -1, "https_port": 443}}, "acme_hosts needs port"),
         ({"given": {"acme_hosts": ("a",), "acme_directory": "http://x"}}, "acme_directory must begin with https"),
         ({"given": {"port": -1}}, "port is -1, and so is https_port"),

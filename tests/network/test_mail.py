@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import email
 import email.policy
+import mailbox
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -23,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.fakes import FakeClock
 
 from kumihimo.base.ports import Letter, MailRefused
-from kumihimo.network.mail import Mailer, MailServer, mail_server
+from kumihimo.network.mail import LetterFolder, Mailer, MailServer, mail_server
 
 pytestmark = pytest.mark.enable_socket
 LETTER = Letter(
@@ -239,3 +241,26 @@ def test_an_address_that_is_none(url: str) -> None:
     assert "geheim" not in str(caught.value)
     with pytest.raises(ValueError, match="smtp_password_file"):
         mail_server("smtp://h", "/does/not/exist")
+
+
+async def test_letters_can_be_put_into_a_folder_from_which_a_mail_system_takes_them(tmp_path: Path) -> None:
+    put = LetterFolder(tmp_path / "data" / "mail", "山田町 <kuma@example.jp>", FakeClock())
+    await put(LETTER)
+    await put(LETTER)
+    taken = mailbox.Maildir(tmp_path / "data" / "mail", create=False)
+    assert len(taken) == 2
+    for body in (one.as_bytes() for one in taken):
+        read = email.message_from_bytes(body, policy=email.policy.default)
+        assert (read["To"], read["From"], read["Subject"]) == (LETTER.to, "山田町 <kuma@example.jp>", LETTER.subject)
+        assert read.get_content().replace("\r\n", "\n") == LETTER.text
+
+
+async def test_a_folder_that_cannot_be_is_the_folders_trouble_and_a_wrong_letter_the_letters(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("no folder")
+    with pytest.raises(OSError, match="mail"):
+        await LetterFolder(tmp_path / "mail", "a@example.jp", FakeClock())(LETTER)
+    put = LetterFolder(tmp_path / "other", "a@example.jp", FakeClock())
+    with pytest.raises(MailRefused) as caught:
+        await put(Letter("a@example.jp\nBcc: b@example.jp", "x", "x"))
+    assert caught.value.is_final
+    assert not (tmp_path / "other").exists()

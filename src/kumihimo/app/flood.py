@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from kumihimo.app import personas
+from kumihimo.app.invited import FLOOD_FIGHTERS, invite
 from kumihimo.app.late import MqttLate
 from kumihimo.app.measures import show_measures
 from kumihimo.app.platform import Platform, Step, background
@@ -93,6 +94,7 @@ def run_demo(event: EventName, speed: float, say: Callable[[str], None], *, rene
         async def set_up() -> None:
             for tenant in TENANTS:
                 await _subscribe_webhook(platform, tenant)
+            await invite(platform, PREFECTURE, FLOOD_FIGHTERS)
             await show_measures(platform, PREFECTURE, flood_demo.PACKAGE)
 
         await set_up()

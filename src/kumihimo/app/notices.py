@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from pathlib import Path
 from typing import Final
 
 from kumihimo.app import telling
@@ -12,8 +13,9 @@ from kumihimo.app.platform import Platform
 from kumihimo.app.wildlife import wildlife_doors
 from kumihimo.base.call import Actor, Caller
 from kumihimo.base.clock import Clock
+from kumihimo.base.ports import SendMail
 from kumihimo.base.settings import Settings, SettingsError
-from kumihimo.network.mail import Mailer, mail_server
+from kumihimo.network.mail import LetterFolder, Mailer, mail_server
 from kumihimo.platform.identity.seal import Seal
 from kumihimo.service.notices.compose import Composer
 from kumihimo.service.notices.door import Notices
@@ -92,7 +94,9 @@ def _of(part: str) -> frozenset[str]:
     return frozenset(one.id for one in OF_WINGS[part])
 
 
-def _mail(settings: Settings, clock: Clock) -> Mailer | None:
+def _mail(settings: Settings, clock: Clock) -> SendMail | None:
+    if settings.mail_folder:
+        return LetterFolder(Path(settings.mail_folder), settings.smtp_from, clock)
     if not settings.smtp_url:
         return None
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from kumihimo.app.invited import HUNTERS, invite
 from kumihimo.app.late import MqttLate
 from kumihimo.app.measures import show_measures
 from kumihimo.app.personas import Personas
@@ -98,12 +99,15 @@ def run_season(speed: float, say: Callable[[str], None]) -> Step:
         doors = wildlife_doors(platform)
         prepared = await demo.prepare(doors, speed)
         prepared.watching = platform.wildlife.watching
-        prepared.after_made.append(lambda: Personas(platform).visit(TENANT))
+        prepared.after_made += [lambda: Personas(platform).visit(TENANT), lambda: invite(platform, TENANT, HUNTERS)]
         platform.wildlife.prepared = prepared
         if not prepared.kept:  # a role that was taken away later stays away
             await Personas(platform).visit(TENANT)
+        await invite(platform, TENANT, HUNTERS)
         await show_measures(platform, TENANT, demo.PACKAGE)
-        guests = platform.wildlife.guests = Guests(doors, speed, lambda tenant: area_of(platform, tenant))
+        guests = platform.wildlife.guests = Guests(
+            doors, speed, lambda tenant: area_of(platform, tenant), lambda tenant: invite(platform, tenant, HUNTERS)
+        )
         for lang, credit in load_words([demo.PACKAGE])["wildlife.credit"].items():
             platform.credit[lang] = f"{platform.credit.get(lang, '')} {credit}".strip()
         say(f"Wildlife, a season in a second town: {platform.address}/t/{TENANT}/wildlife")

@@ -186,7 +186,14 @@ class Settings:
         "smtp://user:password@host:587 (smtps:// with TLS from the first byte) of the mail server by which notices go "
         "to people; STARTTLS is needed but to this machine itself. Empty sends no mail.",
     )
-    smtp_from: str = _setting("", "Address from which notices come, as address or `name <address>`; needs `smtp_url`.")
+    mail_folder: str = _setting(
+        "",
+        "Folder (Maildir) into which letters are put instead of being sent: for a mail system that takes them from "
+        "there, or to try notices out. The demo uses one in its data folder.",
+    )
+    smtp_from: str = _setting(
+        "", "Address from which notices come, as address or `name <address>`; `smtp_url` and `mail_folder` need it."
+    )
     smtp_password_file: str = _setting("", "File that holds the password for `smtp_url` in place of the address.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = _setting("text", "text for people, json for machines.")
@@ -209,8 +216,11 @@ class Settings:
             raise SettingsError("database_url must begin with postgresql://")
         if self.smtp_url and not self.smtp_url.startswith(("smtp://", "smtps://")):
             raise SettingsError("smtp_url must begin with smtp:// or smtps://")
-        if self.smtp_url and "@" not in self.smtp_from:
-            raise SettingsError("smtp_url needs smtp_from, the address from which notices come")
+        if self.smtp_url and self.mail_folder:
+            raise SettingsError("smtp_url and mail_folder are two ways for the same letters: name one")
+        if (self.smtp_url or self.mail_folder) and "@" not in self.smtp_from:
+            which = "smtp_url" if self.smtp_url else "mail_folder"
+            raise SettingsError(f"{which} needs smtp_from, the address from which notices come")
         self._check_mqtt_url()
         self._check_numbers()
         self._check_certificate()

@@ -1,8 +1,11 @@
-"""Mail to the town's mail server (RFC 5321), never in the clear but to this machine itself (RFC 3207, RFC 8314)."""
+"""Mail to the town's mail server (RFC 5321), never in the clear but to this machine itself (RFC 3207, RFC 8314);
+or into a folder, from which a mail system takes it, or somebody who tries the platform out.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import mailbox
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -87,7 +90,7 @@ class Mailer:
 
     async def __call__(self, letter: Letter) -> None:
         """As SendMail."""
-        message = self._message(letter)
+        message = message_of(letter, self._sender, self._clock)
         async with self._turn:
             client = self._client()
             try:
@@ -107,20 +110,6 @@ class Mailer:
     def _at(self) -> str:
         return f"{self._server.host}:{self._server.port}"
 
-    def _message(self, letter: Letter) -> EmailMessage:
-        message = EmailMessage(policy=SMTP_LINES)
-        try:
-            message["From"] = self._sender
-            message["To"] = letter.to
-            message["Subject"] = letter.subject
-            message["Date"] = format_datetime(self._clock.now())
-            for name, value in letter.headers.items():
-                message[name] = value
-            message.set_content(letter.text, cte="base64")
-        except (ValueError, MessageError) as problem:
-            raise MailRefused(553, is_final=True) from problem
-        return message
-
     def _client(self) -> aiosmtplib.SMTP:
         server = self._server
         return aiosmtplib.SMTP(
@@ -131,6 +120,43 @@ class Mailer:
             tls_context=self._context,
             timeout=min(STEP_SECONDS, self._seconds),
         )
+
+
+class LetterFolder:
+    """Implements base.ports.SendMail: each letter is a file of a Maildir, which is on the disk when this returns."""
+
+    def __init__(self, folder: Path, sender: str, clock: Clock) -> None:
+        self._folder = folder
+        self._sender = sender
+        self._clock = clock
+
+    async def __call__(self, letter: Letter) -> None:
+        """As SendMail."""
+        message = message_of(letter, self._sender, self._clock)
+        try:
+            await asyncio.to_thread(self._put, message)
+        except mailbox.Error as problem:
+            raise OSError(f"{self._folder} is no Maildir: {type(problem).__name__}") from None
+
+    def _put(self, message: EmailMessage) -> None:
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        mailbox.Maildir(self._folder).add(message)
+
+
+def message_of(letter: Letter, sender: str, clock: Clock) -> EmailMessage:
+    """The letter as it goes out. MailRefused for good where an address or a header of it cannot be."""
+    message = EmailMessage(policy=SMTP_LINES)
+    try:
+        message["From"] = sender
+        message["To"] = letter.to
+        message["Subject"] = letter.subject
+        message["Date"] = format_datetime(clock.now())
+        for name, value in letter.headers.items():
+            message[name] = value
+        message.set_content(letter.text, cte="base64")
+    except (ValueError, MessageError) as problem:
+        raise MailRefused(553, is_final=True) from problem
+    return message
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

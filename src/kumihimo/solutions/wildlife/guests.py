@@ -28,12 +28,21 @@ PLAYED_AREA = DEFAULT_VOCAB + "replayArea"
 
 
 class Guests:
-    """Begins seasons, plays them side by side, and ends them. area tells where a town lies, None where nobody said."""
+    """Begins seasons, plays them side by side, and ends them. area tells where a town lies, None where nobody said;
+    begun is called with the town before a season first begins there.
+    """
 
-    def __init__(self, doors: WildlifeDoors, speed: float, area: Callable[[str], Awaitable[Area | None]]) -> None:
+    def __init__(
+        self,
+        doors: WildlifeDoors,
+        speed: float,
+        area: Callable[[str], Awaitable[Area | None]],
+        begun: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
         self._doors = doors
         self._speed = speed
         self.area = area
+        self._begun = begun
         self._playing: dict[str, tuple[Prepared, asyncio.Task[None]]] = {}
         self._turn = asyncio.Lock()
         self._group = asyncio.TaskGroup()
@@ -67,6 +76,8 @@ class Guests:
             if area is None:
                 raise BadRequestData("the town has not said where it lies; set the parameter area of the pack first")
             season = await asyncio.to_thread(load, area)
+            if self._begun is not None:
+                await self._begun(tenant)
             await self._register(tenant, season)
             kept = entities.change(demo.REPLAY_ID, demo.REPLAY, {PLAYED_AREA: entities.prop(list(area))})
             await demo.furnish(self._doors, tenant, season, [kept])
