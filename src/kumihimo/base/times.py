@@ -6,9 +6,12 @@ Stored form: whole microseconds since 1970-01-01T00:00:00Z, so that both engines
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+JST: Final = timezone(timedelta(hours=9), "JST")
+"""Japan's time, the same all year."""
 _LONGEST = len("2024-06-23T10:00:00.123456Z")
 _DATE_TIME = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,6})\d*)?(Z|[+-]\d{2}:\d{2})\Z", re.ASCII

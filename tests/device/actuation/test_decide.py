@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kumihimo.base.times import JST
 from kumihimo.device.actuation.capability import ABILITIES, check_command
-from kumihimo.device.actuation.decide import JST, judge
+from kumihimo.device.actuation.decide import judge
 from kumihimo.device.actuation.models import ArbiterLimits, Asked
 from kumihimo.device.words import Refused
 

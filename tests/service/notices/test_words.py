@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData
+from kumihimo.base.times import JST
 from kumihimo.service.notices.door import check_email
 from kumihimo.service.notices.lists import rows_of
-from kumihimo.service.notices.match import LOCAL, nearest, quiet_until
+from kumihimo.service.notices.match import nearest, quiet_until
 from kumihimo.service.notices.models import Area, Notice, Recipient, check_area, fresh
 
 
@@ -76,11 +77,11 @@ def test_the_end_of_quiet_hours_is_their_own_hour_within_a_day(begin: int, end: 
     assert now <= until <= now + 24 * 3_600_000_000
     if until != now:
         assert begin != end
-        local = times.from_micros(until).astimezone(LOCAL)
+        local = times.from_micros(until).astimezone(JST)
         assert (local.hour, local.minute) == (end, 0)
         assert quiet_until(_with_quiet(one, begin, end), until) == until
     elif begin != end:
-        hour = times.from_micros(now).astimezone(LOCAL).hour
+        hour = times.from_micros(now).astimezone(JST).hour
         assert (hour - begin) % 24 >= (end - begin) % 24
 
 

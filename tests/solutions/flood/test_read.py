@@ -96,7 +96,7 @@ def test_august_2023_has_rain_of_17_stations() -> None:
     assert len(stations) == 17
     assert {one.station for one in rain} == {station.id for station in stations}
     assert times.text(times.from_micros(rain[0].at)) == "2023-08-09T15:00:00.000Z"
-    assert not any(times.from_micros(one.at).astimezone(read.JST).hour == 9 for one in rain)
+    assert not any(times.from_micros(one.at).astimezone(times.JST).hour == 9 for one in rain)
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Final
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 from kumihimo.device.actuation.models import ArbiterLimits, Asked, CommandRecord
 from kumihimo.device.words import Refused
 
-JST: Final = timezone(timedelta(hours=9), "JST")
 MINUTE: Final = 60_000_000
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
-from typing import Final
+from datetime import date, datetime
 
 from kumihimo.base import times
 from kumihimo.base.errors import BadRequestData
-
-JAPAN: Final = timezone(timedelta(hours=9))
+from kumihimo.base.times import JST
 
 
 def begin_of(day: str) -> int:
     """The first moment of a day like 2026-04-01, in microseconds. BadRequestData for what is no day."""
     try:
         found = date.fromisoformat(day.strip())
-        return times.micros(datetime(found.year, found.month, found.day, tzinfo=JAPAN))
+        return times.micros(datetime(found.year, found.month, found.day, tzinfo=JST))
     except (ValueError, OverflowError) as problem:
         said = f"{day[:40]!r} is no day; write it like 2026-04-01"
         raise BadRequestData(said).worded("refused.day", day=day[:40]) from problem

@@ -9,13 +9,11 @@ import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.base.times import EPOCH
+from kumihimo.base.times import EPOCH, JST
 
-JST: Final = timezone(timedelta(hours=9), "JST")
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999, in microseconds."""
 _DAY = 86_400_000_000

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Final
+from datetime import UTC, date, datetime, timedelta
 
 from kumihimo.base.errors import BadRequestData
+from kumihimo.base.times import JST
 
-JST: Final = timezone(timedelta(hours=9), "JST")
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])\Z", re.ASCII)
 _FIRST, _LAST = "2000-01", "9998-12"
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from kumihimo.base.cells import plain
 from kumihimo.base.errors import BadRequestData
 from kumihimo.platform.metering.models import MEASURES, WEIGHED, WHOLE, CostTable, Usage
 
@@ -105,13 +106,8 @@ def _state(lang: str, *, is_over: bool) -> str:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     out = io.StringIO()
-    csv.writer(out).writerows([_safe(cell) for cell in row] for row in rows)
+    csv.writer(out).writerows([plain(cell) for cell in row] for row in rows)
     return out.getvalue()
-
-
-def _safe(cell: Any) -> Any:
-    """A text that a spreadsheet would run as a formula is quoted."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def encoded(text: str, encoding: str) -> bytes:

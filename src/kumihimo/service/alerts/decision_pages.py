@@ -13,10 +13,11 @@ from kumihimo.base import times
 from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData
 from kumihimo.base.screens import Answer, Ask, Document, Page
+from kumihimo.base.times import JST
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.alerts.chain import DecisionLog, Logged
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.log import JST, decisions_json, decisions_table, moment, spoken
+from kumihimo.service.alerts.log import decisions_json, decisions_table, moment, spoken
 from kumihimo.service.alerts.models import Alert, Content, Evidence, Maker, Wanted
 
 PACKAGE: Final = "kumihimo.service.alerts"

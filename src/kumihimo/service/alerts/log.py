@@ -6,21 +6,20 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta, timezone
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from kumihimo.base import times
+from kumihimo.base.cells import plain
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.texts import parse_texts, translator
+from kumihimo.base.times import JST
 from kumihimo.service.alerts.chain import Logged
 from kumihimo.service.alerts.models import Decision, Maker, Step
 from kumihimo.service.alerts.sights import SeenDecision
-
-JST: Final = timezone(timedelta(hours=9), "JST")
 
 
 @cache
@@ -52,7 +51,7 @@ def decisions_table(decisions: Sequence[Logged], lang: str) -> str:
     writer.writerow([t(f"alerts.{name}") for name in (*names, *more)])
     for one in decisions:
         [seen] = spoken([one.seen], lang)
-        writer.writerow([_safe(cell) for cell in (*_cells(seen, lang, t), *_chain(one, seen.decision, lang))])
+        writer.writerow([plain(cell) for cell in (*_cells(seen, lang, t), *_chain(one, seen.decision, lang))])
     return out.getvalue()
 
 
@@ -146,7 +145,3 @@ def _said(at: int) -> str | None:
 def _step(step: Step, lang: str, t: Callable[..., str]) -> str:
     label = step.proposal.label.get(lang, step.proposal.device)
     return f"{label}: {t(f'alerts.step.{step.state}')} {step.detail}".strip()
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

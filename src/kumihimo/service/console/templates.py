@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
@@ -11,8 +11,8 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from markupsafe import Markup
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 
-JST = timezone(timedelta(hours=9), "JST")
 LEVEL_KEYS = ("level.0", "level.1", "level.2", "level.3", "level.4")
 _SHAPES = {
     "none": '<circle cx="8" cy="8" r="5" fill="none" stroke="currentColor" stroke-width="2"/>',

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Final, Literal
 
 from kumihimo.base import times
-from kumihimo.service.kpi.measures import JST
+from kumihimo.base.times import JST
 from kumihimo.service.kpi.models import Figure
 from kumihimo.service.kpi.shift import Shift, lacking_halvings, shift_of
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta, timezone
+from datetime import date
 from typing import Final, Literal
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 from kumihimo.service.kpi.models import Figure
 
-JST: Final = timezone(timedelta(hours=9), "JST")
 """Days of measures are days of Japan."""
 
 Level = Literal["policy", "programme", "project"]

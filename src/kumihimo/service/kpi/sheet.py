@@ -10,18 +10,17 @@ from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from itertools import chain
-from typing import Final
 from urllib.parse import quote
 
 from kumihimo.base import times
+from kumihimo.base.cells import plain
 from kumihimo.base.texts import parse_texts, translator
-from kumihimo.service.kpi.measures import JST
+from kumihimo.base.times import JST
 from kumihimo.service.kpi.models import Definition, Figure
 
 Cell = str | float | int | date | datetime | None
 """A datetime is of Japan's time and has no zone, as spreadsheets have it."""
 Words = Callable[..., str]
-FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,6 @@ def words(lang: str) -> Words:
 def local(at: int) -> datetime:
     """A moment in microseconds as the clock in Japan shows it."""
     return times.from_micros(at).astimezone(JST).replace(tzinfo=None)
-
-
-def safe(cell: str) -> str:
-    """The text, with a quotation mark before it where a spreadsheet would run it as a formula."""
-    return f"'{cell}" if cell[:1] in FORMULA_SIGNS else cell
 
 
 def figures_sheet(
@@ -124,13 +118,13 @@ def as_csv(sheet: Sheet) -> bytes:
     writer = csv.writer(out)
     many = len(sheet.parts) > 1
     if many:
-        writer.writerows([[safe(label), safe(value)] for label, value in sheet.facts])
+        writer.writerows([[plain(label), plain(value)] for label, value in sheet.facts])
     for part in sheet.parts:
         if many:
-            writer.writerows([[], [safe(part.title)]])
-        writer.writerow([safe(column.heading) for column in part.columns])
+            writer.writerows([[], [plain(part.title)]])
+        writer.writerow([plain(column.heading) for column in part.columns])
         writer.writerows([_text(cell) for cell in row] for row in part.rows)
-        writer.writerows([[safe(note)] for note in part.notes] if many else [])
+        writer.writerows([[plain(note)] for note in part.notes] if many else [])
     return out.getvalue().encode("utf-8-sig")
 
 
@@ -139,7 +133,7 @@ def _text(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return safe(cell)
+        return plain(cell)
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M:%S}"
     return f"{cell:.15g}" if isinstance(cell, float) else str(cell)

@@ -10,7 +10,8 @@ from typing import Any, Final
 from xlsxwriter import Workbook
 
 from kumihimo.base import times
-from kumihimo.service.kpi.sheet import Cell, Column, Part, Sheet, safe, words
+from kumihimo.base.cells import plain
+from kumihimo.service.kpi.sheet import Cell, Column, Part, Sheet, words
 
 MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_CELL: Final = 32_767
@@ -52,11 +53,11 @@ def as_xlsx(sheet: Sheet, made_at: int) -> bytes:
 
 def _name(title: str, taken: set[str]) -> str:
     """A page's name that Excel takes, and that no other page has."""
-    plain = _NOT_IN_NAMES.sub(" ", title).strip()[:_MAX_NAME] or "1"
-    name, number = plain, 1
+    short = _NOT_IN_NAMES.sub(" ", title).strip()[:_MAX_NAME] or "1"
+    name, number = short, 1
     while name.casefold() in {one.casefold() for one in taken}:
         number += 1
-        name = f"{plain[: _MAX_NAME - 4]} {number}"
+        name = f"{short[: _MAX_NAME - 4]} {number}"
     taken.add(name)
     return name
 
@@ -81,7 +82,7 @@ def _put(page: Any, row: int, column: int, cell: Cell, styles: dict[str, Any]) -
     if cell is None:
         return
     if isinstance(cell, str):
-        page.write_string(row, column, safe(cell)[:MAX_CELL], styles["text"])
+        page.write_string(row, column, plain(cell)[:MAX_CELL], styles["text"])
     elif isinstance(cell, datetime):
         page.write_datetime(row, column, cell, styles["moment"])
     elif isinstance(cell, date):

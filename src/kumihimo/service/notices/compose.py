@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 from kumihimo.base import jsontext, times
 from kumihimo.base.ports import Letter
 from kumihimo.base.texts import Words, parse_texts, translator
-from kumihimo.service.notices.match import LOCAL, nearest
+from kumihimo.base.times import JST
+from kumihimo.service.notices.match import nearest
 from kumihimo.service.notices.models import Message, Notice, Recipient
 from kumihimo.service.notices.webpush import MAX_TEXT
 
@@ -129,4 +130,4 @@ def topic_of(notice: str) -> str:
 
 def when(at: int) -> str:
     """A moment in the town's time, to the minute."""
-    return times.from_micros(at).astimezone(LOCAL).strftime("%Y-%m-%d %H:%M")
+    return times.from_micros(at).astimezone(JST).strftime("%Y-%m-%d %H:%M")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Final
 
 from pyproj import Geod
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 from kumihimo.service.notices.models import Area, Message, Notice, Recipient
 
-LOCAL: Final = timezone(timedelta(hours=9), "JST")
 """Quiet hours are of the town's own time."""
 _EARTH: Final = Geod(ellps="WGS84")
 
@@ -46,13 +46,13 @@ def quiet_until(recipient: Recipient, now: int) -> int:
     if recipient.quiet is None or recipient.quiet[0] == recipient.quiet[1]:
         return now
     begin, end = recipient.quiet
-    local = times.from_micros(now).astimezone(LOCAL)
+    local = times.from_micros(now).astimezone(JST)
     hour = local.hour
     inside = begin <= hour < end if begin < end else hour >= begin or hour < end
     if not inside:
         return now
     day = local.date() + timedelta(days=1 if hour >= end else 0)
-    return times.micros(datetime(day.year, day.month, day.day, end, tzinfo=LOCAL))
+    return times.micros(datetime(day.year, day.month, day.day, end, tzinfo=JST))
 
 
 def messages(notice: Notice, recipient: Recipient, now: int) -> Iterator[Message]:

@@ -10,8 +10,10 @@ from typing import Any
 
 from kumihimo.base import times
 from kumihimo.base.call import ANONYMOUS, Actor, Call
+from kumihimo.base.cells import plain
 from kumihimo.base.errors import BadRequestData, Forbidden, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
+from kumihimo.base.times import JST
 from kumihimo.service.alerts.models import Alert, AlreadyDecided, Content, Decision, Step, Verdict
 from kumihimo.service.alerts.sights import Seen, SeenDecision
 from kumihimo.service.kpi.models import temporal_path
@@ -19,7 +21,6 @@ from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.alert_sights import sights_of
 from kumihimo.solutions.flood.demo import FloodDoors
 from kumihimo.solutions.flood.models import level_name
-from kumihimo.solutions.flood.read import JST
 from kumihimo.solutions.flood.watch import facts_now
 from kumihimo.solutions.flood.words import words
 
@@ -150,7 +151,7 @@ def decisions_table(decisions: Sequence[SeenDecision], lang: str) -> str:
     writer = csv.writer(out)
     writer.writerow(_HEAD[lang])
     for one in spoken(decisions, lang):
-        writer.writerow([_safe(cell) for cell in _cells(one, lang, t)])
+        writer.writerow([plain(cell) for cell in _cells(one, lang, t)])
     return out.getvalue()
 
 
@@ -190,8 +191,3 @@ def _readings(content: Content) -> str:
 
 def _moment(value: int) -> str:
     return times.from_micros(value).astimezone(JST).strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00")
-
-
-def _safe(cell: Any) -> str:
-    text = str(cell)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, Query, Restriction
 from kumihimo.platform.history.query import History
@@ -14,7 +15,6 @@ from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.models import Definition, Figure, FigureState, Lineage
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.models import Level, Thresholds
-from kumihimo.solutions.flood.read import JST
 from kumihimo.solutions.flood.thresholds import Point, held_level, level_of
 
 MINUTE = 60_000_000

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta, timezone
 from statistics import median
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 from kumihimo.platform.access.grants import ALL_ATTRIBUTES, Grant, Restriction
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.doors import FloodDoors
 
-JST = timezone(timedelta(hours=9), "JST")
 SHOWN = 200
 """So many readings stand behind a figure at most; where there are more, the newest."""
 NOTICE_SECONDS = Definition(

@@ -13,14 +13,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 from kumihimo.solutions.flood.geo3x3 import decode
 from kumihimo.solutions.flood.models import Faults, Gauge, RainStation, Recorded, Thresholds
 
-JST = timezone(timedelta(hours=9), "JST")
 SEA_LEVEL_FROM = 100.0
 """A level above this many metres cannot be a depth of these rivers: the gauge counts from sea level."""
 

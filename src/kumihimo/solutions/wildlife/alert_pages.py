@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
-from typing import Any
 
 from kumihimo.base.call import ANONYMOUS, Actor
+from kumihimo.base.cells import plain
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.screens import Answer, Ask, Document, Page, Redirect
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
@@ -137,14 +137,9 @@ def decisions_table(decisions: list[Decision], lang: str) -> str:
             for step in one.steps
         )
         cells = (_moment(one.at), one.content.title.get(lang, ""), t(f"wildlife.verdict.{one.verdict}"))
-        writer.writerow([_safe(cell) for cell in (*cells, one.who, one.reason, steps)])
+        writer.writerow([plain(cell) for cell in (*cells, one.who, one.reason, steps)])
     return out.getvalue()
 
 
 def _moment(at: int) -> str:
     return f"{local(at):%Y-%m-%d %H:%M:%S}"
-
-
-def _safe(cell: Any) -> str:
-    text = str(cell)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

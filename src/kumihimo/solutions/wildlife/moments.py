@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 from kumihimo.base import times
+from kumihimo.base.times import JST
 from kumihimo.solutions.wildlife.models import Moment
 
-JST = timezone(timedelta(hours=9), "JST")
 DAY_MINUTES = 24 * 60
 
 ERAS = {
