@@ -282,7 +282,7 @@ class Sender:
             status, patience = await self._post(tenant, told, to, browser)
         except AddressRefused as problem:
             log.warning("a browser named an address that is not reached", extra={"tenant": tenant})
-            await self.drop_browser(tenant, to.id, browser.id)
+            await self.drop_browser(tenant, to.id, browser.id, "refused")
             raise Dropped("refused") from problem
         except OSError as problem:
             raise Later(_wait(message.tries), counts=True) from problem
@@ -348,8 +348,8 @@ class Sender:
             except Exception:  # whoever wants to know must not keep the rest from being sent
                 log.exception("what a handing over leads to failed", extra={"tenant": tenant})
 
-    async def drop_browser(self, tenant: str, recipient: str, browser: str) -> None:
-        """Forgets a browser's subscription, and what waits for it."""
+    async def drop_browser(self, tenant: str, recipient: str, browser: str, why: Why = "gone") -> None:
+        """Forgets a browser's subscription, and drops what waits for it."""
         now = self._now()
 
         async def work(tx: Tx) -> int:
@@ -358,9 +358,9 @@ class Sender:
                 one = self._seals.open(tenant, kept)
                 left = tuple(each for each in one.browsers if each.id != browser)
                 await store.put_recipient_tx(tx, self._seals.close(tenant, replace(one, browsers=left)))
-            return await store.drop_browser_tx(tx, recipient, browser, now)
+            return await store.drop_browser_tx(tx, recipient, browser, why, now)
 
-        self.counters.dropped("gone", "push", await self._database.write(tenant, work))
+        self.counters.dropped(why, "push", await self._database.write(tenant, work))
 
     def _now(self) -> int:
         return times.micros(self._clock.now())

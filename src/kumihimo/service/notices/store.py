@@ -305,13 +305,14 @@ async def waiting_tx(tx: Tx, recipient: str) -> dict[Channel, int]:
     return {row[0]: int(row[1]) for row in await tx.fetch(sql, recipient)}
 
 
-async def drop_browser_tx(tx: Tx, recipient: str, browser: str, at: int) -> int:
-    """Drops what waits for a browser that is gone; how many messages."""
+async def drop_browser_tx(tx: Tx, recipient: str, browser: str, why: Why, at: int) -> int:
+    """Drops what waits for a browser that is told nothing any more; how many messages."""
     return await tx.execute(
-        "UPDATE notice_outbox SET state = 'dropped', why = 'gone', done_at = $3"
+        "UPDATE notice_outbox SET state = 'dropped', why = $3, done_at = $4"
         " WHERE recipient = $1 AND browser = $2 AND state = 'waiting'",
         recipient,
         browser,
+        why,
         at,
     )
 
