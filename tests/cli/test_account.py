@@ -59,7 +59,7 @@ def test_accounts_are_made_listed_disabled_and_given_fresh_links() -> None:
         ("account add x --email nowhere", "e-mail"),
         ("account link nobody", "no account 'nobody'"),
         ("account disable nobody", "no account 'nobody'"),
-        ("account link", "administrator already"),
+        ("account link", "somebody has an account already"),
     ],
 )
 def test_what_is_refused_is_told(words: str, why: str) -> None:

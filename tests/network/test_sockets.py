@@ -115,7 +115,8 @@ def test_a_free_port_that_is_taken_on_the_second_address_is_given_back(monkeypat
     )
     sockets = listening("two", 0)
     assert len({one.getsockname()[1] for one in sockets}) == 1
-    assert len(calls) == 4
+    assert len(calls) >= 4  # more where the machine itself has the next free port taken on one of the two
+    assert len(calls) % 2 == 0
     for one in sockets:
         one.close()
 

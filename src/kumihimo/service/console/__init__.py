@@ -3,5 +3,5 @@
 Owns: webhook, webhook_message
 Says: screens.{tenant}: the webhook page has something new
 Hears: log.{tenant}, screens.{tenant}
-Door: shell, live, words, doors, screens, webhook, store
+Door: shell, live, values, words, doors, screens, webhook, store
 """
