@@ -3,5 +3,6 @@
 Owns: nothing
 Says: nothing
 Hears: nothing
-Door: call, cells, clock, errors, events, ids, jsontext, ports, problems, rates, screens, settings, texts, times, tomltext
+Door: call, cells, clock, errors, events, ids, jsontext, ports, problems, rates, screens, settings, texts, times,
+      tomltext
 """
