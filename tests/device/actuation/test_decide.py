@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,7 +31,16 @@ def test_quiet_hours_also_over_midnight(start: int, end: int, quiet: set[int]) -
 @given(st.integers(0, 86_399), st.integers(0, 4), st.booleans())
 def test_what_makes_things_quiet_is_never_held_back(second: int, level: int, is_loud: bool) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
-    judge(Asked(level, is_safe=True, is_loud=is_loud), [], moment, ArbiterLimits(per_minute=0))
+    asked, none = Asked(level, is_loud=is_loud), ArbiterLimits(per_minute=0)
+    assert [_is_refused(one, moment, none) for one in (asked, replace(asked, is_safe=True))] == [True, False]
+
+
+def _is_refused(asked: Asked, moment: datetime, limits: ArbiterLimits) -> bool:
+    try:
+        judge(asked, [], moment, limits)
+    except Refused:
+        return True
+    return False
 
 
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50) | st.lists(st.integers())
