@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 
 from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
@@ -114,6 +115,17 @@ class Broker:
         """A page of the entities that the query selects (clause 5.7.2), masked."""
         await self._expiry.settle(tenant)
         return await self._database.read(tenant, lambda tx: queries.find_tx(tx, query))
+
+    async def find_all(self, tenant: str, query: Query, most: int | None = None) -> list[EntityDoc]:
+        """As find, the entities of all pages behind one another; where most is given, until there are as many."""
+        found: list[EntityDoc] = []
+        while most is None or len(found) < most:
+            page = await self.find(tenant, query)
+            found += page.entities
+            if not page.after or not page.entities:
+                break
+            query = replace(query, after=page.after)
+        return found
 
     async def find_texts(self, tenant: str, query: Query) -> FoundTexts:
         """As find, each entity as the JSON text of its stored form, masked: equal texts are equal entities."""

@@ -3,5 +3,6 @@
 Owns: measure, measure_version, measure_note, kpi_public
 Says: screens.{tenant}: a measure changed or a review was noted
 Hears: nothing
-Door: models, measures, door, measures_door, screens, measures_screens, effect, export, public.door, public.pages
+Door: models, monthly, measures, door, measures_door, screens, measures_screens, effect, export, public.door,
+      public.pages
 """

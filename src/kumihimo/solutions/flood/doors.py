@@ -56,15 +56,8 @@ class FloodDoors:
 
     async def docs(self, tenant: str, kind: str, grant: Grant) -> list[EntityDoc]:
         """All entities of a type, as they may be seen."""
-        found: list[EntityDoc] = []
-        after = ""
-        while True:
-            query = Query(grant.restriction, grant.visible, types=kind, limit=1000, after=after)
-            page = await self.broker.find(tenant, query)
-            found += page.entities
-            after = page.after
-            if not after or not page.entities:
-                return found
+        query = Query(grant.restriction, grant.visible, types=kind, limit=1000)
+        return await self.broker.find_all(tenant, query)
 
     async def seen_by(self, call: Call) -> Grant:
         """What the caller may see of its tenant."""

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from statistics import median
 
 from kumihimo.base import times
-from kumihimo.base.times import JST
 from kumihimo.platform.access.grants import ALL_ATTRIBUTES, Grant, Restriction
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
+from kumihimo.service.kpi.monthly import by_month, month_figure
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.doors import FloodDoors
 
-SHOWN = 200
-"""So many readings stand behind a figure at most; where there are more, the newest."""
 NOTICE_SECONDS = Definition(
     id="flood.notice-seconds",
     title={"ja": "水位の到達から通知までの秒数", "en": "Seconds from a level reached to notice"},
@@ -48,38 +46,20 @@ class NoticeSeconds:
 
 
 def _by_month(docs: Sequence[EntityDoc], attribute: str, term: str) -> dict[str, list[Lineage]]:
-    found: dict[str, list[Lineage]] = {}
-    for doc in docs:
-        instance, value = entities.instance_of(doc, attribute), entities.number_at(doc, attribute)
-        if instance is None or value is None or "observedAt" not in instance:
-            continue
-        at = times.micros(times.parse(instance["observedAt"]))
-        month = f"{times.from_micros(at).astimezone(JST):%Y-%m}"
-        role = {"ja": "お知らせ", "en": "notice"}
-        found.setdefault(month, []).append(Lineage(doc["id"], attribute, term, at, value, "s", role))
-    return {month: sorted(many, key=lambda one: (one.at, one.entity_id)) for month, many in found.items()}
+    return by_month(one for doc in docs if (one := _lineage(doc, attribute, term)) is not None)
+
+
+def _lineage(doc: EntityDoc, attribute: str, term: str) -> Lineage | None:
+    instance, value = entities.instance_of(doc, attribute), entities.number_at(doc, attribute)
+    if instance is None or value is None or "observedAt" not in instance:
+        return None
+    at = times.micros(times.parse(instance["observedAt"]))
+    return Lineage(doc["id"], attribute, term, at, value, "s", {"ja": "お知らせ", "en": "notice"})
 
 
 def _figure(month: str, taken: Sequence[Lineage], handed: Sequence[Lineage]) -> Figure:
-    year, number = int(month[:4]), int(month[5:])
-    after = f"{year + number // 12:04}-{number % 12 + 1:02}"
-    return Figure(
-        id=f"{NOTICE_SECONDS.id}.{month}",
-        kpi=NOTICE_SECONDS.id,
-        subject=month,
-        label={"ja": f"{year}年{number}月", "en": month},
-        at=_begins(month),
-        until=_begins(after),
-        state="known" if handed else "not-reached",
-        value=round(median(one.value for one in handed), 3) if handed else None,
-        lineage=tuple((handed or taken)[-SHOWN:]),
-        href="/flood",
-        note=_note(taken, handed),
-    )
-
-
-def _begins(month: str) -> int:
-    return times.micros(times.parse(f"{month}-01T00:00:00+09:00"))
+    value = round(median(one.value for one in handed), 3) if handed else None
+    return month_figure(NOTICE_SECONDS, month, value, handed or taken, "/flood", _note(taken, handed))
 
 
 def _note(taken: Sequence[Lineage], handed: Sequence[Lineage]) -> dict[str, str]:

@@ -67,15 +67,8 @@ class GaugeRow:
 
 async def docs_of(broker: Broker, tenant: str, kind: str, grant: Grant, ids: tuple[str, ...] = ()) -> list[EntityDoc]:
     """All entities of a type, or those of these ids, as they may be seen."""
-    found: list[EntityDoc] = []
-    after = ""
-    while True:
-        query = Query(grant.restriction, grant.visible, types=kind, ids=ids, limit=1000, after=after)
-        page = await broker.find(tenant, query)
-        found += page.entities
-        after = page.after
-        if not after or not page.entities:
-            return found
+    query = Query(grant.restriction, grant.visible, types=kind, ids=ids, limit=1000)
+    return await broker.find_all(tenant, query)
 
 
 async def gauges_of(broker: Broker, tenant: str, grant: Grant, ids: tuple[str, ...] = ()) -> list[EntityDoc]:

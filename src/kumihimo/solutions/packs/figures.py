@@ -28,15 +28,8 @@ class FigureNow:
 
 async def entities_of(broker: Broker, tenant: str, kind: str, grant: Grant) -> list[EntityDoc]:
     """The entities of an expanded type that may be seen, up to MAX_ENTITIES."""
-    found: list[EntityDoc] = []
-    after = ""
-    while len(found) < MAX_ENTITIES:
-        page = await broker.find(tenant, Query(grant.restriction, grant.visible, types=kind, limit=_PAGE, after=after))
-        found += page.entities
-        after = page.after
-        if not after or not page.entities:
-            break
-    return found
+    query = Query(grant.restriction, grant.visible, types=kind, limit=_PAGE)
+    return await broker.find_all(tenant, query, MAX_ENTITIES)
 
 
 def value_of(doc: EntityDoc, attribute: str) -> Any:

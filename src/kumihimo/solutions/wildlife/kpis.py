@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from kumihimo.base import times
 from kumihimo.platform.access.grants import ALL_ATTRIBUTES, Grant, Restriction
 from kumihimo.platform.jsonld.models import EntityDoc
-from kumihimo.service.kpi.models import Definition, Figure, FigureState, Lineage
+from kumihimo.service.kpi.models import Definition, Figure, Lineage
+from kumihimo.service.kpi.monthly import by_month, month_figure, month_of
 from kumihimo.solutions.wildlife import entities
 from kumihimo.solutions.wildlife.doors import WildlifeDoors
-from kumihimo.solutions.wildlife.moments import local
-
-SHOWN = 200
-"""So many readings stand behind a figure at most; where there are more, the newest."""
 
 NOTICE_SECONDS = Definition(
     id="wildlife.notice-seconds",
@@ -66,8 +62,9 @@ class Figures:
 
     async def notice_seconds(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
         """One figure per month with notices: the median; not reached where none of them was handed over."""
-        told = await self._by_month(tenant, restriction, entities.NOTICE, entities.SECONDS, "noticeSeconds", "s")
-        handed = await self._by_month(tenant, restriction, entities.NOTICE, entities.HANDED, "handedSeconds", "s")
+        docs = await self._doors.docs(tenant, entities.NOTICE, _all_of(restriction))
+        told = _by_month(docs, entities.SECONDS, "noticeSeconds", "s")
+        handed = _by_month(docs, entities.HANDED, "handedSeconds", "s")
         found = []
         for month in sorted(told | handed):
             behind, taken = handed.get(month, []), told.get(month, [])
@@ -77,17 +74,19 @@ class Figures:
 
     async def damaged_area(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
         """One figure per month: the sum."""
-        months = await self._by_month(tenant, restriction, entities.DAMAGE, entities.AREA, "damagedArea", "m²")
+        docs = await self._doors.docs(tenant, entities.DAMAGE, _all_of(restriction))
+        months = _by_month(docs, entities.AREA, "damagedArea", "m²")
         return [_figure(DAMAGED_AREA, month, sum(one.value for one in found), found) for month, found in months.items()]
 
     async def visits_per_catch(self, tenant: str, restriction: Restriction) -> Sequence[Figure]:
         """One figure per month with visits; not reached where nothing was caught in it."""
-        caught = await self._by_month(tenant, restriction, entities.CATCH, entities.COUNT, "individualCount", "")
+        docs = await self._doors.docs(tenant, entities.CATCH, _all_of(restriction))
+        caught = _by_month(docs, entities.COUNT, "individualCount", "")
         visits: dict[str, int] = {}
         for doc in await self._doors.docs(tenant, entities.VISIT, _all_of(restriction)):
             at = entities.observed_at(doc, entities.FOUND)
             if at is not None:
-                visits[_month(at)] = visits.get(_month(at), 0) + 1
+                visits[month_of(at)] = visits.get(month_of(at), 0) + 1
         found = []
         for month, count in sorted(visits.items()):
             behind = caught.get(month, [])
@@ -97,19 +96,10 @@ class Figures:
             found.append(_figure(VISITS_PER_CATCH, month, value, behind, note))
         return found
 
-    async def _by_month(
-        self, tenant: str, restriction: Restriction, kind: str, attribute: str, term: str, unit: str
-    ) -> dict[str, list[Lineage]]:
-        """The numbers of an attribute with the months in which they were observed, in order of time."""
-        found = [
-            one
-            for doc in await self._doors.docs(tenant, kind, _all_of(restriction))
-            if (one := _lineage(doc, attribute, term, unit)) is not None
-        ]
-        months: dict[str, list[Lineage]] = {}
-        for one in sorted(found, key=lambda one: (one.at, one.entity_id)):
-            months.setdefault(_month(one.at), []).append(one)
-        return months
+
+def _by_month(docs: Sequence[EntityDoc], attribute: str, term: str, unit: str) -> dict[str, list[Lineage]]:
+    """The numbers of an attribute with the months in which they were observed."""
+    return by_month(one for doc in docs if (one := _lineage(doc, attribute, term, unit)) is not None)
 
 
 def _all_of(restriction: Restriction) -> Grant:
@@ -140,19 +130,6 @@ def _lineage(doc: EntityDoc, attribute: str, term: str, unit: str) -> Lineage | 
     return Lineage(doc["id"], attribute, term, at, float(value), unit, role)
 
 
-def _month(at: int) -> str:
-    return f"{local(at):%Y-%m}"
-
-
-def _begins(month: str) -> int:
-    return times.micros(times.parse(f"{month}-01T00:00:00+09:00"))
-
-
-def _after(month: str) -> str:
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year + number // 12:04}-{number % 12 + 1:02}"
-
-
 def _figure(
     definition: Definition,
     month: str,
@@ -160,17 +137,4 @@ def _figure(
     behind: Sequence[Lineage],
     note: dict[str, str] | None = None,
 ) -> Figure:
-    state: FigureState = "known" if value is not None else "not-reached"
-    return Figure(
-        id=f"{definition.id}.{month}",
-        kpi=definition.id,
-        subject=month,
-        label={"ja": f"{month[:4]}年{int(month[5:])}月", "en": month},
-        at=_begins(month),
-        until=_begins(_after(month)),
-        state=state,
-        value=value,
-        lineage=tuple(behind[-SHOWN:]),
-        href="/wildlife",
-        note=note,
-    )
+    return month_figure(definition, month, value, behind, "/wildlife", note)
