@@ -502,6 +502,8 @@ async def test_the_first_hand_over_is_told(town: Town) -> None:
     town.clock.advance(60)
     assert sorted(told) == [("town", "n1"), ("town", "n2")]
     assert await town.notices.took("town") == {"n1": Took(BEAR.at, 2.5)}, "n2 does not say since when"
+    assert await town.notices.took("town", "n1") == {"n1": Took(BEAR.at, 2.5)}
+    assert [await town.notices.took("town", one) for one in ("n2", "n3")] == [{}, {}]
 
 
 async def test_whoever_wants_to_know_of_a_hand_over_and_fails_keeps_nothing_from_being_sent(town: Town) -> None:

@@ -53,8 +53,8 @@ class Told:
         self.told.append(notice)
         return 1
 
-    async def took(self, tenant: str) -> dict[str, Took]:
-        return self.known
+    async def took(self, tenant: str, only: str) -> dict[str, Took]:
+        return {name: one for name, one in self.known.items() if only in ("", name)}
 
     async def urgent(self, tenant: str) -> int:
         return self.urgent_from

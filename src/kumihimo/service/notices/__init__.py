@@ -3,5 +3,5 @@
 Owns: notice_recipient, notice_list, notice_stopped, notice_told, notice_outbox, notice_key
 Says: nothing
 Hears: nothing
-Door: models, door, pages, screens, api
+Door: models, door, handed, pages, screens, api
 """

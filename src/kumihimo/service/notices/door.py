@@ -152,10 +152,14 @@ class Notices:
         """For how many the notice of this id was put on its way."""
         return await self.database.read(tenant, lambda tx: store.reached_tx(tx, notice))
 
-    async def took(self, tenant: str) -> Mapping[str, Took]:
+    async def took(self, tenant: str, only: str = "") -> Mapping[str, Took]:
         """As models.TookFor."""
-        handed = await self.database.read(tenant, store.handed_all_tx)
-        return {one.notice.id: took(one.notice, one.handed_at) for one in handed if one.notice.since}
+
+        async def work(tx: Tx) -> Sequence[Told | None]:
+            return [await store.told_tx(tx, only)] if only else await store.handed_all_tx(tx)
+
+        found = [one for one in await self.database.read(tenant, work) if one is not None and one.handed_at]
+        return {one.notice.id: took(one.notice, one.handed_at) for one in found if one.notice.since}
 
     async def _matched(self, tenant: str, notice: Notice, now: int) -> list[Message]:
         lists = {one.id: one.topics for one, _ in await self.database.read(tenant, store.lists_tx)}

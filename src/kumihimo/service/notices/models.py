@@ -204,8 +204,10 @@ class Took:
     seconds: float
 
 
-TookFor = Callable[[str], Awaitable[Mapping[str, Took]]]
-"""What the notices of a tenant took, by id: those of the last thirty days that say `since` and were handed over."""
+TookFor = Callable[[str, str], Awaitable[Mapping[str, Took]]]
+"""What the notices of a tenant took, by id: those of the last thirty days that say `since` and were handed over, or of
+them the one of an id ("" for all).
+"""
 
 
 def took(told: Notice, handed_at: int) -> Took:

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
-from kumihimo.base.errors import ResourceNotFound
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.grants import ALL_ATTRIBUTES, ALL_ROWS, EVERYTHING
 from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.jsonld.models import Instance
+from kumihimo.service.notices import handed
 from kumihimo.service.notices.models import Area, Notice, Took, Topic
 from kumihimo.solutions.flood import entities
 from kumihimo.solutions.flood.doors import FloodDoors
@@ -177,27 +177,17 @@ def _seconds(value: float, at: int) -> list[Instance]:
 
 
 async def note_handed(doors: FloodDoors, tenant: str, took: Mapping[str, Took]) -> None:
-    """Writes onto notices what they took until they were handed over; one that is not there, or not yet, is passed."""
-    changes = [
-        Change(Op.APPEND, one, {"id": one, "type": [], "attrs": {entities.HANDED: _seconds(each.seconds, each.at)}})
-        for one, each in took.items()
-    ]
-    call = Call(tenant, Actor("system", "flood.watch"), "handed")
-    for outcome in await doors.broker.apply(call, changes) if changes else ():
-        if outcome.problem is not None and not isinstance(outcome.problem, ResourceNotFound):
-            raise outcome.problem
+    """Writes onto the wing's notices what they took until they were handed over."""
+    await handed.note_handed(doors.broker, _handed_call(tenant), entities.HANDED, took)
 
 
 async def settle(doors: FloodDoors, tenant: str, only: str = "") -> None:
-    """Notes what was handed over and stands on no notice: as before its notice was written, or at a kill."""
-    took = {} if doors.took is None else await doors.took(tenant)
-    if only:
-        found = {only: took[only]} if only in took else {}
-    else:
-        docs = await doors.docs(tenant, entities.NOTICE, EVERYTHING) if took else []
-        open_ = {doc["id"] for doc in docs if entities.value_of(doc, entities.HANDED) is None}
-        found = {name: one for name, one in took.items() if name in open_}
-    await note_handed(doors, tenant, found)
+    """As handed.settle, of the wing's notices."""
+    await handed.settle(doors.broker, _handed_call(tenant), entities.NOTICE, entities.HANDED, doors.took, only)
+
+
+def _handed_call(tenant: str) -> Call:
+    return Call(tenant, Actor("system", "flood.watch"), "handed")
 
 
 async def areas_of(doors: FloodDoors, tenant: str) -> Sequence[Area]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from kumihimo.base.errors import ResourceNotFound
-from kumihimo.platform.broker.models import Change, Op
+from kumihimo.service.notices import handed
 from kumihimo.service.notices.models import Area, Notice, Took, Topic
 from kumihimo.solutions.wildlife import entities
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
@@ -87,36 +86,14 @@ def of_trap(
 
 
 async def note_handed(doors: WildlifeDoors, tenant: str, took: Mapping[str, Took]) -> None:
-    """Writes onto notices what they took until they were handed over; one that is not there, or not yet, is passed."""
-    changes = [
-        Change(
-            Op.APPEND,
-            notice,
-            {
-                "id": notice,
-                "type": [],
-                "attrs": {entities.HANDED: entities.prop(one.seconds, entities.SECOND, one.at)},
-            },
-        )
-        for notice, one in took.items()
-    ]
-    for outcome in await doors.broker.apply(own_call(tenant, "handed"), changes) if changes else ():
-        if outcome.problem is not None and not isinstance(outcome.problem, ResourceNotFound):
-            raise outcome.problem
+    """Writes onto the wing's notices what they took until they were handed over."""
+    await handed.note_handed(doors.broker, own_call(tenant, "handed"), entities.HANDED, took)
 
 
 async def settle(doors: WildlifeDoors, tenant: str, only: str = "") -> None:
-    """Notes what was handed over and stands on no notice: as before its notice was written, or at a kill."""
-    if doors.took is None:
-        return
-    took = await doors.took(tenant)
-    if only:
-        found = {only: took[only]} if only in took else {}
-    else:
-        docs = await doors.docs(tenant, entities.NOTICE) if took else []
-        open_ = {doc["id"] for doc in docs if entities.value_of(doc, entities.HANDED) is None}
-        found = {name: one for name, one in took.items() if name in open_}
-    await note_handed(doors, tenant, found)
+    """As handed.settle, of the wing's notices."""
+    call = own_call(tenant, "handed")
+    await handed.settle(doors.broker, call, entities.NOTICE, entities.HANDED, doors.took, only)
 
 
 async def areas_of(doors: WildlifeDoors, tenant: str) -> Sequence[Area]:
