@@ -87,7 +87,7 @@ def story(folder: Path, kills: int, chance: random.Random, environ: dict[str, st
                 served.start()
             with writing(served.port, [writer]):
                 before = writer.value
-                until(lambda start=before: writer.value > start + 3)  # type: ignore[misc]  # a default binds it
+                until(lambda start=before: writer.value > start + 4)  # type: ignore[misc]  # a default binds it
                 time.sleep(chance.random() * 0.4)  # the kill comes at no moment in particular
                 served.kill()
             settle(served.data, environ)

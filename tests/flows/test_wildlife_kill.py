@@ -100,7 +100,7 @@ def story(folder: Path, kills: int, chance: random.Random, environ: dict[str, st
                 served.start()
             with sending(served.port, animals):
                 before = animals.taken
-                until(lambda start=before: animals.taken > start + 2)  # type: ignore[misc]  # a default binds it
+                until(lambda start=before: animals.taken > start + 4)  # type: ignore[misc]  # a default binds it
                 time.sleep(chance.random() * 0.4)
                 served.kill()
             settle(served.data, environ)
