@@ -15,13 +15,14 @@ import pytest
 from tests.fakes import FakeClock
 from tests.rights import all_but
 from tests.service.console.asgi_client import Client
+from tests.solutions.packs.test_measured import CALL, FILES, FREE, KPI, PLACE, SHARE, TOTAL
 
 from kumihimo.app.effect import exports_of
 from kumihimo.app.http import build_http
 from kumihimo.app.platform import Platform
 from kumihimo.app.wire import wire
 from kumihimo.base import times
-from kumihimo.base.call import Actor, Call
+from kumihimo.base.call import Call
 from kumihimo.base.ports import Reading
 from kumihimo.base.settings import Settings
 from kumihimo.platform.access.grants import ALL_ATTRIBUTES, ALL_ROWS, EVERYTHING, Grant, Restriction
@@ -33,28 +34,13 @@ from kumihimo.service.kpi.effect import effect_of
 from kumihimo.service.kpi.measures import Measure, Target
 from kumihimo.service.kpi.models import Figure
 from kumihimo.solutions.packs import months as packs_months
-from kumihimo.solutions.packs.archive import MANIFEST, read_path
+from kumihimo.solutions.packs.archive import MANIFEST
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.manifest import held
 from kumihimo.solutions.packs.measured import OwnKpis
 from kumihimo.solutions.packs.months import KEPT_FOR, MONTHS, Series, months
 
-FILES = dict(read_path(Path(__file__).parent / "parking"))
-CALL = Call("town", Actor("person", "p-1"))
-PLACE = "https://example.org/parking/"
-KIND, FREE, TOTAL = PLACE + "OffStreetParking", PLACE + "availableSpotNumber", PLACE + "totalSpotNumber"
-SHARE = "parking.free-share"
-KPI = """
-[[kpis]]
-id = "parking.{kind}"
-title = {{ ja = "x", en = "{kind} of it" }}
-unit = {{ ja = "台", en = "cars" }}
-owner = {{ ja = "x", en = "x" }}
-[kpis.figure]
-kind = "{kind}"
-type = "OffStreetParking"
-{attribute}
-"""
+KIND = PLACE + "OffStreetParking"
 ONE, TWO = (f"urn:ngsi-ld:OffStreetParking:takamatsu-{number}" for number in (1, 2))
 
 
