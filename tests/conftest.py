@@ -17,7 +17,7 @@ from kumihimo.storage.opening import database_for
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that tests find `tests.fakes` however pytest is started
 
 from tests.fakes import DatabaseFactory, FakeClock
-from tests.postgres_server import PostgresMissing, PostgresServer
+from tests.postgres_server import PostgresMissing, PostgresServer, memory_if_roomy
 
 REQUIRE_ALL = os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1"
 NOT_RUN: Counter[str] = Counter()
@@ -72,7 +72,7 @@ def mosquitto() -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A private PostgreSQL cluster; where the package is missing, tests that need it say so in the summary."""
-    server = PostgresServer()
+    server = PostgresServer(place=memory_if_roomy())
     try:
         server.start()
     except PostgresMissing as reason:

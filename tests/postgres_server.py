@@ -22,6 +22,11 @@ _SETTINGS = {
     "jit": "off",
 }
 
+_DONE = "kumihimo: done"
+_DISK, _MEMORY = Path("/tmp"), Path("/dev/shm")  # noqa: S108 - each cluster makes a folder of its own there
+_ROOM = 2_000_000_000
+"""Bytes that memory must have to spare for clusters to lie in it: a test session's takes 100 MB at most."""
+
 _ALPHABET = "LOCALE_PROVIDER icu ICU_LOCALE 'ja-JP' LOCALE 'C.UTF-8' TEMPLATE template0"
 """Databases that order texts as a dictionary does: whatever relies on the order of code points must say so."""
 
@@ -30,17 +35,29 @@ class PostgresMissing(Exception):
     """PostgreSQL or PostGIS is not installed on this machine."""
 
 
+def memory_if_roomy() -> Path:
+    """Memory, where there is room to spare, else the disk: tests wait for a disk and learn nothing by it."""
+    try:
+        roomy = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    except OSError:
+        return _DISK
+    return _MEMORY if roomy else _DISK
+
+
 class PostgresServer:
     """Starts once per test session; gives empty databases made from a template that has PostGIS.
 
-    settings: what is set otherwise than for tests, which need no durability.
+    settings: what is set otherwise than for tests, which need no durability; place: what its folder is made
+    in, /tmp where nothing is said.
     """
 
-    def __init__(self, settings: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({}), place: Path = _DISK) -> None:
         self._settings = {**_SETTINGS, **settings}
+        self._place = place
         self._folder = Path()
         self._bin = Path()
         self._count = 0
+        self._session: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         found = shutil.which("pg_ctl")
@@ -48,7 +65,7 @@ class PostgresServer:
         self._bin = next((one for one in places if all((one / name).exists() for name in _PROGRAMS)), Path())
         if not self._bin.name:
             raise PostgresMissing("PostgreSQL is missing: apt-get install postgresql postgresql-postgis")
-        self._folder = Path(tempfile.mkdtemp(prefix="kpg", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="kpg", dir=self._place))
         self._folder.chmod(0o755)
         if os.geteuid() == 0:
             shutil.chown(self._folder, "postgres")
@@ -67,6 +84,8 @@ class PostgresServer:
             raise PostgresMissing("PostGIS is missing: apt-get install postgresql-postgis") from problem
 
     def stop(self) -> None:
+        if self._session is not None:
+            self._session.communicate()
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -88,17 +107,47 @@ class PostgresServer:
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
     def _sql(self, database: str, statement: str) -> None:
-        self._run("psql", "-X", "-q", "-h", str(self._folder), "-U", "postgres", "-d", database, "-c", statement)
+        """Runs one statement; what names databases goes over one session that is kept, as most tests begin so."""
+        if database == "postgres":
+            self._say(statement)
+        else:
+            self._run("psql", *self._client(database), "-c", statement)
+
+    def _say(self, statement: str) -> None:
+        if self._session is None:
+            self._session = subprocess.Popen(
+                [str(self._bin / "psql"), *self._client("postgres"), "-v", "ON_ERROR_STOP=1"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                **self._surroundings(),
+            )
+        session = self._session
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write(f"{statement};\n\\echo {_DONE}\n".encode())
+        session.stdin.flush()
+        for answer in session.stdout:  # rows, where the statement gives any
+            if answer.strip().decode() == _DONE:
+                return
+        self._session = None
+        raise subprocess.CalledProcessError(session.wait(), ["psql", statement])
+
+    def _client(self, database: str) -> list[str]:
+        return ["-X", "-q", "-h", str(self._folder), "-U", "postgres", "-d", database]
 
     def _run(self, program: str, *arguments: str) -> None:
-        as_postgres: dict[str, Any] = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
         subprocess.run(
             [str(self._bin / program), *arguments],
             check=True,
-            cwd=self._folder,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(self._folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            **as_postgres,
+            **self._surroundings(),
         )
+
+    def _surroundings(self) -> dict[str, Any]:
+        """The folder, environment and user of the server's programs, which root may not be."""
+        as_postgres = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(self._folder)}
+        return {"cwd": self._folder, "env": environment, **as_postgres}
