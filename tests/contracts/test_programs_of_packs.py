@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from kumihimo.base.settings import Settings
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB, NGSI_LD
 from kumihimo.platform.programs import worker
+from kumihimo.platform.programs.models import Program, ProgramLate
 from kumihimo.service.rules.refusal import RuleRefused
 from kumihimo.solutions.packs.archive import MANIFEST, read_path
 from kumihimo.solutions.packs.errors import PackRefused
@@ -181,6 +182,27 @@ async def test_a_program_that_costs_too_much_has_its_rule_stopped(
         await untried.read(temperature)
     one = await untried.sets.get(CALL, "heat-rules")
     assert "for a judgement in the mean" in one.stopped["reckon"].words.en
+
+
+async def test_a_program_that_is_late_again_and_again_has_its_rule_stopped_soon(
+    untried: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def call(user: object, program: Program, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        if given["temperature"] < 0:
+            raise ProgramLate("遅い", "too late")
+        return {"discomfort": 50.0, "heatLevel": "fair"}
+
+    await untried.install(pack())
+    monkeypatch.setattr(untried.platform.programs, "call", call)
+    after = []
+    for temperature in (-1.0, -2.0, 20.0, -3.0, -4.0, -5.0, -6.0):
+        await untried.read(temperature)
+        after.append(list((await untried.sets.get(CALL, "heat-rules")).stopped))
+    stopped = (await untried.sets.get(CALL, "heat-rules")).stopped["reckon"].words
+    assert after == [[], [], [], [], [], ["reckon"], ["reckon"]]
+    assert stopped.en.startswith("a function of the pack's program gave no answer in time, 3 times in a row")
+    assert "3 回続けて時間内に答えなかった" in stopped.ja
+    assert [state for state, _ in await untried.done()] == ["failed", "failed", "done", "failed", "failed", "failed"]
 
 
 async def test_what_the_pack_did_not_ask_to_write_is_refused_when_put_and_when_done(untried: Town) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from kumihimo.app.platform import Platform
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
-from kumihimo.platform.programs.models import Program, ProgramFailed, Value
+from kumihimo.platform.programs.models import Program, ProgramFailed, ProgramLate, Value
 from kumihimo.service.rules.definition import Action, Definition, Rule
 from kumihimo.service.rules.models import Order, Uncomputed
 from kumihimo.service.rules.refusal import Words
@@ -97,7 +97,8 @@ class PackFunctions:
         try:
             found = await self._platform.programs.call((tenant, own.pack.id), own.program, function, arguments)
         except ProgramFailed as problem:
-            raise Uncomputed(Words(f"{function}()：{problem.ja}。", f"{function}(): {problem.en}")) from problem
+            words = Words(f"{function}()：{problem.ja}。", f"{function}(): {problem.en}")
+            raise Uncomputed(words, is_late=isinstance(problem, ProgramLate)) from problem
         gives = () if declared is None else declared.gives
         return {one.name: _instance(one, found[one.name]) for one in gives if found.get(one.name) is not None}
 

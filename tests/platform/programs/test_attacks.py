@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kumihimo.platform.programs import worker
-from kumihimo.platform.programs.models import Function, Program, ProgramFailed, ProgramReached, Value
+from kumihimo.platform.programs.models import Function, Program, ProgramFailed, ProgramLate, ProgramReached, Value
 from kumihimo.platform.programs.worker import Worker
 
 GOOD = "def figure(x):\n    return {'y': x}\n"
@@ -112,7 +112,7 @@ async def test_who_reckons_for_ever_is_ended_and_the_next_call_is_served(monkeyp
     one = Worker(Program("def figure(x):\n    while x < 0:\n        pass\n    return {'y': x}\n", (), (FIGURE,)))
     await one.begin()
     pids = [one.pid]
-    with pytest.raises(ProgramFailed, match=r"no answer within 0\.2 s"):
+    with pytest.raises(ProgramLate, match=r"no answer within 0\.2 s"):
         await one.call("figure", {"x": -1})
     pids.append(one.pid)
     monkeypatch.setattr(worker, "CALL_SECONDS", 20.0)

@@ -51,6 +51,10 @@ class ProgramsUnsafe(ProgramFailed):
     """Programs from outside are not run here, as this system cannot keep them from doing more than reckon."""
 
 
+class ProgramLate(ProgramFailed):
+    """A program gave no answer in time, and its process was ended."""
+
+
 class ProgramReached(ProgramFailed):
     """A program tried to do more than reckon, and its process was ended by the kernel."""
 

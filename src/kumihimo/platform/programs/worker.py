@@ -26,6 +26,7 @@ from kumihimo.platform.programs.models import (
     MODULES,
     Program,
     ProgramFailed,
+    ProgramLate,
     ProgramReached,
     ProgramsUnsafe,
     check_given,
@@ -134,7 +135,7 @@ class Worker:
             found = _read(answer, mark)
             answered = True
         except TimeoutError as problem:
-            raise ProgramFailed(
+            raise ProgramLate(
                 f"プログラムが {seconds:g} 秒以内に答えませんでした", f"the program gave no answer within {seconds:g} s"
             ) from problem
         except (EOFError, OSError) as problem:

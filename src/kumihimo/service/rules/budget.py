@@ -14,6 +14,10 @@ MAX_MEAN: Final = 100_000
 HOUR: Final = 3_600_000_000
 MAX_FIRINGS: Final = 1000
 """Firings of one rule in an hour."""
+MAX_LATE: Final = 3
+"""Judgements in a row in which a function of a pack's program gave no answer in time. Each holds up all rules of the
+town for as long as a call may take, so that the mean of many comes too late.
+"""
 
 
 class Budget:
@@ -22,6 +26,19 @@ class Budget:
     def __init__(self) -> None:
         self._spent: deque[int] = deque(maxlen=MEASURED)
         self._fired: deque[int] = deque()
+        self._late = 0
+
+    def answer(self, *, is_late: bool) -> Words | None:
+        """Takes note of whether the rule's functions answered in time; why the rule must stop, or None."""
+        self._late = self._late + 1 if is_late else 0
+        if self._late < MAX_LATE:
+            return None
+        return Words(
+            f"パックのプログラムの関数が {self._late} 回続けて時間内に答えなかったため止めました。"
+            "パックの作者に知らせ、直った版に更新してから、もう一度オンにしてください。",
+            f"a function of the pack's program gave no answer in time, {self._late} times in a row: it was switched"
+            " off; tell the pack's author, and switch it on again after an upgrade",
+        )
 
     def spend(self, micros: int) -> Words | None:
         """Takes note of the time that a judgement took; why the rule must stop, or None."""

@@ -68,6 +68,8 @@ class Verdict:
     at: int = 0
     computed: Computed = field(default_factory=dict)
     """What functions of a pack's program gave for the actions that call them."""
+    is_late: bool = False
+    """Whether one of these functions took longer than it may."""
 
 
 def looks_at(rule: Ready, case: Case) -> Outcome | None:
@@ -97,12 +99,16 @@ async def judge(
     verdict = settle(rule, memory, holds=holds, at=case.at, values=values)
     if verdict.outcome != "fires":
         return verdict
-    return replace(verdict, computed=await _computed(rule, values, look, tenant))
+    computed, is_late = await _computed(rule, values, look, tenant)
+    return replace(verdict, computed=computed, is_late=is_late)
 
 
-async def _computed(rule: Ready, values: Mapping[str, Any], look: Look, tenant: str) -> Computed:
-    """Calls the functions that the rule's actions name. One that fails leaves the others alone."""
+async def _computed(rule: Ready, values: Mapping[str, Any], look: Look, tenant: str) -> tuple[Computed, bool]:
+    """Calls the functions that the rule's actions name, and tells whether one took too long. One that fails leaves the
+    others alone.
+    """
     found: dict[int, Mapping[str, Any] | Words] = {}
+    is_late = False
     for place, act in enumerate(rule.acts):
         if act.action.do != "compute":
             continue
@@ -115,7 +121,8 @@ async def _computed(rule: Ready, values: Mapping[str, Any], look: Look, tenant: 
             found[place] = {name: gives[name] for name in act.action.attributes if name in gives}
         except (Unanswered, Uncomputed) as problem:
             found[place] = problem.words
-    return found
+            is_late = is_late or (isinstance(problem, Uncomputed) and problem.is_late)
+    return found, is_late
 
 
 def _passed(value: Any) -> Any:

@@ -200,11 +200,12 @@ class Done:
 
 
 class Uncomputed(Exception):
-    """A function of a pack's program gave nothing; the words say why."""
+    """A function of a pack's program gave nothing; the words say why, is_late that it took longer than it may."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, *, is_late: bool = False) -> None:
         super().__init__(words.en)
         self.words = words
+        self.is_late = is_late
 
 
 class Functions(Protocol):

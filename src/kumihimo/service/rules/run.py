@@ -202,7 +202,8 @@ class Runner:
         failed = verdict.words if verdict.outcome == "unanswered" else failed_of(verdict.computed)
         unanswered, said = failed is not None, "" if failed is None else failed.en
         plan.cost(rule.name, Cost(1, 0, int(unanswered), micros, micros, 0, said))
-        if words := self._budgets[rule.name].spend(micros):
+        budget = self._budgets[rule.name]
+        if words := budget.answer(is_late=verdict.is_late) or budget.spend(micros):
             plan.stops[rule.name] = Stop(tools.now(), words)
         return verdict
 
