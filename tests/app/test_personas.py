@@ -14,7 +14,7 @@ from tests.flows.browser import Surfer
 
 from kumihimo.app import personas
 from kumihimo.app.http import build_http
-from kumihimo.app.personas import DISASTER, PERSONAS, Given, Personas
+from kumihimo.app.personas import DISASTER, HUNTER, PERSONAS, Given, Personas
 from kumihimo.app.platform import Platform
 from kumihimo.app.start import open_database
 from kumihimo.app.wire import wire
@@ -163,6 +163,24 @@ async def test_who_was_a_member_is_one_again_where_a_town_is_made_anew(platform:
     assert len(members) == len({one.actor for one in members}) == 6
 
 
+async def test_the_hunter_comes_with_the_demonstration_of_wildlife_alone(platform: Platform, app: Any) -> None:
+    people = Personas(platform)
+    without = await people.settle(renew=False)
+    await people.visit("a-visitors-own")
+    assert HUNTER not in without.people
+    assert HUNTER.actor not in {one.actor for one in await platform.rules.members.list("a-visitors-own")}
+    given = await people.settle(renew=False, wildlife=True)
+    assert list(given.passwords) == ["demo-hunter"]
+    await people.visit("a-visitors-own")
+    surfer, status = await logged_in(app, "demo-hunter", given.passwords["demo-hunter"])
+    assert (status, await towns(surfer)) == (303, ["a-visitors-own"])
+    held = await platform.rules.members.held("a-visitors-own", HUNTER.actor)
+    assert [one.role for one in held] == ["hunter"]
+    renewed = await people.settle(renew=True)
+    assert "demo-hunter" in renewed.passwords, "who is there once is given a new password with all others"
+    assert any("demo-hunter" in line for line in personas.instructions(renewed, "http://localhost:8080"))
+
+
 async def test_a_name_that_is_somebody_elses_is_left_alone(platform: Platform) -> None:
     await platform.identity.add("demo-resident", "山田 花子")
     with pytest.raises(AlreadyExists, match="'demo-resident' is none of the demonstration's own"):
@@ -182,7 +200,9 @@ async def test_a_key_out_of_use_is_made_anew(platform: Platform, app: Any) -> No
 
 @pytest.mark.parametrize("names", [[], [one.sign_in for one in PERSONAS]])
 def test_what_is_said_fits_a_terminal_of_80_columns_and_stands_apart(names: list[str]) -> None:
-    given = Given({name: personas.new_password() for name in names}, "kmh_" + "k" * 43 if names else "", "l" * 43)
+    given = Given(
+        PERSONAS, {name: personas.new_password() for name in names}, "kmh_" + "k" * 43 if names else "", "l" * 43
+    )
     lines = personas.instructions(given, "http://localhost:8080")
     assert [line for line in lines if cell_len(line) > 80] == []
     said = "\n".join(lines)

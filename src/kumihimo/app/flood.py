@@ -76,9 +76,11 @@ def run_flood(platform: Platform) -> AbstractAsyncContextManager[None]:
     return background(flood_demo.watch_all(flood_doors(platform)), "flood", platform)
 
 
-def run_demo(event: EventName, speed: float, say: Callable[[str], None], *, renew: bool = False) -> Step:
+def run_demo(
+    event: EventName, speed: float, say: Callable[[str], None], *, renew: bool = False, wildlife: bool = False
+) -> Step:
     """The step that prepares and plays the demonstration; `say` gets the lines to print, `renew` gives its people new
-    passwords.
+    passwords, `wildlife` makes the people of the other wing's demonstration too.
     """
 
     @asynccontextmanager
@@ -87,7 +89,7 @@ def run_demo(event: EventName, speed: float, say: Callable[[str], None], *, rene
         doors = flood_doors(platform)
         platform.credit.update(load_words([flood_demo.PACKAGE])["flood.credit"])
         prepared = await flood_demo.prepare(doors, event, speed)
-        given = await people.settle(renew=renew)
+        given = await people.settle(renew=renew, wildlife=wildlife)
         platform.stage.prepared = prepared
         flood_demo.look_again(doors)  # a page that was opened before this has no replay panel yet
 

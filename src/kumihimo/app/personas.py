@@ -69,14 +69,17 @@ PERSONAS: Final = (
     Persona("demo-operator", OPERATOR, "運用者", "operator of a city", (CITY,)),
     Persona("demo-platform", OPERATOR, "基盤の運用者", "operator of all", (PLATFORM,)),
 )
+HUNTER: Final = Persona("demo-hunter", "hunter", "猟友会", "hunter", ())
+"""Of the demonstration of wildlife alone: the pack brings the role, and its town comes to be after the people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is said on the terminal. passwords by sign-in name and key: only those made at this start; link: the token
-    of a one-time link into the disaster officer's account.
+    """What is said on the terminal. people: who may log in; passwords by sign-in name and key: only those made at this
+    start; link: the token of a one-time link into the disaster officer's account.
     """
 
+    people: tuple[Persona, ...]
     passwords: dict[str, str] = field(repr=False)
     key: str = field(repr=False)
     link: str = field(repr=False)
@@ -90,17 +93,20 @@ class Personas:
         self._members = platform.rules.members
         self._applications = platform.provider.applications
 
-    async def settle(self, *, renew: bool) -> Given:
+    async def settle(self, *, renew: bool, wildlife: bool = False) -> Given:
         """Those who are missing, with passwords; with `renew` new passwords and a new key for all, and what was logged
-        in or read with the old ones ends. The towns are there. AlreadyExists where a sign-in name is somebody else's.
+        in or read with the old ones ends; with `wildlife` the hunter too, who stays once there. The towns of all others
+        are there. AlreadyExists where a sign-in name is somebody else's.
         """
-        missing = [one for one in PERSONAS if not await self._is_there(one)]
+        is_there = {one: await self._is_there(one) for one in (*PERSONAS, HUNTER)}
+        people = PERSONAS if not wildlife and not is_there[HUNTER] else (*PERSONAS, HUNTER)
+        missing = tuple(one for one in people if not is_there[one])
         for one in missing:
             await self._make(one)
-        wanted = PERSONAS if renew else missing
+        wanted = people if renew else missing
         passwords = await asyncio.gather(*(self._new_password(one) for one in wanted))
         said = {one.sign_in: password for one, password in zip(wanted, passwords, strict=True)}
-        return Given(said, await self._key(renew=renew), await self._identity.link(DISASTER.id))
+        return Given(people, said, await self._key(renew=renew), await self._identity.link(DISASTER.id))
 
     async def join(self, town: str) -> None:
         """Members of a town that was just made; first of all, so that no open page finds itself shut out."""
@@ -111,10 +117,14 @@ class Personas:
             await self._give(town, Actor("application", found.id), KEY_ROLE)
 
     async def visit(self, town: str) -> None:
-        """Those who decide, keep the data, read and check are members of another wing's town too."""
+        """Those who decide, keep the data, read, check and live there are members of another wing's town too, and the
+        hunter, where the demonstration has one.
+        """
         for one in PERSONAS:
-            if one.role in ("disaster-officer", "data-manager", "officer", "auditor"):
+            if one.role in ("disaster-officer", "data-manager", "officer", "auditor", "resident"):
                 await self._give(town, one.actor, one.role)
+        if await self._is_there(HUNTER):
+            await self._give(town, HUNTER.actor, HUNTER.role)
 
     async def _is_there(self, one: Persona) -> bool:
         try:
@@ -169,7 +179,7 @@ def new_password() -> str:
 def instructions(given: Given, address: str) -> list[str]:
     """Lines for a terminal of 80 columns: who may log in with what, the link, and the key."""
     lines = ["Log in as one of these people, each with one role (ログインできる人物と役割):", ""]
-    lines += [_row(one, given.passwords.get(one.sign_in, "as said before")) for one in PERSONAS]
+    lines += [_row(one, given.passwords.get(one.sign_in, "as said before")) for one in given.people]
     lines += ["", *_kept(given)]
     lines += [
         "In a hurry? This link is good once and leads in as the disaster officer, with a",
@@ -185,7 +195,7 @@ def instructions(given: Given, address: str) -> list[str]:
 
 def _kept(given: Given) -> list[str]:
     """What is to be known of the passwords."""
-    if len(given.passwords) == len(PERSONAS):
+    if len(given.passwords) == len(given.people):
         return ["They are shown this once and kept nowhere in the clear.", ""]
     return [
         "Passwords and API key were shown once, at the first start with this data folder.",

@@ -89,7 +89,8 @@ def demo(
         say("Ctrl-C stops it; the data is kept for the next start.")
 
     season = (run_season(speed, lines.append),) if wildlife else ()
-    return _start(settings, (*DEMO_START, run_demo(event, speed, lines.append, renew=renew), *season), started)
+    own = run_demo(event, speed, lines.append, renew=renew, wildlife=wildlife)
+    return _start(settings, (*DEMO_START, own, *season), started)
 
 
 def _check_demo(settings: Settings, speed: float) -> None:
