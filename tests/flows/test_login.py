@@ -525,6 +525,20 @@ async def test_an_agreement_shares_data_and_not_the_plans_of_the_town(town: Town
     assert "/t/kawa/measures" not in (await guest.get("/t/kawa/entities")).text
 
 
+async def test_who_sees_a_part_of_the_town_sees_of_its_plans_what_it_published(town: Town) -> None:
+    await keep_a_plan(town)
+    text = READS.format(who='in Role::"resident"', type=VOCAB + "Well")
+    await town.platform.rules.documents.put("kawa", "wells", text, "person:p-1", "test")
+    plans = 'permit (principal in Role::"planner", action == Action::"measures", resource is Tenant);'
+    reads = READS.format(who='in Role::"planner"', type=VOCAB + "Well")
+    await town.platform.rules.documents.put("kawa", "planners", f"{plans}\n{reads}", "person:p-1", "test")
+    resident, planner = await somebody(town, "sato", "kawa", "resident"), await somebody(town, "ito", "kawa", "planner")
+    assert (await resident.get("/t/kawa/kpi")).status == 200
+    for path in ("/t/kawa/measures", "/t/kawa/measures.toml", "/t/kawa/measures/m-1", "/t/kawa/measures/m-1/sheet.csv"):
+        assert ((await resident.get(path)).status, (await planner.get(path)).status) == (403, 200), path
+    assert "/t/kawa/measures" not in (await resident.get("/t/kawa/kpi")).text
+
+
 # --- languages -----------------------------------------------------------------------------------------------
 
 

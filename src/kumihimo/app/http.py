@@ -29,7 +29,7 @@ from kumihimo.base.ids import DEFAULT_TENANT
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.ports import OpenPath
 from kumihimo.base.problems import told
-from kumihimo.base.screens import OWN, WHOLE, Screen
+from kumihimo.base.screens import EITHER, OWN, WHOLE, Screen
 from kumihimo.base.settings import Settings
 from kumihimo.cli.operations.doors import Doors
 from kumihimo.device import http as device_http
@@ -372,21 +372,28 @@ def allow_of(platform: Platform) -> Callable[[Call, str], Awaitable[None]]:
 
     async def allow(call: Call, needs: str) -> None:
         for one in needs.split():
-            if one == OWN:
-                await check_own(call)
-                continue
-            grant = await platform.access.decide(call, "read" if one == WHOLE else cast("Action", one))
-            if one == WHOLE and not grant.is_all:
-                said = "this page shows all data of the tenant, of which you may see a part only"
-                raise Forbidden(said).worded("refused.whole")
+            first, _, other = one.partition(EITHER)
+            try:
+                await _check_need(platform, call, first)
+            except Problem:
+                if not other:
+                    raise
+                await _check_need(platform, call, other)
 
-    async def check_own(call: Call) -> None:
+    return allow
+
+
+async def _check_need(platform: Platform, call: Call, needed: str) -> None:
+    if needed == OWN:
         if platform.settings.open or call.actor.kind == "system":
             return
         if all("/" in role for role in await platform.access.roles(call.tenant, call.actor)):
             raise Forbidden("this page is for people who hold a role of the town itself").worded("refused.own")
-
-    return allow
+        return
+    grant = await platform.access.decide(call, "read" if needed == WHOLE else cast("Action", needed))
+    if needed == WHOLE and not grant.is_all:
+        said = "this page shows all data of the tenant, of which you may see a part only"
+        raise Forbidden(said).worded("refused.whole")
 
 
 def holds_role_of(platform: Platform) -> Callable[[Call], Awaitable[bool]]:

@@ -105,6 +105,9 @@ OWN = "own"
 """Holds a role of the tenant itself, not by an agreement: what a page needs that shows the town's own work."""
 
 
+EITHER = "|"
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What stands before pages that some tenants have and others do not. offer: the page below "/t/{tenant}" at which
@@ -122,8 +125,9 @@ class Screen:
     of its entry in the navigation, empty where it has none; order sorts the navigation.
 
     needs: what one must be allowed to do to see it (an action of access, WHOLE or OWN; several with a space between,
-    where all of them are needed), takes: to send its form; "" where the handler asks by itself. menu: the text key of
-    the menu in which its entry stands, "" for the bar itself.
+    where all of them are needed, two with EITHER between, where one of them is enough), takes: to send its form; ""
+    where the handler asks by itself. menu: the text key of the
+    menu in which its entry stands, "" for the bar itself.
     is_public: who is not logged in may see it where the tenant has published anything, and who is and holds no role
     there; needs is asked of them too.
     gate: it is there in the tenants alone in which the gate says so, also in the navigation.

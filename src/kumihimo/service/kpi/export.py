@@ -9,12 +9,13 @@ from typing import Final
 from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData
-from kumihimo.base.screens import OWN, Ask, Document, Screen
+from kumihimo.base.screens import Ask, Document, Screen
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.kpi.door import Kpi
 from kumihimo.service.kpi.effect import Effect, effect_of
 from kumihimo.service.kpi.measures import Measure
 from kumihimo.service.kpi.measures_door import Measures
+from kumihimo.service.kpi.measures_screens import NEEDS
 from kumihimo.service.kpi.screens import PACKAGE, Rights
 from kumihimo.service.kpi.sheet import Sheet, as_csv, figures_sheet
 from kumihimo.service.kpi.sheet_measure import Reviewed, measure_sheet
@@ -111,6 +112,6 @@ def export_screens(exports: Exports, rights: Rights) -> list[Screen]:
             body = await exports.measure(ask.tenant, ask.path["id"], grant, form, ask.lang, ask.base_url)
             return Document(body, MEDIA_TYPES[form])
 
-        return Screen(f"/measures/{{id}}/sheet.{form}", show, package=PACKAGE, needs=f"read {OWN}")
+        return Screen(f"/measures/{{id}}/sheet.{form}", show, package=PACKAGE, needs=NEEDS)
 
     return [*map(screen, FORMS), *map(of_measure, FORMS)]

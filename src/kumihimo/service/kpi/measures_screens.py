@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.ids import new_token
-from kumihimo.base.screens import OWN, Answer, Ask, Document, Page, Redirect, Screen
+from kumihimo.base.screens import EITHER, OWN, WHOLE, Answer, Ask, Document, Page, Redirect, Screen
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.kpi import measures_form as form
 from kumihimo.service.kpi.measures import (
@@ -26,15 +26,17 @@ from kumihimo.service.kpi.measures_door import MeasureChanged, Measures, Seen
 from kumihimo.service.kpi.measures_text import NEW, differences, refuse
 from kumihimo.service.kpi.screens import PACKAGE, Rights
 
-NEEDS: Final = f"read {OWN}"
-"""Measures are the town's own work: an agreement shares data of it, not what it plans and how it judges that."""
+NEEDS: Final = f"read {OWN} measures{EITHER}{WHOLE}"
+"""Measures are the town's own work: an agreement shares data of it, not what it plans and how it judges that. Nor does
+a role that shows a part of the data, as residents hold: they see what the town shows everybody (/public/kpi).
+"""
 MAX_SUBJECTS: Final = 300
 """Subjects of a KPI that the form of a target offers, the newest."""
 
 
 def measure_screens(measures: Measures, rights: Rights) -> list[Screen]:
-    """/measures… and /measures.toml: for whoever may read and is of the town; changed by whoever holds the right
-    "measures".
+    """/measures… and /measures.toml: for whoever is of the town and may read all of it, or part and holds the
+    right "measures", with which one changes them.
     """
     pages, editor = _Pages(measures, rights), _Editor(measures, rights)
 
