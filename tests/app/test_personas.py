@@ -176,6 +176,9 @@ async def test_the_hunter_comes_with_the_demonstration_of_wildlife_alone(platfor
     assert (status, await towns(surfer)) == (303, ["a-visitors-own"])
     held = await platform.rules.members.held("a-visitors-own", HUNTER.actor)
     assert [one.role for one in held] == ["hunter"]
+    await platform.rules.members.end("a-visitors-own", held[0].id, "test", "taken away by hand")
+    await people.visit("a-visitors-own")
+    assert await platform.rules.members.held("a-visitors-own", HUNTER.actor) == [], "what was taken away stays so"
     renewed = await people.settle(renew=True)
     assert "demo-hunter" in renewed.passwords, "who is there once is given a new password with all others"
     assert any("demo-hunter" in line for line in personas.instructions(renewed, "http://localhost:8080"))

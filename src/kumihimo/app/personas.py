@@ -27,6 +27,8 @@ DEMO: Final = "demo"
 WHY: Final = "デモの人物 / a persona of the demonstration"
 KEY_SCOPES: Final = ("ngsi-ld:read", "ngsi-ld:subscribe", "feeds:read")
 KEY_ROLE: Final = "officer"
+_VISITORS: Final = ("disaster-officer", "data-manager", "officer", "auditor", "resident")
+_PAST: Final = 10_000
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """Those that nobody takes for another."""
 
@@ -118,13 +120,13 @@ class Personas:
 
     async def visit(self, town: str) -> None:
         """Those who decide, keep the data, read, check and live there are members of another wing's town too, and the
-        hunter, where the demonstration has one.
+        hunter, where the demonstration has one. Who was one there before, and is none now, stays away.
         """
-        for one in PERSONAS:
-            if one.role in ("disaster-officer", "data-manager", "officer", "auditor", "resident"):
+        before = {(one.actor, one.role) for one in await self._members.past(town, _PAST)}
+        for one in (*PERSONAS, HUNTER):
+            is_wanted = one.role in _VISITORS or (one is HUNTER and await self._is_there(one))
+            if is_wanted and (one.actor, one.role) not in before:
                 await self._give(town, one.actor, one.role)
-        if await self._is_there(HUNTER):
-            await self._give(town, HUNTER.actor, HUNTER.role)
 
     async def _is_there(self, one: Persona) -> bool:
         try:

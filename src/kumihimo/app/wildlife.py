@@ -101,8 +101,7 @@ def run_season(speed: float, say: Callable[[str], None]) -> Step:
         prepared.watching = platform.wildlife.watching
         prepared.after_made += [lambda: Personas(platform).visit(TENANT), lambda: invite(platform, TENANT, HUNTERS)]
         platform.wildlife.prepared = prepared
-        if not prepared.kept:  # a role that was taken away later stays away
-            await Personas(platform).visit(TENANT)
+        await Personas(platform).visit(TENANT)
         await invite(platform, TENANT, HUNTERS)
         await show_measures(platform, TENANT, demo.PACKAGE)
         guests = platform.wildlife.guests = Guests(
