@@ -1,5 +1,6 @@
 import ast
 import string
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,3 +68,16 @@ def test_a_refusal_is_said_in_the_readers_language_and_otherwise_in_english() ->
     whole = Forbidden("the lock <b>").said("錠 <b>")
     assert refusal_in(translator(words, "ja"), "ja")(whole) == "<span>錠 &lt;b&gt;</span>"
     assert refusal_in(translator(words, "en"), "en")(whole) == "<span>the lock &lt;b&gt;</span>"
+
+
+def test_no_two_entries_of_the_navigation_and_no_two_logs_of_decisions_are_called_the_same() -> None:
+    rooms = [file.parent.relative_to(ROOT.parent).as_posix().replace("/", ".") for file in ROOT.rglob("texts.toml")]
+    words = load_words(rooms)
+    entries = [key for key in words if key.endswith(".nav") or key.startswith("nav.")]
+    logs = [key for key in words if key.endswith(".decisions.title")]
+    assert len(entries) > 20
+    assert len(logs) == 3
+    for lang in ("ja", "en"):
+        for group in (entries, logs):
+            called = Counter(words[key][lang] for key in group)
+            assert [name for name, times in called.items() if times > 1] == [], lang
