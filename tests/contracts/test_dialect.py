@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+import pytest_asyncio
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes import DatabaseFactory
+from tests.fakes import FakeClock
+from tests.postgres_server import PostgresServer
 
 from kumihimo.storage.database import EACH, Database, Tx
 from kumihimo.storage.engines import sqlite_functions
+from kumihimo.storage.opening import database_for
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
-async def database(any_database_factory: DatabaseFactory) -> Database:
-    """A database with the tenant "a" and no tables of any room."""
-    made = await any_database_factory([])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    if request.param == "sqlite":
+        yield None
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.create_database()
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def database(url: str | None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
+    """A database with the tenant "a" and no tables of any room: one for all tests here, as they only read."""
+    made = database_for(tmp_path_factory.mktemp("data"), url, [], FakeClock())
+    await made.open()
     await made.add_tenant("a")
-    return made
+    yield made
+    await made.close()
 
 
 async def one(database: Database, sql: str, *parameters: Any) -> Any:
@@ -226,31 +245,16 @@ coordinates = st.tuples(st.floats(130.0, 145.0), st.floats(31.0, 45.0))
 
 
 @pytest.mark.postgres
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+@settings(max_examples=60, deadline=None)
 @given(start=coordinates, end=coordinates, asked=coordinates)
-def test_distances_agree_over_japan(
-    postgres_distances: Any, start: tuple[float, float], end: tuple[float, float], asked: tuple[float, float]
+async def test_distances_agree_over_japan(
+    database: Database, start: tuple[float, float], end: tuple[float, float], asked: tuple[float, float]
 ) -> None:
     """A river of up to 30 km anywhere in Japan and a gauge up to 30 km from it."""
     near = (start[0] + (end[0] - 137.5) / 30, start[1] + (end[1] - 38.0) / 30)
     gauge = (start[0] + (asked[0] - 137.5) / 30, start[1] + (asked[1] - 38.0) / 30)
     stored, wanted = line(start, near), point(*gauge)
-    expected = postgres_distances(stored, wanted)
+    expression = database.dialect.geo_distance("CAST($1 AS TEXT)", "$2")
+    expected = await one(database, f"SELECT {expression}", stored, wanted)
     assert sqlite_functions.geo_distance(stored, wanted) == pytest.approx(expected, rel=0.005, abs=0.5)
-
-
-@pytest.fixture
-def postgres_distances(postgres_url: str) -> Any:
-    """Asks PostGIS for a distance, from synchronous code."""
-    import asyncio
-
-    import asyncpg
-
-    from kumihimo.storage.engines.postgres_dialect import DIALECT
-
-    loop = asyncio.new_event_loop()
-    connection = loop.run_until_complete(asyncpg.connect(postgres_url))
-    sql = f"SELECT {DIALECT.geo_distance('$1', '$2')}"
-    yield lambda stored, asked: loop.run_until_complete(connection.fetchval(sql, stored, asked))
-    loop.run_until_complete(connection.close())
-    loop.close()
