@@ -103,6 +103,6 @@ class Directory:
         kind, _, id_ = actor.partition(":")
         if kind == "person" and (person := await self._identity.person(id_)) is not None:
             return f"{person.name} ({person.sign_in})"
-        if kind == "application" and (application := await self._applications.find(id_)) is not None:
-            return application.name
+        if kind == "application" and (found := await self._applications.names([id_])):
+            return found[id_].name
         return ""

@@ -237,7 +237,30 @@ async def test_an_agreement_is_offered_accepted_and_ended_on_the_pages_of_both(a
     assert (await ask("/agreements", {"action": "accept", "id": made.id}, tenant="sabae"))[0] == 303
     assert ">running<" in (await ask("/agreements"))[1]
     assert (await ask("/agreements", {"action": "end", "id": made.id, "why": "x"}))[0] == 303
-    assert ">ended<" in (await ask("/agreements"))[1]
+    ended = (await ask("/agreements"))[1]
+    assert ">ended<" in ended
+    assert "Offered: 佐藤 (sato)" in ended
+    assert "person:p-1" not in ended
+
+
+async def test_an_agreement_does_not_name_the_people_of_the_other_side(ask: Ask, rules: StoredRules) -> None:
+    now = rules.changes.now()
+    await rules.members.end("sabae", (await rules.members.held("sabae", SATO))[0].id, "x", "x")
+    text = TEXT.replace("officer", "sabae/officer")
+    terms: dict[str, Any] = {"purpose": "水防", "text": text, "starts_at": now, "ends_at": now + 10**12}
+    await rules.agreements.offer("fukui", "sabae", "officer", by=str(SATO), **terms)
+    ours, theirs = (await ask("/agreements"))[1], (await ask("/agreements", tenant="sabae", who=TANAKA))[1]
+    assert "佐藤 (sato)" in ours
+    assert "佐藤" not in theirs
+
+
+async def test_who_worked_on_the_machine_itself_is_called_so_in_each_language(ask: Ask, rules: StoredRules) -> None:
+    await rules.members.add("fukui", Actor("person", "p-7"), "officer", "command line")
+    await rules.documents.put("fukui", "more", TEXT, str(SATO), "x")
+    page = (await ask("/members", lang="ja"))[1]
+    assert "コマンド(サーバー上)" in page
+    assert "command line" not in page
+    assert "佐藤 (sato)" in (await ask("/policies/more", lang="ja"))[1]
 
 
 async def test_the_other_side_is_shown_that_a_town_was_removed(ask: Ask, rules: StoredRules) -> None:
@@ -263,7 +286,11 @@ async def test_an_emergency_takes_two_persons_on_the_page(ask: Ask, rules: Store
     assert (await ask("/emergency", {"action": "open", "id": asked.id}, who=TANAKA))[0] == 303
     assert ">Open<" in (await ask("/emergency"))[1]
     assert (await ask("/emergency", {"action": "end", "id": asked.id}))[0] == 303
-    assert "person:p-2" in (await ask("/emergency"))[1]
+    past = (await ask("/emergency"))[1]
+    assert "佐藤 (sato)" in past
+    assert "ended by: 佐藤 (sato)" in past, "who ended it is part of the record"
+    assert "person:p-1" not in past
+    assert "person:p-2" in past, "who has no name here stands by the id"
 
 
 async def test_a_ready_text_publishes_what_was_chosen_once_it_is_saved(ask: Ask, rules: StoredRules) -> None:

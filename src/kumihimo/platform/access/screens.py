@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.platform.access.days import end_of
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.directory import Directory
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.published import NAME, published_text, words_of
 from kumihimo.platform.access.records import Version
-from kumihimo.platform.access.sharing import PACKAGE, failed, sharing_screens
+from kumihimo.platform.access.sharing import PACKAGE, SHOWN, failed, sharing_screens
 from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, GIVEN_ROLES, PLATFORM_ROLES, Action
 
-SHOWN: Final = 200
 Look = Callable[[str, str], Awaitable[Subject | None]]
 """An entity of a tenant by its id, as policies see it; None where there is none."""
 Expand = Callable[[str], str]
-
-
-class Directory(Protocol):
-    """Who is who: people and applications are kept by ids, and called by names."""
-
-    async def actor(self, text: str) -> Actor:
-        """Who is meant by a sign-in name, "person:ID" or "application:ID". A Problem where that is nobody."""
-        ...
-
-    async def names(self, actors: Iterable[str]) -> Mapping[str, str]:
-        """The names of those ("person:ID") that have one."""
-        ...
 
 
 def access_screens(
@@ -44,7 +32,7 @@ def access_screens(
 
     look finds the entity that is tried; expand gives the expanded name of an attribute or type that was written short.
     """
-    members, policies = _Members(access, rules, directory), _Policies(access, rules, expand)
+    members, policies = _Members(access, rules, directory), _Policies(access, rules, expand, directory)
     check = _Check(access, look, expand, directory)
     return [
         Screen(
@@ -73,7 +61,7 @@ def access_screens(
         Screen(
             "/access-check", check.show, nav="check.nav", order=72, package=PACKAGE, needs="policies", menu="nav.manage"
         ),
-        *sharing_screens(access, rules),
+        *sharing_screens(access, rules, directory),
     ]
 
 
@@ -81,7 +69,7 @@ def platform_screens(access: Access, rules: StoredRules, expand: Expand, directo
     """The pages /members and /policies of the platform itself: its operators, who are operators of every tenant, and
     what else may be done on the platform as a whole.
     """
-    members, policies = _Members(access, rules, directory), _Policies(access, rules, expand)
+    members, policies = _Members(access, rules, directory), _Policies(access, rules, expand, directory)
     return [
         Screen(
             "/members",
@@ -149,8 +137,9 @@ class _Members:
 
 
 class _Policies:
-    def __init__(self, access: Access, rules: StoredRules, expand: Expand) -> None:
+    def __init__(self, access: Access, rules: StoredRules, expand: Expand, directory: Directory) -> None:
         self._access = access
+        self._directory = directory
         self._expand = expand
         self._documents = rules.documents
 
@@ -201,6 +190,7 @@ class _Policies:
             "name": name,
             "newest": versions[0],
             "versions": versions,
+            "names": await self._directory.names([one.by for one in versions]),
             "chosen": chosen,
             "diff": _diff(versions, chosen),
             "form": {"text": versions[0].text, "why": "", **ask.form},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -10,17 +10,20 @@ from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.platform.access.days import begin_of, end_of
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.directory import Directory
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.emergencies import MAX_HOURS
-from kumihimo.platform.access.records import REMOVAL
+from kumihimo.platform.access.records import REMOVAL, Agreement
 from kumihimo.platform.access.words import GIVEN_ROLES
 
 PACKAGE: Final = "kumihimo.platform.access"
+SHOWN: Final = 200
+"""Members on a page."""
 
 
-def sharing_screens(access: Access, rules: StoredRules) -> list[Screen]:
+def sharing_screens(access: Access, rules: StoredRules, directory: Directory) -> list[Screen]:
     """The pages /agreements and /emergency."""
-    agreements, emergencies = _Agreements(access, rules), _Emergencies(access, rules)
+    agreements, emergencies = _Agreements(access, rules, directory), _Emergencies(access, rules, directory)
     return [
         Screen(
             "/agreements",
@@ -53,9 +56,10 @@ def failed(page: Page, problem: Problem | None) -> Page:
 
 
 class _Agreements:
-    def __init__(self, access: Access, rules: StoredRules) -> None:
+    def __init__(self, access: Access, rules: StoredRules, directory: Directory) -> None:
         self._access = access
         self._rules = rules
+        self._directory = directory
 
     async def show(self, ask: Ask) -> Page:
         """The agreements that the tenant is a side of, and a form that offers one."""
@@ -68,11 +72,20 @@ class _Agreements:
         found = await self._rules.agreements.list(ask.tenant)
         data = {
             "agreements": [{"one": one, "state": one.state(now), "gone": one.ended_by == REMOVAL} for one in found],
+            "names": await self._names(ask.tenant, found),
             "roles": GIVEN_ROLES,
             "form": {**blank, **ask.form},
             "problem": problem,
         }
         return failed(Page(f"{PACKAGE}:agreements.html", "agreements.title", data), problem)
+
+    async def _names(self, tenant: str, found: Iterable[Agreement]) -> Mapping[str, str]:
+        """Of the people who acted for this tenant, or hold a role in it: the other side's are its own to name."""
+        held = await self._rules.members.list(tenant, SHOWN)
+        ours = {str(one.actor) for one in held}
+        ours |= {one.offered_by for one in found if one.giver == tenant}
+        ours |= {one.accepted_by for one in found if one.taker == tenant}
+        return await self._directory.names(ours)
 
     async def take(self, ask: Ask) -> Answer:
         """Takes the form: action is offer (taker, role, purpose, starts, ends, text), accept (id) or end (id, why)."""
@@ -105,9 +118,10 @@ class _Agreements:
 
 
 class _Emergencies:
-    def __init__(self, access: Access, rules: StoredRules) -> None:
+    def __init__(self, access: Access, rules: StoredRules, directory: Directory) -> None:
         self._access = access
         self._rules = rules
+        self._directory = directory
 
     async def show(self, ask: Ask) -> Page:
         """Whether an emergency is open or asked for, those there were, and a form that asks for one."""
@@ -117,8 +131,10 @@ class _Emergencies:
         await self._access.decide(ask.call, "approve")
         now = self._rules.changes.now()
         found = await self._rules.emergencies.list(ask.tenant)
+        acted = [by for one in found for by in (one.asked_by, one.opened_by, one.ended_by)]
         data = {
             "emergencies": [{"one": one, "state": one.state(now)} for one in found],
+            "names": await self._directory.names(acted),
             "may_ask": all(one.state(now) == "ended" for one in found),
             "me": str(ask.call.actor),
             "most": MAX_HOURS,
