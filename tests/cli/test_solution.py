@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,34 @@ def test_what_cannot_be_is_told(folder: Path) -> None:
     ):
         answered, said = told(f"solution {words} --data data")
         assert (answered, why in said) == (code, True), (words, said)
+
+
+def test_what_lies_among_the_packs_and_is_none_is_said_and_hides_no_other(folder: Path) -> None:
+    shutil.copytree(PARKING, folder / "data" / "packs" / "parking")
+    with zipfile.ZipFile(folder / "data" / "packs" / "evil.zip", "w") as archive:
+        archive.writestr("../evil.txt", "x")
+    code, said = told("solution list --data data")
+    assert (code, "parking" in said) == (0, True)
+    assert "evil.zip cannot be taken: '../evil.txt' is no path inside a pack" in said
+    assert json.loads(told("solution list --data data --format json")[1])[1]["pack"] == "parking"
+
+
+def test_a_pack_that_cannot_be_installed_as_it_is_says_so_before(folder: Path) -> None:
+    assert told("tenant add town --data data")[0] == 0
+    alone = "nobody whom this platform trusts signed it: it is taken with --unsigned alone"
+    assert alone in told("solution install ./parking --tenant town --data data")[1]
+    assert alone not in told("solution install ./parking --tenant town --data data --unsigned")[1]
+    manifest = folder / "parking" / "solution.toml"
+    manifest.write_text(
+        manifest.read_text().replace('id = "parking"', 'id = "flood"').replace("parking.free", "flood.free")
+    )
+    code, said = told("solution check ./parking --data data")
+    assert (code, "a pack 'flood' comes with the program" in " ".join(said.split())) == (1, True)
+
+
+def test_what_a_pack_does_not_have_is_not_shown(folder: Path) -> None:
+    shutil.copytree(PARKING, folder / "data" / "packs" / "parking")
+    code, said = told("solution show parking --data data")
+    heads = [line.partition(":")[0] for line in said.splitlines() if not line.startswith(" ")]
+    assert (code, heads[:2], "cases" in heads) == (0, ["pack", "version"], True)
+    assert not {"signer", "changed_from", "program"} & set(heads)

@@ -21,7 +21,7 @@ def tried(data: Path, pack: str, *, is_path: bool) -> tuple[Held, Sequence[Verdi
     is no pack that can be taken.
     """
     library = Library(data)
-    found = held(read_path(Path(pack)), "outside", library.signers()) if is_path else library.find(pack)
+    found = library.brought(read_path(Path(pack))) if is_path else library.find(pack)
     return found, asyncio.run(_tried(found))
 
 

@@ -50,7 +50,8 @@ def show_(
         show([found], form=form)
         return
     for name, value in found.items():
-        _say_part(name, value)
+        if value:
+            _say_part(name, value)
 
 
 @app.command("check")

@@ -39,7 +39,7 @@ async def solution_list(doors: Doors, given: Mapping[str, Any]) -> Any:
         _, held = await doors.packs.get(tenant, gone.id)
         title = held.pack.title.en
         rows.append({"pack": gone.id, "version": "", "title": title, "trust": gone.trust, "installed": gone.version})
-    return {"packs": rows, "broken": [asdict(one) for one in doors.library.broken()]}
+    return {"packs": rows, "broken": [{"file": one.file, "why": one.why} for one in doors.library.broken()]}
 
 
 async def solution_show(doors: Doors, given: Mapping[str, Any]) -> Any:
@@ -70,7 +70,13 @@ async def solution_install(doors: Doors, given: Mapping[str, Any]) -> Any:
         plan = await doors.packs.install(call, held, values, sample=sample, **said)
     else:
         plan = await doors.packs.plan(held, tenant, values, sample=sample)
-    return _planned(plan) | {"trust": held.trust, "signer": held.signer}
+    told = _planned(plan) | {"trust": held.trust, "signer": held.signer}
+    if not (held.trust in ("shipped", "signed") or given["unsigned"] or given["apply"]):
+        told["later"] = [
+            *told["later"],
+            "nobody whom this platform trusts signed it: it is taken with --unsigned alone",
+        ]
+    return told
 
 
 async def solution_set(doors: Doors, given: Mapping[str, Any]) -> Any:

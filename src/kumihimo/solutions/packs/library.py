@@ -80,7 +80,11 @@ class Library:
 
     def outside(self, raw: bytes) -> Held:
         """The pack of an archive that somebody brings. PackRefused."""
-        found = held(read_archive(raw), "outside", self.signers())
+        return self.brought(read_archive(raw))
+
+    def brought(self, files_: Files) -> Held:
+        """The pack of files that somebody brings. PackRefused, also where its id is that of one of the program's."""
+        found = held(files_, "outside", self.signers())
         if any(one.pack.id == found.pack.id for one in self._of_program()):
             raise _taken(found.pack.id)
         return found
