@@ -16,6 +16,7 @@ from kumihimo.app.platform import Platform
 from kumihimo.app.wire import wire
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
+from kumihimo.base.jsontext import dumps
 from kumihimo.base.settings import Settings
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB, NGSI_LD
@@ -52,18 +53,19 @@ class Town:
         self.platform = platform
         self.clock = clock
         self.sets = platform.rule_sets
+        self.vocabulary = DEFAULT_VOCAB
 
     async def read(self, temperature: float, humidity: float = 70.0, *, entity_id: str = HERE, east: float = 0) -> None:
         """A reading of this moment, and all that follows from it."""
         self.clock.advance(60)
         moment = times.text(self.clock.now())
         attrs: Any = {
-            DEFAULT_VOCAB + name: [{"type": "Property", "value": value, "observedAt": moment}]
+            self.vocabulary + name: [{"type": "Property", "value": value, "observedAt": moment}]
             for name, value in (("temperature", temperature), ("relativeHumidity", humidity))
         }
         point = {"type": "Point", "coordinates": [134.0 + east, 34.3]}
         attrs[NGSI_LD + "location"] = [{"type": "GeoProperty", "value": point}]
-        doc: Any = {"id": entity_id, "type": [DEFAULT_VOCAB + "WeatherObserved"], "attrs": attrs}
+        doc: Any = {"id": entity_id, "type": [self.vocabulary + "WeatherObserved"], "attrs": attrs}
         [outcome] = await self.platform.broker.apply(CALL, [Change(Op.UPSERT_UPDATE, entity_id, doc)])
         assert outcome.problem is None
         await self.sets.keeper.catch_up("town")
@@ -72,7 +74,7 @@ class Town:
         """Value and unit."""
         doc = await self.platform.broker.get("town", HERE, ALL_ROWS, ALL_ATTRIBUTES)
         assert doc is not None
-        instance: dict[str, Any] = dict(next(iter(doc["attrs"].get(DEFAULT_VOCAB + name, [{}]))))
+        instance: dict[str, Any] = dict(next(iter(doc["attrs"].get(self.vocabulary + name, [{}]))))
         return instance.get("value"), instance.get("unitCode")
 
     async def done(self) -> list[tuple[str, str]]:
@@ -224,6 +226,42 @@ async def test_what_the_pack_did_not_ask_to_write_is_refused_when_put_and_when_d
     await untried.read(30.0)
     [(state, words)] = await untried.done()
     assert (state, "asked for no right to write discomfort" in words) == ("refused", True)
+
+
+NAMED = "https://example.org/heat/"
+
+
+def named() -> Held:
+    """The pack with an @context of its own, whose names its rules write in full."""
+    short = ("WeatherObserved", "temperature", "relativeHumidity", "discomfort", "heatLevel", "warmerThanAround")
+    rules = FILES["rules.toml"].decode()
+    for name in short:
+        rules = rules.replace(f'"{name}"', f'"{NAMED}{name}"').replace(f"entity.{name}", f"entity['{NAMED}{name}']")
+    rules = "\n".join(line for line in rules.splitlines() if not line.startswith("condition"))
+    context = dumps({"@context": {name: NAMED + name for name in short}})
+    manifest = FILES[MANIFEST].decode().replace('licence = "Apache-2.0"', 'licence = "x"\ncontext = "context.jsonld"')
+    files = {**FILES, MANIFEST: manifest.encode(), "rules.toml": rules.encode(), "context.jsonld": context}
+    return replace(held(files, "outside", {}), trust="signed", signer="the region")
+
+
+async def test_a_pack_with_names_of_its_own_calls_its_program_by_its_short_names(untried: Town) -> None:
+    untried.vocabulary = NAMED
+    await untried.install(named())
+    await untried.read(30.0, entity_id="urn:ngsi-ld:WeatherObserved:near", east=0.001)
+    await untried.read(33.0)
+    assert [state for state, _ in await untried.done()] == ["done", "done"]
+    assert await untried.attribute("discomfort") == (85.9, None)
+    assert await untried.attribute("warmerThanAround") == (3.0, "CEL")
+
+
+async def test_what_rules_of_a_pack_name_in_short_is_said_in_full_when_it_is_refused(untried: Town) -> None:
+    whole = named()
+    short = whole.files["rules.toml"].decode().replace(f'watch = ["{NAMED}', 'watch = ["')
+    found = replace(whole, files={**whole.files, "rules.toml": short.encode()})
+    with pytest.raises(PackRefused, match=f"temperature; rules do not read .* in full: {NAMED}temperature") as refused:
+        await untried.install(found)
+    assert refused.value.wording is not None
+    assert f"省略せずに書きます: {NAMED}temperature" in str(refused.value.wording.values["ja"])
 
 
 async def test_no_other_rules_call_the_program_and_no_circle_is_made(untried: Town) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from kumihimo.app.platform import Platform
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
-from kumihimo.platform.programs.models import Program, ProgramFailed, ProgramLate, Value
+from kumihimo.platform.programs.models import Function, Program, ProgramFailed, ProgramLate, Value
 from kumihimo.service.rules.definition import Action, Definition, Rule
 from kumihimo.service.rules.models import Order, Uncomputed
 from kumihimo.service.rules.refusal import Words
@@ -24,13 +24,36 @@ _NO_PACK: Final = Words(
 
 
 class _Own:
-    """A pack with a program as it is installed, and one of its files of rules. writes: type and attribute, long."""
+    """A pack with a program as it is installed, and one of its files of rules. writes: type and attribute, long. short:
+    the names of the pack's models' attributes by what the pack's @context makes of them, as rules name them.
+    """
 
-    def __init__(self, held: Held, program: Program, file: RuleFile, writes: frozenset[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        held: Held,
+        program: Program,
+        file: RuleFile,
+        writes: frozenset[tuple[str, str]],
+        short: Mapping[str, str],
+    ) -> None:
         self.pack = held.pack
         self.program = program
         self.file = file
         self.writes = writes
+        self.short = short
+
+    def taken(self, declared: Function | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What a function is given, with the entities' attributes by the names that the pack has for them."""
+        lists = {one.name for one in declared.takes if one.kind == "entities"} if declared is not None else set()
+        return {name: self._renamed(value) if name in lists else value for name, value in arguments.items()}
+
+    def _renamed(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [
+            {self.short.get(key, key): each for key, each in one.items()} if isinstance(one, Mapping) else one
+            for one in value
+        ]
 
 
 class PackFunctions:
@@ -68,7 +91,7 @@ class PackFunctions:
                 f"what the function {function.name} is given is not what it takes: {lost}",
             )
         gives = {one.name for one in function.gives}
-        if other := sorted(set(action.attributes) - gives):
+        if other := sorted(name for name in action.attributes if own.short.get(name, name) not in gives):
             return Words(
                 f"関数 {function.name} は {other[0]} を答えません。",
                 f"the function {function.name} gives no {other[0]}",
@@ -95,12 +118,14 @@ class PackFunctions:
             raise Uncomputed(_NO_PACK)
         declared = own.program.function(function)
         try:
-            found = await self._platform.programs.call((tenant, own.pack.id), own.program, function, arguments)
+            given = own.taken(declared, arguments)
+            found = await self._platform.programs.call((tenant, own.pack.id), own.program, function, given)
         except ProgramFailed as problem:
             words = Words(f"{function}()：{problem.ja}。", f"{function}(): {problem.en}")
             raise Uncomputed(words, is_late=isinstance(problem, ProgramLate)) from problem
         gives = () if declared is None else declared.gives
-        return {one.name: _instance(one, found[one.name]) for one in gives if found.get(one.name) is not None}
+        made = {one.name: _instance(one, found[one.name]) for one in gives if found.get(one.name) is not None}
+        return {**made, **{long: made[name] for long, name in own.short.items() if name in made}}
 
     async def _own(self, tenant: str, rule_set: str) -> _Own | None:
         """The pack that brought the set, with its program; None where none did, or where it has none."""
@@ -128,7 +153,8 @@ class PackFunctions:
         context = await context_of(self._platform.contexts, held)
         parts = [name.partition(".") for name in file.writes]
         writes = frozenset((context.expand_type(kind), context.expand(name)) for kind, _, name in parts)
-        return _Own(held, program, file, writes)
+        short = {context.expand(name): name for model in held.pack.models for name in model.attributes}
+        return _Own(held, program, file, writes, short)
 
 
 def _unasked(own: _Own, kinds: Sequence[str], attributes: Sequence[str]) -> Words | None:

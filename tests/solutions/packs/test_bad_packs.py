@@ -233,7 +233,11 @@ def ruled(*many: str, name: str = "parking-few") -> bytes:
 
 NEVER = "[1].all(a, [1].all(b, [1].all(c, [1].all(d, a + b + c + d > 0))))"
 IN_TOWN: dict[str, tuple[bytes, str, str]] = {
-    "rule that costs too much": (ruled(rule(NEVER)), "the expression has 4 macros", "式が大きすぎます"),
+    "rule that costs too much": (
+        ruled(rule(NEVER)),
+        "few.toml: rule few: condition: the expression has 4 macros",
+        "式が大きすぎます",
+    ),
     "expression bomb": (ruled(rule("1" + " + 1" * 200 + " > 0")), "plus signs", "個の + 記号"),
     "expression that is none": (ruled(rule("entity.")), "condition: at 1:8", "式が正しくありません"),
     "rules that call one another": (

@@ -220,7 +220,8 @@ class Functions(Protocol):
         ...
 
     async def call(self, tenant: str, rule_set: str, function: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a function gives, by short names of attributes: "value", and "unit" and "type" where it has them.
+        """What a function gives, by short names of attributes and by the long ones that its pack's @context makes of
+        them: "value", and "unit" and "type" where it has them.
 
         Uncomputed.
         """

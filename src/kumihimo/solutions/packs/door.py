@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from kumihimo.base import times
 from kumihimo.base.call import Call
-from kumihimo.base.errors import BadRequestData, ResourceNotFound
+from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.ports import screens_topic
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op, Query
 from kumihimo.platform.jsonld.contexts import Context
 from kumihimo.solutions.packs import store
 from kumihimo.solutions.packs.archive import read_archive, write_archive
-from kumihimo.solutions.packs.errors import PackChanged, PackRefused, refused
+from kumihimo.solutions.packs.errors import PackChanged, PackRefused, refused, refused_at
 from kumihimo.solutions.packs.export import Exported, exported
 from kumihimo.solutions.packs.installed import Installed
 from kumihimo.solutions.packs.items import check_rules, context_of, rules_name, wanted
@@ -146,8 +146,13 @@ class Packs(Installed):
         texts = {one.name: one.text for one in items if one.kind == "rules"}
         for rules in held.pack.rules:
             text = texts.get(rules_name(held.pack, rules))
-            if text is not None:
-                check_rules(held.pack, rules, self.doors.rule_sets.check(text), context.expand)
+            if text is None:
+                continue
+            try:
+                said = self.doors.rule_sets.check(text)
+            except Problem as problem:
+                raise refused_at(rules.file, problem) from problem
+            check_rules(held.pack, rules, said, context.expand)
 
     # --- doing it ----------------------------------------------------------------------------------------
 

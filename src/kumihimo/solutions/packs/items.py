@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from kumihimo.base.errors import Problem
@@ -175,20 +176,29 @@ def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[st
             f"{where}: the set is named {said.name!r}; in this pack it is {rules_name(pack, one)!r}",
             f"{at}: 規則の名前が {said.name!r} です。このパックでは {rules_name(pack, one)!r} にします",
         )
-    if said.watches is None or not said.watches <= watched:
+    if said.watches is None:
         raise refused(
-            f"{where}: it watches what the manifest does not say; name each attribute under watches",
-            f"{at}: マニフェストにないものを見ています。見る属性をすべて watches に書いてください",
+            f"{where}: a rule without watch watches whatever changes; name each attribute there and under watches",
+            f"{at}: watch のない規則はすべての変化を見ます。見る属性を watch とマニフェストの watches に書いてください",
         )
-    if not said.types <= {expand(kind) for kind in kinds}:
+    if unsaid := said.watches - watched:
+        en, ja = _unsaid(unsaid, watched)
         raise refused(
-            f"{where}: it looks at types that the manifest does not say under watches",
-            f"{at}: マニフェストの watches にない型を見ています",
+            f"{where}: it watches what the manifest does not say under watches: {en}",
+            f"{at}: マニフェストの watches にないものを見ています。見る属性をすべて watches に書いてください: {ja}",
         )
-    if not said.writes <= written:
+    types = {expand(kind) for kind in kinds}
+    if unsaid := said.types - types:
+        en, ja = _unsaid(unsaid, types)
         raise refused(
-            f"{where}: it changes what the manifest does not say; name each attribute under writes",
-            f"{at}: マニフェストにないものを変えます。変える属性をすべて writes に書いてください",
+            f"{where}: it looks at types that the manifest does not say under watches: {en}",
+            f"{at}: マニフェストの watches にない型を見ています: {ja}",
+        )
+    if unsaid := said.writes - written:
+        en, ja = _unsaid(unsaid, written)
+        raise refused(
+            f"{where}: it changes what the manifest does not say under writes: {en}",
+            f"{at}: マニフェストにないものを変えます。変える属性をすべて writes に書いてください: {ja}",
         )
     known = set() if pack.program is None else {each.name for each in pack.program.functions}
     if not said.calls <= known:
@@ -200,3 +210,24 @@ def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[st
     if not said.does <= set(one.does):
         done = ", ".join(sorted(said.does - set(one.does)))
         raise refused(f"{where}: it does {done}, which does must name", f"{at}: does に {done} を書いてください")
+
+
+def _unsaid(names: AbstractSet[str], known: AbstractSet[str]) -> tuple[str, str]:
+    """Names that the manifest does not say, in English and Japanese. Rules read no @context of a pack: where the
+    manifest says the same short name, how it is written in full.
+    """
+    full = {_last(one): one for one in known}
+    short = [_last(one) for one in sorted(names)]
+    meant = [full[one] for one in short if one in full]
+    listed = ", ".join(short)
+    if not meant:
+        return listed, listed
+    return (
+        f"{listed}; rules do not read the pack's @context, so write it in full: {', '.join(meant)}",
+        f"{listed}。規則はパックの @context を読まないので、省略せずに書きます: {', '.join(meant)}",
+    )
+
+
+def _last(name: str) -> str:
+    found = _END.search(name)
+    return name if found is None else found.group(1)
