@@ -52,6 +52,13 @@ async def site(house: House, serve: Serve) -> Site:
     return await serve(Starlette(routes=console.routes()))
 
 
+COVERED = """all => all.filter(one => {
+  const label = getComputedStyle(one, "::before");
+  return label.content !== "none" && one.getBoundingClientRect().height < parseFloat(label.height);
+}).map(one => one.dataset.label)"""
+"""What stands beside a value on a narrow screen, where it is higher than its row and lies over the next one."""
+
+
 async def test_each_page_fits_a_telephone_and_can_be_read(site: Site, open_page: Open) -> None:
     watch = await open_page(f"{site.url}/t/{TOWN}/wildlife", width=PHONE)
     await expect(watch.page.locator("km-map[data-ready]")).to_be_visible(timeout=60_000)
@@ -62,6 +69,10 @@ async def test_each_page_fits_a_telephone_and_can_be_read(site: Site, open_page:
             await watch.page.goto(site.url + address, wait_until="load")
         assert await watch.violations() == [], path
         assert await watch.overflow() == 0, path
+    await watch.page.goto(f"{site.url}/t/{TOWN}/wildlife?lang=en", wait_until="load")
+    labels = watch.page.locator("td[data-label]")
+    assert await labels.count() > 10
+    assert await labels.evaluate_all(COVERED) == []
     assert watch.problems == []
 
 

@@ -91,7 +91,12 @@ async def test_too_few_reports_give_no_map_and_enough_give_one(house: House, cli
     found = [one for one in together(read_all()) if one.town == "白山市"][-80:]
     changes = [entities.incident_change(one, cell_of(one.lon, one.lat)) for one in found]
     await house.doors.apply(own_call(TOWN, "test"), changes)
-    assert "From 80 past reports" in await page(client, "")
+    shown = await page(client, "")
+    assert "From 80 past reports" in shown
+    legends = re.findall(r'<ul class="km-legend".*?</ul>', shown, re.DOTALL)
+    assert [re.findall(r"(\d+ times|Animal|Bear)", one) for one in legends] == [
+        ["16 times", "8 times", "4 times", "2 times"], ["Bear", "Bear", "Animal", "Animal"]
+    ]  # fmt: skip
     features = loads((await client.get(f"{BASE}/map.json?lang=en")).body)["features"]
     assert features
     assert {feature["properties"]["level"] for feature in features} <= {1, 2, 3, 4}
