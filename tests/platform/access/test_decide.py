@@ -15,6 +15,7 @@ from kumihimo.platform.access.decide import EVERYTHING, Access, Action, Grant
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.grants import ALL_ROWS, same_everywhere
 from kumihimo.platform.access.models import ALL_RIGHTS, Names
+from kumihimo.platform.access.standing import Looked
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.platform.access.words import IN_WORDS
 from kumihimo.storage.database import Database
@@ -382,3 +383,42 @@ async def test_a_change_elsewhere_is_seen_within_a_second_though_others_were_dec
     fake_clock.advance(0.4)
     assert not await may(access, SATO, "read")
     assert not await may(access, PERSON, "read")
+
+
+async def test_who_holds_which_roles_is_not_read_again_until_something_changed(
+    database: Database, rules: StoredRules, access: Access, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    look = rules.look
+
+    async def counting(scope: str, actor: Actor, now: int) -> Looked:
+        looked.append(scope)
+        return await look(scope, actor, now)
+
+    monkeypatch.setattr(rules, "look", counting)
+    given = await rules.members.add("town", SATO, "officer", "x", until=times.micros(fake_clock.now()) + 60_000_000)
+    for _ in range(3):
+        assert await access.roles("town", SATO) == {"officer"}
+    assert looked == ["town", ""]
+    await rules.members.add("town", SATO, "auditor", "x")
+    assert await access.roles("town", SATO) == {"auditor", "officer"}, "a role that is given counts at once"
+    await rules.members.end("town", given.id, "x", "why")
+    assert await access.roles("town", SATO) == {"auditor"}, "one that is taken away is gone at once"
+
+    await rules.members.add("town", SATO, "officer", "x", until=times.micros(fake_clock.now()) + 60_000_000)
+    assert await access.roles("town", SATO) == {"auditor", "officer"}
+    other = StoredRules(database, fake_clock)
+    await other.members.add("town", SATO, "business", "x")
+    fake_clock.advance(1)
+    assert await access.roles("town", SATO) == {"auditor", "business", "officer"}, "another process gave it"
+    fake_clock.advance(60)
+    assert await access.roles("town", SATO) == {"auditor", "business"}, "it ended by its time"
+
+
+async def test_roles_of_somebody_in_a_tenant_that_is_not_there_are_never_kept(
+    database: Database, access: Access
+) -> None:
+    with pytest.raises(NonexistentTenant):
+        await access.roles("newtown", SATO)
+    await database.add_tenant("newtown")
+    assert await access.roles("newtown", SATO) == frozenset()

@@ -67,6 +67,7 @@ class Access:
         self._clock = SystemClock() if clock is None else clock
         self._known: dict[_Key, _Known] = {}
         self._shared: dict[tuple[str, ActorKind], Holding] = {}
+        self._held: dict[tuple[str, Actor], Holding] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._looked: dict[str, tuple[datetime, int]] = {}
         self._looking: dict[str, asyncio.Future[int]] = {}
@@ -120,8 +121,20 @@ class Access:
         return known.rights
 
     async def roles(self, tenant: str, actor: Actor) -> frozenset[str]:
-        """The roles that somebody holds in a tenant now, those by an agreement or an emergency among them."""
-        found = await holding(self._rules, Call(tenant, actor), times.micros(self._clock.now()))
+        """The roles that somebody holds in a tenant now, those by an agreement or an emergency among them. As with a
+        decision the store is looked into again once something changed, which of another process is seen in a second.
+        """
+        now, key = self._clock.now(), (tenant, actor)
+        held = self._held.get(key)
+        if held is not None and await self._is_of_now(held, now):
+            return held.roles
+        changes = self._changes
+        found = await holding(self._rules, Call(tenant, actor), times.micros(now))
+        self._note(found, now)
+        if changes == self._changes and found.revisions:
+            if len(self._held) >= _KEPT:
+                self._held.clear()
+            self._held[key] = found
         return found.roles
 
     async def add_member(self, tenant: str, actor: Actor, role: str, by: str, until: int | None = None) -> None:
@@ -145,6 +158,7 @@ class Access:
         self._changes += 1
         self._known.clear()
         self._shared.clear()
+        self._held.clear()
         self._looked.clear()
         self._looking.clear()  # a look that began before must not serve who comes after
         for tell in self._told:
