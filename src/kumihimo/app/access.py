@@ -78,6 +78,12 @@ def announcements(access: Access, rules: StoredRules, clock: Clock) -> Callable[
     return announced
 
 
+def named(name: str, sign_in: str) -> str:
+    """A name with the sign-in name behind it, which no two have; as it is where it says that already."""
+    says_it = name == sign_in or name.endswith(f"({sign_in})")
+    return name if says_it else f"{name} ({sign_in})"
+
+
 class Directory:
     """Implements Directory of the access pages over accounts and applications."""
 
@@ -102,7 +108,7 @@ class Directory:
     async def _name(self, actor: str) -> str:
         kind, _, id_ = actor.partition(":")
         if kind == "person" and (person := await self._identity.person(id_)) is not None:
-            return f"{person.name} ({person.sign_in})"
+            return named(person.name, person.sign_in)
         if kind == "application" and (found := await self._applications.names([id_])):
             return found[id_].name
         return ""
