@@ -52,6 +52,14 @@ async def test_help_loads_no_platform_and_no_group_that_was_not_asked_for() -> N
     assert {f"kumihimo.cli.{name}" for name in GROUPS} & loaded == {"kumihimo.cli.tenant"}
 
 
+async def test_a_platform_starts_without_what_single_pages_write_with() -> None:
+    program = "import sys, kumihimo.app.start; print(*{name.partition('.')[0] for name in sys.modules})"
+    started = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    loaded = set((await started.communicate())[0].decode().split())
+    assert "starlette" in loaded
+    assert {"reportlab", "xlsxwriter", "networkx"} & loaded == set()
+
+
 async def test_no_group_of_commands_loads_a_platform() -> None:
     said, loaded = await told([f"{name}|--help" for name in GROUPS])
     assert [line for line in said if " ended with " in line] == [f"{name}|--help ended with 0" for name in GROUPS]

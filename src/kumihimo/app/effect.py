@@ -13,10 +13,9 @@ from kumihimo.base.screens import Screen
 from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.service.kpi.compare import Compare, Town, Towns, compare_screens
 from kumihimo.service.kpi.effect_pages import effect_screens
-from kumihimo.service.kpi.export import Exports, export_screens
+from kumihimo.service.kpi.export import FONT_FILE, Exports, export_screens
 from kumihimo.service.kpi.public.pages import PATH as PUBLIC_PATH
 from kumihimo.service.kpi.public.pages import public_screens
-from kumihimo.service.kpi.sheet_pdf import FONT_FILE
 
 
 def exports_of(platform: Platform) -> Exports:

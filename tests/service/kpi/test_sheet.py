@@ -13,10 +13,10 @@ import pytest
 
 from kumihimo.base.errors import BadRequestData, InternalError
 from kumihimo.service.kpi.effect import begins
-from kumihimo.service.kpi.export import check_form
+from kumihimo.service.kpi.export import FONT_FILE, check_form
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
 from kumihimo.service.kpi.sheet import Column, Part, Sheet, as_csv, figures_sheet
-from kumihimo.service.kpi.sheet_pdf import FONT_FILE, NO_GLYPH, as_pdf
+from kumihimo.service.kpi.sheet_pdf import NO_GLYPH, as_pdf
 from kumihimo.service.kpi.sheet_xlsx import as_xlsx
 
 FONT = Path(__file__).parents[3] / "src/kumihimo/service/console/static/vendor" / FONT_FILE

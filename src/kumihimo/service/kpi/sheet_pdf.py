@@ -22,9 +22,7 @@ from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate, Paragraph, 
 from kumihimo.base.errors import InternalError
 from kumihimo.service.kpi.sheet import Cell, Column, Part, Sheet, local, words
 
-MEDIA_TYPE: Final = "application/pdf"
 FONT: Final = "BIZ UDPGothic"
-FONT_FILE: Final = "BIZUDPGothic_400Regular.ttf"
 NO_GLYPH: Final = "〓"
 """What printers put where they have no type for a sign (geta)."""
 MARGIN: Final = 15 * mm
@@ -49,8 +47,8 @@ def _font(path: Path) -> frozenset[int]:
 
 
 def as_pdf(sheet: Sheet, font: Path, made_at: int) -> bytes:
-    """The printed sheet, the same bytes for the same. font: the file FONT_FILE; made_at in microseconds. InternalError
-    where the font cannot be read.
+    """The printed sheet, the same bytes for the same. font: the file export.FONT_FILE; made_at in microseconds.
+    InternalError where the font cannot be read.
     """
     has = _font(font)
     wide = any(len(part.columns) > WIDE for part in sheet.parts)

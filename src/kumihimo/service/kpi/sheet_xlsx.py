@@ -13,7 +13,6 @@ from kumihimo.base import times
 from kumihimo.base.cells import plain
 from kumihimo.service.kpi.sheet import Cell, Column, Part, Sheet, words
 
-MEDIA_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_CELL: Final = 32_767
 """Characters that Excel takes in a cell."""
 _MAX_NAME: Final = 31
