@@ -53,6 +53,20 @@ def test_members_are_added_listed_and_removed() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_members_are_listed_by_name_and_a_role_that_gives_nothing_is_told() -> None:
+    assert told("account", "add", "sato", "--name", "佐藤")[0] == 0
+    code, said = told("member", "add", "sato", "--role", "oficer", "--tenant", "town")
+    assert (code, "no policy there names the role 'oficer'" in said) == (0, True)
+    made = told("application", "add", "集計", "--tenant", "town", "--kind", "key", "--scope", "ngsi-ld:read")[1]
+    (hint,) = (line.split()[1:] for line in made.splitlines() if "member add" in line)
+    assert told(*hint) == (0, f"{hint[2]} is officer in town\n"), "what is told to do works as it stands"
+    found = json.loads(told("member", "list", "--tenant", "town", "--format", "json")[1])
+    assert {one["name"]: one["role"] for one in found} == {"sato": "oficer", "集計": "officer"}
+    public = ("--kind", "public", "--redirect", "https://a.example/cb", "--scope", "openid")
+    assert "member add" not in told("application", "add", "map", "--tenant", "town", *public)[1], "it acts for people"
+
+
+@pytest.mark.usefixtures("folder")
 def test_policies_are_checked_put_listed_and_shown() -> None:
     assert told("policy", "check", "officer.cedar") == (0, "1 policies, which would be kept\n")
     code, said = told("policy", "check", "wrong.cedar")

@@ -67,6 +67,10 @@ def add(
     )
     say(f"application: {made['application']}")
     _say_secret(made["secret"])
+    if made["acts_itself"]:
+        where = f" --tenant {tenant}" if tenant else ""
+        say("It holds no role yet, so it is refused everything. Give it one, such as officer (reads) or data-manager:")
+        say(f"    kumihimo member add application:{made['application']} --role officer{where}")
 
 
 @app.command("edit")

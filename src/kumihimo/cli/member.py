@@ -31,6 +31,8 @@ def add(
     """Give somebody a role; it counts at once."""
     made = run(settings_of(config, data), "member-add", tenant=tenant, actor=who, role=role, until=until, why=why)
     say(f"{made['actor']} is {made['role']} " + (f"in {tenant}" if tenant else "on the platform"))
+    if not made["named"]:
+        say(f"no policy there names the role {made['role']!r}: it gives no right until one does")
 
 
 @app.command("list")
@@ -39,7 +41,7 @@ def list_(*, tenant: Tenant = "", data: Data = None, config: Config = None, form
     found = run(settings_of(config, data), "member-list", tenant=tenant)
     rows = [
         {
-            "who": one["actor"],
+            "who": f"{one['name']} ({one['actor']})" if one["name"] else one["actor"],
             "role": one["role"],
             "since": _when(one["since"]),
             "until": _when(one["until"]),

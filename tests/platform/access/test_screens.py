@@ -254,6 +254,12 @@ async def test_an_agreement_does_not_name_the_people_of_the_other_side(ask: Ask,
     assert "佐藤" not in theirs
 
 
+async def test_a_role_that_no_policy_names_is_said_to_give_nothing(ask: Ask) -> None:
+    assert "no policy names it" not in (await ask("/members"))[1]
+    assert (await ask("/members", {"action": "add", "actor": "sato", "role": "oficer"}))[0] == 303
+    assert (await ask("/members"))[1].count("no policy names it") == 1
+
+
 async def test_who_worked_on_the_machine_itself_is_called_so_in_each_language(ask: Ask, rules: StoredRules) -> None:
     await rules.members.add("fukui", Actor("person", "p-7"), "officer", "command line")
     await rules.documents.put("fukui", "more", TEXT, str(SATO), "x")

@@ -25,7 +25,9 @@ async def application_add(doors: Doors, given: Mapping[str, Any]) -> Any:
         is_resource=bool(given.get("resource")),
         made_by=str(OPERATOR),
     )
-    return {"tenant": made.application.tenant, "application": made.application.id, "secret": made.secret}
+    one = made.application
+    acts = one.kind == "key" or "client_credentials" in one.grants
+    return {"tenant": one.tenant, "application": one.id, "secret": made.secret, "acts_itself": acts}
 
 
 async def application_list(doors: Doors, given: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from kumihimo.base.call import Actor
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.cli.operations.doors import Doors, Operation, scope_of
 from kumihimo.platform.access.days import end_of
+from kumihimo.platform.access.documents import named_roles
 from kumihimo.platform.access.members import actor_of
 from kumihimo.platform.access.records import Member
 from kumihimo.platform.access.standing import PLATFORM
@@ -78,13 +79,24 @@ async def member_add(doors: Doors, given: Mapping[str, Any]) -> Any:
     until = end_of(str(given["until"])) if given["until"] else None
     actor, why = await _who(doors, given), str(given["why"])
     made = await doors.rules.members.add(scope_of(given), actor, str(given["role"]), BY, until, why)
-    return {**asdict(made), "actor": str(made.actor)}
+    named = made.role in named_roles(await doors.rules.documents.list(scope_of(given)))
+    return {**asdict(made), "actor": str(made.actor), "named": named}
 
 
 async def member_list(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Who holds which role, the newest first."""
     found = await doors.rules.members.list(scope_of(given), MAX_LISTED)
-    return [{**asdict(one), "actor": str(one.actor)} for one in found]
+    named = {one.actor: await _name(doors, one.actor) for one in found}
+    return [{**asdict(one), "actor": str(one.actor), "name": named[one.actor]} for one in found]
+
+
+async def _name(doors: Doors, actor: Actor) -> str:
+    """A person's sign-in name, an application's name; "" for who has none any more."""
+    if actor.kind == "person":
+        person = await doors.identity.person(actor.id)
+        return person.sign_in if person else ""
+    found = await doors.provider.applications.names([actor.id])
+    return found[actor.id].name if actor.id in found else ""
 
 
 async def member_remove(doors: Doors, given: Mapping[str, Any]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
 from kumihimo.base.call import ANONYMOUS
@@ -25,6 +27,7 @@ from kumihimo.storage.database import Tx
 _KEYS: Final[tuple[Action, ...]] = ("policies", "members")
 """Without a right to these, nobody could change anything any more."""
 SHOWN: Final = 50
+_ROLE: Final = re.compile(r'Role::"([^"]+)"')
 
 
 class Documents:
@@ -95,6 +98,11 @@ class Documents:
 def names_strangers(text: str) -> bool:
     """Whether the policies of a text may give strangers anything: a permit says for whom."""
     return "Anonymous" in text
+
+
+def named_roles(documents: Iterable[Document]) -> frozenset[str]:
+    """The roles that the policies of these documents name; any other gives nothing."""
+    return frozenset(role for one in documents for role in _ROLE.findall(one.text))
 
 
 async def documents_tx(tx: Tx) -> list[Document]:

@@ -13,6 +13,7 @@ from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.platform.access.days import end_of
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.directory import Directory
+from kumihimo.platform.access.documents import named_roles
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.published import NAME, published_text, words_of
@@ -99,6 +100,7 @@ class _Members:
     def __init__(self, access: Access, rules: StoredRules, directory: Directory) -> None:
         self._access = access
         self._members = rules.members
+        self._documents = rules.documents
         self._directory = directory
 
     async def show(self, ask: Ask) -> Page:
@@ -127,6 +129,7 @@ class _Members:
         data = {
             "members": members,
             "past": past,
+            "named_roles": named_roles(await self._documents.list(ask.tenant)),
             "names": await self._directory.names([*named, *(one.ended_by for one in past)]),
             "roles": GIVEN_ROLES if ask.tenant else PLATFORM_ROLES,
             "form": {"actor": "", "role": "", "until": "", "why": "", **ask.form},
