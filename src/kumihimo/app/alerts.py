@@ -25,6 +25,8 @@ from kumihimo.solutions.flood.watch import SOURCE as FLOOD
 from kumihimo.solutions.wildlife import entities
 from kumihimo.solutions.wildlife.encounters import notice_id
 from kumihimo.solutions.wildlife.watch import SOURCE as WILDLIFE
+from kumihimo.solutions.wildlife.words import AUDIENCES
+from kumihimo.solutions.wildlife.words import words as wildlife_words
 
 _FLOOD: Final = {"ja": "洪水", "en": "Floods"}
 _WILDLIFE: Final = {"ja": "獣害", "en": "Wildlife"}
@@ -135,10 +137,17 @@ class Followed:
                 title = entities.value_of(doc, entities.TITLE)
                 audience = entities.value_of(doc, entities.AUDIENCE)
                 words = title if isinstance(title, Mapping) else _both(id_)
-                told = ", ".join(map(str, audience)) if isinstance(audience, list) else ""
+                told = {lang: _told(audience, lang) for lang in ("ja", "en")}
                 at = times.micros(times.parse(doc["createdAt"])) if "createdAt" in doc else logged.decision.at
-                found.append(Happening(at, "notice", dict(words), detail=_both(told), link=f"/entities/{id_}"))
+                found.append(Happening(at, "notice", dict(words), detail=told, link=f"/entities/{id_}"))
         return found
+
+
+def _told(audience: object, lang: str) -> str:
+    """Whom a notice is for, as the wing's own pages say it."""
+    many = audience if isinstance(audience, list) else []
+    names = [wildlife_words(lang)(f"wildlife.audience.{one}") if one in AUDIENCES else str(one) for one in many]
+    return ("、" if lang == "ja" else ", ").join(names)
 
 
 def _both(words: str) -> dict[str, str]:

@@ -298,7 +298,7 @@ def console_of(platform: Platform) -> Console:
     screens: list[Screen] = [
         *wing_screens(platform),
         *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
-        *measure_screens(platform.measures, lambda call: platform.access.decide(call, "read")),
+        *measure_screens(platform.measures, lambda call: platform.access.decide(call, "read"), directory.names),
         *effect_pages(platform),
         *device_screens(
             platform.registry,

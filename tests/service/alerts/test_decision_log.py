@@ -122,6 +122,7 @@ async def test_a_decisions_page_tells_the_chain_with_versions_and_the_way_back_t
     assert ("1.875" in proposal, "1.875" in decision) == (False, True), "what stood later is no ground of the proposal"
     assert '<th scope="row">Height (m)</th><td>1.875</td>' in decision
     assert "Program: <strong>kumihimo</strong>" in text, "no pack is installed here"
+    assert ("Sato_" in text, "(p-" in text) == (True, False), "a page calls people by name"
     text = await page(town, f"/alerts/decisions/{made['rules']}")
     assert "/rules/gauge/versions?version=1" in text
     assert "4.5" in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -55,7 +55,11 @@ def ask(world: World) -> Ask:
 
     live: Any = None
     words = load_words([OWN_PACKAGE, "kumihimo.service.kpi"])
-    screens = measure_screens(world.measures, world.grant)
+
+    async def names(actors: Iterable[str]) -> dict[str, str]:
+        return {one: "山田 花子 (yamada)" for one in actors if one == "person:p-1"}
+
+    screens = measure_screens(world.measures, world.grant, names)
     tenants = world.database.tenants
     console = Console(screens, words, tenants=tenants, live=live, clock=world.clock, allow=allow)
     app = Starlette(routes=console.routes())
@@ -169,6 +173,7 @@ async def test_the_second_of_two_who_save_sees_both_and_keeps_what_was_typed(wor
     mine = NEW | {"revision": "1", "owner": "河川課", "budget": "", "title_ja": "防災", "why": "担当替え"}
     status, page, _ = await ask("/measures/policy/edit", mine, "ja")
     assert (status, "ほかの人が先に変更しました" in page, "総務課" in page) == (409, True, True)
+    assert ("山田 花子 (yamada)" in page, "person:p-1" in page) == (True, False), "who was quicker is called by name"
     assert 'value="河川課"' in page
     assert 'name="revision" value="2"' in page
     assert (await world.measures.get("town", "policy")).owner == "総務課"
@@ -195,6 +200,9 @@ async def test_reviews_are_written_and_shown_to_who_may_see(world: World, ask: A
         one in page
         for one in ("90 m²", "10 m²", "&lt;b&gt;", "改善(A)", "継続", "達成", "遅れ", "実在の計画や予算では")
     )
+    assert (page.count("山田 花子 (yamada)"), "person:p-1" in page) == (3, False), "of the measure and both notes"
+    history = (await ask("/measures/project/history", lang="ja"))[1]
+    assert ("山田 花子 (yamada)" in history, "person:p-1" in history) == (True, False)
     assert "記録を加える" not in page
     assert "/edit" not in page
     _, page, _ = await ask("/measures/project", lang="en", call=RESIDENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal
@@ -15,6 +16,15 @@ StepState = Literal["waiting", "refused", "sent", "confirmed", "failed", "expire
 FINAL: frozenset[str] = frozenset({"refused", "confirmed", "failed", "expired", "unknown"})
 UNDONE: frozenset[str] = FINAL - {"confirmed"}
 """How a step ends without having taken effect, as far as is known: it may be sent again."""
+
+
+_ACCOUNT: Final = re.compile(r" \(p-[0-9a-z-]+\)\Z")
+"""How the record of a decision names the account of who decided, behind the name."""
+
+
+def called(who: str) -> str:
+    """Who decided, as a page says it: by name, without the account's id, which the record keeps."""
+    return _ACCOUNT.sub("", who)
 
 
 PACK_GONE: Final = {"ja": "パックを取り除いたため終了", "en": "closed: the pack was removed"}
@@ -159,6 +169,11 @@ class Step:
     who: str = ""
     reason: str = ""
 
+    @property
+    def by(self) -> str:
+        """Who sent it again, as a page says it."""
+        return called(self.who)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -178,6 +193,11 @@ class Decision:
     content: Content
     steps: tuple[Step, ...] = ()
     makers: tuple[Maker, ...] = ()
+
+    @property
+    def by(self) -> str:
+        """Who decided, as a page says it."""
+        return called(self.who)
 
     def may_be_sent_again(self, index: int) -> bool:
         """Whether the step took no effect and nothing was sent to its device after it."""

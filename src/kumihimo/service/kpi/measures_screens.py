@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -34,11 +34,19 @@ MAX_SUBJECTS: Final = 300
 """Subjects of a KPI that the form of a target offers, the newest."""
 
 
-def measure_screens(measures: Measures, rights: Rights) -> list[Screen]:
+Names = Callable[[Iterable[str]], Awaitable[Mapping[str, str]]]
+"""The names of those who changed something, by what is kept of them ("person:ID"); of those that have one."""
+
+
+async def _no_names(_: Iterable[str]) -> Mapping[str, str]:
+    return {}
+
+
+def measure_screens(measures: Measures, rights: Rights, names: Names = _no_names) -> list[Screen]:
     """/measures… and /measures.toml: for whoever is of the town and may read all of it, or part and holds the
-    right "measures", with which one changes them.
+    right "measures", with which one changes them. names: how those who did so are called.
     """
-    pages, editor = _Pages(measures, rights), _Editor(measures, rights)
+    pages, editor = _Pages(measures, rights, names), _Editor(measures, rights, names)
 
     def screen(path: str, show: Any, post: Any = None, **more: Any) -> Screen:
         return Screen(path, show, post, package=PACKAGE, needs=NEEDS, takes="measures", **more)
@@ -60,9 +68,10 @@ def _failed(page: Page, problem: Problem | None) -> Page:
 
 
 class _Pages:
-    def __init__(self, measures: Measures, rights: Rights) -> None:
+    def __init__(self, measures: Measures, rights: Rights, names: Names) -> None:
         self._measures = measures
         self._rights = rights
+        self._names = names
 
     # --- the tree ------------------------------------------------------------------------------------------
 
@@ -104,12 +113,14 @@ class _Pages:
         grant = await self._rights(ask.call)
         every = {one.id: one for branch in await self._measures.tree(ask.tenant) for one in branch.walk()}
         below = [one for one in every.values() if one.parent == measure.id]
+        notes = await self._measures.notes(ask.tenant, measure.id, grant)
         data = {
             "one": measure,
             "above": _above(measure, every),
             "below": below,
             "seen": await self._measures.seen(ask.tenant, [measure, *below], grant),
-            "notes": await self._measures.notes(ask.tenant, measure.id, grant),
+            "notes": notes,
+            "names": await self._names([measure.changed_by, *(one.note.by for one in notes)]),
             "may_change": await self._measures.may_change(ask.call),
             "kinds": NOTE_KINDS,
             "verdicts": VERDICTS,
@@ -146,14 +157,21 @@ class _Pages:
         older: list[Measure | None] = [*(one.measure for one in versions[1:]), None]
         kpis = {id_: one.title[ask.lang] for id_, one in (await self._measures.definitions(ask.tenant)).items()}
         rows = [(one, differences(before, one.measure, kpis)) for one, before in zip(versions, older, strict=True)]
-        data = {"one": measure, "rows": rows, "titles": await _titles(self._measures, ask)}
+        names = await self._names([one.made_by for one in versions])
+        data = {"one": measure, "rows": rows, "titles": await _titles(self._measures, ask), "names": names}
         return Page(f"{PACKAGE}:measure_history.html", "measures.history", data)
 
 
 class _Editor:
-    def __init__(self, measures: Measures, rights: Rights) -> None:
+    def __init__(self, measures: Measures, rights: Rights, names: Names) -> None:
         self._measures = measures
         self._rights = rights
+        self._names = names
+
+    async def _name(self, problem: MeasureChanged) -> None:
+        """Says by name who was quicker."""
+        by = problem.theirs.changed_by
+        problem.worded("measures.refused.changed", by=(await self._names([by])).get(by, by))
 
     async def _before(self, ask: Ask) -> Measure | None:
         id_ = ask.path.get("id", "")
@@ -215,6 +233,7 @@ class _Editor:
             mine = form.measure_of(given, new_token(6) if before is None else before.id, before)
             made = await self._measures.put(ask.call, mine, revision=revision, why=given["why"])
         except MeasureChanged as problem:
+            await self._name(problem)
             return await self._form(ask, before, given, problem.theirs.revision, problem, mine)
         except BadRequestData as problem:
             return await self._form(ask, before, given, revision, problem)
@@ -274,6 +293,7 @@ class _Editor:
             mine = await self._with(ask, measure, given)
             await self._measures.put(ask.call, mine, revision=revision, why=given["why"])
         except MeasureChanged as problem:
+            await self._name(problem)
             return await self._target_form(ask, measure, given, problem.theirs.revision, problem, mine)
         except BadRequestData as problem:
             return await self._target_form(ask, measure, given, revision, problem)

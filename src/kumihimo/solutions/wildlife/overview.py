@@ -22,7 +22,7 @@ from kumihimo.solutions.wildlife.replay_pages import ReplayPages
 from kumihimo.solutions.wildlife.risk import place_of
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.watch import SOURCE
-from kumihimo.solutions.wildlife.words import PACKAGE, species_name, words
+from kumihimo.solutions.wildlife.words import AUDIENCES, PACKAGE, species_name, words
 
 GEOJSON = "application/geo+json"
 FIRST_CELLS, NEWEST = 10, 10
@@ -169,7 +169,7 @@ def _title(doc: EntityDoc, lang: str) -> str:
 
 def _audience(doc: EntityDoc) -> list[str]:
     found = entities.value_of(doc, entities.AUDIENCE)
-    return [one for one in found if one in ("farmers", "hunters", "residents")] if isinstance(found, list) else []
+    return [one for one in found if one in AUDIENCES] if isinstance(found, list) else []
 
 
 def _alert(alert: Alert, ask: Ask) -> dict[str, Any]:

@@ -20,6 +20,7 @@ SPECIES: dict[str, tuple[str, str]] = {
     "Macaca fuscata": ("サル", "macaque"),
     "monkey": ("サル", "macaque"),
 }
+AUDIENCES = ("farmers", "hunters", "residents")
 BEARS = frozenset({"Ursus thibetanus", "Ursus arctos", "bear"})
 
 
