@@ -14,6 +14,7 @@ from kumihimo.base import times
 from kumihimo.base.errors import AddressRefused, BadRequestData, ResourceNotFound, TooManyRequests
 from kumihimo.base.ports import HttpAnswer, Letter, MailRefused
 from kumihimo.platform.identity.seal import Seal
+from kumihimo.service.notices import door as notices_door
 from kumihimo.service.notices import lists, models
 from kumihimo.service.notices.compose import Composer
 from kumihimo.service.notices.door import ASKED_PER_DAY, Choice, Notices
@@ -584,3 +585,34 @@ async def test_places_browsers_and_lists_are_so_many(town: Town, monkeypatch: py
     await door.take("town", hunters.id, "メールアドレス\na@example.jp\n")
     with pytest.raises(BadRequestData, match="1 people"):
         await door.take("town", hunters.id, "メールアドレス\nb@example.jp\n")
+
+
+async def test_a_town_tells_so_many_people_and_those_who_are_there_stay(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await town.settle(email="")
+    for module in (notices_door, lists):
+        monkeypatch.setattr(module, "MAX_RECIPIENTS", 1)
+    with pytest.raises(BadRequestData, match="tells 1 people"):
+        await town.settle("p2", email="")
+    assert await town.notices.mine("town", "p2") is None
+    door = Lists(town.notices)
+    hunters = await door.make("town", "猟友会", "知らせる", ("trap",), "person:x")
+    with pytest.raises(BadRequestData, match="tells 1 people"):
+        await door.take("town", hunters.id, "メールアドレス\na@example.jp\n")
+    await town.notices.add_area("town", "p1", Area("", 136.9, 36.9, 2000), "ja")
+    kept = await town.notices.mine("town", "p1")
+    assert kept is not None
+    assert len(kept.areas) == 2
+
+
+async def test_what_became_of_a_message_is_forgotten_after_thirty_days(town: Town) -> None:
+    await town.settle()
+    await town.notices.tell("town", BEAR)
+    await town.send()
+    town.clock.advance(29 * 86_400)
+    await town.notices.sender.look()
+    assert ("sent", "") in await town.messages()
+    town.clock.advance(2 * 86_400)
+    await town.notices.sender.look()
+    assert await town.messages() == []

@@ -13,7 +13,7 @@ from tests.contracts.test_notices import Town
 from tests.fakes import DatabaseFactory, FakeClock
 
 from kumihimo.base.screens import Page
-from kumihimo.service.notices.api import link_routes
+from kumihimo.service.notices.api import MAX_BODY, link_routes
 from kumihimo.service.notices.store import PLATFORM_SCHEMA, SCHEMA
 
 
@@ -79,3 +79,14 @@ async def test_links_of_nobody_say_the_same_wherever(town: Town) -> None:
     }
     assert told == {(404, '{"what":"gone","done":false,"town":""}')}
     assert (await ask(town, "POST", "/notices/v1/town/stop/x", b"x" * 5000))[0] == 404
+
+
+async def test_a_form_with_more_bytes_than_a_click_sends_does_nothing(town: Town) -> None:
+    await town.notices.set_email("town", "p1", "p1@example.jp", "ja")
+    await town.send()
+    stop = f"/notices/v1/town/stop/{town.token('stop')}"
+    assert (await ask(town, "POST", stop, b"x" * (MAX_BODY + 1)))[0] == 404
+    one = await town.notices.mine("town", "p1")
+    assert one is not None
+    assert one.email == "p1@example.jp"
+    assert (await ask(town, "POST", stop, b"x" * MAX_BODY))[0] == 200

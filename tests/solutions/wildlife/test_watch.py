@@ -19,7 +19,7 @@ from kumihimo.platform.broker.log import read_log_tx
 from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.alerts.models import Alert
 from kumihimo.service.notices.models import Notice, Took
-from kumihimo.solutions.wildlife import entities, telling
+from kumihimo.solutions.wildlife import encounters, entities, telling
 from kumihimo.solutions.wildlife.doors import WildlifeDoors, own_call
 from kumihimo.solutions.wildlife.kpis import Figures
 from kumihimo.solutions.wildlife.limits import SirenRule
@@ -273,3 +273,14 @@ async def test_a_notice_counts_once_it_was_handed_over_also_where_that_came_firs
     assert (third.value, "; not handed over: 0" in third.note["en"]) == (2.0, True)
     since = [one.since for one in house.told]
     assert all(0 <= times.micros(doors.clock.now()) - one < 60_000_000 for one in since), since
+
+
+async def test_of_a_long_encounter_the_first_and_the_newest_detections_are_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encounters, "MAX_KEPT", 3)
+    for minute in range(0, 25, 5):
+        await house.send("sensor-field", EVENING.format(minute), species=BEAR, confidence=0.8)
+    [kept] = (await detections(house)).values()
+    begin = times.micros(times.parse("2024-10-05T09:00:00Z"))
+    assert [(one["at"] - begin) // 60_000_000 for one in kept] == [0, 15, 20]
