@@ -64,6 +64,14 @@ async def test_nothing_is_shown_until_it_is_chosen_and_nothing_after(client: Cli
     assert (await client.get(PAGE, EN)).status == 401
 
 
+async def test_who_sees_figures_finds_what_the_town_shows_everybody_once_it_does(client: Client) -> None:
+    assert PAGE not in (await client.get(f"/t/{HERE}/kpi", OFFICER)).text
+    await choose(client, "show")
+    assert f'href="{PAGE}"' in (await client.get(f"/t/{HERE}/kpi", OFFICER)).text
+    await choose(client, "hide")
+    assert PAGE not in (await client.get(f"/t/{HERE}/kpi", OFFICER)).text
+
+
 async def test_figures_of_few_readings_stay_inside(client: Client) -> None:
     await choose(client, "show")
     page = await client.get(PAGE, EN)

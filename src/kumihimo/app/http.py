@@ -297,7 +297,7 @@ def console_of(platform: Platform) -> Console:
     directory = Directory(platform.identity, platform.provider.applications)
     screens: list[Screen] = [
         *wing_screens(platform),
-        *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read")),
+        *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read"), platform.public.shows),
         *measure_screens(platform.measures, lambda call: platform.access.decide(call, "read"), directory.names),
         *effect_pages(platform),
         *device_screens(

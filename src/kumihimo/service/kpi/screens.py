@@ -14,9 +14,19 @@ Rights = Callable[[Call], Awaitable[Grant]]
 """What a caller may read; a Problem for nothing at all."""
 
 
-def kpi_screens(kpi: Kpi, rights: Rights) -> list[Screen]:
-    """/kpi and /kpi/{id}, with the figures of which a caller may read all that they rest on."""
-    pages = _Pages(kpi, rights)
+Shows = Callable[[str], Awaitable[bool]]
+"""Whether a tenant shows figures to everybody."""
+
+
+async def _nothing(_: str) -> bool:
+    return False
+
+
+def kpi_screens(kpi: Kpi, rights: Rights, shows: Shows = _nothing) -> list[Screen]:
+    """/kpi and /kpi/{id}, with the figures of which a caller may read all that they rest on, and the way to what the
+    town shows everybody, where it shows anything.
+    """
+    pages = _Pages(kpi, rights, shows)
     return [
         Screen("/kpi", pages.index, nav="kpi.nav", order=40, package=PACKAGE, needs="read"),
         Screen("/kpi/{id}", pages.figure, package=PACKAGE, needs="read"),
@@ -24,9 +34,10 @@ def kpi_screens(kpi: Kpi, rights: Rights) -> list[Screen]:
 
 
 class _Pages:
-    def __init__(self, kpi: Kpi, rights: Rights) -> None:
+    def __init__(self, kpi: Kpi, rights: Rights, shows: Shows) -> None:
         self._kpi = kpi
         self._rights = rights
+        self._shows = shows
 
     async def index(self, ask: Ask) -> Answer:
         """All KPIs with their figures, and why some are not shown."""
@@ -35,7 +46,8 @@ class _Pages:
             (one, await self._kpi.figures(ask.tenant, one.id, grant), extent(one, grant))
             for one in await self._kpi.definitions(ask.tenant)
         ]
-        return Page(f"{PACKAGE}:kpi.html", "kpi.title", {"groups": groups})
+        data = {"groups": groups, "shows": await self._shows(ask.tenant)}
+        return Page(f"{PACKAGE}:kpi.html", "kpi.title", data)
 
     async def figure(self, ask: Ask) -> Answer:
         """One figure with the readings behind it."""
