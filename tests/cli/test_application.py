@@ -49,6 +49,9 @@ def test_an_application_is_added_listed_given_a_new_key_and_ended() -> None:
     assert (code, secret in said, "shown once" in said) == (0, False, True)
     assert told(f"application disable {name} --tenant town")[0] == 0
     assert json.loads(told("application list --tenant town --format json")[1])[0]["disabled_at"] > 0
+    code, said = told(f"application enable {name} --tenant town")
+    assert (code, "in use again" in said) == (0, True)
+    assert json.loads(told("application list --tenant town --format json")[1])[0]["disabled_at"] == 0
 
 
 def test_what_does_not_fit_is_refused_with_words(tmp_path: Path) -> None:
@@ -59,6 +62,7 @@ def test_what_does_not_fit_is_refused_with_words(tmp_path: Path) -> None:
         ("add x --tenant town --kind private_key_jwt --scope openid --jwks none.json", 2, "cannot be read"),
         ("rotate a-1 --tenant town", 1, "has no application 'a-1'"),
         ("disable a-1 --tenant town", 1, "has no application 'a-1'"),
+        ("enable a-1 --tenant town", 1, "has no application 'a-1'"),
         ("edit a-1 --tenant town --name x", 1, "has no application 'a-1'"),
         ("edit a-1 --tenant town --redirect https://a.example/ --no-redirects", 2, "or say that there are none"),
         ("edit a-1 --tenant town --jwks none.json", 2, "cannot be read"),

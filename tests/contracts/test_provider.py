@@ -105,6 +105,45 @@ async def test_another_process_refuses_what_was_revoked_within_a_second(
             await other.bearer.caller(one)
 
 
+async def test_an_application_comes_back_with_its_keys_and_without_what_was_given_before(
+    provider: Provider, database: Database, fake_clock: FakeClock, tmp_path: Path
+) -> None:
+    other = provider_on(database, fake_clock, tmp_path)
+    made = await provider.applications.add("a", "w", "confidential", scopes=["ngsi-ld:read"], made_by="person:p-1")
+    key = await provider.applications.add("a", "k", "key", scopes=["ngsi-ld:read"])
+    grant = {"grant_type": "client_credentials"}
+    before = (await provider.grants.give(made.application, grant))["access_token"]
+    open_by = [(await provider.bearer.caller(one)).login for one in (before, key.secret)]
+    for one in (made, key):
+        with pytest.raises(BadRequestData, match="in use"):
+            await provider.applications.enable("a", one.application.id)
+        with pytest.raises(ResourceNotFound):
+            await provider.applications.enable("b", one.application.id)
+        fake_clock.advance(1)
+        await provider.applications.disable("a", one.application.id, made_by="person:p-2")
+        await provider.applications.disable("a", one.application.id, made_by="person:p-2")
+        fake_clock.advance(1)
+        back = await provider.applications.enable("a", one.application.id, made_by="person:p-3")
+        assert (back.disabled_at, await provider.applications.find(back.id)) == (0, back)
+    fake_clock.advance(1)
+    for each in (provider, other):
+        assert await each.bearer.caller(key.secret)
+        assert await each.applications.holds_secret(made.application, made.secret)
+        assert await each.bearer.caller((await each.grants.give(made.application, grant))["access_token"])
+        with pytest.raises(BadToken):
+            await each.bearer.caller(before)
+        assert [await each.bearer.is_live(one) for one in open_by] == [False, False]
+    done = await provider.applications.acts("a", 0, 2**62, 10)
+    assert [(one.kind, one.by) for one in reversed(done) if one.application == made.application.id] == [
+        ("added", "person:p-1"),
+        ("disabled", "person:p-2"),
+        ("enabled", "person:p-3"),
+    ]
+    assert len(await provider.applications.acts("a", 0, 2**62, 2)) == 2
+    assert await provider.applications.acts("a", 0, done[-1].at, 10) == []
+    assert await provider.applications.acts("b", 0, 2**62, 10) == []
+
+
 async def test_another_process_refuses_what_an_application_lost_within_a_second(
     provider: Provider, database: Database, fake_clock: FakeClock, tmp_path: Path
 ) -> None:

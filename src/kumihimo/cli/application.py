@@ -140,6 +140,13 @@ def disable(application: Application, *, tenant: Tenant = "", data: Data = None,
     say(f"application {application} is out of use")
 
 
+@app.command("enable")
+def enable(application: Application, *, tenant: Tenant = "", data: Data = None, config: Config = None) -> None:
+    """Take an application into use again; its keys and secrets count again, tokens of before do not."""
+    run(settings_of(config, data), "application-enable", tenant=tenant, application=application)
+    say(f"application {application} is in use again; if one of its keys may be stolen, rotate it with --overlap 0")
+
+
 @app.command("keys")
 def keys(
     *,

@@ -25,7 +25,12 @@ async def test_an_application_is_added_its_key_shown_once_replaced_and_ended(cli
     await client.post(PAGE, {"action": "disable", "application": one.id})
     states = {each.id: each.disabled_at for each in await house.provider.applications.all("mytown")}
     assert states[one.id] > 0
-    assert fresh not in (await client.get(PAGE)).text
+    stopped = (await client.get(PAGE, {"accept-language": "en"})).text
+    assert (fresh in stopped, 'value="enable"' in stopped, "Its keys count again" in stopped) == (False, True, True)
+    assert (await client.post(PAGE, {"action": "enable", "application": one.id})).status == 200
+    assert await house.caller(fresh)
+    assert 'value="enable"' not in (await client.get(PAGE)).text
+    assert (await client.post(PAGE, {"action": "enable", "application": one.id})).status == 400
 
 
 async def test_a_wrong_form_is_told_and_stays_filled(client: Client, house: House) -> None:

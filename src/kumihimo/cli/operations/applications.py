@@ -51,7 +51,7 @@ async def application_rotate(doors: Doors, given: Mapping[str, Any]) -> Any:
 async def application_edit(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Changes an application; what was given beyond its new scopes is refused at once."""
     tenant, name = scope_of(given), str(given["application"])
-    made = await doors.provider.applications.edit(tenant, name, _edit(given))
+    made = await doors.provider.applications.edit(tenant, name, _edit(given), made_by=str(OPERATOR))
     return {"tenant": tenant, "application": name, "scopes": sorted(made.scopes)}
 
 
@@ -76,8 +76,15 @@ def _edit(given: Mapping[str, Any]) -> Edit:
 async def application_disable(doors: Doors, given: Mapping[str, Any]) -> Any:
     """Takes an application out of use; its tokens are refused at once."""
     tenant, name = scope_of(given), str(given["application"])
-    await doors.provider.applications.disable(tenant, name)
+    await doors.provider.applications.disable(tenant, name, made_by=str(OPERATOR))
     return {"tenant": tenant, "application": name, "disabled": True}
+
+
+async def application_enable(doors: Doors, given: Mapping[str, Any]) -> Any:
+    """Takes an application into use again; its secrets count again, its tokens do not."""
+    tenant, name = scope_of(given), str(given["application"])
+    await doors.provider.applications.enable(tenant, name, made_by=str(OPERATOR))
+    return {"tenant": tenant, "application": name, "disabled": False}
 
 
 async def token_keys(doors: Doors, _: Mapping[str, Any]) -> Any:
@@ -97,6 +104,7 @@ APPLICATIONS: dict[str, Operation] = {
     "application-rotate": application_rotate,
     "application-edit": application_edit,
     "application-disable": application_disable,
+    "application-enable": application_enable,
     "token-keys": token_keys,
     "token-keys-rotate": token_keys_rotate,
 }

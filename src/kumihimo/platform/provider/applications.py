@@ -1,4 +1,4 @@
-"""The door to applications: add, change, list, new secrets, take out of use; and when each was last used."""
+"""The door to applications: add, change, list, new secrets, out of use and back; and when each was last used."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kumihimo.platform.provider.keys import SECOND
 from kumihimo.platform.provider.models import (
     KEY_PREFIX,
     OVERLAP_SECONDS,
+    Act,
     Application,
     Edit,
     Kind,
@@ -56,7 +57,7 @@ async def nobody(_: Application) -> None:
 
 
 class Applications:
-    """Applications of every tenant. told hears of each that was changed or is out of use."""
+    """Applications of every tenant. told hears of each that was changed, is out of use or came back."""
 
     def __init__(self, database: Database, clock: Clock, nudge: Nudge, told: Told = nobody) -> None:
         self._told = told
@@ -120,11 +121,12 @@ class Applications:
             await store.add_tx(tx, one, [(uri, origin_of(uri)) for uri in uris])
             if made is not None:
                 await store.add_secret_tx(tx, made[0])
+            await store.add_act_tx(tx, tenant, Act(one.id, "added", one.created_at, made_by))
 
         await self._database.write(PLATFORM, work)
         return Made(one, made[1] if made is not None else "")
 
-    async def edit(self, tenant: str, name: str, edit: Edit) -> Application:
+    async def edit(self, tenant: str, name: str, edit: Edit, *, made_by: str = "") -> Application:
         """Changes an application; what it may be is checked as for a new one. ResourceNotFound, BadRequestData.
 
         What was given with scopes that are taken away is refused at once: tokens, refresh tokens and codes that hold
@@ -138,7 +140,7 @@ class Applications:
             if one is None or one.tenant != tenant:
                 raise _unknown(tenant, name)
             if one.disabled_at:
-                raise BadRequestData(f"{name[:64]} is out of use, and stays as it was; add another")
+                raise BadRequestData(f"{name[:64]} is out of use, and stays as it was; take it into use first")
             made = refitted(one, edit)
             if not one.scopes <= made.scopes:
                 made = replace(made, narrowed_at=now)
@@ -148,6 +150,7 @@ class Applications:
             await store.change_tx(tx, made, [(uri, origin_of(uri)) for uri in made.redirect_uris])
             # What was found good of it is looked up anew, here and in other processes.
             await revoke_tx(tx, "application", one.id, now + REVOKED_FOR)
+            await store.add_act_tx(tx, tenant, Act(one.id, "edited", now, made_by))
             return made
 
         made = await self._database.write(PLATFORM, work)
@@ -195,12 +198,13 @@ class Applications:
             for each in held[MAX_SECRETS - 1 :]:
                 await revoke_tx(tx, "secret", each.id, now + REVOKED_FOR)
             await store.add_secret_tx(tx, fresh)
+            await store.add_act_tx(tx, tenant, Act(one.id, "rotated", now, made_by))
 
         await self._database.write(PLATFORM, work)
         self._nudge.wanted = True
         return Made(one, secret)
 
-    async def disable(self, tenant: str, name: str) -> Application:
+    async def disable(self, tenant: str, name: str, *, made_by: str = "") -> Application:
         """Takes an application out of use: its secrets and its tokens are refused at once. ResourceNotFound."""
         one = await self.one(tenant, name)
         now = self._now()
@@ -208,12 +212,41 @@ class Applications:
         async def work(tx: Tx) -> None:
             if await store.disable_tx(tx, one.id, now):
                 await revoke_tx(tx, "application", one.id, now + REVOKED_FOR)
+                await store.add_act_tx(tx, tenant, Act(one.id, "disabled", now, made_by))
 
         await self._database.write(PLATFORM, work)
         self._nudge.wanted = True
         ended = replace(one, disabled_at=one.disabled_at or now)
         await self._told(ended)
         return ended
+
+    async def enable(self, tenant: str, name: str, *, made_by: str = "") -> Application:
+        """Takes an application that is out of use into use again, with the secrets that it had. Tokens that were given
+        before stay refused, and people log in there anew. ResourceNotFound, BadRequestData where it is in use.
+        """
+        now = self._now()
+
+        async def work(tx: Tx) -> Application:
+            one = await store.application_tx(tx, name[:64])
+            if one is None or one.tenant != tenant:
+                raise _unknown(tenant, name)
+            if not await store.enable_tx(tx, one.id, now):
+                raise BadRequestData(f"{name[:64]} is in use")
+            await end_wider_tx(tx, one.id, frozenset(), now, now + REVOKED_FOR)
+            await revoke_tx(tx, "application", one.id, now + REVOKED_FOR)
+            await store.add_act_tx(tx, tenant, Act(one.id, "enabled", now, made_by))
+            return replace(one, disabled_at=0, enabled_at=now, narrowed_at=now)
+
+        back = await self._database.write(PLATFORM, work)
+        self._nudge.wanted = True
+        await self._told(back)
+        return back
+
+    async def acts(self, tenant: str, since: int, until: int, limit: int) -> list[Act]:
+        """What was done to the tenant's applications from a moment to before another (microseconds), the newest
+        first; of before the acts were kept there is none.
+        """
+        return await self._database.read(PLATFORM, lambda tx: store.acts_tx(tx, tenant, since, until, limit))
 
     # --- what the flows ask ------------------------------------------------------------------------------
 

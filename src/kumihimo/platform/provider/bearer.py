@@ -165,6 +165,7 @@ class Bearer:
             is_good = (
                 application is not None
                 and not application.disabled_at
+                and says.issued_at > application.enabled_at // SECOND
                 and application.tenant == says.tenant
                 and says.scopes <= application.scopes
                 and not await keys_store.is_revoked_tx(tx, "jti", says.jti)

@@ -70,7 +70,8 @@ class Application:
 
     sector: those of one sector know a person by the same `sub` (OpenID Connect Core section 8.1). is_own: the tenant's
     own, for which nobody is asked for consent. is_resource: it may ask whether tokens of its tenant are good. jwks: the
-    public keys of a private_key_jwt application, as text. narrowed_at: when scopes were last taken from it.
+    public keys of a private_key_jwt application, as text. narrowed_at: when scopes were last taken from it; enabled_at:
+    when it last came back into use, so that tokens of before then stay refused.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Application:
     disabled_at: int = 0
     last_used_at: int = 0
     narrowed_at: int = 0
+    enabled_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,19 @@ class Lifetimes:
 
     access: int = 600
     refresh: int = 30 * 24 * 3600
+
+
+ActKind = Literal["added", "edited", "rotated", "disabled", "enabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody did to an application, at a moment in microseconds; by as an actor is written ("person:p-1")."""
+
+    application: str
+    kind: ActKind
+    at: int
+    by: str
 
 
 Revoked = Literal["jti", "family", "application", "secret", "keys"]

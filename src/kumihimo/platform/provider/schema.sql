@@ -111,3 +111,16 @@ INSERT INTO provider_revision (one, value) VALUES (1, 0);
 -- When scopes were last taken from an application: what is open by its keys and tokens since before then is cut.
 ALTER TABLE application ADD COLUMN narrowed_at BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX provider_family_application ON provider_family (application);
+-- version 3
+-- When an application that was out of use came back: tokens of before then stay refused.
+ALTER TABLE application ADD COLUMN enabled_at BIGINT NOT NULL DEFAULT 0;
+-- Who did what to an application: rows are added and never changed.
+CREATE TABLE application_act (
+  id TEXT PRIMARY KEY,
+  application TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  act TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  made_by TEXT NOT NULL
+);
+CREATE INDEX application_act_tenant ON application_act (tenant, at);

@@ -41,7 +41,7 @@ def application_screens(applications: Applications, allow: Callable[[Call], Awai
         return await page(ask)
 
     async def post(ask: Ask) -> Page:
-        """Adds an application, gives one a new key, or takes one out of use; a new key is shown this once."""
+        """Adds an application, gives one a new key, takes one out of use or back; a new key is shown this once."""
         await allow(ask.call)
         try:
             return await page(ask, made=await _done(applications, ask))
@@ -70,7 +70,8 @@ def application_screens(applications: Applications, allow: Callable[[Call], Awai
         """Changes an application; what was given beyond its new scopes is refused at once."""
         await allow(ask.call)
         try:
-            await applications.edit(ask.tenant, ask.path["application"], _edit_of(ask.form))
+            by = str(ask.call.actor)
+            await applications.edit(ask.tenant, ask.path["application"], _edit_of(ask.form), made_by=by)
         except BadRequestData as problem:
             return await form(ask, problem=problem)
         return Redirect("/applications")
@@ -111,7 +112,10 @@ async def _done(applications: Applications, ask: Ask) -> Made | None:
         overlap = 0 if form.get("at_once") == "yes" else OVERLAP_SECONDS
         return await applications.rotate(ask.tenant, name, overlap=overlap, made_by=who)
     if action == "disable":
-        await applications.disable(ask.tenant, name)
+        await applications.disable(ask.tenant, name, made_by=who)
+        return None
+    if action == "enable":
+        await applications.enable(ask.tenant, name, made_by=who)
         return None
     raise BadRequestData("the form asks for nothing that this page does")
 

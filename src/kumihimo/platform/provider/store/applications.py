@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from kumihimo.base import jsontext
-from kumihimo.platform.provider.models import Application, Secret
+from kumihimo.platform.provider.models import Act, ActKind, Application, Secret, new_name
 from kumihimo.storage.database import Row, Tx
 
 _COLUMNS = (
     "id, tenant, name, kind, sector, scopes, grants, logout_uris, jwks, is_own, is_resource, made_by, created_at,"
-    " disabled_at, last_used_at, narrowed_at"
+    " disabled_at, last_used_at, narrowed_at, enabled_at"
 )
 _SECRET = "id, application, hash, made_by, created_at, expires_at, last_used_at"  # noqa: S105 - columns
 
@@ -34,6 +35,7 @@ async def _application(tx: Tx, row: Row) -> Application:
         disabled_at=int(row[13]),
         last_used_at=int(row[14]),
         narrowed_at=int(row[15]),
+        enabled_at=int(row[16]),
         redirect_uris=tuple(str(uri) for (uri,) in uris),
     )
 
@@ -42,7 +44,7 @@ async def add_tx(tx: Tx, one: Application, origins: Sequence[tuple[str, str]]) -
     """Adds an application; origins are its redirect URIs, each with its origin ("" for one that is no web page's)."""
     await tx.execute(
         f"INSERT INTO application ({_COLUMNS})"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         one.id,
         one.tenant,
         one.name,
@@ -59,6 +61,7 @@ async def add_tx(tx: Tx, one: Application, origins: Sequence[tuple[str, str]]) -
         one.disabled_at,
         one.last_used_at,
         one.narrowed_at,
+        one.enabled_at,
     )
     await _add_redirects_tx(tx, one, origins)
 
@@ -111,6 +114,38 @@ async def count_tx(tx: Tx, tenant: str) -> int:
 async def disable_tx(tx: Tx, name: str, now: int) -> bool:
     """Takes an application out of use; False where it is so already."""
     return await tx.execute("UPDATE application SET disabled_at = $2 WHERE id = $1 AND disabled_at = 0", name, now) > 0
+
+
+async def enable_tx(tx: Tx, name: str, now: int) -> bool:
+    """Takes an application into use again; False where it is in use."""
+    back = "UPDATE application SET disabled_at = 0, enabled_at = $2, narrowed_at = $2 WHERE id = $1 AND disabled_at > 0"
+    return await tx.execute(back, name, now) > 0
+
+
+async def add_act_tx(tx: Tx, tenant: str, one: Act) -> None:
+    """Notes what somebody did to an application."""
+    await tx.execute(
+        "INSERT INTO application_act (id, application, tenant, act, at, made_by) VALUES ($1, $2, $3, $4, $5, $6)",
+        new_name("x-"),
+        one.application,
+        tenant,
+        one.kind,
+        one.at,
+        one.by,
+    )
+
+
+async def acts_tx(tx: Tx, tenant: str, since: int, until: int, limit: int) -> list[Act]:
+    """What was done to a tenant's applications from a moment to before another, the newest first."""
+    rows = await tx.fetch(
+        "SELECT application, act, at, made_by FROM application_act WHERE tenant = $1 AND at >= $2 AND at < $3"
+        " ORDER BY at DESC, id DESC LIMIT $4",
+        tenant,
+        since,
+        until,
+        limit,
+    )
+    return [Act(row[0], cast("ActKind", row[1]), int(row[2]), row[3]) for row in rows]
 
 
 async def is_registered_origin_tx(tx: Tx, origin: str) -> bool:
