@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -59,11 +60,16 @@ async def test_a_passkey_makes_the_first_administrator_and_logs_in_again(
     page = watch.page
     await with_authenticator(watch)
     await page.goto(f"{served.url}/welcome/{closed.welcome}")
-    await page.get_by_label("ログイン名").fill("root")
+    await page.get_by_label("ログイン名").fill("管理 花子")
     await page.get_by_label("表示名").fill("管理 花子")
     await page.get_by_role("button", name="パスキーを登録する").click()
+    await page.get_by_text("ログイン名は、空白のない").wait_for()
+    await page.get_by_label("ログイン名").fill("root")
+    await page.get_by_role("button", name="パスキーを登録する").click()
     await page.wait_for_url("**/me")
-    assert await page.get_by_text("この端末").count() == 1
+    await page.get_by_role("button", name="パスキーを登録する").click()
+    await page.get_by_text("この端末のパスキーは登録済みです").wait_for()
+    assert await page.get_by_text("この端末", exact=True).count() == 1
     await page.get_by_text("管理 花子").first.click()
     await page.get_by_role("button", name="ログアウト").first.click()
     await page.wait_for_url("**/login")
@@ -76,7 +82,7 @@ async def test_a_passkey_makes_the_first_administrator_and_logs_in_again(
     mine = await closed.identity.mine(account.id)
     assert [one.how for one in mine.logins] == ["passkey"]
     assert mine.passkeys[0].used_at > mine.passkeys[0].made_at
-    assert [one for one in watch.problems if "status of 401" not in one] == []
+    assert [one for one in watch.problems if not re.search("status of 40[01]", one)] == []
 
 
 async def test_without_a_passkey_the_page_says_so_and_the_password_still_works(

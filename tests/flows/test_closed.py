@@ -36,7 +36,7 @@ OPEN = {
 }
 OPEN |= {(method, f"/devices/v1/{HERE}/claim") for method in ("GET", "HEAD")}
 """The page on which a claim code is typed is the same whatever tenant its address names."""
-LOGGING_IN = ("/login", "/recover", "/login/code", "/login/passkey", "/login/passkey/options", "/logout")
+LOGGING_IN = ("/welcome/x", "/login", "/recover", "/login/code", "/login/passkey", "/login/passkey/options", "/logout")
 """Forms that strangers send, which are taken from a page of ours alone: the stranger here says nothing of a page."""
 NO_PROVIDER = {
     *((method, f"/login/{way}/x") for method in ("GET", "HEAD") for way in ("with", "from", "keys")),
@@ -51,6 +51,8 @@ OF_DEVICES = tuple(f"/devices/v1/{HERE}/x/{what}" for what in ("authority", "rev
 """A device proves itself there, and is told so by a problem document whatever it accepts."""
 WEBHOOK = f"/webhooks/{HERE}/x"
 """Its token is not the tenant's: 404, as where there is no such tenant."""
+GONE = tuple((method, "/welcome/x") for method in ("GET", "HEAD"))
+"""A one-time link that is nobody's, or lost its end in a mail, is said to be no good."""
 READINGS = "/devices/v1/{tenant}/{device}/readings"
 
 
@@ -116,6 +118,7 @@ async def test_a_strangers_walk_names_no_tenant(stranger: Stranger, accept: str)
             expected: tuple[int, ...] = (400, 404) if (method, here) in NO_PROVIDER else (200, refused)
             is_link = here in LINKS and method in ("GET", "HEAD", "POST")
             expected = (404,) if is_link or (method, here) == ("POST", WEBHOOK) else expected
+            expected = (410,) if (method, here) in GONE else expected
             expected = (200, 204, 303, 400, 401, 403, 415) if is_providers else expected
             assert status in expected, (method, here, status)
             if status == 303:

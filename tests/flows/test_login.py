@@ -112,6 +112,10 @@ async def test_the_whole_way_from_the_first_link_and_no_secret_in_the_log(
         assert (asked.status, asked.cookies) == (200, [])
         half = asked.hidden("half")
         form = {"half": half, "next": asked.hidden("next"), "code": totp.at(town.clock.now())}
+        wrong = await surfer.post("/login/code", {**form, "code": "x"})
+        assert "コードが正しくないか" in wrong.text, (
+            "name and password are right by then, and it is not said that they may be wrong"
+        )
         assert (await surfer.post("/login/code", form)).header("location") == "/t/kawa?a=b"
         assert (await surfer.get("/login?next=/me")).header("location") == "/me"
         lost = town.surfer()
@@ -381,7 +385,8 @@ async def test_huge_and_odd_inputs_are_answered(town: Town) -> None:
     assert "<script>alert" not in page.text
     assert (await surfer.get("/login?lang=xx%0d%0aset-cookie:a=b")).cookies == []
     assert (await surfer.get("/me", cookie=f"{COOKIE}={'x' * 20_000}")).status == 303
-    assert (await surfer.get(f"/welcome/{'x' * 43}")).status == 410
+    for cut in ("x", "x" * 42, "x" * 43, "x" * 64):
+        assert (await surfer.get(f"/welcome/{cut}")).status == 410, "a link that lost its end is told to be no good"
     assert (await surfer.post(f"/welcome/{'x' * 43}", {"password": PASSWORD})).status == 410
 
 

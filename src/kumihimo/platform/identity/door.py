@@ -414,7 +414,7 @@ class Identity:
 
     def _key(self, account: str, name: str, made: tuple[str, str, int]) -> Passkey:
         now = self._now()
-        shown = check_name(name, "a passkey's name") if name else times.text(self._clock.now())[:10]
+        shown = check_name(name, "a passkey's name") if name else str(self._clock.now().astimezone(times.JST).date())
         return Passkey(made[0], account, made[1], made[2], shown, now, now)
 
     def _now(self) -> int:

@@ -88,7 +88,10 @@ class LoginPages:
         return await self._in(visit, found, wished)
 
     def _code(self, half: str, wished: str, problem: Problem | None = None) -> Answer:
-        data = {"half": half, "next": wished, "trouble": NOTHING if problem is None else trouble_of(problem)}
+        trouble = NOTHING if problem is None else trouble_of(problem)
+        if trouble["key"] == "people.wrong":
+            trouble = {**trouble, "key": "people.wrong.code"}
+        data = {"half": half, "next": wished, "trouble": trouble}
         return page("code.html", "people.code", data, problem=problem)
 
     async def take_code(self, visit: Visit) -> Answer:

@@ -10,11 +10,11 @@ from typing import Any, Final
 from kumihimo.base import jsontext
 from kumihimo.base.errors import BadRequestData, Forbidden, Problem, TooManyRequests, Unauthenticated
 from kumihimo.base.ports import OpenPath
-from kumihimo.base.problems import told
+from kumihimo.base.problems import PROBLEM_JSON
 from kumihimo.base.screens import Answer, Cookie, Document, Page, Redirect, Visit
 from kumihimo.base.settings import LOOPBACK
 from kumihimo.platform.identity.door import Identity, cookie_name
-from kumihimo.platform.identity.models import NotTaken, Opened, ProofNeeded, Visitor
+from kumihimo.platform.identity.models import LinkGone, NotTaken, Opened, ProofNeeded, Visitor
 
 PACKAGE: Final = "kumihimo.service.console.people"
 SCRIPT: Final = "people/js/passkeys.js"
@@ -28,7 +28,7 @@ _FILES = (
     r"people/js/passkeys\.js",
 )
 OPEN_PAGES: Final = (
-    OpenPath(("GET", "POST"), r"/login|/recover|/welcome/[A-Za-z0-9_-]{43}"),
+    OpenPath(("GET", "POST"), r"/login|/recover|/welcome/[A-Za-z0-9_-]{1,64}"),
     OpenPath(("POST",), r"/login/code|/login/passkey(?:/options)?|/logout"),
     OpenPath(("POST",), r"/welcome/[A-Za-z0-9_-]{43}/passkey(?:/options)?"),
     OpenPath(("GET",), f"/static/(?:{'|'.join(_FILES)})"),
@@ -130,11 +130,21 @@ def program(handler: Callable[[Visit, Mapping[str, Any]], Awaitable[Answer]]) ->
         except ProofNeeded:
             return said({"to": f"{PROVE}?next=/me"}, status=403)
         except Problem as problem:
-            found = told(problem)
-            return Document(found.body, found.headers["content-type"], found.status)
+            # The script shows a sentence in the reader's language by this word.
+            body = jsontext.dumps({**problem.document(), "say": _say_of(problem)})
+            return Document(body, PROBLEM_JSON, problem.status)
 
     answer.__doc__ = handler.__doc__
     return answer
+
+
+def _say_of(problem: Problem) -> str:
+    """The word for what passkeys' pages say of a refusal; "" for that it was refused."""
+    if isinstance(problem, NotTaken):
+        return problem.reason
+    if isinstance(problem, TooManyRequests):
+        return "slow"
+    return "gone" if isinstance(problem, LinkGone) else ""
 
 
 def said(value: Mapping[str, Any], *, status: int = 200, cookies: tuple[Cookie, ...] = ()) -> Document:

@@ -37,9 +37,19 @@ async function ask(url, body) {
     location.assign(found.to);
   }
   if (!answer.ok) {
-    throw new Error("refused");
+    throw new Error(`refused.${found.say ?? ""}`);
   }
   return found;
+}
+
+const NAMED = { SecurityError: "none", InvalidStateError: "exists" };
+
+function troubleOf(problem) {
+  if (!problem.message.startsWith("refused.")) {
+    return NAMED[problem.name] ?? "failed";
+  }
+  const which = problem.message.slice("refused.".length);
+  return document.querySelector(`[data-passkey-trouble] [data-say="${CSS.escape(which)}"]`) ? which : "refused";
 }
 
 function say(which) {
@@ -84,7 +94,7 @@ for (const place of document.querySelectorAll("[data-passkey]")) {
     try {
       await go(place);
     } catch (problem) {
-      say(problem.message === "refused" ? "refused" : problem.name === "SecurityError" ? "none" : "failed");
+      say(troubleOf(problem));
     } finally {
       button.disabled = false;
     }
