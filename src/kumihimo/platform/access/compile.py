@@ -158,11 +158,16 @@ def _policy(one: Statement) -> Policy:
     try:
         whole = json.loads(policies_to_json_str(one.text))
     except (ValueError, RecursionError) as problem:
-        raise PolicyRefused(f"line {one.line}: this is no Cedar policy: {problem}", line=one.line) from problem
+        said = f"line {one.line}: this is no Cedar policy: {problem}"
+        raise PolicyRefused(said, line=one.line).worded(
+            "refused.policy.cedar", line=one.line, why=str(problem)
+        ) from problem
     try:
         return _fit(whole, one)
     except Unfit as problem:
-        raise PolicyRefused(f"line {one.line}: {problem}", line=one.line) from problem
+        raise PolicyRefused(f"line {one.line}: {problem}", line=one.line).worded(
+            "refused.policy.unfit", line=one.line, why=str(problem)
+        ) from problem
 
 
 def _fit(whole: Any, one: Statement) -> Policy:

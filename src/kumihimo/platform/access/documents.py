@@ -40,7 +40,9 @@ class Documents:
         """A new version, which counts at once. PolicyRefused with line and reason where it cannot be kept."""
         check_document(name)
         if not policies_of(text):
-            raise PolicyRefused("there is no policy in this text; to take the document away, remove it")
+            raise PolicyRefused("there is no policy in this text; to take the document away, remove it").worded(
+                "refused.policy.empty"
+            )
         return await self._put(scope, name, text, by, why)
 
     async def remove(self, scope: str, name: str, by: str, why: str) -> Version:
@@ -125,4 +127,4 @@ def _check_whole(scope: str, documents: list[Document]) -> None:
             raise PolicyRefused(
                 f"with this, operators could no longer change the {action}, and nobody could take it back;"
                 f' leave Role::"{OPERATOR}" the right to it'
-            )
+            ).worded("refused.policy.keys")
