@@ -308,10 +308,10 @@ def console_of(platform: Platform) -> Console:
             platform.gateway.counters,
         ),
         *usage_pages(platform),
-        *pack_screens(platform.packs.doors, platform.packs, platform.library),
+        *pack_screens(platform.packs.doors, platform.packs, platform.library, directory.names),
         *source_screens(platform.sources, lambda call: platform.access.decide(call, "sources")),
         *alert_screens(alert_doors(platform)),
-        *rule_screens(platform.rule_sets, platform.clock),
+        *rule_screens(platform.rule_sets, platform.clock, directory.names),
         *notice_screens(platform.notices),
         *application_screens(platform.provider.applications, lambda call: platform.access.decide(call, "administer")),
         *access_screens(

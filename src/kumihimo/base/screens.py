@@ -6,7 +6,7 @@ room's `templates/`, texts in its `texts.toml`. The console owns the shell, the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,9 @@ class Card:
 
 CardOf = Callable[[Call], Awaitable[Card | None]]
 """The card of the call's tenant, None where the room has nothing to say of it."""
+
+NamesOf = Callable[[Iterable[str]], Awaitable[Mapping[str, str]]]
+"""What people and applications are called, by actor as text ("person:p-1"); who is unknown is missing."""
 
 Answer = Page | Redirect | Document
 Handler = Callable[[Ask], Awaitable[Answer]]

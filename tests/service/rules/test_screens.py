@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from tests.contracts.test_rules import GAUGE, OFFICER, World, rule, rule_set
 from tests.fakes import DatabaseFactory, FakeClock
 
-from kumihimo.base.call import Caller
+from kumihimo.base.call import Actor, Call, Caller
 from kumihimo.platform.access.store import PLATFORM_SCHEMA
 from kumihimo.platform.access.store import SCHEMA as ACCESS
 from kumihimo.platform.broker.store import SCHEMA
@@ -38,11 +38,16 @@ async def world(database_factory: DatabaseFactory, fake_clock: FakeClock) -> Wor
     return world
 
 
+async def named(actors: Iterable[str]) -> dict[str, str]:
+    """What people are called."""
+    return {one: "水野 (mizuno)" for one in actors if one == str(OFFICER.actor)}
+
+
 @pytest.fixture
 def ask(world: World) -> Ask:
     live: Any = None
     words = load_words([OWN_PACKAGE, PACKAGE])
-    screens = rule_screens(world.sets, world.clock)
+    screens = rule_screens(world.sets, world.clock, named)
     for one in screens:
         assert one.needs in ("rules", "read")
     words["nav.manage"] = {"ja": "", "en": ""}
@@ -95,6 +100,22 @@ async def test_a_set_is_made_from_the_starter_text_and_shown(world: World, ask: 
     assert (await ask("/rules/my-rules", {"action": "explode"}))[0] == 400
     assert (await ask("/rules/my-rules", {"action": "remove"}))[2] == "/t/town/rules"
     assert (await ask("/rules/my-rules"))[0] == 404
+
+
+async def test_people_are_named_and_the_command_line_is_in_words(world: World, ask: Ask) -> None:
+    await world.sets.put(OFFICER, rule_set(rule()))
+    pages = [(await ask(path, lang="ja"))[1] for path in ("/rules/river", "/rules/river/versions")]
+    assert [page.count("水野 (mizuno)") for page in pages] == [2, 1]
+    assert [str(OFFICER.actor) in page for page in pages] == [False, False]
+    await world.sets.put(Call("town", Actor("system", "command line")), rule_set(rule("other"), name="lake"))
+    page = (await ask("/rules/lake", lang="ja"))[1]
+    assert (page.count("運用者（コマンド）"), "system:" in page) == (2, False)
+
+
+async def test_a_task_of_the_form_has_no_empty_name_in_its_text() -> None:
+    made = text.write(text.read(rule_set(rule())))
+    assert "do =" in made
+    assert 'name = ""' not in made
 
 
 async def test_a_set_is_made_by_the_form_alone(world: World, ask: Ask) -> None:
@@ -168,6 +189,8 @@ async def test_two_who_edit_at_once_see_both_and_lose_nothing(world: World, ask:
     assert rules == {"one": "entity.level > 7", "two": "entity.level > 99"}
     status, page, _ = await ask("/rules/river/text", {"text": theirs.replace("99", "98"), "version": "2"}, "ja")
     assert (status, "ほかの人が先に保存しました" in page, "&gt; 98" in page) == (409, True, True)
+    assert "第 2 版を直している間に、第 3 版が保存されました。" in page
+    assert str(OFFICER.actor) not in page.partition("<main")[2]
     other = theirs.replace('"river"', '"lake"')
     assert (await ask("/rules/river/text", {"text": other, "version": "3"}))[0] == 422
     assert (await ask("/rules/river/text", {"text": theirs, "version": "3", "why": "as before"}))[0] == 303

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import FakeClock
 
+from kumihimo.app.access import Directory
 from kumihimo.app.http import build_http
 from kumihimo.app.platform import Platform
 from kumihimo.app.wire import wire
@@ -204,10 +205,29 @@ async def test_notice_and_consent_are_a_page_of_the_pack_in_three_languages(hous
     assert (await house.ask("/packs/nothing/persons"))[0] == 404
 
 
+async def test_the_history_of_a_pack_names_people(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def names(self: Directory, actors: Iterable[str]) -> dict[str, str]:
+        return {one: "水野 (mizuno)" for one in actors if one == "person:p-7"}
+
+    monkeypatch.setattr(Directory, "names", names)
+    here = House(house.platform, house.folder.parent)
+    call = Call("town", Actor("person", "p-7"), "pack")
+    await house.platform.packs.install(call, held(FILES, "outside", {}), unsigned=True)
+    history = (await here.ask("/packs/parking?lang=ja"))[1].partition('id="events"')[2]
+    assert ("水野 (mizuno)" in history, "person:p-7" in history) == (True, False)
+
+
+async def nobody(actors: Iterable[str]) -> dict[str, str]:
+    """Nobody is known by name."""
+    del actors
+    return {}
+
+
 def shown(house: House, path: str, call: Call, **query: str) -> Any:
     """What a page's handler gives to a caller."""
     screens = {
-        one.path: one for one in pack_screens(house.platform.packs.doors, house.platform.packs, house.platform.library)
+        one.path: one
+        for one in pack_screens(house.platform.packs.doors, house.platform.packs, house.platform.library, nobody)
     }
     found: Screen = screens[path]
     return found.show(Ask(call, "en", {"id": "parking", "screen": "list"}, query, {}))

@@ -15,7 +15,7 @@ from typing import Final
 from kumihimo.base import times
 from kumihimo.base.call import Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
+from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound, Wording
 from kumihimo.base.ids import new_token
 from kumihimo.base.ports import Bus, screens_topic
 from kumihimo.platform.access.decide import Access
@@ -415,13 +415,17 @@ def _check_version(held: RuleSet | None, version: int | None, text_: str) -> Non
         return
     if held is None:
         raise ResourceNotFound("this rule set was taken away meanwhile; put it as a new one where it shall be there")
-    raise ChangedMeanwhile(
+    problem = ChangedMeanwhile(
         f"{held.changed_by} put version {stands} of this rule set while version {version} was being changed; look at"
         " both texts and put yours anew over that one",
         theirs=held.text,
         yours=text_,
         revision=stands,
     )
+    ja = f"第 {version} 版を直している間に、第 {stands} 版が保存されました。"
+    en = f"Version {stands} was saved while version {version} was being changed."
+    problem.wording = Wording("", {"ja": ja, "en": en})
+    raise problem
 
 
 async def _begin_tx(tx: Tx, one: RuleSet) -> None:

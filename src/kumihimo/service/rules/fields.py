@@ -151,7 +151,7 @@ def table_of(part: Part, model: Any) -> dict[str, Any]:
     plain = part.model()
     for one in part.members:
         value = getattr(model, one.name)
-        if value != getattr(plain, one.name) or one.name in ("name", "do", "figure"):
+        if value != getattr(plain, one.name) or (one.name in ("name", "do", "figure") and not one.only):
             found[one.name] = list(value) if one.kind == "names" else value
     for name, into, below in part.parts:
         if inner := [table_of(below, each) for each in getattr(model, into)]:

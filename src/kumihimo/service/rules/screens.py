@@ -8,7 +8,7 @@ from typing import Any, Final
 from kumihimo.base import times
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import BadRequestData, Problem
-from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
+from kumihimo.base.screens import Answer, Ask, NamesOf, Page, Redirect, Screen
 from kumihimo.service.rules.clockwork import ZONE
 from kumihimo.service.rules.compile import NAME
 from kumihimo.service.rules.definition import Definition
@@ -36,9 +36,9 @@ minutes = 30
 """
 
 
-def rule_screens(sets: RuleSets, clock: Clock) -> list[Screen]:
-    """The pages /rules… and /tasks."""
-    pages, editor = _Pages(sets, clock), Editor(sets)
+def rule_screens(sets: RuleSets, clock: Clock, names_of: NamesOf) -> list[Screen]:
+    """The pages /rules… and /tasks. names_of: what people and applications are called."""
+    pages, editor = _Pages(sets, clock, names_of), Editor(sets)
 
     def screen(path: str, show: Any, post: Any = None, **more: Any) -> Screen:
         return Screen(path, show, post, package=PACKAGE, needs=NEEDS, takes=NEEDS, **more)
@@ -58,9 +58,10 @@ def rule_screens(sets: RuleSets, clock: Clock) -> list[Screen]:
 
 
 class _Pages:
-    def __init__(self, sets: RuleSets, clock: Clock) -> None:
+    def __init__(self, sets: RuleSets, clock: Clock, names_of: NamesOf) -> None:
         self._sets = sets
         self._clock = clock
+        self._names_of = names_of
 
     # --- the sets ------------------------------------------------------------------------------------------
 
@@ -110,6 +111,7 @@ class _Pages:
         data = {
             "one": one,
             "called": _title(definition, ask.lang),
+            "names": await self._names_of([one.changed_by, str(one.owner)]),
             "rules": [] if definition is None else [(rule, costs.get(rule.name, Cost())) for rule in definition.rules],
             "broken": definition is None,
             "stopped": [(rule, stop.at, stop.words.of(ask.lang)) for rule, stop in one.stopped.items()],
@@ -147,6 +149,7 @@ class _Pages:
             "one": one,
             "called": _title(self._definition(one), ask.lang),
             "versions": versions,
+            "names": await self._names_of([each.made_by for each in versions]),
             "chosen": chosen,
             "diff": [] if chosen is None else difference(before, chosen.text),
             "refused": refusal_of(problem, ask.lang),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
-from kumihimo.base.screens import Answer, Ask, Page, Redirect
+from kumihimo.base.screens import Answer, Ask, NamesOf, Page, Redirect
 from kumihimo.service.console.values import UNITS
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.errors import PackRefused
@@ -24,9 +24,10 @@ FIELD: Final = "value-"
 class Manage:
     """/packs/{id}. Only packs that are signed, or came with the program, are installed from a page."""
 
-    def __init__(self, packs: Packs, library: Library) -> None:
+    def __init__(self, packs: Packs, library: Library, names_of: NamesOf) -> None:
         self._packs = packs
         self._library = library
+        self._names_of = names_of
 
     async def show(self, ask: Ask) -> Page:
         """The pack as it stands in the town, or what it would do there."""
@@ -76,6 +77,7 @@ class Manage:
         assert shown_pack is not None  # one of the two is there  # noqa: S101
         own = await self._packs.values(tenant, id_)
         plan, refused = await self._plan(tenant, install, offered, own)
+        events = await self._packs.events(tenant, id_) if install is not None else []
         data: dict[str, Any] = {
             "held": shown_pack,
             "pack": shown_pack.pack,
@@ -91,7 +93,8 @@ class Manage:
             "unit_name": _unit_name,
             "removal": await self._packs.plan_removal(tenant, id_) if install is not None else None,
             "changed": await self._packs.changed(tenant, id_) if install is not None else [],
-            "events": await self._packs.events(tenant, id_),
+            "events": events,
+            "names": await self._names_of([one.by for one in events]),
             "problem": problem,
             "wrong": _wrong(shown_pack.pack, ask.form),
         }

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from kumihimo.base.errors import Problem, ResourceNotFound
 from kumihimo.base.jsontext import dumps
-from kumihimo.base.screens import Answer, Ask, Document, Page, Screen
+from kumihimo.base.screens import Answer, Ask, Document, NamesOf, Page, Screen
 from kumihimo.platform.access.decide import Action
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.items import context_of
@@ -24,9 +24,10 @@ MANAGES: Final[Action] = "administer"
 """What one must be allowed to do to install, change and remove packs."""
 
 
-def pack_screens(doors: PackDoors, packs: Packs, library: Library) -> list[Screen]:
-    """All pages of the room."""
-    pages, manage, register = _Pages(doors, packs, library), Manage(packs, library), Register(doors, packs, library)
+def pack_screens(doors: PackDoors, packs: Packs, library: Library, names_of: NamesOf) -> list[Screen]:
+    """All pages of the room. names_of: what people and applications are called."""
+    pages, register = _Pages(doors, packs, library), Register(doors, packs, library)
+    manage = Manage(packs, library, names_of)
     return [
         Screen("/packs", pages.index, nav="packs.nav", order=39, package=PACKAGE, needs="read"),
         Screen("/packs/{id}", manage.show, manage.take, package=PACKAGE, needs=MANAGES, takes=MANAGES),
