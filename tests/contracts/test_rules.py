@@ -28,7 +28,7 @@ from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB, NGSI_LD
 from kumihimo.service.alerts.door import Alerts
 from kumihimo.service.alerts.store import SCHEMA as ALERTS
-from kumihimo.service.rules import budget, door, keeper, run
+from kumihimo.service.rules import budget, clockwork, door, eyes, keeper, run
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.rules.models import MAX_HOPS
 from kumihimo.service.rules.refusal import ChangedMeanwhile
@@ -168,6 +168,9 @@ async def test_windows_look_back_from_the_moment_of_the_reading(world: World) ->
     assert await world.tasks() == ["3 60 60 3", "3 60 60 4"]
 
 
+PLACED: Any = [{"type": "GeoProperty", "value": {"type": "Point", "coordinates": [136.2, 36.0]}}]
+
+
 async def test_joins_ask_of_entities_by_relationship_and_by_place(world: World) -> None:
     def at(longitude: float) -> Any:
         return [{"type": "GeoProperty", "value": {"type": "Point", "coordinates": [longitude, 36.0]}}]
@@ -206,6 +209,45 @@ relationship = "ownedBy"
     await world.level(1.0)
     await world.go()
     assert await world.tasks() == ["urn:ngsi-ld:School:1 urn:ngsi-ld:Zone:1 urn:ngsi-ld:Town:1"]
+
+
+async def test_a_join_and_a_window_take_no_more_than_so_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eyes, "MAX_JOINED", 2)
+    monkeypatch.setattr(eyes, "MAX_POINTS", 3)
+    for number in range(4):
+        doc: Any = {"id": f"urn:ngsi-ld:School:{number}", "type": [DEFAULT_VOCAB + "School"], "attrs": {}}
+        doc["attrs"] = {NGSI_LD + "location": PLACED}
+        assert (await world.house.one(Op.CREATE, doc, doc["id"])).problem is None
+    ours: Any = {"id": GAUGE, "type": [DEFAULT_VOCAB + "Gauge"], "attrs": {NGSI_LD + "location": PLACED}}
+    assert (await world.house.one(Op.CREATE, ours, GAUGE)).problem is None
+    when = '\n[[rule.join]]\nname = "schools"\ntypes = ["School"]\nmetres = 500'
+    when += '\n[[rule.window]]\nname = "many"\nfigure = "count"\nattribute = "level"\nminutes = 60'
+    await world.put(rule_set(rule(when=when, then=task("{schools.size()} {many}"))))
+    for level in (1.0, 2.0, 3.0, 4.0, 5.0):
+        await world.level(level)
+    await world.go()
+    assert (await world.tasks())[-1] == "2 3"
+
+
+async def test_so_many_tasks_are_shown_the_soonest_due_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MAX_TASKS", 2)
+    await world.put(rule_set(rule(then=task("{entity.level}"))))
+    for level in (4.0, 5.0, 6.0):
+        await world.level(level)
+    await world.go()
+    assert [one.text for one in await world.sets.tasks(OFFICER)] == ["4", "5"]
+
+
+async def test_a_schedule_looks_at_no_more_than_so_many_entities(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clockwork, "MAX_ENTITIES", 2)
+    for number in range(3):
+        await world.level(5.0, f"urn:ngsi-ld:Gauge:{number}")
+    world.clock.set(datetime(2026, 1, 5, 6, 0, tzinfo=UTC))
+    await world.put(rule_set(rule("daily", when=HIGH + '\nschedule = "0 16 * * *"')))
+    await world.go()
+    world.clock.set(datetime(2026, 1, 5, 7, 0, tzinfo=UTC))
+    await world.go()
+    assert len(await world.firings()) == 2
 
 
 async def test_silence_fires_once_and_closes_its_alert_when_something_is_heard(world: World) -> None:

@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kumihimo.solutions.packs.archive import (
+    MAX_ARCHIVE,
+    MAX_DEPTH,
     MAX_FILE,
     MAX_FILES,
     MAX_TOTAL,
@@ -106,6 +108,22 @@ def test_bombs_are_let_out_no_further_than_their_bounds() -> None:
             read_archive(bomb)
         assert tracemalloc.get_traced_memory()[1] < 5 * MAX_TOTAL
         tracemalloc.stop()
+
+
+def test_an_archive_that_is_too_large_is_not_opened(tmp_path: Path) -> None:
+    raw = zipped(("solution.toml", b"x")) + bytes(MAX_ARCHIVE)
+    with pytest.raises(PackRefused, match=f"the archive has more than {MAX_ARCHIVE} bytes"):
+        read_archive(raw)
+    (tmp_path / "a.zip").write_bytes(raw)
+    with pytest.raises(PackRefused, match=f"the archive has more than {MAX_ARCHIVE} bytes"):
+        read_path(tmp_path / "a.zip")
+
+
+def test_a_path_of_too_many_names_is_refused() -> None:
+    inside, beyond = ("d/" * (MAX_DEPTH - 1) + "a.md", "d/" * MAX_DEPTH + "a.md")
+    assert read_archive(zipped(("solution.toml", b""), (inside, b"x"))) == {"solution.toml": b"", inside: b"x"}
+    with pytest.raises(PackRefused, match="no path inside a pack"):
+        read_archive(zipped(("solution.toml", b""), (beyond, b"x")))
 
 
 def test_a_size_that_lies_is_not_believed() -> None:

@@ -125,6 +125,11 @@ def rules(*pairs: tuple[str, str]) -> str:
     )
 
 
+def test_a_manifest_that_is_too_long_is_not_read() -> None:
+    with pytest.raises(PackRefused, match=r"solution\.toml has more than 262144 bytes"):
+        changed(more="#" * 262_144)
+
+
 def test_rules_that_set_off_one_another_are_refused() -> None:
     files: dict[str, Any] = {f"r{number}.toml": b"" for number in range(3)}
     line = [("name", "address"), ("address", "telephone"), ("name", "telephone")]
