@@ -213,7 +213,9 @@ async def test_the_history_of_a_pack_names_people(house: House, monkeypatch: pyt
     here = House(house.platform, house.folder.parent)
     call = Call("town", Actor("person", "p-7"), "pack")
     await house.platform.packs.install(call, held(FILES, "outside", {}), unsigned=True)
-    history = (await here.ask("/packs/parking?lang=ja"))[1].partition('id="events"')[2]
+    page = (await here.ask("/packs/parking?lang=ja"))[1]
+    assert "利用目的: 日々の業務、オープンデータ" in page
+    history = page.partition('id="events"')[2]
     assert ("水野 (mizuno)" in history, "person:p-7" in history) == (True, False)
 
 
