@@ -83,6 +83,8 @@ SHOWS_NO_TENANT = {
     "/t/{tenant}/measures/{id}/sheet.xlsx": "as the CSV, in a form that hides every word",
     "/t/{tenant}/measures/{id}/sheet.pdf": "as the CSV, in a form that hides every word",
     "/platform/members": "the platform's own, for its operators",
+    "/platform/audit": "the platform's own, for its operators",
+    "/platform/audit.csv": "the platform's own, for its operators",
     "/platform/policies": "the platform's own, for its operators",
     "/platform/policies/{id}": "the platform's own, for its operators",
     "/login": "who one is",

@@ -10,6 +10,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
 from kumihimo.base.errors import ResourceNotFound
 from kumihimo.base.screens import Announcement
+from kumihimo.platform.access.audit import Audit, Deed, Wanted
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
@@ -112,3 +113,13 @@ class Directory:
         if kind == "application" and (found := await self._applications.names([id_])):
             return found[id_].name
         return ""
+
+
+def audit_of(rules: StoredRules, applications: Applications) -> Audit:
+    """The records of rights, with what was done to applications."""
+
+    async def elsewhere(tenant: str, wanted: Wanted, limit: int) -> list[Deed]:
+        found = await applications.acts(tenant, wanted.since, wanted.until, limit, wanted.by)
+        return [Deed(one.at, one.by, f"application.{one.kind}", one.application) for one in found]
+
+    return Audit(rules.changes, elsewhere)

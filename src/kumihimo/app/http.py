@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
-from kumihimo.app.access import Directory, announcements, subjects
+from kumihimo.app.access import Directory, announcements, audit_of, subjects
 from kumihimo.app.alerts import alert_doors
 from kumihimo.app.effect import effect_pages, exports_of, is_figures_page
 from kumihimo.app.federation import open_paths as federation_paths
@@ -43,6 +43,7 @@ from kumihimo.network.http.probes import probe_routes
 from kumihimo.network.http.proxies import Proxies, networks_of
 from kumihimo.network.sockets import at
 from kumihimo.network.tls import counters as tls_counters
+from kumihimo.platform.access.audit_pages import audit_screens
 from kumihimo.platform.access.decide import Action
 from kumihimo.platform.access.screens import access_screens, platform_screens
 from kumihimo.platform.access.words import OPERATOR
@@ -295,6 +296,7 @@ def console_of(platform: Platform) -> Console:
     """The shell with every room's screens in it."""
     settings = platform.settings
     directory = Directory(platform.identity, platform.provider.applications)
+    audit = audit_screens(platform.access, audit_of(platform.rules, platform.provider.applications), directory)
     screens: list[Screen] = [
         *wing_screens(platform),
         *kpi_screens(platform.kpi, lambda call: platform.access.decide(call, "read"), platform.public.shows),
@@ -321,6 +323,7 @@ def console_of(platform: Platform) -> Console:
             platform.contexts.core.expand,
             directory,
         ),
+        *audit,
         *console_screens(_console_doors(platform)),
     ]
     others = others_of(platform.federation)
@@ -343,7 +346,10 @@ def console_of(platform: Platform) -> Console:
         card=card_of(platform),
         clock=platform.clock,
         places=places,
-        platform=platform_screens(platform.access, platform.rules, platform.contexts.core.expand, directory),
+        platform=[
+            *platform_screens(platform.access, platform.rules, platform.contexts.core.expand, directory),
+            *audit,
+        ],
         may_enter=may_enter_of(platform),
         allow=allow_of(platform),
         closed=not settings.open,

@@ -242,11 +242,11 @@ class Applications:
         await self._told(back)
         return back
 
-    async def acts(self, tenant: str, since: int, until: int, limit: int) -> list[Act]:
+    async def acts(self, tenant: str, since: int, until: int, limit: int, by: str = "") -> list[Act]:
         """What was done to the tenant's applications from a moment to before another (microseconds), the newest
-        first; of before the acts were kept there is none.
+        first, by anybody or by one alone ("person:p-1"); of before the acts were kept there is none.
         """
-        return await self._database.read(PLATFORM, lambda tx: store.acts_tx(tx, tenant, since, until, limit))
+        return await self._database.read(PLATFORM, lambda tx: store.acts_tx(tx, tenant, since, until, by, limit))
 
     # --- what the flows ask ------------------------------------------------------------------------------
 

@@ -135,14 +135,15 @@ async def add_act_tx(tx: Tx, tenant: str, one: Act) -> None:
     )
 
 
-async def acts_tx(tx: Tx, tenant: str, since: int, until: int, limit: int) -> list[Act]:
-    """What was done to a tenant's applications from a moment to before another, the newest first."""
+async def acts_tx(tx: Tx, tenant: str, since: int, until: int, by: str, limit: int) -> list[Act]:
+    """What was done (by somebody, or with "" by anybody) from a moment to before another, the newest first."""
     rows = await tx.fetch(
         "SELECT application, act, at, made_by FROM application_act WHERE tenant = $1 AND at >= $2 AND at < $3"
-        " ORDER BY at DESC, id DESC LIMIT $4",
+        " AND (made_by = $4 OR CAST($4 AS TEXT) = '') ORDER BY at DESC, id DESC LIMIT $5",
         tenant,
         since,
         until,
+        by,
         limit,
     )
     return [Act(row[0], cast("ActKind", row[1]), int(row[2]), row[3]) for row in rows]
