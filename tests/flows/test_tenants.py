@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -601,6 +602,23 @@ def without_numbers(text: str) -> str:
     return re.sub(r"\d[\d,.]*(?: [KMGT]?B\b)?", "<number>", text)
 
 
+DIFFERS = [
+    (re.compile(r"'content-length', '\d+'"), ""),
+    (re.compile(r"((?:Type|Attribute)List:)[\w-]+"), r"\1"),
+    (re.compile(r":Context:[0-9a-f]+"), ":Context:"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<moment>"),
+    # What counts b's own questions, and the time that passes meanwhile.
+    (re.compile(r'(?:,"|")(?:lastUsage|numberOfHits|contextSourceUptime)":(?:\d+|"[^"]*")'), ""),
+]
+"""What differs between any two answers. Each begins with what is found fast, as every page is read with them."""
+
+
+@cache
+def forms_of(name: str) -> tuple[str, ...]:
+    """A name as it may stand in an answer, each form once."""
+    return tuple(dict.fromkeys((name, quote(name), quote(name, safe=""))))
+
+
 def alike(reply: Reply, names: Names) -> str:
     """The answer with the names taken out, and what differs between any two answers."""
     text = reply.text()
@@ -616,13 +634,10 @@ def alike(reply: Reply, names: Names) -> str:
             names.application,
         ]
     ):
-        for form in (name, quote(name), quote(name, safe="")):
+        for form in forms_of(name):
             text = text.replace(form, f"<{place}>")
-    text = re.sub(r"'content-length', '\d+'|(?<=TypeList:)[\w-]+|(?<=AttributeList:)[\w-]+", "", text)
-    text = re.sub(r"(?<=:Context:)[0-9a-f]+", "", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|[+-]\d\d:\d\d)?", "<moment>", text)
-    # What counts b's own questions, and the time that passes meanwhile.
-    text = re.sub(r',?"(?:lastUsage|numberOfHits|contextSourceUptime)":(?:\d+|"[^"]*")', "", text)
+    for pattern, instead in DIFFERS:
+        text = pattern.sub(instead, text)
     return re.sub(rf"{CANARY}|{NOBODY}", "<name>", text)
 
 
