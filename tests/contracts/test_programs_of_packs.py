@@ -18,6 +18,7 @@ from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.jsontext import dumps
 from kumihimo.base.settings import Settings
+from kumihimo.cli.operations.rules import rule_trace
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB, NGSI_LD
 from kumihimo.platform.programs import worker
@@ -172,6 +173,22 @@ async def test_a_failing_program_is_a_failed_action_and_the_rule_goes_on(untried
     assert (costs["reckon"].fired, costs["reckon"].unanswered) == (4, 3)
     one = await untried.sets.get(CALL, "heat-rules")
     assert not one.stopped
+
+
+async def test_an_argument_of_a_program_that_has_no_answer_is_named_where_the_rule_is_traced(
+    untried: Town,
+) -> None:
+    await untried.install(pack(rules=(' && has(entity.relativeHumidity)"', '"')))
+    point = {"type": "Point", "coordinates": [134.0, 34.3]}
+    attrs = {untried.vocabulary + "temperature": [{"type": "Property", "value": 30.0}]}
+    attrs[NGSI_LD + "location"] = [{"type": "GeoProperty", "value": point}]
+    doc: Any = {"id": HERE, "type": [untried.vocabulary + "WeatherObserved"], "attrs": attrs}
+    await untried.platform.broker.apply(CALL, [Change(Op.UPSERT_UPDATE, HERE, doc)])
+    await untried.sets.keeper.catch_up("town")
+    doors: Any = untried.platform
+    [row] = await rule_trace(doors, {"tenant": "town", "name": "heat-rules", "entity": HERE})
+    assert row["outcome"] == "did"
+    assert row["why"].startswith("compute failed: the expression has no answer: arguments.humidity: ")
 
 
 async def test_a_program_that_costs_too_much_has_its_rule_stopped(

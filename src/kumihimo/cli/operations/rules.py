@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
 from kumihimo.base.ids import check_tenant
 from kumihimo.cli.operations.doors import Doors, Operation
-from kumihimo.service.rules.models import RuleSet
+from kumihimo.service.rules.models import ActionRow, RuleSet
 from kumihimo.service.rules.trace import Traced
 
 BY: Final = Actor("system", "command line")
@@ -118,10 +118,10 @@ async def rule_trace(doors: Doors, given: Mapping[str, Any]) -> Any:
             "at": times.text(times.from_micros(one.at)),
             "rule": one.rule,
             "outcome": one.kind,
-            "why": "",
+            "why": _undone(actions),
             "facts": one.facts,
         }
-        for one, _ in found.others
+        for one, actions in found.others
     ]
     return [*changes, *others]
 
@@ -129,9 +129,20 @@ async def rule_trace(doors: Doors, given: Mapping[str, Any]) -> Any:
 def _rows(one: Traced) -> list[dict[str, Any]]:
     at = times.text(times.from_micros(one.record.at))
     return [
-        {"at": at, "rule": each.rule, "outcome": each.outcome, "why": each.words.en, "facts": each.facts}
+        {
+            "at": at,
+            "rule": each.rule,
+            "outcome": each.outcome,
+            "why": each.words.en or _undone(each.actions),
+            "facts": each.facts,
+        }
         for each in one.steps
     ]
+
+
+def _undone(actions: Sequence[ActionRow]) -> str:
+    """Which of a firing's actions were not done, and why."""
+    return "; ".join(f"{one.order.kind} {one.state}: {one.words.en}" for one in actions if one.words.en)
 
 
 RULES: dict[str, Operation] = {

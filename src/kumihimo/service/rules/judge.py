@@ -114,7 +114,7 @@ async def _computed(rule: Ready, values: Mapping[str, Any], look: Look, tenant: 
             continue
         try:
             arguments = {
-                name: _passed(one.of(values)) if isinstance(one, Expression) else one
+                name: _argument(name, one, values) if isinstance(one, Expression) else one
                 for name, one in act.arguments.items()
             }
             gives = await look.call(tenant, rule.rule_set, act.action.function, arguments)
@@ -123,6 +123,14 @@ async def _computed(rule: Ready, values: Mapping[str, Any], look: Look, tenant: 
             found[place] = problem.words
             is_late = is_late or (isinstance(problem, Uncomputed) and problem.is_late)
     return found, is_late
+
+
+def _argument(name: str, expression: Expression, values: Mapping[str, Any]) -> Any:
+    """What an action gives by this name; Unanswered, with the name, where its expression has no answer."""
+    try:
+        return _passed(expression.of(values))
+    except Unanswered as problem:
+        raise Unanswered(f"arguments.{name}: {problem}") from problem
 
 
 def _passed(value: Any) -> Any:
