@@ -68,8 +68,8 @@ class House:
 
 
 @pytest.fixture
-async def house(database_factory: DatabaseFactory, fake_clock: FakeClock) -> House:
-    database = await database_factory([SCHEMA, PLATFORM_SCHEMA])
+async def house(any_database_factory: DatabaseFactory, fake_clock: FakeClock) -> House:
+    database = await any_database_factory([SCHEMA, PLATFORM_SCHEMA])
     for tenant in ("fukui", "sabae", "echizen"):
         await database.add_tenant(tenant)
     rules = StoredRules(database, fake_clock)
