@@ -67,7 +67,15 @@ def signed_over_another_list() -> bytes:
 CIRCLE = rules(("name", "address"), ("address", "name"))
 BAD: dict[str, Bad] = {
     "wrong rights": (lambda: packed(more=right(types="[]")), "no right to all of a town's data", "全データへの権利は"),
-    "rights of no role": (lambda: packed(more=right(may='["policies"]')), "Invalid enum value", "決められた形では"),
+    "rights of no role": (
+        lambda: packed(more=right(may='["policies"]')),
+        "it is one of approve, command, delete, read, subscribe, write",
+        "may[0]: 'policies' という値はありません。書ける値: approve、command、delete、read、subscribe、write",
+    ),
+    "another form of packs": (lambda: packed("format = 1", "format = 2"), "it is one of 1", "2 という値は"),
+    "a number for a name": (lambda: packed('id = "list"', "id = 3"), "Expected `str`", "文字列を書くところに整数が"),
+    "a name of odd letters": (lambda: packed('id = "list"', 'id = "一覧"'), "matching regex", "使えない文字が"),
+    "words of nothing": (lambda: packed(more=right(may="[]")), "`array` of length", "may: 1 個以上です"),
     "persons' data opened": (
         lambda: packed('legal = "open"', 'legal = "personal"'),
         "opens to nobody outside",

@@ -15,6 +15,7 @@ from kumihimo.base.texts import parse_texts
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE
 from kumihimo.solutions.packs.errors import PackRefused, refused
 from kumihimo.solutions.packs.faults import faults_of
+from kumihimo.solutions.packs.misfits import misfit
 from kumihimo.solutions.packs.models import Files, Held, Origin, Pack, Said, Trust
 from kumihimo.solutions.packs.parameters import PLACE
 from kumihimo.solutions.packs.programs import source_faults
@@ -22,8 +23,6 @@ from kumihimo.solutions.packs.signature import Signers, signer_of
 
 MAX_MANIFEST: Final = 256 * 1024
 _BESIDE: Final = re.compile(r"(?:README|LICEN[CS]E|NOTICE|CHANGELOG)[A-Za-z0-9._-]*\Z")
-_UNKNOWN: Final = re.compile(r"unknown field `([^`]*)`")
-_LACKING: Final = re.compile(r"missing required field `([^`]*)`")
 _PYTHON: Final = (".py", ".pyc", ".pyd", ".so", ".dll", ".dylib", ".whl", ".js", ".sh", ".exe")
 
 
@@ -72,20 +71,8 @@ def read_pack(files: Files) -> Pack:
             f"{MANIFEST} is no TOML: {problem}", f"{MANIFEST} は TOML として読めません（{problem}）"
         ) from problem
     except msgspec.ValidationError as problem:
-        raise refused(f"{MANIFEST}: {problem}", _misfit(str(problem))) from problem
-
-
-def _misfit(problem: str) -> str:
-    """In Japanese what msgspec says of a value that is not of the form it should have: "<what> - at `<place>`"."""
-    what, _, place = problem.partition(" - at ")
-    where = place.strip("`").removeprefix("$.") or "いちばん上の段"
-    unknown = _UNKNOWN.search(what)
-    lacking = _LACKING.search(what)
-    if unknown:
-        return f"{MANIFEST} の {where}: {unknown[1]} という項目はありません"
-    if lacking:
-        return f"{MANIFEST} の {where}: {lacking[1]} がありません"
-    return f"{MANIFEST} の {where}: 値が決められた形ではありません（{what}）"
+        words = misfit(str(problem))
+        raise refused(f"{MANIFEST}: {words.en}", f"{MANIFEST} の {words.ja}") from problem
 
 
 def _not_utf8(name: str, problem: UnicodeDecodeError) -> PackRefused:
