@@ -135,10 +135,12 @@ async def test_it_is_narrowed_down_by_time_person_and_kind(house: House, fake_cl
     assert ("wrote policies" in shown, "gave a role" in shown) == (True, False)
     day = f"{fake_clock.now().astimezone(times.JST):%Y-%m-%d}"
     assert "gave a role" in (await page.get(f"{PAGE}?from={day}&who=person:p-4&lang=en")).text
-    assert "Nothing is like that" in (await page.get(f"{PAGE}?from={day}&who=person:p-99&lang=en")).text
+    assert "No record fits these conditions" in (await page.get(f"{PAGE}?from={day}&who=person:p-99&lang=en")).text
     for wrong in ("part=x", "page=-1", "page=99999", "from=today", "who=application:"):
-        status = (await page.get(f"{PAGE}?{wrong}")).status
-        assert status == (200 if wrong.startswith("who") else 400), wrong
+        reply = await page.get(f"{PAGE}?{wrong}")
+        is_fine = wrong.startswith("who")
+        assert reply.status == (200 if is_fine else 400), wrong
+        assert ("audit.csv" in reply.text, "<table" in reply.text) == (is_fine, False), wrong
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
@@ -147,6 +149,29 @@ async def test_the_page_names_who_acted_and_nobody_else(house: House, lang: str)
     assert "佐藤 (sato)" in text, "who acted"
     assert '<span class="km-id">person:p-1</span>' in text, "whom a role was given to"
     assert "秘密" not in text
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("ja", ["コマンド(サーバー上)", "最初の起動", "基盤 (removal)", ">監査人<", ">防災担当<", ">hunter<"]),
+        (
+            "en",
+            [">command line<", ">first start<", "platform (removal)", ">Auditor<", ">Disaster officer<", ">hunter<"],
+        ),
+    ],
+)
+async def test_roles_and_doers_without_a_name_are_told_in_the_readers_words(
+    house: House, lang: str, told: list[str]
+) -> None:
+    await house.rules.members.add("fukui", OFFICER, "hunter", "command line")
+    house.elsewhere = [
+        Deed(2, "first start", "application.added", "a-1"),
+        Deed(1, "system:removal", "application.disabled", "a-1"),
+    ]
+    text = (await house.as_(AUDITOR).get(f"{PAGE}?lang={lang}")).text
+    assert [one for one in told if one not in text] == []
+    assert [one for one in (">auditor<", ">disaster-officer<", "system:") if one in text] == []
 
 
 async def test_a_long_record_is_counted_on_page_by_page(house: House) -> None:
