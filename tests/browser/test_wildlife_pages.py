@@ -73,6 +73,8 @@ async def test_each_page_fits_a_telephone_and_can_be_read(site: Site, open_page:
     labels = watch.page.locator("td[data-label]")
     assert await labels.count() > 10
     assert await labels.evaluate_all(COVERED) == []
+    await watch.page.goto(f"{site.url}/t/{TOWN}/wildlife/method?lang=en", wait_until="load")
+    assert (await watch.overflow(), await labels.evaluate_all(COVERED)) == (0, [])
     assert watch.problems == []
 
 
