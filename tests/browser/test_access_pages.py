@@ -11,13 +11,13 @@ from tests.fakes import FakeClock
 from tests.platform.access.directory import OneSato
 from tests.service.console.console_town import SCHEMAS, Factory
 
-from kumihimo.base.call import Actor
+from kumihimo.base.call import Actor, Call
 from kumihimo.network.bus.memory import MemoryBus
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.screens import access_screens, platform_screens
-from kumihimo.platform.access.sharing import PACKAGE
+from kumihimo.platform.access.sharing import PACKAGE, Names
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.service.console.live import Live
@@ -77,9 +77,12 @@ async def app(database_factory: Factory, fake_clock: FakeClock) -> Starlette:
     async def look(tenant: str, id_: str) -> Subject | None:
         return RIVER if (tenant, id_) == ("fukui", RIVER.id) else None
 
+    async def kinds(call: Call) -> list[str]:
+        return ["Pond", "River"] if call.tenant == "fukui" else []
+
     access = Access(True, rules, fake_clock)
     live = Live(database, MemoryBus(), access, Contexts().core.compact)
-    screens = access_screens(access, rules, look, lambda term: f"https://example.org/{term}", OneSato())
+    screens = access_screens(access, rules, look, Names(lambda term: f"https://example.org/{term}", kinds), OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
     above = platform_screens(access, rules, str, OneSato())
     console = Console(screens, words, tenants=database.tenants, live=live, clock=fake_clock, platform=above)

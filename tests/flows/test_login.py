@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import re
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ from kumihimo.app.wire import wire
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.settings import Settings
+from kumihimo.platform.broker.models import Change, Op
 from kumihimo.platform.identity import door
 from kumihimo.platform.identity.tries import FREE_OF_NAME
 from kumihimo.platform.provider.models import Family, Login
@@ -528,6 +530,43 @@ async def test_an_agreement_shares_data_and_not_the_plans_of_the_town(town: Town
     for path in ("/t/kawa/measures", "/t/kawa/measures.toml", "/t/kawa/measures/m-1", "/t/kawa/measures/m-1/sheet.csv"):
         assert ((await guest.get(path)).status, (await member.get(path)).status) == (403, 200), path
     assert "/t/kawa/measures" not in (await guest.get("/t/kawa/entities")).text
+
+
+async def test_an_agreement_is_offered_accepted_read_through_and_ended_by_people_of_two_towns(town: Town) -> None:
+    """The whole way on the pages: what was ticked is what the guest reads, until it ends."""
+    await town.platform.database.add_tenant("yama")
+    for type_, level in (("Well", 3), ("Secret", 4)):
+        values: Any = {"level": level, "owner": "井戸端"}
+        attrs: Any = {VOCAB + name: [{"type": "Property", "value": one}] for name, one in values.items()}
+        doc: Any = {"id": f"urn:ngsi-ld:{type_}:1", "type": [VOCAB + type_], "attrs": attrs}
+        await town.platform.broker.apply(
+            Call("kawa", Actor("system", "test")), [Change(Op.UPSERT_UPDATE, doc["id"], doc)]
+        )
+    giver, taker = await somebody(town, "sato", "kawa", "operator"), await somebody(town, "ito", "yama", "operator")
+    guest = await somebody(town, "mori", "yama", "officer")
+    paths = "/t/kawa/entities", "/t/kawa/entities/urn:ngsi-ld:Well:1"
+    assert {(await guest.get(path)).status for path in paths} == {404}
+    form = (await giver.get("/t/kawa/agreements")).text
+    assert 'name="type.Well"' in form
+    today = town.clock.now().date()
+    offer = {
+        "taker": "yama", "role": "officer", "purpose": "治水", "type.Well": "yes", "attributes": "level",
+        "starts": str(today - timedelta(days=1)), "ends": str(today + timedelta(days=30)), "action": "check",
+    }  # fmt: skip
+    shown = await giver.post("/t/kawa/agreements", offer)
+    assert (shown.status, f"EntityType::&#34;{VOCAB}Well&#34;" in shown.text) == (200, True)
+    names = ("taker", "role", "purpose", "starts", "ends", "types", "attributes", "subscribe", "text")
+    sent = {name: html.unescape(shown.hidden(name)) for name in names}
+    assert (await giver.post("/t/kawa/agreements", {**sent, "action": "offer"})).status == 303
+    assert (await guest.get(paths[0])).status == 404, "not before the other side said so"
+    (made,) = await town.platform.rules.agreements.list("yama")
+    assert (await taker.post("/t/yama/agreements", {"action": "accept", "id": made.id})).status == 303
+    seen = [(await guest.get(path)).text for path in paths]
+    assert all("urn:ngsi-ld:Well:1" in text for text in seen)
+    assert not any("Secret" in text or "井戸端" in text for text in seen)
+    end = {"action": "end", "id": made.id, "why": "終えた"}
+    assert (await taker.post("/t/yama/agreements", end)).status == 303
+    assert {(await guest.get(path)).status for path in paths} == {404}
 
 
 async def test_who_sees_a_part_of_the_town_sees_of_its_plans_what_it_published(town: Town) -> None:

@@ -8,16 +8,18 @@ from typing import Any
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.clock import Clock
-from kumihimo.base.errors import ResourceNotFound
+from kumihimo.base.errors import Forbidden, ResourceNotFound
 from kumihimo.base.screens import Announcement
 from kumihimo.platform.access.audit import Audit, Deed, Wanted
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.members import actor_of
+from kumihimo.platform.access.sharing import Names
 from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS
 from kumihimo.platform.identity.door import Identity
+from kumihimo.platform.jsonld.context import Context
 from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.platform.provider.applications import Applications
 
@@ -33,6 +35,20 @@ def subjects(broker: Broker) -> Callable[[str, str], Awaitable[Subject | None]]:
         return None if doc is None else subject_of(doc)
 
     return look
+
+
+def names_of(access: Access, broker: Broker, context: Context) -> Names:
+    """The names of the data as pages of access know them; who may read nothing of a tenant is shown no types of it."""
+
+    async def types(call: Call) -> list[str]:
+        try:
+            grant = await access.decide(call, "read")
+        except Forbidden:
+            return []
+        found = await broker.types(call.tenant, grant.restriction, grant.visible)
+        return sorted(context.compact(iri) for iri, _, _ in found)
+
+    return Names(context.expand, types)
 
 
 def subject_of(doc: EntityDoc) -> Subject:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Scope
 
 from kumihimo import __version__
-from kumihimo.app.access import Directory, announcements, audit_of, subjects
+from kumihimo.app.access import Directory, announcements, audit_of, names_of, subjects
 from kumihimo.app.alerts import alert_doors
 from kumihimo.app.effect import effect_pages, exports_of, is_figures_page
 from kumihimo.app.federation import open_paths as federation_paths
@@ -320,7 +320,7 @@ def console_of(platform: Platform) -> Console:
             platform.access,
             platform.rules,
             subjects(platform.broker),
-            platform.contexts.core.expand,
+            names_of(platform.access, platform.broker, platform.contexts.core),
             directory,
         ),
         *audit,

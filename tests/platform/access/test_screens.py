@@ -14,12 +14,13 @@ from tests.fakes import DatabaseFactory, FakeClock
 from tests.platform.access.directory import OneSato
 
 from kumihimo.base.call import ANONYMOUS, Actor, Call, Caller
+from kumihimo.base.errors import Forbidden
 from kumihimo.platform.access.decide import Access, Action
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.models import RowNode, RowOr, RowTypes
 from kumihimo.platform.access.screens import access_screens, platform_screens
-from kumihimo.platform.access.sharing import PACKAGE
+from kumihimo.platform.access.sharing import PACKAGE, Names
 from kumihimo.platform.access.store import PLATFORM_SCHEMA, SCHEMA
 from kumihimo.service.console.shell import Console
 from kumihimo.service.console.words import OWN_PACKAGE, load_words
@@ -56,9 +57,12 @@ def ask(rules: StoredRules, fake_clock: FakeClock) -> Ask:
     live: Any = None
 
     def expand(term: str) -> str:
-        return f"https://example.org/{term}"
+        return term if "://" in term else f"https://example.org/{term}"
 
-    screens = access_screens(access, rules, look, expand, OneSato())
+    async def kinds(call: Call) -> list[str]:
+        return ["Pond", "River", "a、b"] if call.tenant == "fukui" else []
+
+    screens = access_screens(access, rules, look, Names(expand, kinds), OneSato())
     words = load_words([OWN_PACKAGE, PACKAGE])
     above = platform_screens(access, rules, expand, OneSato())
 
@@ -249,6 +253,99 @@ async def test_an_agreement_is_offered_accepted_and_ended_on_the_pages_of_both(a
     assert ">ended<" in ended
     assert "Offered: 佐藤 (sato)" in ended
     assert "person:p-1" not in ended
+
+
+MEMBERS = 'permit (principal in Role::"sabae/officer", action == Action::"members", resource);'
+OFFER = {
+    "taker": "sabae", "role": "officer", "purpose": "水防<", "starts": "2026-01-01", "ends": "2026-12-31",
+}  # fmt: skip
+
+
+def hidden(text: str) -> dict[str, str]:
+    """What a page sends along unseen."""
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', text)
+    return {name: html.unescape(value) for name, value in found}
+
+
+async def test_an_agreement_is_made_of_what_was_chosen_and_shown_before_it_is_offered(
+    ask: Ask, rules: StoredRules
+) -> None:
+    page = (await ask("/agreements"))[1]
+    assert ('name="type.River"' in page, 'name="type.a、b"' in page) == (True, False)
+    chosen = {"type.River": "yes", "types": "Lake,\r\nPond", "attributes": "name、level", "subscribe": "yes"}
+    status, shown = await ask("/agreements", {**OFFER, **chosen, "action": "check"})
+    assert (status, await rules.agreements.list("fukui")) == (200, [])
+    assert "https://example.org/Lake" in shown
+    sent = hidden(shown)
+    assert (await ask("/agreements", {**sent, "action": "offer"}))[0] == 303
+    (made,) = await rules.agreements.list("sabae")
+    assert made.text == sent["text"].replace("\r\n", "\n")
+    assert html.escape(made.text, quote=True).replace("&quot;", "&#34;") in shown, "what is kept is what was shown"
+    await rules.agreements.accept("sabae", made.id, "x")
+    reader = Actor("person", "p-8")
+    await rules.members.add("sabae", reader, "officer", "x")
+    access = Access(False, rules)
+    grant = await access.decide(Call("fukui", reader), "subscribe")
+    assert {f"https://example.org/{one}" for one in ("River", "Lake", "Pond")} == types_in(grant.restriction.rows)
+    with pytest.raises(Forbidden):
+        await access.decide(Call("fukui", reader), "write")
+
+
+def types_in(rows: RowNode) -> set[str]:
+    if isinstance(rows, RowTypes):
+        return set(rows.types)
+    assert isinstance(rows, RowOr), rows
+    return set[str]().union(*map(types_in, rows.parts))
+
+
+async def test_one_goes_back_from_what_is_shown_to_the_form(ask: Ask, rules: StoredRules) -> None:
+    chosen = {"type.River": "yes", "types": "Lake", "attributes": "name"}
+    shown = (await ask("/agreements", {**OFFER, **chosen, "action": "check"}))[1]
+    status, back = await ask("/agreements", {**hidden(shown), "action": "edit"})
+    assert status == 200
+    assert 'name="type.River" value="yes" checked' in back
+    assert re.search(r'<textarea id="types"[^>]*>\nLake</textarea>', back)
+    assert re.search(r'<textarea id="text"[^>]*>\n</textarea>', back), "what was made is made anew"
+    written = {**OFFER, "text": TEXT.replace("officer", "sabae/officer")}
+    shown = (await ask("/agreements", {**written, "action": "check"}))[1]
+    assert "sabae/officer" in hidden(shown)["text"]
+    assert "sabae/officer" in (await ask("/agreements", {**hidden(shown), "action": "edit"}))[1]
+    assert await rules.agreements.list("fukui") == []
+
+
+WRONG: list[tuple[dict[str, str], str, str, str]] = [
+    ({"taker": "fukui"}, "taker", "ほかの団体ではありません", "no other town"),
+    ({"taker": '"'}, "taker", "ほかの団体ではありません", "no other town"),
+    ({"role": '"x'}, "role", "役割の名前として使えません", "cannot be the name of a role"),
+    ({"purpose": " "}, "purpose", "500 文字までで", "in 1 to 500 characters"),
+    ({"starts": "x"}, "starts", "「x」は日付ではありません", "“x” is no day"),
+    ({"ends": "x"}, "ends", "「x」は日付ではありません", "“x” is no day"),
+    ({"ends": "2025-12-31"}, "ends", "協定の終わりは", "An agreement ends in the future"),
+    ({"types": ""}, "types", "一つ以上選ぶか", "at least one type"),
+    ({"types": 'a"b'}, "types", "として使えません", "cannot be the name of a type"),
+    ({"attributes": 'a"b'}, "attributes", "として使えません", "cannot be the name of a type"),
+    ({"text": TEXT}, "text", "どちらか一方に", "not both"),
+    ({"types": "", "text": TEXT}, "text", "1 行目: 協定に書けるのは", "line 1: an agreement holds only"),
+    ({"types": "", "text": MEMBERS}, "text", "1 行目: 何をしてよいかを", "line 1: say which of these actions"),
+    ({"types": "", "text": "// "}, "text", "見せるものが書かれていません", "There is no policy"),
+    ({"types": "", "text": "x"}, "text", "Cedar の規則として読めません", "is no Cedar policy"),
+    ({"types": "", "text": "//" * 9000}, "text", "16384 バイトまで", "more than 16384 bytes"),
+]
+
+
+async def test_what_is_wrong_in_an_offer_is_said_at_its_field(ask: Ask, rules: StoredRules) -> None:
+    for wrong, field, ja, en in WRONG:
+        form = {**OFFER, "types": "River", **wrong, "action": "check"}
+        for lang, said in (("ja", ja), ("en", en)):
+            status, text = await ask("/agreements", form, lang=lang)
+            assert status in {400, 422}
+            found = re.findall(r'<p class="km-wrong" id="([^"]*)-wrong">(.*?)</p>', text, re.DOTALL)
+            assert [name for name, _ in found] == [field], wrong
+            assert said in html.unescape(found[0][1]), wrong
+            assert text.count('aria-invalid="true"') == 1
+            assert lang == "en" or '<span lang="en">' not in text
+            assert "水防&lt;" in text or field == "purpose", "what was written stays"
+    assert await rules.agreements.list("fukui") == []
 
 
 async def test_an_agreement_does_not_name_the_people_of_the_other_side(ask: Ask, rules: StoredRules) -> None:

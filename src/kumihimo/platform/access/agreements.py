@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
-from kumihimo.base.ids import check_tenant, new_token
+from kumihimo.base.ids import new_token
 from kumihimo.platform.access import store
 from kumihimo.platform.access.changes import Changes, check_words
 from kumihimo.platform.access.compile import policies_of
 from kumihimo.platform.access.conditions import AllOf, Does, Roles
 from kumihimo.platform.access.records import REMOVAL, Agreement
+from kumihimo.platform.access.shared import at_field
 from kumihimo.platform.access.standing import PLATFORM
 from kumihimo.platform.access.words import ENTITY_ACTIONS, PolicyRefused, check_role
 from kumihimo.storage.database import Tx
@@ -29,6 +30,39 @@ class Agreements:
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
 
+    async def check_sides(self, giver: str, taker: str, role: str) -> None:
+        """Whether there may be an agreement between these. BadRequestData, with its field."""
+        if taker == giver or taker not in await self._changes.database.tenants():
+            said = f"taker: {taker[:64]!r} is no other tenant of this platform"
+            raise BadRequestData(said, field="taker").worded("refused.taker", name=taker[:64])
+        with at_field("role"):
+            check_role(role)
+
+    async def draft(
+        self,
+        giver: str,
+        taker: str,
+        role: str,
+        *,
+        purpose: str,
+        text: str,
+        starts_at: int,
+        ends_at: int,
+        by: str,
+    ) -> Agreement:
+        """The offer as it would be made; nothing is written. BadRequestData or PolicyRefused, each with its field."""
+        await self.check_sides(giver, taker, role)
+        now = self._changes.now()
+        if not (now < ends_at and starts_at < ends_at <= starts_at + MAX_DAYS * _DAY):
+            said = f"an agreement ends in the future, after its start and at most {MAX_DAYS} days later"
+            raise BadRequestData(said, field="ends").worded("refused.agreement.time", most=MAX_DAYS)
+        with at_field("purpose"):
+            words = check_words(purpose, "purpose")
+        made = Agreement(new_token(8), giver, taker, role, words, text, starts_at, ends_at, now, by)
+        with at_field("text"):
+            _check_text(made)
+        return made
+
     async def offer(
         self,
         giver: str,
@@ -42,30 +76,11 @@ class Agreements:
         by: str,
     ) -> Agreement:
         """Makes an offer; text holds permits for Role::"<taker>/<role>". BadRequestData or PolicyRefused."""
-        now = self._changes.now()
-        if check_tenant(taker) == giver or taker not in await self._changes.database.tenants():
-            raise BadRequestData(f"taker: {taker!r} is no other tenant of this platform").worded(
-                "refused.taker", name=taker
-            )
-        if not (now < ends_at and starts_at < ends_at <= starts_at + MAX_DAYS * _DAY):
-            said = f"an agreement ends in the future, after its start and at most {MAX_DAYS} days later"
-            raise BadRequestData(said).worded("refused.agreement.time", most=MAX_DAYS)
-        made = Agreement(
-            new_token(8),
-            giver,
-            taker,
-            check_role(role),
-            check_words(purpose, "purpose"),
-            text,
-            starts_at,
-            ends_at,
-            now,
-            by,
-        )
-        _check_text(made)
+        terms = {"purpose": purpose, "text": text, "by": by}
+        made = await self.draft(giver, taker, role, starts_at=starts_at, ends_at=ends_at, **terms)
 
         async def work(tx: Tx) -> None:
-            if await store.open_agreements_tx(tx, giver, now) >= MAX_RUNNING:
+            if await store.open_agreements_tx(tx, giver, made.offered_at) >= MAX_RUNNING:
                 said = f"{giver} has {MAX_RUNNING} agreements; end one first"
                 raise BadRequestData(said).worded("refused.agreement.many", most=MAX_RUNNING)
             await store.add_agreement_tx(tx, made)
@@ -125,14 +140,15 @@ def _check_text(made: Agreement) -> None:
     role = Roles(frozenset({made.role_here}))
     policies = policies_of(made.text)
     if not policies:
-        raise PolicyRefused(f'what is shared is said by permits for Role::"{made.role_here}"')
+        said = f'what is shared is said by permits for Role::"{made.role_here}"'
+        raise PolicyRefused(said).worded("refused.agreement.empty", role=made.role_here)
     for one in policies:
         parts = one.head.parts if isinstance(one.head, AllOf) else ()
         does = parts[1] if len(parts) == 2 else None  # the action; the caller is before it
         if one.effect != "permit" or not parts or parts[0] != role:
-            raise PolicyRefused(
-                f'line {one.line}: an agreement holds permits with `principal in Role::"{made.role_here}"`'
-            )
+            said = f'line {one.line}: an agreement holds permits with `principal in Role::"{made.role_here}"`'
+            raise PolicyRefused(said).worded("refused.agreement.role", line=one.line, role=made.role_here)
         if not isinstance(does, Does) or not does.any_of <= ENTITY_ACTIONS:
             names = ", ".join(sorted(ENTITY_ACTIONS))
-            raise PolicyRefused(f"line {one.line}: an agreement says which of the actions {names} it is about")
+            said = f"line {one.line}: an agreement says which of the actions {names} it is about"
+            raise PolicyRefused(said).worded("refused.agreement.actions", line=one.line, names=names)

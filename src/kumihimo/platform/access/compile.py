@@ -109,7 +109,8 @@ def _clauses(body: Asked, told: tuple[bool, ...], of_entities: bool) -> tuple[Cl
 def policies_of(text: str) -> tuple[Policy, ...]:
     """The policies of a document. PolicyRefused where one cannot be kept, with the line and the reason."""
     if len(text.encode()) > MAX_BYTES:
-        raise PolicyRefused(f"the policies have more than {MAX_BYTES} bytes; cut them into several documents")
+        said = f"the policies have more than {MAX_BYTES} bytes; cut them into several documents"
+        raise PolicyRefused(said).worded("refused.policy.bytes", most=MAX_BYTES)
     if "\x00" in text:
         raise PolicyRefused("the policies hold the character U+0000")
     found = tuple(_policy(one) for one in statements(text))

@@ -16,25 +16,22 @@ from kumihimo.platform.access.directory import Directory
 from kumihimo.platform.access.documents import named_roles
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
-from kumihimo.platform.access.published import NAME, published_text, words_of
+from kumihimo.platform.access.published import NAME, Expand, published_text, words_of
 from kumihimo.platform.access.records import Version
-from kumihimo.platform.access.sharing import PACKAGE, SHOWN, failed, sharing_screens
+from kumihimo.platform.access.sharing import PACKAGE, SHOWN, Names, failed, sharing_screens
 from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, GIVEN_ROLES, PLATFORM_ROLES, Action
 
 Look = Callable[[str, str], Awaitable[Subject | None]]
 """An entity of a tenant by its id, as policies see it; None where there is none."""
-Expand = Callable[[str], str]
 
 
-def access_screens(
-    access: Access, rules: StoredRules, look: Look, expand: Expand, directory: Directory
-) -> list[Screen]:
+def access_screens(access: Access, rules: StoredRules, look: Look, names: Names, directory: Directory) -> list[Screen]:
     """The pages /members, /policies, /access-check, /agreements and /emergency.
 
-    look finds the entity that is tried; expand gives the expanded name of an attribute or type that was written short.
+    look finds the entity that is tried; names are those of the tenants' data.
     """
-    members, policies = _Members(access, rules, directory), _Policies(access, rules, expand, directory)
-    check = _Check(access, look, expand, directory)
+    members, policies = _Members(access, rules, directory), _Policies(access, rules, names.expand, directory)
+    check = _Check(access, look, names.expand, directory)
     return [
         Screen(
             "/members",
@@ -62,7 +59,7 @@ def access_screens(
         Screen(
             "/access-check", check.show, nav="check.nav", order=72, package=PACKAGE, needs="policies", menu="nav.manage"
         ),
-        *sharing_screens(access, rules, directory),
+        *sharing_screens(access, rules, directory, names),
     ]
 
 

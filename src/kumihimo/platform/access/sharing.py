@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final, NamedTuple
 
+from kumihimo.base.call import Call
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.platform.access.days import begin_of, end_of
@@ -13,17 +14,30 @@ from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.directory import Directory
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.emergencies import MAX_HOURS
+from kumihimo.platform.access.published import Expand, words_of
 from kumihimo.platform.access.records import REMOVAL, Agreement
+from kumihimo.platform.access.shared import FIELD, at_field, expanded, shared_text
 from kumihimo.platform.access.words import GIVEN_ROLES
 
 PACKAGE: Final = "kumihimo.platform.access"
 SHOWN: Final = 200
 """Members on a page."""
+MAX_KINDS: Final = 60
+"""Types that are there to be ticked; others are typed."""
 
 
-def sharing_screens(access: Access, rules: StoredRules, directory: Directory) -> list[Screen]:
+class Names(NamedTuple):
+    """The names of the data. expand gives the expanded one of a type or an attribute that was written short; types are
+    those of the entities that a caller may read, as they are written.
+    """
+
+    expand: Expand
+    types: Callable[[Call], Awaitable[list[str]]]
+
+
+def sharing_screens(access: Access, rules: StoredRules, directory: Directory, names: Names) -> list[Screen]:
     """The pages /agreements and /emergency."""
-    agreements, emergencies = _Agreements(access, rules, directory), _Emergencies(access, rules, directory)
+    agreements, emergencies = _Agreements(access, rules, directory, names), _Emergencies(access, rules, directory)
     return [
         Screen(
             "/agreements",
@@ -56,10 +70,11 @@ def failed(page: Page, problem: Problem | None) -> Page:
 
 
 class _Agreements:
-    def __init__(self, access: Access, rules: StoredRules, directory: Directory) -> None:
+    def __init__(self, access: Access, rules: StoredRules, directory: Directory, names: Names) -> None:
         self._access = access
         self._rules = rules
         self._directory = directory
+        self._known = names
 
     async def show(self, ask: Ask) -> Page:
         """The agreements that the tenant is a side of, and a form that offers one."""
@@ -68,16 +83,29 @@ class _Agreements:
     async def _page(self, ask: Ask, problem: Problem | None = None) -> Page:
         await self._access.decide(ask.call, "agreements")
         now = self._rules.changes.now()
-        blank = {"taker": "", "role": "", "purpose": "", "starts": "", "ends": "", "text": ""}
         found = await self._rules.agreements.list(ask.tenant)
         data = {
             "agreements": [{"one": one, "state": one.state(now), "gone": one.ended_by == REMOVAL} for one in found],
             "names": await self._names(ask.tenant, found),
             "roles": GIVEN_ROLES,
-            "form": {**blank, **ask.form},
+            **await self._form(ask),
             "problem": problem,
+            "wrong": "" if problem is None else problem.extra.get(FIELD, ""),
         }
         return failed(Page(f"{PACKAGE}:agreements.html", "agreements.title", data), problem)
+
+    async def _form(self, ask: Ask) -> dict[str, Any]:
+        """What stands in the form: of the types those that are there to be ticked, and the others as they were typed.
+
+        A text that was made of them is made anew, so it does not stand beside them as one that was written.
+        """
+        known = await self._known.types(ask.call)
+        kinds = [one for one in known if words_of(one) == [one]][:MAX_KINDS]
+        types = _types(ask.form)
+        form = {**_BLANK, **ask.form, "types": " ".join(one for one in types if one not in kinds)}
+        if types and ask.form.get("action") in {"edit", "offer"}:
+            form["text"] = ""
+        return {"form": form, "kinds": kinds, "ticked": set(types)}
 
     async def _names(self, tenant: str, found: Iterable[Agreement]) -> Mapping[str, str]:
         """Of the people who acted for this tenant, or hold a role in it: the other side's are its own to name."""
@@ -88,33 +116,88 @@ class _Agreements:
         return await self._directory.names(ours)
 
     async def take(self, ask: Ask) -> Answer:
-        """Takes the form: action is offer (taker, role, purpose, starts, ends, text), accept (id) or end (id, why)."""
+        """Takes the form: action is check, offer or edit (the offer's fields), accept (id) or end (id, why).
+
+        An offer has taker, role, purpose, starts, ends, and either types, attributes and subscribe or text.
+        check shows what would be offered, offer makes it with the text that was shown, edit goes back to the form.
+        """
         await self._access.decide(ask.call, "agreements")
         by, given, id_ = str(ask.call.actor), ask.form, ask.form.get("id", "")
+        action, text = given.get("action"), _text(given)
         try:
-            if given.get("action") == "accept":
+            if action == "edit":
+                return await self._page(ask)
+            if action == "accept":
                 await self._rules.agreements.accept(ask.tenant, id_, by)
-            elif given.get("action") == "end":
+            elif action == "end":
                 await self._rules.agreements.end(ask.tenant, id_, by, given.get("why", ""))
+            elif action == "check" or not text:
+                return await self._checked(ask)
             else:
-                await self._offer(ask, by)
+                await self._rules.agreements.offer(ask.tenant, **_terms(ask), text=text)
         except Problem as problem:
             return await self._page(ask, problem)
         return Redirect("/agreements")
 
-    async def _offer(self, ask: Ask, by: str) -> None:
-        given = ask.form
-        taker, role = given.get("taker", "").strip(), given.get("role", "").strip()
-        await self._rules.agreements.offer(
-            ask.tenant,
-            taker,
-            role,
-            purpose=given.get("purpose", ""),
-            text=given.get("text", "").replace("\r\n", "\n"),
-            starts_at=begin_of(given.get("starts", "")),
-            ends_at=end_of(given.get("ends", "")),
-            by=by,
-        )
+    async def _checked(self, ask: Ask) -> Page:
+        """The page that shows what would be offered, of which nothing is kept yet."""
+        types, attributes, text = _types(ask.form), words_of(ask.form.get("attributes", "")), _text(ask.form)
+        if text and (types or attributes):
+            said = "choose types and attributes, or write the text, not both"
+            raise BadRequestData(said, field="text").worded("refused.shared.both")
+        terms, subscribe, expand = _terms(ask), bool(ask.form.get("subscribe")), self._known.expand
+        await self._rules.agreements.check_sides(ask.tenant, terms["taker"], terms["role"])
+        if not text:
+            role = f"{terms['taker']}/{terms['role']}"
+            text = shared_text(role, types, attributes, expand, subscribe=subscribe)
+        draft = await self._rules.agreements.draft(ask.tenant, **terms, text=text)
+        data = {
+            "one": draft,
+            "types": expanded("types", types, expand),
+            "attributes": expanded("attributes", attributes, expand),
+            "subscribe": subscribe,
+            "sent": {**_BLANK, **_kept(ask.form), "types": " ".join(types), "text": text},
+        }
+        return Page(f"{PACKAGE}:agreement.html", "agreements.check", data)
+
+
+_BLANK: Final = dict.fromkeys(
+    ("taker", "role", "purpose", "starts", "ends", "types", "attributes", "subscribe", "text"), ""
+)
+_TICKED: Final = "type."
+"""What the names of ticked fields begin with; a type's name follows."""
+
+
+def _kept(form: Mapping[str, str]) -> dict[str, str]:
+    return {name: form[name] for name in _BLANK if name in form}
+
+
+def _text(form: Mapping[str, str]) -> str:
+    """The text that was written, "" where it is empty. Browsers send lines with CR LF."""
+    text = form.get("text", "").replace("\r\n", "\n")
+    return text if text.strip() else ""
+
+
+def _types(form: Mapping[str, str]) -> list[str]:
+    """The types that were ticked and those that were typed, each once."""
+    ticked = [name.removeprefix(_TICKED) for name in form if name.startswith(_TICKED)]
+    return list(dict.fromkeys([*ticked, *words_of(form.get("types", ""))]))
+
+
+def _terms(ask: Ask) -> dict[str, Any]:
+    given = ask.form
+    with at_field("starts"):
+        starts_at = begin_of(given.get("starts", ""))
+    with at_field("ends"):
+        ends_at = end_of(given.get("ends", ""))
+    return {
+        "taker": given.get("taker", "").strip(),
+        "role": given.get("role", "").strip(),
+        "purpose": given.get("purpose", ""),
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "by": str(ask.call.actor),
+    }
 
 
 class _Emergencies:
