@@ -19,7 +19,7 @@ from kumihimo.service.alerts.models import Content, Evidence, Maker, Proposal, S
 
 READER = Actor("person", "p-9")
 RIVER, ANIMAL = "urn:ngsi-ld:RiverGauge:1", "urn:ngsi-ld:WildlifeEncounter:1"
-LIGHT = Proposal("light-9", "on", {"seconds": 5}, {"ja": "点灯", "en": "Light it"})
+LIGHT = Proposal("light-9", "on", {"seconds": 5, "urgent": True}, {"ja": "点灯", "en": "Light it"})
 STOOD: dict[str, dict[str, Any]] = {"flood": {"height": 1.875}, "rules": {}, "wildlife": {}}
 """What stood when each was decided."""
 RAISE = 'do = "alert"\nseverity = 2\ntitle_ja = "高い"\ntitle_en = "Gauge is high"'
@@ -32,7 +32,7 @@ async def decided(town: Town, clock: FakeClock) -> dict[str, str]:
     """One decision in each wing, a second apart; their ids by wing."""
     await town.write(RIVER, "RiverGauge", waterLevel=1.5, name="R", cautionLevel=1.0, address="x", location="x")
     await town.write(ANIMAL, "WildlifeEncounter", species="bear")
-    limits = Maker("limits", "flood.thresholds", at=5, facts={"caution": 1.0})
+    limits = Maker("limits", "flood.thresholds", at=5, facts={"caution": 1.0, "automatic": True})
     river = Content(
         {"ja": "川 到達", "en": "River reached"},
         attribute=DEFAULT_VOCAB + "waterLevel",
@@ -109,6 +109,7 @@ async def test_a_decisions_page_tells_the_chain_with_versions_and_the_way_back_t
     for word in (
         "flood.thresholds",
         "caution: 1.0",
+        "automatic: true",
         "1.25",
         "MTR",
         "waterLevel",
@@ -127,8 +128,20 @@ async def test_a_decisions_page_tells_the_chain_with_versions_and_the_way_back_t
     assert "/rules/gauge/versions?version=1" in text
     assert "4.5" in text
     text = await page(town, f"/alerts/decisions/{made['wildlife']}", "ja")
-    for word in ("wildlife.risk", "版 1", "chance: 0.03125", "点灯", "拒否", "その端末は登録されていません"):
+    for word in (
+        "wildlife.risk",
+        "版 1",
+        "chance: 0.03125",
+        "点灯",
+        "urgent=true",
+        "拒否",
+        "その端末は登録されていません",
+    ):
         assert word in text, word
+    text = await page(town, "/alerts/decisions", "ja")
+    assert "拒否されました</strong> – その端末は登録されていません" in text, (
+        "what the device answered is apart from its state"
+    )
     assert (await town.get("/alerts/decisions/none", "en")).status == 404
 
 

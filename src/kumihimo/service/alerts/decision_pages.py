@@ -217,5 +217,10 @@ def _plain(facts: Any) -> list[tuple[str, str]] | None:
         elif name in _MOMENTS and isinstance(value, int):
             found.append((name, moment(value)))
         elif value is not None and value != "":
-            found.append((str(name), ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)))
+            found.append((str(name), ", ".join(map(_said, value)) if isinstance(value, list | tuple) else _said(value)))
     return found
+
+
+def _said(value: Any) -> str:
+    """One figure; yes and no as the JSON of the entity has them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
