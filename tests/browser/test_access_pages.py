@@ -40,6 +40,7 @@ PAGES = {
     "agreements": "/agreements",
     "emergency": "/emergency",
 }
+OFFER = {"taker": "sabae", "role": "officer", "purpose": "水防", "starts": "2026-01-01", "ends": "2026-12-31"}
 ABOVE = {"members": "/members", "policies": "/policies", "policy": "/policies/operator"}
 """Those of the platform itself."""
 
@@ -101,4 +102,14 @@ async def test_pages_of_access_are_accessible_and_fit_a_phone(
         await watch.page.goto(f"{served.url}{path}")
         await watch.page.screenshot(path=shots / f"access-{name}.png", full_page=True)
         found[name] = (await watch.violations(), await watch.overflow())
+    await watch.page.goto(f"{served.url}/t/fukui/agreements")
+    for name, value in OFFER.items():
+        await watch.page.fill(f"#{name}", value)
+    await watch.page.check('[name="type.River"]')
+    for step, types in (("wrong", 'a"b'), ("checked", "Lake")):
+        await watch.page.fill("#types", types)
+        await watch.page.click('button[value="check"]')
+        await watch.page.wait_for_selector("#types-wrong" if step == "wrong" else 'button[value="offer"]')
+        await watch.page.screenshot(path=shots / f"access-agreement-{step}.png", full_page=True)
+        found[step] = (await watch.violations(), await watch.overflow())
     assert {name: value for name, value in found.items() if value != ([], 0)} == {}

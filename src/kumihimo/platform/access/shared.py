@@ -29,9 +29,11 @@ def shared_text(
     kinds, names = expanded("types", types, expand), expanded("attributes", attributes, expand)
     if not kinds:
         raise _refused("types", "say which types of entities are shared").worded("refused.shared.types")
-    asked = [_joined((f'resource in EntityType::"{one}"' for one in kinds), " ||\n    ", "({})")]
+    of_types = " ||\n    ".join(f'resource in EntityType::"{one}"' for one in kinds)
+    asked = [of_types if len(kinds) == 1 else f"({of_types})"]
     if names:
-        asked.append(_joined((f'"{one}"' for one in names), ",\n    ", "[{}].contains(context.attribute)"))
+        listed = ",\n    ".join(f'"{one}"' for one in names)
+        asked.append(f"[{listed}].contains(context.attribute)")
     text = "\n".join([
         f"// 共有 (shared): what {role} may read here, as it is and as it was.",
         "permit (",
@@ -79,10 +81,6 @@ def _actions(subscribe: bool) -> Iterator[str]:
     yield 'Action::"read"'
     if subscribe:
         yield 'Action::"subscribe"'
-
-
-def _joined(parts: Iterable[str], between: str, around: str) -> str:
-    return around.format(between.join(parts))
 
 
 def _over(kinds: list[str], names: list[str], text: str) -> BadRequestData | None:
