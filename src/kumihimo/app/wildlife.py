@@ -47,6 +47,7 @@ def wildlife_doors(platform: Platform) -> WildlifeDoors:
         joined=lambda tenant: ship(platform, tenant, "wildlife"),
         here=lambda tenant: platform.packs.running.here("wildlife", tenant),
         writes=lambda call: platform.access.decide(call, "write"),
+        administers=lambda call: platform.access.decide(call, "administer"),
     )
 
 

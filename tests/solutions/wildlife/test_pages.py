@@ -132,6 +132,25 @@ async def test_an_alert_of_another_wing_is_not_shown_here(house: House, client: 
     assert "river" not in re.sub(r"<nav.*?</nav>", "", await page(client, ""), flags=re.DOTALL)
 
 
+async def test_who_may_not_set_the_rule_sees_it_without_its_button(house: House) -> None:
+    async def refuse(_: Call) -> Grant:
+        raise Forbidden("no")
+
+    doors = replace(house.doors, administers=refuse)
+    console = Console(
+        wildlife_screens(doors, Stage()),
+        load_words([OWN_PACKAGE, PACKAGE]),
+        tenants=doors.database.tenants,
+        live=Live(doors.database, doors.bus, Access(True), Contexts().core.compact),
+    )
+    seen = await page(Client(Starlette(routes=console.routes())), "/siren")
+    assert "Only operators can change the rule." in seen
+    assert "Set this rule" not in seen
+    fields = re.findall(r'<input id="(?:quiet_from|quiet_until|per_night|pause|reason)"[^>]*>', seen)
+    assert len(fields) == 5
+    assert all(one.endswith(" disabled>") for one in fields)
+
+
 async def test_the_rule_is_set_by_who_signs_it(house: House, client: Client) -> None:
     form = {"quiet_from": "20", "quiet_until": "7", "per_night": "2", "pause": "30", "automatic": "yes"}
     assert (await client.post(f"{BASE}/siren", form)).status == 400

@@ -87,7 +87,8 @@ class AlertPages:
         doc = await self._doors.broker.get(ask.tenant, RULE_ID, ALL_ROWS, ALL_ATTRIBUTES)
         rule = rule_of(doc)
         written = {"reason": rule.reason, "who": rule.allowed_by, **{name: getattr(rule, name) for name in NUMBERS}}
-        data = {"rule": rule, "problem": problem, "form": {**written, **ask.form}}
+        may_set = await self._doors.may_open(ask.call, "administer")
+        data = {"rule": rule, "problem": problem, "form": {**written, **ask.form}, "may_set": may_set}
         status = 200 if problem is None else problem.status
         return Page(f"{PACKAGE}:rule.html", "wildlife.rule.title", data, status=status)
 

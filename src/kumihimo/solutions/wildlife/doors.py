@@ -48,6 +48,8 @@ class WildlifeDoors:
     here: Callable[[str], Awaitable[str]] | None = None
     writes: Callable[[Call], Awaitable[Grant]] | None = None
     """What a caller may write; without it, all."""
+    administers: Callable[[Call], Awaitable[Grant]] | None = None
+    """Raises a Problem for who may not set the town's rules; without it, all may."""
 
     async def docs(self, tenant: str, kind: str, grant: Grant = EVERYTHING) -> list[EntityDoc]:
         """All entities of a type, as they may be seen."""
@@ -59,8 +61,10 @@ class WildlifeDoors:
         return (await self.rights(call)).is_all
 
     async def may_open(self, call: Call, needs: str) -> bool:
-        """Whether the caller may see a page that needs this: WHOLE, "read" or "write"."""
+        """Whether the caller may see a page, or send a form, that needs this: WHOLE, "read", "write", "administer"."""
         try:
+            if needs == "administer":
+                return self.administers is None or bool((await self.administers(call)).is_all)
             if needs == "write":
                 return self.writes is None or bool(await self.writes(call))
             return bool(await self.rights(call)) if needs == "read" else await self.sees_all(call)
