@@ -88,8 +88,9 @@ def _over(kinds: list[str], names: list[str], text: str) -> BadRequestData | Non
         return None
     field = "attributes" if len(kinds) <= MAX_TYPES and names else "types"
     said = f"at most {MAX_TYPES} types and {MAX_ATTRIBUTES} attributes in one text of {MAX_BYTES} bytes"
-    limits = {"types": MAX_TYPES, "attributes": MAX_ATTRIBUTES, "most": MAX_BYTES}
-    return _refused(field, said).worded("refused.shared.many", **limits)
+    return _refused(field, said).worded(
+        "refused.shared.many", types=MAX_TYPES, attributes=MAX_ATTRIBUTES, most=MAX_BYTES
+    )
 
 
 def _refused(field: str, said: str) -> BadRequestData:
