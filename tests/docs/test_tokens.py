@@ -47,12 +47,13 @@ class Reader:
 
 @pytest.mark.enable_socket
 def test_the_commands_of_the_page_register_applications_and_get_tokens(tmp_path: Path) -> None:
-    library, token, entities, spreadsheet, by_key, public, ends = BLOCK.findall(PAGE.read_text())
+    role, library, token, entities, spreadsheet, by_key, public, ends, back = BLOCK.findall(PAGE.read_text())
     shelter = {"id": "urn:ngsi-ld:Shelter:1", "type": "Shelter"}
     with Served(tmp_path / "town") as served:
         served.ask("POST", "/ngsi-ld/v1/entities", shelter, {"NGSILD-Tenant": "mytown"})
         reader = Reader(served)
         reader.names["CLIENT"], reader.names["SECRET"] = re.findall(r": (\S+)$", reader.does(library), re.MULTILINE)
+        assert f"application:{reader.names['CLIENT']}" in reader.does(role)
         given = json.loads(reader.does(token))
         assert (given["expires_in"], given["scope"]) == (600, "ngsi-ld:read")
         reader.names["TOKEN"] = given["access_token"]
@@ -63,4 +64,6 @@ def test_the_commands_of_the_page_register_applications_and_get_tokens(tmp_path:
         said = reader.does(ends)
         assert (reader.names["SECRET"] in said, f"{reader.names['CLIENT']} is out of use" in said) == (False, True)
         assert json.loads(reader.does(token))["error"] == "invalid_client"
+        assert f"{reader.names['CLIENT']} is in use again" in reader.does(back)
+        assert json.loads(reader.does(token))["scope"] == "ngsi-ld:read"
         assert reader.names["SECRET"] not in served.log.read_text()
