@@ -107,7 +107,8 @@ def test_what_lies_among_the_packs_and_is_none_is_said_and_hides_no_other(folder
     code, said = told("solution list --data data")
     assert (code, "parking" in said) == (0, True)
     assert "evil.zip cannot be taken: '../evil.txt' is no path inside a pack" in said
-    assert json.loads(told("solution list --data data --format json")[1])[1]["pack"] == "parking"
+    table = CliRunner().invoke(app, ["solution", "list", "--data", "data", "--format", "json"]).stdout
+    assert json.loads(table)[1]["pack"] == "parking"
 
 
 def test_a_pack_that_cannot_be_installed_as_it_is_says_so_before(folder: Path) -> None:
