@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kumihimo.storage.database import Database, Schema
 from kumihimo.storage.opening import database_for
@@ -18,6 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that tests find `tes
 
 from tests.fakes import DatabaseFactory, FakeClock
 from tests.postgres_server import PostgresMissing, PostgresServer, memory_if_roomy
+
+# Properties are asked, not how fast a busy machine draws examples and tries them; times are measured in bench/.
+settings.register_profile("kumihimo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kumihimo")
 
 REQUIRE_ALL = os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1"
 NOT_RUN: Counter[str] = Counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kumihimo.base.errors import BadRequestData
@@ -46,7 +46,7 @@ def made(types: list[str], attributes: list[str], subscribe: bool) -> str | BadR
         return refused
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])  # Unicode's table is made at the first draw
+@settings(max_examples=40)
 @given(st.lists(NAMES, min_size=1, max_size=4), st.lists(NAMES, max_size=4), st.booleans())
 @example([BREAKOUTS[0]], [], False)
 @example(["River"], [BREAKOUTS[2]], True)
