@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import os
@@ -10,20 +11,48 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urlencode, urlsplit
 
 KUMIHIMO = [sys.executable, "-m", "kumihimo"]
 
 
+PORTS, BLOCK = range(20_000, 32_000), 200
+"""Below those that the system gives to whoever calls out: a port between being chosen and used is nobody else's."""
+
+
+@cache
+def own_ports() -> tuple[Iterator[int], IO[bytes]]:
+    """A block of ports that no other run of tests on this machine has, without an end, and the lock that keeps it."""
+    for first in PORTS[::BLOCK]:
+        lock = (Path(tempfile.gettempdir()) / f"kumihimo-test-ports-{first}").open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return cycle(range(first, first + BLOCK)), lock
+    raise AssertionError("every block of ports is in use by other tests")
+
+
 def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nobody listens on now, and that no other run of tests is given."""
+    ports, _ = own_ports()
+    for port in islice(ports, BLOCK):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("all ports of this run's block are in use")
 
 
 def wait_for(log: Path, pattern: str, process: subprocess.Popen[Any], seconds: float = 60.0) -> str:
