@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 from kumihimo.base.errors import BadRequestData, Forbidden, ResourceNotFound
 from kumihimo.base.ids import new_token
@@ -24,6 +24,16 @@ MAX_DAYS: Final = 1830
 _DAY: Final = 86_400_000_000
 
 
+class Terms(TypedDict):
+    """What an offer says: its text of permits, from which moment to which (microseconds), what for, and who offers."""
+
+    purpose: str
+    text: str
+    starts_at: int
+    ends_at: int
+    by: str
+
+
 class Agreements:
     """The agreements between all tenants: the giver offers, the taker accepts, either side ends."""
 
@@ -38,46 +48,23 @@ class Agreements:
         with at_field("role"):
             check_role(role)
 
-    async def draft(
-        self,
-        giver: str,
-        taker: str,
-        role: str,
-        *,
-        purpose: str,
-        text: str,
-        starts_at: int,
-        ends_at: int,
-        by: str,
-    ) -> Agreement:
+    async def draft(self, giver: str, taker: str, role: str, **terms: Unpack[Terms]) -> Agreement:
         """The offer as it would be made; nothing is written. BadRequestData or PolicyRefused, each with its field."""
         await self.check_sides(giver, taker, role)
-        now = self._changes.now()
+        now, starts_at, ends_at = self._changes.now(), terms["starts_at"], terms["ends_at"]
         if not (now < ends_at and starts_at < ends_at <= starts_at + MAX_DAYS * _DAY):
             said = f"an agreement ends in the future, after its start and at most {MAX_DAYS} days later"
             raise BadRequestData(said, field="ends").worded("refused.agreement.time", most=MAX_DAYS)
         with at_field("purpose"):
-            words = check_words(purpose, "purpose")
-        made = Agreement(new_token(8), giver, taker, role, words, text, starts_at, ends_at, now, by)
+            words = check_words(terms["purpose"], "purpose")
+        made = Agreement(new_token(8), giver, taker, role, words, terms["text"], starts_at, ends_at, now, terms["by"])
         with at_field("text"):
             _check_text(made)
         return made
 
-    async def offer(
-        self,
-        giver: str,
-        taker: str,
-        role: str,
-        *,
-        purpose: str,
-        text: str,
-        starts_at: int,
-        ends_at: int,
-        by: str,
-    ) -> Agreement:
+    async def offer(self, giver: str, taker: str, role: str, **terms: Unpack[Terms]) -> Agreement:
         """Makes an offer; text holds permits for Role::"<taker>/<role>". BadRequestData or PolicyRefused."""
-        terms = {"purpose": purpose, "text": text, "by": by}
-        made = await self.draft(giver, taker, role, starts_at=starts_at, ends_at=ends_at, **terms)
+        made = await self.draft(giver, taker, role, **terms)
 
         async def work(tx: Tx) -> None:
             if await store.open_agreements_tx(tx, giver, made.offered_at) >= MAX_RUNNING:
