@@ -51,6 +51,11 @@ class House:
     kpi: Kpi
 
 
+async def shows_nothing(tenant: str) -> bool:
+    """A town that shows no figures to everybody."""
+    return False
+
+
 async def everybody(call: Call) -> Grant:
     """Rights of an open house."""
     return EVERYTHING

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory
 from tests.rights import all_but, only, rows
 from tests.service.console.asgi_client import Client
-from tests.solutions.flood.flood_house import House, opened
+from tests.solutions.flood.flood_house import House, opened, shows_nothing
 
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.ports import Reading
@@ -54,7 +54,7 @@ class Stand:
         self.house, self.rights = house, EVERYTHING
         self.doors = replace(house.doors, rights=self.rights_of)
         live = Live(self.doors.database, self.doors.bus, Access(True), Contexts().core.compact)
-        screens = [*flood_screens(self.doors, Stage()), *kpi_screens(house.kpi, self.rights_of)]
+        screens = [*flood_screens(self.doors, Stage()), *kpi_screens(house.kpi, self.rights_of, shows_nothing)]
         words = load_words([OWN_PACKAGE, "kumihimo.solutions.flood", "kumihimo.service.kpi"])
         card = TownCards(self.doors, Stage()).card
         console = Console(screens, words, tenants=self.doors.database.tenants, live=live, card=card)

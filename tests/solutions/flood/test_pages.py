@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from tests.fakes import DatabaseFactory
 from tests.rights import all_but
 from tests.service.console.asgi_client import Client
-from tests.solutions.flood.flood_house import House, everybody, opened
+from tests.solutions.flood.flood_house import House, everybody, opened, shows_nothing
 
 from kumihimo.base import times
 from kumihimo.base.call import Actor, Call
@@ -58,7 +58,7 @@ class Stand:
     def client_of(self, doors: FloodDoors) -> Client:
         """A browser before the pages that go through these doors."""
         live = Live(doors.database, doors.bus, Access(True), Contexts().core.compact)
-        screens = [*flood_screens(doors, self.stage), *kpi_screens(self.house.kpi, everybody)]
+        screens = [*flood_screens(doors, self.stage), *kpi_screens(self.house.kpi, everybody, shows_nothing)]
         words = load_words([OWN_PACKAGE, "kumihimo.solutions.flood", "kumihimo.service.kpi"])
         console = Console(screens, words, tenants=doors.database.tenants, live=live)
         return Client(Starlette(routes=console.routes()))

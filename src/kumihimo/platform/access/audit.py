@@ -93,15 +93,10 @@ _HERE: Final[dict[Part, tuple[str, ...]]] = {
 }
 
 
-async def nothing(_tenant: str, _wanted: Wanted, _limit: int) -> Sequence[Deed]:
-    """No other room kept anything."""
-    return ()
-
-
 class Audit:
     """Reads the deeds of a tenant, or with "" those of the platform itself."""
 
-    def __init__(self, changes: Changes, elsewhere: Elsewhere = nothing) -> None:
+    def __init__(self, changes: Changes, elsewhere: Elsewhere) -> None:
         self._changes = changes
         self._elsewhere = elsewhere
 

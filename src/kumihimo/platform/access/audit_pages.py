@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from kumihimo.base import times
-from kumihimo.base.call import Actor
 from kumihimo.base.cells import plain
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.screens import Answer, Ask, Document, Page, Screen
@@ -22,22 +21,11 @@ from kumihimo.base.times import JST
 from kumihimo.platform.access.audit import MAX_READ, PARTS, Audit, Deed, Wanted
 from kumihimo.platform.access.days import begin_of, end_of
 from kumihimo.platform.access.decide import Access
+from kumihimo.platform.access.directory import Directory
 
 PACKAGE: Final = "kumihimo.platform.access"
 ON_A_PAGE: Final = 50
 ASKED: Final = ("from", "until", "who", "part")
-
-
-class Names(Protocol):
-    """Who is who (`screens.Directory`)."""
-
-    async def actor(self, text: str) -> Actor:
-        """Who is meant by a sign-in name."""
-        ...
-
-    async def names(self, actors: Iterable[str]) -> Mapping[str, str]:
-        """The names of those ("person:ID") that have one."""
-        ...
 
 
 @cache
@@ -46,7 +34,7 @@ def _words() -> Words:
     return parse_texts(files(PACKAGE).joinpath("texts.toml").read_text("utf-8"), PACKAGE)
 
 
-def audit_screens(access: Access, audit: Audit, names: Names) -> list[Screen]:
+def audit_screens(access: Access, audit: Audit, names: Directory) -> list[Screen]:
     """/audit and /audit.csv, for whoever may see the records."""
     pages = _Pages(access, audit, names)
     return [
@@ -56,7 +44,7 @@ def audit_screens(access: Access, audit: Audit, names: Names) -> list[Screen]:
 
 
 class _Pages:
-    def __init__(self, access: Access, audit: Audit, names: Names) -> None:
+    def __init__(self, access: Access, audit: Audit, names: Directory) -> None:
         self._access = access
         self._audit = audit
         self._names = names

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from kumihimo.base.errors import BadRequestData, Problem, ResourceNotFound
 from kumihimo.base.ids import new_token
-from kumihimo.base.screens import EITHER, OWN, WHOLE, Answer, Ask, Document, Page, Redirect, Screen
+from kumihimo.base.screens import EITHER, OWN, WHOLE, Answer, Ask, Document, NamesOf, Page, Redirect, Screen
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.kpi import measures_form as form
 from kumihimo.service.kpi.measures import (
@@ -34,15 +34,7 @@ MAX_SUBJECTS: Final = 300
 """Subjects of a KPI that the form of a target offers, the newest."""
 
 
-Names = Callable[[Iterable[str]], Awaitable[Mapping[str, str]]]
-"""The names of those who changed something, by what is kept of them ("person:ID"); of those that have one."""
-
-
-async def _no_names(_: Iterable[str]) -> Mapping[str, str]:
-    return {}
-
-
-def measure_screens(measures: Measures, rights: Rights, names: Names = _no_names) -> list[Screen]:
+def measure_screens(measures: Measures, rights: Rights, names: NamesOf) -> list[Screen]:
     """/measures… and /measures.toml: for whoever is of the town and may read all of it, or part and holds the
     right "measures", with which one changes them. names: how those who did so are called.
     """
@@ -68,7 +60,7 @@ def _failed(page: Page, problem: Problem | None) -> Page:
 
 
 class _Pages:
-    def __init__(self, measures: Measures, rights: Rights, names: Names) -> None:
+    def __init__(self, measures: Measures, rights: Rights, names: NamesOf) -> None:
         self._measures = measures
         self._rights = rights
         self._names = names
@@ -163,7 +155,7 @@ class _Pages:
 
 
 class _Editor:
-    def __init__(self, measures: Measures, rights: Rights, names: Names) -> None:
+    def __init__(self, measures: Measures, rights: Rights, names: NamesOf) -> None:
         self._measures = measures
         self._rights = rights
         self._names = names

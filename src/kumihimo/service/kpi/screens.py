@@ -18,11 +18,7 @@ Shows = Callable[[str], Awaitable[bool]]
 """Whether a tenant shows figures to everybody."""
 
 
-async def _nothing(_: str) -> bool:
-    return False
-
-
-def kpi_screens(kpi: Kpi, rights: Rights, shows: Shows = _nothing) -> list[Screen]:
+def kpi_screens(kpi: Kpi, rights: Rights, shows: Shows) -> list[Screen]:
     """/kpi and /kpi/{id}, with the figures of which a caller may read all that they rest on, and the way to what the
     town shows everybody, where it shows anything.
     """
