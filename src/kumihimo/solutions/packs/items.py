@@ -181,25 +181,24 @@ def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[st
             f"{where}: a rule without watch watches whatever changes; name each attribute there and under watches",
             f"{at}: watch のない規則はすべての変化を見ます。見る属性を watch とマニフェストの watches に書いてください",
         )
-    if unsaid := said.watches - watched:
-        en, ja = _unsaid(unsaid, watched)
-        raise refused(
-            f"{where}: it watches what the manifest does not say under watches: {en}",
-            f"{at}: マニフェストの watches にないものを見ています。見る属性をすべて watches に書いてください: {ja}",
-        )
-    types = {expand(kind) for kind in kinds}
-    if unsaid := said.types - types:
-        en, ja = _unsaid(unsaid, types)
-        raise refused(
-            f"{where}: it looks at types that the manifest does not say under watches: {en}",
-            f"{at}: マニフェストの watches にない型を見ています: {ja}",
-        )
-    if unsaid := said.writes - written:
-        en, ja = _unsaid(unsaid, written)
-        raise refused(
-            f"{where}: it changes what the manifest does not say under writes: {en}",
-            f"{at}: マニフェストにないものを変えます。変える属性をすべて writes に書いてください: {ja}",
-        )
+    _check_said(
+        said.watches,
+        watched,
+        f"{where}: it watches what the manifest does not say under watches",
+        f"{at}: マニフェストの watches にないものを見ています。見る属性をすべて watches に書いてください",
+    )
+    _check_said(
+        said.types,
+        {expand(kind) for kind in kinds},
+        f"{where}: it looks at types that the manifest does not say under watches",
+        f"{at}: マニフェストの watches にない型を見ています",
+    )
+    _check_said(
+        said.writes,
+        written,
+        f"{where}: it changes what the manifest does not say under writes",
+        f"{at}: マニフェストにないものを変えます。変える属性をすべて writes に書いてください",
+    )
     known = set() if pack.program is None else {each.name for each in pack.program.functions}
     if not said.calls <= known:
         unknown = ", ".join(sorted(said.calls - known))
@@ -212,19 +211,21 @@ def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[st
         raise refused(f"{where}: it does {done}, which does must name", f"{at}: does に {done} を書いてください")
 
 
-def _unsaid(names: AbstractSet[str], known: AbstractSet[str]) -> tuple[str, str]:
-    """Names that the manifest does not say, in English and Japanese. Rules read no @context of a pack: where the
-    manifest says the same short name, how it is written in full.
+def _check_said(names: AbstractSet[str], known: AbstractSet[str], en: str, ja: str) -> None:
+    """PackRefused, in these words, with the names that the manifest does not say. Rules read no @context of a pack:
+    where the manifest says the same short name, how it is written in full.
     """
+    unsaid = sorted(names - known)
+    if not unsaid:
+        return
     full = {_last(one): one for one in known}
-    short = [_last(one) for one in sorted(names)]
-    meant = [full[one] for one in short if one in full]
-    listed = ", ".join(short)
+    short = [_last(one) for one in unsaid]
+    listed, meant = ", ".join(short), ", ".join(full[one] for one in short if one in full)
     if not meant:
-        return listed, listed
-    return (
-        f"{listed}; rules do not read the pack's @context, so write it in full: {', '.join(meant)}",
-        f"{listed}。規則はパックの @context を読まないので、省略せずに書きます: {', '.join(meant)}",
+        raise refused(f"{en}: {listed}", f"{ja}: {listed}")
+    raise refused(
+        f"{en}: {listed}; rules do not read the pack's @context, so write it in full: {meant}",
+        f"{ja}: {listed}。規則はパックの @context を読まないので、省略せずに書きます: {meant}",
     )
 
 
