@@ -64,7 +64,7 @@ class WildlifeDoors:
         """Whether the caller may see a page, or send a form, that needs this: WHOLE, "read", "write", "administer"."""
         try:
             if needs == "administer":
-                return self.administers is None or bool((await self.administers(call)).is_all)
+                return self.administers is None or (await self.administers(call)).is_all
             if needs == "write":
                 return self.writes is None or bool(await self.writes(call))
             return bool(await self.rights(call)) if needs == "read" else await self.sees_all(call)
