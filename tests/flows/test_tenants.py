@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -25,6 +24,7 @@ import pytest
 from aiohttp import web
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from tests.flows.differences import DIFFERS, forms_of, without_numbers
 from tests.flows.town_data import FIRST, gauge, prop, thing
 
 from kumihimo.app.http import build_http
@@ -595,28 +595,6 @@ async def walk_as_a(house: House, routes: list[BaseRoute], names: Names) -> None
             if question.route.startswith(COUNTS):
                 texts = without_numbers(texts[0]), without_numbers(texts[1])
             assert texts[0] == texts[1], (question, reply, expected)
-
-
-def without_numbers(text: str) -> str:
-    """The text of a page that counts the very questions that this walk asks."""
-    return re.sub(r"\d[\d,.]*(?: [KMGT]?B\b)?", "<number>", text)
-
-
-DIFFERS = [
-    (re.compile(r"'content-length', '\d+'"), ""),
-    (re.compile(r"((?:Type|Attribute)List:)[\w-]+"), r"\1"),
-    (re.compile(r":Context:[0-9a-f]+"), ":Context:"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<moment>"),
-    # What counts b's own questions, and the time that passes meanwhile.
-    (re.compile(r'(?:,"|")(?:lastUsage|numberOfHits|contextSourceUptime)":(?:\d+|"[^"]*")'), ""),
-]
-"""What differs between any two answers. Each begins with what is found fast, as every page is read with them."""
-
-
-@cache
-def forms_of(name: str) -> tuple[str, ...]:
-    """A name as it may stand in an answer, each form once."""
-    return tuple(dict.fromkeys((name, quote(name), quote(name, safe=""))))
 
 
 def alike(reply: Reply, names: Names) -> str:
