@@ -246,7 +246,7 @@ coordinates = st.tuples(st.floats(130.0, 145.0), st.floats(31.0, 45.0))
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(start=coordinates, end=coordinates, asked=coordinates)
 async def test_distances_agree_over_japan(
     database: Database, start: tuple[float, float], end: tuple[float, float], asked: tuple[float, float]

@@ -52,7 +52,7 @@ def asked_of_cedar(text: str, facts: Facts, resources: list[dict[str, str]], att
     return [answer.allowed for answer in answers]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(POLICY_SETS, WHO, HELD, st.sampled_from(["read", "write"]), st.sampled_from(PURPOSES))
 def test_masks_are_what_cedar_says_of_every_attribute(
     text: str, who: tuple[str, str], roles: frozenset[str], action: str, purpose: str
@@ -71,7 +71,7 @@ SATO = (("Person", "p-1"), frozenset({"officer"}), "members", "operate")
 
 @example(f"{OFFICER_MAY} {ONE_ATTRIBUTE}", *SATO)
 @example(f"{OFFICER_MAY}; forbid (principal, action, resource) {ONE_ATTRIBUTE}", *SATO)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(POLICY_SETS, WHO, HELD, st.sampled_from(["usage", "members"]), st.sampled_from(PURPOSES))
 def test_what_concerns_no_entity_is_what_cedar_says_of_the_tenant(
     text: str, who: tuple[str, str], roles: frozenset[str], action: str, purpose: str

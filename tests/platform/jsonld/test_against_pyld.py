@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyld import jsonld
 
@@ -17,7 +17,7 @@ from kumihimo.platform.jsonld.expand import expand_entity
 from kumihimo.platform.jsonld.models import CORE_CONTEXT, NGSI_LD, EntityDoc, Instance
 from kumihimo.platform.jsonld.render import Form, Rendering, render_entity
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=150)
 
 
 def load_offline(url: str, options: object) -> dict[str, Any]:

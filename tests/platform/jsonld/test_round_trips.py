@@ -17,7 +17,7 @@ from kumihimo.platform.jsonld.models import NGSI_LD, VALUE_MEMBER, EntityDoc, In
 from kumihimo.platform.jsonld.render import Form, Rendering, render_entity, render_feature
 
 FORMS: list[Form] = ["normalized", "concise", "simplified"]
-SEVERAL = settings(max_examples=60, deadline=None)
+SEVERAL = settings(max_examples=60)
 points = st.builds(
     lambda longitude, latitude: {"type": "Point", "coordinates": [longitude, latitude]},
     st.integers(-180, 180),

@@ -255,7 +255,7 @@ VALUES = st.recursive(
 NAMES = st.sampled_from(["id", "type", "@context", "level", "location", "scope", "value", "object", "observedAt"])
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.dictionaries(NAMES | st.text(max_size=6), VALUES, max_size=6),
     media=st.sampled_from(["application/json", LD]),
@@ -266,7 +266,7 @@ async def test_no_body_makes_a_fault(client: Client, body: dict[str, Any], media
         assert answer.status < 500 or answer.status in {503, 504}, (path, answer.body)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(
         ["q", "type", "attrs", "pick", "omit", "id", "idPattern", "scopeQ", "lang", "coordinates", "after"]

@@ -73,7 +73,7 @@ BODY = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODY, instance=INSTANCE)
 async def test_no_body_makes_a_fault(river: Client, body: dict[str, Any], instance: Any) -> None:
     target = (await river("GET", ONE)).json.get("level", [{"instanceId": "urn:x:1"}])[0]["instanceId"]
@@ -115,7 +115,7 @@ DURATIONS = ["P999999999Y", "PT999999999S", "P1M", "PT0.000001S", "P999999999M1D
 SPAN = {"timerel": "between", "timeAt": "0001-01-01T00:00:00Z", "endTimeAt": "9999-12-31T23:59:59Z"}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=st.dictionaries(st.sampled_from(NAMES), TEXT | st.sampled_from([*MOMENTS, *DURATIONS]), max_size=2))
 async def test_no_parameter_makes_a_fault(river: Client, given: dict[str, str]) -> None:
     query = {"type": "Gauge", **SPAN, "timeproperty": "modifiedAt", **given}
@@ -128,7 +128,7 @@ async def test_no_parameter_makes_a_fault(river: Client, given: dict[str, str]) 
     assert (await river("GET", ONE, query=alone)).status < 500, alone
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     members=st.dictionaries(
         st.sampled_from(

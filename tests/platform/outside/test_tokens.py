@@ -52,7 +52,7 @@ def test_a_good_token_is_taken() -> None:
     check_id_token(header, claims, ONE, nonce="n", access_token="x", now=NOW + 119)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, len(TOKEN) - 1), st.characters(min_codepoint=33, max_codepoint=0x3000))
 def test_a_token_of_which_a_letter_was_changed_is_refused(place: int, letter: str) -> None:
     changed = TOKEN[:place] + letter + TOKEN[place + 1 :]
@@ -63,7 +63,7 @@ def test_a_token_of_which_a_letter_was_changed_is_refused(place: int, letter: st
     assert claims == GOOD  # the spare bits of the last letter say nothing
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk", "zip"]), anything),
     st.binary(max_size=80),
@@ -77,7 +77,7 @@ def test_no_header_and_no_signature_made_up_is_a_fault(header: dict[str, Any], s
     raise AssertionError(header)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from([*GOOD, "azp", "nbf", "acr", "at_hash", "sid", "events", "jti"]), anything))
 def test_no_claim_made_up_is_a_fault_or_passes_for_another(change: dict[str, Any]) -> None:
     claims = {**GOOD, **change}
@@ -101,7 +101,7 @@ NAMES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(NAMES), anything))
 def test_no_document_made_up_is_a_fault(change: dict[str, Any]) -> None:
     good = {
@@ -123,7 +123,7 @@ def test_no_document_made_up_is_a_fault(change: dict[str, Any]) -> None:
         assert set(found.algorithms) <= set(ALGORITHMS)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from(["kty", "n", "e", "crv", "x", "y", "kid", "alg", "use"]), anything), max_size=3

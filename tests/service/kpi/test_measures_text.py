@@ -81,7 +81,7 @@ def test_a_file_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         read(FILE)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_what_is_written_is_read_again(data: Any) -> None:
     number = st.floats(allow_nan=False, allow_infinity=False)

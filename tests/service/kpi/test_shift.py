@@ -55,7 +55,7 @@ def test_chances_are_those_of_counting_every_order(before: int, after: int) -> N
 
 
 @given(NUMBERS, NUMBERS, st.integers(-500, 500))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_added_after_is_added_to_the_shift(before: list[int], after: list[int], more: int) -> None:
     one, two = shift_of([(before, after)]), shift_of([(before, [value + more for value in after])])
     assert one is not None
@@ -64,7 +64,7 @@ def test_what_is_added_after_is_added_to_the_shift(before: list[int], after: lis
 
 
 @given(NUMBERS, NUMBERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_sides_exchanged_change_the_sign_alone(before: list[int], after: list[int]) -> None:
     one, two = shift_of([(before, after)]), shift_of([(after, before)])
     assert one is not None
@@ -74,7 +74,7 @@ def test_sides_exchanged_change_the_sign_alone(before: list[int], after: list[in
 
 
 @given(st.permutations(list(range(12))), st.integers(5, 7))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_interval_holds_the_shifts_that_the_rank_test_allows(order: list[int], cut: int) -> None:
     """By counting: moved back by a value inside the interval, the groups are not told apart at five in a hundred."""
     before, after = [3.0 * one for one in order[:cut]], [3.0 * one for one in order[cut:]]

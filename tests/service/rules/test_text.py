@@ -50,7 +50,7 @@ def models(part: Part) -> st.SearchStrategy[Any]:
     return made.flatmap(with_own)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(models(SET))
 @example(Definition(rules=(Rule(actions=(Action(do="change", value={}), Action(do="command", arguments={}))),)))
 def test_text_and_form_give_back_what_they_were_made_of(definition: Definition) -> None:

@@ -39,7 +39,7 @@ def test_no_stop_no_round() -> None:
 PLACES = st.lists(st.tuples(st.floats(136.4, 136.6), st.floats(36.2, 36.4)), min_size=1, max_size=6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(PLACES)
 def test_a_round_visits_each_stop_once_and_is_not_much_longer_than_the_shortest(places: list[Place]) -> None:
     start = (136.5, 36.3)
