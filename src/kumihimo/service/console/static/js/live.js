@@ -1,13 +1,13 @@
 // Follows the tenant's stream of changes: fires `km:change` on the body, shows the stale banner when the stream is gone.
 const SETTLE = 200; // ms in which changes are folded into one event
-const BREATH = 500; // ms at least between two such events, however fast the town changes
+const BREATH = 500; // ms at least between two such events, however fast the town changes; a look after a gap is no change
 const GONE = 3000; // ms without a stream before the page says so
 const SILENCE = 8000; // ms without a word (a ping comes every 5 s) before the stream counts as gone
 const AGAIN = 1500; // ms before the next attempt where the browser gave up
 
 export function follow(body) {
   const types = (body.dataset.liveTypes || "").split(" ").filter(Boolean);
-  const state = { source: null, entities: new Map(), everything: false, settle: 0, fired: 0, gone: 0, silence: 0, again: 0, lost: false, behind: true };
+  const state = { source: null, entities: new Map(), everything: false, isNews: false, settle: 0, fired: 0, gone: 0, silence: 0, again: 0, lost: false, behind: true };
   // behind: changes may have passed untold (before the first word, while the stream was gone, while the page was hidden).
 
   function matters(entity) {
@@ -16,18 +16,22 @@ export function follow(body) {
 
   function fire() {
     state.settle = 0;
-    state.fired = performance.now();
+    if (state.isNews) {
+      state.fired = performance.now();
+    }
     const detail = { everything: state.everything, entities: [...state.entities.values()] };
     state.entities.clear();
     state.everything = false;
+    state.isNews = false;
     body.dispatchEvent(new CustomEvent("km:change", { detail, bubbles: true }));
   }
 
-  function note(change) {
+  function note(change, isNews) {
     const entities = change.entities.filter(matters);
     if (change.entities.length > 0 && entities.length === 0) {
       return;
     }
+    state.isNews = state.isNews || isNews;
     state.everything = state.everything || change.entities.length === 0;
     for (const entity of entities) {
       state.entities.set(entity.id, entity);
@@ -51,7 +55,7 @@ export function follow(body) {
     }
     if (state.behind) {
       state.behind = false;
-      note({ entities: [] });
+      note({ entities: [] }, false);
     }
   }
 
@@ -75,7 +79,7 @@ export function follow(body) {
     source.addEventListener("ping", heard);
     source.addEventListener("change", (event) => {
       heard();
-      note(JSON.parse(event.data));
+      note(JSON.parse(event.data), true);
     });
     source.addEventListener("error", () => {
       lose(GONE);
