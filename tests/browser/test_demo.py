@@ -245,6 +245,7 @@ async def test_a_notification_stands_on_the_webhook_page(enter: Enter) -> None:
     assert watch.problems == []
 
 
+@pytest.mark.timed
 async def test_starting_over_leaves_an_open_page_alive_and_the_log_clean(
     demo: Demo, enter: Enter, mosquitto: None
 ) -> None:
@@ -278,6 +279,7 @@ async def _start_over(watch: Watch, url: str) -> None:
     await other.close()
 
 
+@pytest.mark.timed
 async def test_a_published_reading_shows_within_a_second_and_a_stopped_server_too(
     demo: Demo, enter: Enter, mosquitto: None
 ) -> None:

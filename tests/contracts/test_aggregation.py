@@ -166,6 +166,7 @@ async def test_limits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         await asked(house, ["max"], "P1M", timerel="after", time_at=-(10**15), attrs=("level",))
 
 
+@pytest.mark.timed
 async def test_ten_thousand_points_in_periods_of_five_minutes_are_quick(house: House) -> None:
     """The measurement is in bench/run.py; here a generous bound, so that a slow way is noticed."""
     await series(house, [(at * 60, at % 50 + 0.5) for at in range(10_000)])

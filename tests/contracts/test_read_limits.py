@@ -46,6 +46,7 @@ async def quick_tx(tx: Tx) -> Any:
 
 
 @pytest.mark.parametrize("work", [endless_tx, restless_tx])
+@pytest.mark.timed
 async def test_a_read_without_an_end_is_ended(database: Database, work: Any) -> None:
     start = monotonic()
     with pytest.raises(TooComplexQuery, match="2 seconds"):
@@ -54,6 +55,7 @@ async def test_a_read_without_an_end_is_ended(database: Database, work: Any) -> 
     assert await database.read("a", quick_tx) == (1,)
 
 
+@pytest.mark.timed
 async def test_long_reads_of_a_tenant_leave_room_for_others(database: Database) -> None:
     many = [asyncio.create_task(database.read("a", endless_tx)) for _ in range(12)]
     await asyncio.sleep(0.2)

@@ -151,6 +151,7 @@ def test_the_last_year_is_kept(served: Served) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(.*a){25}", "((a{0,50}){0,50}){0,50}"])
+@pytest.mark.timed
 def test_a_catastrophic_pattern_is_answered_at_once(served: Served, pattern: str) -> None:
     for query in (near(q=f'level~="{pattern}"'), near(q=f"level~={pattern}"), near(idPattern=pattern)):
         began = time.monotonic()
@@ -221,6 +222,7 @@ def pour(port: int, path: str, size: int, *, told: bool) -> tuple[int, int]:
     return int(answer.split()[1]), sent
 
 
+@pytest.mark.timed
 def test_connections_that_never_end_their_head_delay_nobody(served: Served) -> None:
     with ExitStack() as stack:
         for _ in range(100):

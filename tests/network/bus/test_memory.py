@@ -9,7 +9,7 @@ from kumihimo.network.bus.memory import MemoryBus
 
 
 async def soon(listener: AsyncIterator[str]) -> str:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         return await anext(listener)
 
 

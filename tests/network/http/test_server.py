@@ -66,6 +66,7 @@ async def test_a_free_port_is_taken_and_told() -> None:
         assert await get(port) == (200, b"hello")
 
 
+@pytest.mark.timed
 async def test_answers_go_out_at_once() -> None:
     """An answer is two writes; where the second waits for the first's acknowledgement, each costs 40 ms."""
     async with served() as (port, _, _):

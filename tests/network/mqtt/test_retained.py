@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def test_it_finds_what_the_filter_takes_in(given_: list[tuple[str, str, bool]], 
     assert found(kept, topic_filter) == sorted(one for one in wanted if matches(topic_filter, one[1]))
 
 
+@pytest.mark.timed
 def test_a_filter_looks_at_its_own_branch_alone() -> None:
     kept = Retained(20_000, 1 << 30)
     for number in range(10_000):

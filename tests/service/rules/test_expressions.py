@@ -76,6 +76,7 @@ def test_what_is_wrong_or_too_large_is_refused_when_it_is_read(text: str, en: st
     assert refused.value.words.ja.startswith("here：")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "text",
     [
