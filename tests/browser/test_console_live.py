@@ -68,7 +68,19 @@ def sample_chart() -> dict[str, Any]:
     }
 
 
-AT_REST = "() => new Promise((go) => requestIdleCallback(() => requestAnimationFrame(() => requestIdleCallbackgo)))"
+AT_REST = """() => new Promise((go) => {
+    let last = performance.now();
+    let calm = 0;
+    const timer = setInterval(() => {
+        const now = performance.now();
+        calm = now - last < 60 ? calm + 1 : 0;
+        last = now;
+        if (calm === 15) {
+            clearInterval(timer);
+            go();
+        }
+    }, 20);
+})"""
 """Waits until a page that was just opened has drawn itself, with which a browser without a GPU is busy for a while."""
 
 
@@ -83,7 +95,8 @@ async def test_a_reading_changes_the_open_page_within_a_second(town: Town, serve
     await watch.page.locator("km-chart[data-ready]").wait_for()
     await expect(watch.page.locator("#attributes")).to_contain_text("2.0")
     await town.live.reads("fukui")
-    await watch.page.evaluate(AT_REST)
+    async with asyncio.timeout(30):
+        await watch.page.evaluate(AT_REST)
     points = int(await watch.page.locator("km-chart").get_attribute("data-points") or 0)
     began = time.monotonic()
     await town.rise(0, 7.77, 10)
