@@ -100,6 +100,7 @@ async def test_a_report_without_a_net_waits_and_is_sent_when_there_is_one(
     await watch.context.set_offline(False)
     await page.evaluate("() => dispatchEvent(new Event('online'))")
     await expect(page.locator("#waiting")).to_be_hidden(timeout=20_000)
+    await expect(page.locator("#said")).to_contain_text("that waited in this telephone were sent")
     [damage] = await house.doors.docs(TOWN, entities.DAMAGE)
     assert entities.value_of(damage, entities.AREA) == 30
 

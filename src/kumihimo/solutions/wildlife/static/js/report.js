@@ -49,7 +49,9 @@ async function send(report) {
   return { outcome: "refused", why: page?.textContent.trim() || words.tRefused, field: page?.dataset.field || "" };
 }
 
+// How many of those that waited were sent.
 async function sendAll() {
+  let sent = 0;
   for (const { refused, why: _why, field: _field, ...report } of await held("readonly", (store) => store.getAll())) {
     if (refused) {
       continue;
@@ -57,11 +59,21 @@ async function sendAll() {
     const { outcome, why, field } = await send(report);
     if (outcome === "sent") {
       await held("readwrite", (store) => store.delete(report.id));
+      sent += 1;
     } else if (outcome === "refused") {
       await held("readwrite", (store) => store.put({ ...report, refused: true, why, field }));
     }
   }
   await show();
+  return sent;
+}
+
+// Sends what waited from before, and says so, unless the place where it is said tells of a field that is to be mended.
+async function sendHeld() {
+  const sent = await sendAll();
+  if (sent > 0 && !form.querySelector("[aria-invalid]")) {
+    say(words.tHeldSent);
+  }
 }
 
 async function show() {
@@ -211,7 +223,7 @@ form.addEventListener("change", showKind);
 const place = document.querySelector("#here");
 place.hidden = !("geolocation" in navigator);
 place.addEventListener("click", here);
-addEventListener("online", sendAll);
+addEventListener("online", sendHeld);
 showKind();
-sendAll();
+sendHeld();
 navigator.serviceWorker?.register(form.dataset.worker).catch((problem) => console.warn("worker", problem.message));
