@@ -545,10 +545,10 @@ async def test_two_editors_at_once_lose_no_work_and_versions_go_back(world: Worl
         await world.sets.put(OFFICER, mine, version=1)
     assert (refused.value.theirs, refused.value.yours, refused.value.revision) == (other, mine, 2)
     await world.sets.put(OFFICER, mine, version=2)
-    back = await world.sets.roll_back(OFFICER, "river", 1, version=3)
+    back = await world.sets.roll_back(OFFICER, "river", 1, version=3, why="it was better")
     assert (back.text, back.version, back.owner) == (first, 4, OFFICER.actor)
     told = [(one.number, one.made_by, one.why) for one in await world.sets.versions(OFFICER, "river")]
-    assert told[0] == (4, "person:p-1", "version 1 again")
+    assert told[0] == (4, "person:p-1", "it was better")
     assert told[-2:] == [(2, "person:p-2", ""), (1, "person:p-1", "begin")]
     assert [one for one in door.difference(first, mine) if one[0] in "+-"] == ['-name = "first"', '+name = "mine"']
     assert await world.sets.remove(OFFICER, "river")

@@ -332,10 +332,12 @@ class RuleSets:
             raise ResourceNotFound(f"rule set {name[:64]!r} has no version {number}")
         return found[0]
 
-    async def roll_back(self, call: Call, name: str, number: int, *, version: int | None = None) -> RuleSet:
+    async def roll_back(
+        self, call: Call, name: str, number: int, *, version: int | None = None, why: str = ""
+    ) -> RuleSet:
         """Makes an older text the newest again; as `put`."""
         old = await self.version(call, name, number)
-        return await self.put(call, old.text, version=version, why=f"version {number} again")
+        return await self.put(call, old.text, version=version, why=why)
 
     # --- trying and explaining -------------------------------------------------------------------------------
 

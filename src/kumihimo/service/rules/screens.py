@@ -15,7 +15,7 @@ from kumihimo.service.rules.definition import Definition
 from kumihimo.service.rules.door import RuleSets, difference
 from kumihimo.service.rules.editor import PACKAGE, Editor, failed, refusal_of, version_of
 from kumihimo.service.rules.models import Cost, RuleSet
-from kumihimo.service.rules.refusal import RuleRefused
+from kumihimo.service.rules.refusal import RuleRefused, Words
 
 NEEDS: Final = "rules"
 SHOWN: Final = 50
@@ -161,7 +161,8 @@ class _Pages:
         name = ask.path["name"]
         try:
             number, stands = version_of(ask.form.get("number", "")), version_of(ask.form.get("version", ""))
-            await self._sets.roll_back(ask.call, name, number, version=stands)
+            why = Words(f"第 {number} 版に戻しました。", f"Version {number} is the newest again.").of(ask.lang)
+            await self._sets.roll_back(ask.call, name, number, version=stands, why=why)
         except Problem as problem:
             return await self._versions(ask, problem)
         return Redirect(f"/rules/{name}")
