@@ -27,6 +27,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "kpi": "A tenant's key figures.",
     "member": "Who holds which role in a tenant, or on the whole platform.",
     "policy": "A tenant's access policies (Cedar).",
+    "agreement": "Agreements by which tenants share data with each other for a time and a purpose.",
     "tls": "TLS: a certificate authority for development.",
     "provider": "Providers outside by which people log in: Keycloak, Entra ID and others.",
 }

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from kumihimo.base.errors import BadRequestData, ResourceNotFound
+from kumihimo.cli.operations.agreements import AGREEMENTS
 from kumihimo.cli.operations.applications import APPLICATIONS
 from kumihimo.cli.operations.credentials import CREDENTIALS
 from kumihimo.cli.operations.data import DATA
@@ -41,6 +42,7 @@ OPERATIONS: dict[str, Operation] = {
     **RULES,
     **MEASURES,
     **KPIS,
+    **AGREEMENTS,
     **{name: _of_outside(work) for name, work in PROVIDER_OPERATIONS.items()},
 }
 

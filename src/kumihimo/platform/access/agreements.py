@@ -10,8 +10,9 @@ from kumihimo.platform.access import store
 from kumihimo.platform.access.changes import Changes, check_words
 from kumihimo.platform.access.compile import policies_of
 from kumihimo.platform.access.conditions import AllOf, Does, Roles
+from kumihimo.platform.access.published import Expand
 from kumihimo.platform.access.records import REMOVAL, Agreement
-from kumihimo.platform.access.shared import at_field
+from kumihimo.platform.access.shared import Share, at_field, shared_text
 from kumihimo.platform.access.standing import PLATFORM
 from kumihimo.platform.access.words import ENTITY_ACTIONS, PolicyRefused, check_role
 from kumihimo.storage.database import Tx
@@ -25,10 +26,9 @@ _DAY: Final = 86_400_000_000
 
 
 class Terms(TypedDict):
-    """What an offer says: its text of permits, from which moment to which (microseconds), what for, and who offers."""
+    """What an offer says beside its text: from which moment to which (microseconds), what for, and who offers."""
 
     purpose: str
-    text: str
     starts_at: int
     ends_at: int
     by: str
@@ -48,7 +48,21 @@ class Agreements:
         with at_field("role"):
             check_role(role)
 
-    async def draft(self, giver: str, taker: str, role: str, **terms: Unpack[Terms]) -> Agreement:
+    async def draft_of(
+        self, giver: str, taker: str, role: str, share: Share, expand: Expand, **terms: Unpack[Terms]
+    ) -> Agreement:
+        """As draft, with the text that shares this; `expand` makes the expanded names of short ones."""
+        if share.text is not None and (share.types or share.attributes):
+            said = "choose types and attributes, or write the text, not both"
+            raise BadRequestData(said, field="text").worded("refused.shared.both")
+        await self.check_sides(giver, taker, role)
+        text = share.text
+        if text is None:
+            to = f"{taker}/{role}"
+            text = shared_text(to, share.types, share.attributes, expand, subscribe=share.subscribe)
+        return await self.draft(giver, taker, role, text=text, **terms)
+
+    async def draft(self, giver: str, taker: str, role: str, text: str, **terms: Unpack[Terms]) -> Agreement:
         """The offer as it would be made; nothing is written. BadRequestData or PolicyRefused, each with its field."""
         await self.check_sides(giver, taker, role)
         now, starts_at, ends_at = self._changes.now(), terms["starts_at"], terms["ends_at"]
@@ -57,14 +71,14 @@ class Agreements:
             raise BadRequestData(said, field="ends").worded("refused.agreement.time", most=MAX_DAYS)
         with at_field("purpose"):
             words = check_words(terms["purpose"], "purpose")
-        made = Agreement(new_token(8), giver, taker, role, words, terms["text"], starts_at, ends_at, now, terms["by"])
+        made = Agreement(new_token(8), giver, taker, role, words, text, starts_at, ends_at, now, terms["by"])
         with at_field("text"):
             _check_text(made)
         return made
 
-    async def offer(self, giver: str, taker: str, role: str, **terms: Unpack[Terms]) -> Agreement:
+    async def offer(self, giver: str, taker: str, role: str, text: str, **terms: Unpack[Terms]) -> Agreement:
         """Makes an offer; text holds permits for Role::"<taker>/<role>". BadRequestData or PolicyRefused."""
-        made = await self.draft(giver, taker, role, **terms)
+        made = await self.draft(giver, taker, role, text, **terms)
 
         async def work(tx: Tx) -> None:
             if await store.open_agreements_tx(tx, giver, made.offered_at) >= MAX_RUNNING:
@@ -108,6 +122,10 @@ class Agreements:
         now = self._changes.now()
         if await store.end_agreements_of_tx(tx, tenant, now, REMOVAL):
             await store.touch_tx(tx, now)
+
+    async def one(self, tenant: str, id_: str) -> Agreement:
+        """One of which the tenant is a side. ResourceNotFound for any other."""
+        return await self._changes.database.read(PLATFORM, lambda tx: _found_tx(tx, tenant, id_))
 
     async def list(self, tenant: str) -> list[Agreement]:
         """Those of which the tenant is a side, those that nobody ended first."""

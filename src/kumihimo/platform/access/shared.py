@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from kumihimo.base.errors import BadRequestData, Problem
 from kumihimo.base.ids import is_uri
@@ -13,6 +13,15 @@ from kumihimo.platform.access.words import MAX_ATTRIBUTES, MAX_BYTES, check_role
 
 FIELD: Final = "field"
 """The member of a problem that names the field of the form it is about."""
+
+
+class Share(NamedTuple):
+    """What an agreement shares: types and attributes by their names, or the text of its permits as it was written."""
+
+    types: Sequence[str]
+    attributes: Sequence[str]
+    subscribe: bool = False
+    text: str | None = None
 
 
 def shared_text(

@@ -16,7 +16,7 @@ from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.emergencies import MAX_HOURS
 from kumihimo.platform.access.published import Expand, words_of
 from kumihimo.platform.access.records import REMOVAL, Agreement
-from kumihimo.platform.access.shared import FIELD, at_field, expanded, shared_text
+from kumihimo.platform.access.shared import FIELD, Share, at_field, expanded
 from kumihimo.platform.access.words import GIVEN_ROLES
 
 PACKAGE: Final = "kumihimo.platform.access"
@@ -141,22 +141,16 @@ class _Agreements:
 
     async def _checked(self, ask: Ask) -> Page:
         """The page that shows what would be offered, of which nothing is kept yet."""
-        types, attributes, text = _types(ask.form), words_of(ask.form.get("attributes", "")), _text(ask.form)
-        if text and (types or attributes):
-            said = "choose types and attributes, or write the text, not both"
-            raise BadRequestData(said, field="text").worded("refused.shared.both")
-        terms, subscribe, expand = _terms(ask), bool(ask.form.get("subscribe")), self._known.expand
-        await self._rules.agreements.check_sides(ask.tenant, terms["taker"], terms["role"])
-        if not text:
-            role = f"{terms['taker']}/{terms['role']}"
-            text = shared_text(role, types, attributes, expand, subscribe=subscribe)
-        draft = await self._rules.agreements.draft(ask.tenant, **terms, text=text)
+        types, attributes = _types(ask.form), words_of(ask.form.get("attributes", ""))
+        subscribe, expand = bool(ask.form.get("subscribe")), self._known.expand
+        share = Share(types, attributes, subscribe, _text(ask.form) or None)
+        draft = await self._rules.agreements.draft_of(ask.tenant, share=share, expand=expand, **_terms(ask))
         data = {
             "one": draft,
             "types": expanded("types", types, expand),
             "attributes": expanded("attributes", attributes, expand),
             "subscribe": subscribe,
-            "sent": {**_BLANK, **_kept(ask.form), "types": " ".join(types), "text": text},
+            "sent": {**_BLANK, **_kept(ask.form), "types": " ".join(types), "text": draft.text},
         }
         return Page(f"{PACKAGE}:agreement.html", "agreements.check", data)
 
