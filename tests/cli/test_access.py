@@ -100,4 +100,4 @@ def test_a_ready_text_that_publishes_data_is_printed_and_can_be_put(folder: Path
     assert 'Scope::"/public"' in told("policy", "example")[1]
     code, said = told("policy", "example", "--type", 'a"b')
     assert code == 1
-    assert "no name that can be published" in said
+    assert "names no type or attribute" in said

@@ -417,8 +417,15 @@ async def test_a_ready_text_publishes_what_was_chosen_once_it_is_saved(ask: Ask,
         seen = await seen_by_strangers(rules, type_, {"name", "level", "owner"})
         assert seen == names, type_
     status, text = await ask("/policies?attributes=name")
-    assert (status, "say which types" in text) == (400, True)
+    assert (status, "Say which types" in text) == (400, True)
     assert "form" in text
+    for query, said in (
+        ("attributes=name", "公開するデータの型かスコープを書いてください。"),
+        ("types=River&attributes=a%5Cb", "は型や属性の名前として使えません。"),
+        ("scope=/a%22b", "はスコープとして使えません。"),
+    ):
+        status, text = await ask(f"/policies?{query}", lang="ja")
+        assert (status, said in text) == (400, True), query
 
 
 async def seen_by_strangers(rules: StoredRules, type_: str, names: set[str]) -> set[str]:

@@ -10,7 +10,7 @@ from kumihimo.platform.access import store
 from kumihimo.platform.access.changes import Changes, check_words
 from kumihimo.platform.access.compile import policies_of
 from kumihimo.platform.access.conditions import AllOf, Does, Roles
-from kumihimo.platform.access.published import Expand
+from kumihimo.platform.access.names import Expand
 from kumihimo.platform.access.records import REMOVAL, Agreement
 from kumihimo.platform.access.shared import Share, at_field, shared_text
 from kumihimo.platform.access.standing import PLATFORM

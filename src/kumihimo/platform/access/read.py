@@ -13,6 +13,7 @@ from kumihimo.base.ids import is_uri
 from kumihimo.platform.access import conditions as ask
 from kumihimo.platform.access.conditions import ALWAYS, NEVER, AllOf, AnyOf, Condition, Not
 from kumihimo.platform.access.models import QPath, QTerm, QValue, RowIds, RowNode, RowQ, RowScope, RowTypes
+from kumihimo.platform.access.names import is_expanded, is_scope
 from kumihimo.platform.access.words import ACTIONS, PRINCIPALS, check_role_anywhere
 
 Json = Mapping[str, Any]
@@ -338,7 +339,7 @@ def _ids(values: Iterable[str]) -> Condition:
 
 
 def _expanded(name: str, what: str) -> str:
-    if not is_uri(name) or not ("://" in name or name.startswith("urn:")):
+    if not is_expanded(name):
         raise Unfit(
             f"{name[:100]!r} is no expanded name of {'a type' if what == 'type' else 'an attribute'}: write the whole"
             " IRI, such as https://uri.etsi.org/ngsi-ld/default-context/…, as what a short name means depends on who"
@@ -348,10 +349,9 @@ def _expanded(name: str, what: str) -> str:
 
 
 def _scope(given: Any) -> str:
-    levels = given[1:].split("/") if isinstance(given, str) and given.startswith("/") else [""]
-    if not all(level and level.replace("_", "a").isalnum() and level[0].isalpha() for level in levels):
+    if not isinstance(given, str) or not is_scope(given):
         raise Unfit(f"{str(given)[:100]!r} is no scope; write it like /Japan/Fukui")
-    return str(given)
+    return given
 
 
 def _shown(entity: Json) -> str:

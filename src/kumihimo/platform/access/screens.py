@@ -16,7 +16,8 @@ from kumihimo.platform.access.directory import Directory
 from kumihimo.platform.access.documents import named_roles
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
-from kumihimo.platform.access.published import NAME, Expand, published_text, words_of
+from kumihimo.platform.access.names import Expand
+from kumihimo.platform.access.published import NAME, published_text, words_of
 from kumihimo.platform.access.records import Version
 from kumihimo.platform.access.sharing import PACKAGE, SHOWN, Names, failed, sharing_screens
 from kumihimo.platform.access.words import ACTIONS, ENTITY_ACTIONS, GIVEN_ROLES, PLATFORM_ROLES, Action

@@ -14,9 +14,10 @@ from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.directory import Directory
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.emergencies import MAX_HOURS
-from kumihimo.platform.access.published import Expand, words_of
+from kumihimo.platform.access.names import FIELD, Expand, expanded
+from kumihimo.platform.access.published import words_of
 from kumihimo.platform.access.records import REMOVAL, Agreement
-from kumihimo.platform.access.shared import FIELD, Share, at_field, expanded
+from kumihimo.platform.access.shared import Share, at_field
 from kumihimo.platform.access.words import GIVEN_ROLES
 
 PACKAGE: Final = "kumihimo.platform.access"
