@@ -174,6 +174,15 @@ async def test_roles_and_doers_without_a_name_are_told_in_the_readers_words(
     assert [one for one in (">auditor<", ">disaster-officer<", "system:") if one in text] == []
 
 
+@pytest.mark.parametrize(("lang", "title"), [("ja", ">猟友会<"), ("en", ">Hunters<")])
+async def test_a_role_that_policies_title_is_told_by_its_title(house: House, lang: str, title: str) -> None:
+    titled = f'@role_ja("猟友会") @role_en("Hunters") {TEXT.replace("officer", "hunter")}'
+    await house.rules.documents.put("fukui", "more", titled, "x", "x")
+    await house.rules.members.add("fukui", OFFICER, "hunter", "command line")
+    text = (await house.as_(AUDITOR).get(f"{PAGE}?lang={lang}")).text
+    assert (title in text, ">hunter<" in text) == (True, False)
+
+
 async def test_a_long_record_is_counted_on_page_by_page(house: House) -> None:
     house.elsewhere = [Deed(10 - one, "person:p-1", "application.added", f"a-{one}") for one in range(ON_A_PAGE)]
     page = house.as_(AUDITOR)

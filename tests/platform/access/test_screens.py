@@ -365,6 +365,42 @@ async def test_a_role_that_no_policy_names_is_said_to_give_nothing(ask: Ask) -> 
     assert (await ask("/members"))[1].count("no policy names it") == 1
 
 
+TITLED = """@role_ja("猟友会<会>")
+@role_en("Hunters' club")
+permit (principal in Role::"hunter", action == Action::"policies", resource is Tenant);
+@role_ja("題だけ")
+permit (principal in Role::"half", action == Action::"read", resource is Entity);
+@role_ja("長" )
+@role_en("much too long for any table of people and of what they may do")
+permit (principal in Role::"long", action == Action::"read", resource is Entity);
+@role_ja("偽の職員")
+@role_en("No officer")
+permit (principal in Role::"officer", action == Action::"audit", resource is Tenant);"""
+
+
+@pytest.mark.parametrize(("lang", "title"), [("ja", "猟友会&lt;会&gt;"), ("en", "Hunters&#39; club")])
+async def test_a_role_is_called_as_its_policies_title_it(ask: Ask, rules: StoredRules, lang: str, title: str) -> None:
+    await rules.documents.put("fukui", "more", TITLED, str(SATO), "x")
+    for role in ("hunter", "half", "long"):
+        await rules.members.add("fukui", Actor("person", "p-9"), role, "x")
+    shown = {page: (await ask(page, lang=lang))[1] for page in ("/members", "/agreements")}
+    assert f">{title}</td>" in shown["/members"], "who holds it"
+    assert f'<option value="hunter">{title}</option>' in shown["/members"], "it may be given"
+    assert (">half</td>" in shown["/members"], ">long</td>" in shown["/members"]) == (True, True)
+    assert [one for one in shown.values() if "偽の職員" in one or "No officer" in one] == []
+    tried = (await ask(f"/access-check?{urlencode({'actor': 'person:p-9', 'action': 'policies'})}", lang=lang))[1]
+    assert title in re.sub(r"<pre.*?</pre>", "", tried, flags=re.DOTALL), "by which role they may"
+    status, refused = await ask("/members", who=Actor("person", "p-9"), lang=lang)
+    assert (status, title in refused, "half" in refused) == (403, True, True)
+
+
+async def test_the_title_of_a_role_is_told_to_its_own_town_alone(ask: Ask, rules: StoredRules) -> None:
+    await rules.documents.put("sabae", "more", TITLED, str(SATO), "x")
+    await rules.members.add("fukui", Actor("person", "p-9"), "hunter", "x")
+    shown = (await ask("/members", lang="en"))[1]
+    assert (">hunter " in shown, "club" in shown) == (True, False)
+
+
 async def test_who_worked_on_the_machine_itself_is_called_so_in_each_language(ask: Ask, rules: StoredRules) -> None:
     await rules.members.add("fukui", Actor("person", "p-7"), "officer", "command line")
     await rules.documents.put("fukui", "more", TEXT, str(SATO), "x")

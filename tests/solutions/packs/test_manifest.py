@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from kumihimo.platform.access.compile import policies_of
+from kumihimo.platform.access.documents import role_titles
+from kumihimo.platform.access.records import Document
 from kumihimo.solutions.packs.archive import MANIFEST, read_path
 from kumihimo.solutions.packs.errors import PackRefused
 from kumihimo.solutions.packs.export import manifest_text
@@ -57,6 +60,42 @@ def test_wrong_rights_are_refused(why: str, more: str) -> None:
     with pytest.raises(PackRefused) as refused:
         changed(more=more)
     assert why in refused.value.detail
+
+
+WARDEN = """
+[roles.warden]
+ja = "駐車場の\\"係\\""
+en = "Warden"
+ja-easy = "駐車場の 人"
+"""
+WRONG_TITLES = {
+    "the role warden has no title": right(role='"warden"'),
+    "missing required field `en`": right(role='"warden"') + WARDEN.replace('en = "Warden"\n', ""),
+    "missing required field `ja-easy`": right(role='"warden"') + WARDEN.replace("ja-easy", "#"),
+    "Expected `str` of length <= 40": right(role='"warden"') + WARDEN.replace("Warden", "W" * 41),
+    "to which the pack gives no right": WARDEN,
+    "titles officer, which is the platform's": WARDEN.replace("roles.warden", "roles.officer"),
+}
+
+
+@pytest.mark.parametrize(("why", "more"), WRONG_TITLES.items())
+def test_a_role_that_a_pack_brings_says_what_it_is_called(why: str, more: str) -> None:
+    with pytest.raises(PackRefused) as refused:
+        changed(more=more)
+    assert why in refused.value.detail
+
+
+def test_the_title_of_a_role_stands_in_the_policies_of_the_pack() -> None:
+    titled = changed(more=right(role='"warden"') + WARDEN).pack
+    found = role_titles(
+        [Document("x", 1, "", policies_of(policies_text(titled, lambda name: f"https://x.example/{name}")))]
+    )
+    assert found == {"warden": {"ja": '駐車場の"係"', "en": "Warden", "ja-easy": "駐車場の 人"}}
+
+
+def test_roles_of_the_packs_that_come_with_the_platform_have_titles(tmp_path: Path) -> None:
+    titles = {name: one.in_("ja") for held in Library(tmp_path).shipped() for name, one in held.pack.roles.items()}
+    assert titles == {"hunter": "猟友会・捕獲隊"}
 
 
 def test_personal_data_is_opened_to_nobody_outside_and_needs_notice_and_consent() -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from kumihimo.platform.access.changes import Changes
+from kumihimo.platform.access.documents import documents_tx, role_titles
 from kumihimo.platform.access.standing import PLATFORM
+from kumihimo.platform.access.titles import Titles
 from kumihimo.storage.database import Tx
 
 Part = Literal["members", "policies", "agreements", "emergencies", "applications"]
@@ -99,6 +101,10 @@ class Audit:
     def __init__(self, changes: Changes, elsewhere: Elsewhere) -> None:
         self._changes = changes
         self._elsewhere = elsewhere
+
+    async def titles(self, tenant: str) -> Titles:
+        """What the roles are called to which the tenant's policies give a title."""
+        return role_titles(await self._changes.database.read(tenant, documents_tx))
 
     async def deeds(self, tenant: str, wanted: Wanted, limit: int, offset: int = 0) -> list[Deed]:
         """The newest first, from the offset on; those beyond MAX_READ are found by an earlier `until` alone."""

@@ -65,6 +65,7 @@ class _Pages:
         data: dict[str, Any] = {
             "deeds": shown,
             "names": await self._names.names({one.by for one in shown}),
+            "role_titles": await self._audit.titles(ask.tenant),
             "parts": PARTS if ask.tenant else [part for part in PARTS if part not in ("agreements", "emergencies")],
             "asked": asked,
             "filters": urlencode(filters),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -26,6 +26,7 @@ from kumihimo.platform.access.conditions import (
 from kumihimo.platform.access.models import ALL_NAMES, NO_ROW, Clause, Names, Rights, RowNode
 from kumihimo.platform.access.narrow import narrowed
 from kumihimo.platform.access.read import Unfit, condition_of, scope_of
+from kumihimo.platform.access.titles import title_in
 from kumihimo.platform.access.words import (
     MAX_ATTRIBUTES,
     MAX_BRACKETS,
@@ -57,6 +58,8 @@ class Policy:
     line: int
     fits: Callable[[Facts], bool] = field(repr=False)
     """Whether the head fits a call."""
+    titled: tuple[str, Mapping[str, str]] | None = None
+    """The role that it gives a title to, and the title by language."""
 
 
 def names_somebody(policy: Policy) -> bool:
@@ -188,4 +191,4 @@ def _fit(whole: Any, one: Statement) -> Policy:
     if len(body.names) > MAX_ATTRIBUTES:
         raise Unfit(f"a policy may name {MAX_ATTRIBUTES} attributes")
     head = AllOf((principal, action))
-    return Policy(policy["effect"], head, body, one.text, one.line, test_of(head))
+    return Policy(policy["effect"], head, body, one.text, one.line, test_of(head), title_in(policy))

@@ -27,6 +27,7 @@ from kumihimo.platform.access.explain import Explanation, Subject, explained
 from kumihimo.platform.access.grants import EVERYTHING, Grant
 from kumihimo.platform.access.models import ALL_RIGHTS, Rights
 from kumihimo.platform.access.standing import Holding, NoRules, Rules, facts_of, holding
+from kumihimo.platform.access.titles import Titles, titles_of
 from kumihimo.platform.access.words import ACTIONS, GIVEN_ROLES, IN_WORDS, KINDS, NAMED_ROLES, Action
 
 __all__ = ["ACTIONS", "EVERYTHING", "Access", "Action", "Grant"]
@@ -372,14 +373,15 @@ def _not_here(call: Call, action: Action, found: Holding) -> Forbidden:
         if could
         else "no role may; the policies would have to change"
     )
+    titles = titles_of(one.titled for one in found.policies)
     where = f"in {call.tenant}" if call.tenant else "on the whole platform"
     said = f"the {call.actor.kind} may not {IN_WORDS[action]} {where}: roles held are {held}; {way}"
     return Forbidden(said).worded(
         "refused.right" if could else "refused.right.nobody",
         what=_in_words(action),
         where=call.tenant or Wording("refused.platform", {}),
-        held=tuple(map(_role, sorted(found.roles))) or Wording("refused.none", {}),
-        could=tuple(map(_role, could)),
+        held=tuple(_role(one, titles) for one in sorted(found.roles)) or Wording("refused.none", {}),
+        could=tuple(_role(one, titles) for one in could),
     )
 
 
@@ -387,9 +389,11 @@ def _in_words(action: Action) -> Wording:
     return Wording(f"action.{action}", {})
 
 
-def _role(name: str) -> str | Wording:
-    """A role by the name that it has for readers; one that a town thought of by its own."""
-    return Wording(f"role.{name}", {}) if name in NAMED_ROLES else name
+def _role(name: str, titles: Titles) -> str | Wording:
+    """A role by the name that it has for readers; one to which no policy gives a title by its own."""
+    if name in NAMED_ROLES:
+        return Wording(f"role.{name}", {})
+    return Wording("", titles[name]) if name in titles else name
 
 
 def _would(found: Holding, facts: Facts, role: str) -> bool:

@@ -14,6 +14,7 @@ from kumihimo.platform.access.compile import policies_of, rights_of
 from kumihimo.platform.access.conditions import Facts
 from kumihimo.platform.access.records import Document, Version
 from kumihimo.platform.access.start import start_texts
+from kumihimo.platform.access.titles import Titles, titles_of
 from kumihimo.platform.access.words import (
     MAX_DOCUMENTS,
     MAX_POLICIES,
@@ -105,6 +106,11 @@ def names_strangers(text: str) -> bool:
 def named_roles(documents: Iterable[Document]) -> frozenset[str]:
     """The roles that the policies of these documents name; any other gives nothing."""
     return frozenset(role for one in documents for role in _ROLE.findall(one.text))
+
+
+def role_titles(documents: Iterable[Document]) -> Titles:
+    """What the roles are called to which the policies of these documents give a title, by role and language."""
+    return titles_of(policy.titled for one in documents for policy in one.policies)
 
 
 async def documents_tx(tx: Tx) -> list[Document]:

@@ -13,7 +13,7 @@ from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.platform.access.days import end_of
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.directory import Directory
-from kumihimo.platform.access.documents import named_roles
+from kumihimo.platform.access.documents import named_roles, role_titles
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.explain import Subject
 from kumihimo.platform.access.names import Expand
@@ -32,7 +32,7 @@ def access_screens(access: Access, rules: StoredRules, look: Look, names: Names,
     look finds the entity that is tried; names are those of the tenants' data.
     """
     members, policies = _Members(access, rules, directory), _Policies(access, rules, names.expand, directory)
-    check = _Check(access, look, names.expand, directory)
+    check = _Check(access, rules, look, names.expand, directory)
     return [
         Screen(
             "/members",
@@ -122,14 +122,17 @@ class _Members:
 
     async def _page(self, ask: Ask, problem: Problem | None = None) -> Page:
         await self._access.decide(ask.call, "members")
+        documents = await self._documents.list(ask.tenant)
+        titles = role_titles(documents)
         members, past = await self._members.list(ask.tenant, SHOWN), await self._members.past(ask.tenant)
         named = [*(str(one.actor) for one in (*members, *past)), *(one.by for one in members)]
         data = {
             "members": members,
             "past": past,
-            "named_roles": named_roles(await self._documents.list(ask.tenant)),
+            "named_roles": named_roles(documents),
             "names": await self._directory.names([*named, *(one.ended_by for one in past)]),
-            "roles": GIVEN_ROLES if ask.tenant else PLATFORM_ROLES,
+            "roles": [*GIVEN_ROLES, *sorted(titles)] if ask.tenant else PLATFORM_ROLES,
+            "role_titles": titles,
             "form": {"actor": "", "role": "", "until": "", "why": "", **ask.form},
             "problem": problem,
         }
@@ -234,8 +237,9 @@ def _diff(versions: list[Version], chosen: Version | None) -> list[str]:
 
 
 class _Check:
-    def __init__(self, access: Access, look: Look, expand: Expand, directory: Directory) -> None:
+    def __init__(self, access: Access, rules: StoredRules, look: Look, expand: Expand, directory: Directory) -> None:
         self._access = access
+        self._documents = rules.documents
         self._directory = directory
         self._look = look
         self._expand = expand
@@ -244,7 +248,15 @@ class _Check:
         """Whether somebody would be allowed to do something, by which policies, and what would have to change."""
         await self._access.decide(ask.call, "policies")
         form = {"actor": "", "action": "read", "purpose": "operate", "entity": "", "attribute": "", **ask.query}
-        data: dict[str, Any] = {"form": form, "actions": ACTIONS, "found": None, "subject": None, "problem": None}
+        titles = role_titles(await self._documents.list(ask.tenant))
+        data: dict[str, Any] = {
+            "role_titles": titles,
+            "form": form,
+            "actions": ACTIONS,
+            "found": None,
+            "subject": None,
+            "problem": None,
+        }
         problem: Problem | None = None
         if form["actor"]:
             try:

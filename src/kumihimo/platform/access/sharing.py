@@ -12,6 +12,7 @@ from kumihimo.base.screens import Answer, Ask, Page, Redirect, Screen
 from kumihimo.platform.access.days import begin_of, end_of
 from kumihimo.platform.access.decide import Access
 from kumihimo.platform.access.directory import Directory
+from kumihimo.platform.access.documents import role_titles
 from kumihimo.platform.access.door import StoredRules
 from kumihimo.platform.access.emergencies import MAX_HOURS
 from kumihimo.platform.access.names import FIELD, Expand, expanded
@@ -89,6 +90,7 @@ class _Agreements:
             "agreements": [{"one": one, "state": one.state(now), "gone": one.ended_by == REMOVAL} for one in found],
             "names": await self._names(ask.tenant, found),
             "roles": GIVEN_ROLES,
+            "role_titles": role_titles(await self._rules.documents.list(ask.tenant)),
             **await self._form(ask),
             "problem": problem,
             "wrong": "" if problem is None else problem.extra.get(FIELD, ""),
@@ -148,6 +150,7 @@ class _Agreements:
         draft = await self._rules.agreements.draft_of(ask.tenant, share=share, expand=expand, **_terms(ask))
         data = {
             "one": draft,
+            "role_titles": role_titles(await self._rules.documents.list(ask.tenant)),
             "types": expanded("types", types, expand),
             "attributes": expanded("attributes", attributes, expand),
             "subscribe": subscribe,

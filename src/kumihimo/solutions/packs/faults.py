@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from kumihimo.base.errors import BadRequestData
-from kumihimo.platform.access.words import GIVEN_ROLES, check_role
+from kumihimo.platform.access.words import GIVEN_ROLES, NAMED_ROLES, check_role
 from kumihimo.solutions.packs.families import codec_faults
 from kumihimo.solutions.packs.models import (
     OF_TOWN,
@@ -41,6 +41,7 @@ def faults_of(pack: Pack) -> list[Said]:
         *(fault for one in pack.models for fault in _of_model(one)),
         *(fault for one in (*pack.rights, *pack.forbids) for fault in _of_right(pack, one, models)),
         *(fault for one in pack.rights for fault in _of_legal(one, models)),
+        *_of_roles(pack),
         *_of_persons(pack),
         *(fault for one in pack.screens for fault in _of_screen(pack, one, models)),
         *(fault for one in pack.kpis for fault in _of_kpi(pack, one, models)),
@@ -114,6 +115,26 @@ def _of_right(pack: Pack, one: Right, models: _Models) -> Iterator[Said]:
     found = _of_town_right(one) if set(one.may) & OF_TOWN else _of_entity_right(pack, one, models)
     for fault in found:
         yield Said(ja=f"{where.ja}: {fault.ja}", en=f"{where.en}: {fault.en}")
+
+
+def _of_roles(pack: Pack) -> Iterator[Said]:
+    """A role that the pack brings has a title, and nothing else has."""
+    named = {one.role for one in (*pack.rights, *pack.forbids)}
+    for name in sorted(named - {*NAMED_ROLES, STRANGER} - set(pack.roles)):
+        yield Said(
+            ja=f"役割 {name} の呼び名がありません。[roles] に ja、en、ja-easy で書いてください",
+            en=f"the role {name} has no title: say in [roles] what it is called, in ja, en and ja-easy",
+        )
+    for name in sorted(set(pack.roles) & {*NAMED_ROLES, STRANGER}):
+        yield Said(
+            ja=f"[roles] の {name} は基盤の役割で、呼び名がもうあります",
+            en=f"[roles] titles {name}, which is the platform's and has its title",
+        )
+    for name in sorted(set(pack.roles) - {*NAMED_ROLES, STRANGER} - named):
+        yield Said(
+            ja=f"[roles] の {name} は、どの権利にも出てきません",
+            en=f"[roles] titles {name}, to which the pack gives no right",
+        )
 
 
 def _of_town_right(one: Right) -> Iterator[Said]:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from kumihimo.device.codecs.declared import CodecTable
+from kumihimo.platform.access.titles import MAX_TITLE
 from kumihimo.platform.programs.models import (
     MAX_FUNCTIONS,
     MAX_IMPORTS,
@@ -31,6 +32,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z](?:[a-z0-9_.-]{0,62}[a-z0-9])?$")]
 Term = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}$")]
 File = Annotated[str, Meta(min_length=1, max_length=120)]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
+Title = Annotated[str, Meta(min_length=1, max_length=MAX_TITLE)]
 Long = Annotated[str, Meta(min_length=1, max_length=4000)]
 Version = Annotated[
     str,
@@ -70,6 +72,18 @@ class Said(Part, frozen=True, kw_only=True):
         if lang == "ja-easy":
             return self.easy or self.ja
         return self.en if lang == "en" else self.ja
+
+
+class RoleTitle(Part, frozen=True, kw_only=True):
+    """What a role is called that the pack brings: short, and also in easy words."""
+
+    ja: Title
+    en: Title
+    easy: Title = msgspec.field(name="ja-easy")
+
+    def in_(self, lang: str) -> str:
+        """In "ja", "en" or "ja-easy"."""
+        return {"en": self.en, "ja-easy": self.easy}.get(lang, self.ja)
 
 
 class Fits(Part, frozen=True, kw_only=True):
@@ -362,6 +376,8 @@ class Pack(Part, frozen=True, kw_only=True):
     rules: Annotated[tuple[RuleFile, ...], Meta(max_length=20)] = ()
     screens: Annotated[tuple[ScreenEntry, ...], Meta(max_length=20)] = ()
     rights: Annotated[tuple[Right, ...], Meta(max_length=50)] = ()
+    roles: dict[Name, RoleTitle] = {}
+    """Titles of the roles that it brings; those of the platform have theirs."""
     forbids: Annotated[tuple[Right, ...], Meta(max_length=50)] = ()
     persons: Persons | None = None
     kpis: Annotated[tuple[KpiEntry, ...], Meta(max_length=30)] = ()

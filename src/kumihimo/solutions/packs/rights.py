@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 
-from kumihimo.solutions.packs.models import OF_TOWN, STRANGER, Pack, Right
+from kumihimo.platform.access.titles import TITLES
+from kumihimo.solutions.packs.models import OF_TOWN, STRANGER, Pack, Right, RoleTitle
 
 Expand = Callable[[str], str]
 """The expanded name of a type or an attribute."""
@@ -18,12 +19,12 @@ def document_of(pack: Pack) -> str:
 
 def policies_text(pack: Pack, expand: Expand) -> str:
     """The policies, each with the reason before it; "" where the pack asks for none."""
-    parts = [_policy("permit", one, expand) for one in pack.rights]
-    parts += [_policy("forbid", one, expand) for one in pack.forbids]
+    parts = [_policy("permit", one, expand, pack.roles.get(one.role)) for one in pack.rights]
+    parts += [_policy("forbid", one, expand, pack.roles.get(one.role)) for one in pack.forbids]
     return "\n".join(parts)
 
 
-def _policy(effect: str, right: Right, expand: Expand) -> str:
+def _policy(effect: str, right: Right, expand: Expand, title: RoleTitle | None) -> str:
     why = "\n".join(f"// {line}" for line in (right.why.ja, right.why.en) for line in line.splitlines())
     of_town = set(right.may) <= OF_TOWN
     whom = "principal is Anonymous" if right.role == STRANGER else f'principal in Role::"{right.role}"'
@@ -32,7 +33,15 @@ def _policy(effect: str, right: Right, expand: Expand) -> str:
         ["resource is Tenant"] if of_town else [f"resource in EntityType::{_text(expand(one))}" for one in right.types]
     )
     conditions = _conditions(right, expand)
-    return "\n".join(f"{why}\n{effect} (\n  {whom},\n  action in [{does}],\n  {head}\n){conditions};" for head in heads)
+    titled = "" if title is None else _titled(title)
+    return "\n".join(
+        f"{why}\n{titled}{effect} (\n  {whom},\n  action in [{does}],\n  {head}\n){conditions};" for head in heads
+    )
+
+
+def _titled(title: RoleTitle) -> str:
+    said = {"ja": title.ja, "en": title.en, "ja-easy": title.easy}
+    return "".join(f"@{key}({_text(said[lang])})\n" for lang, key in TITLES.items())
 
 
 def _conditions(right: Right, expand: Expand) -> str:
