@@ -22,10 +22,12 @@ from kumihimo.service.alerts.whole import Whole
 from kumihimo.service.kpi.models import temporal_path
 from kumihimo.solutions.flood.alert_sights import sights_of
 from kumihimo.solutions.flood.watch import SOURCE as FLOOD
+from kumihimo.solutions.flood.words import fact_titles as flood_titles
 from kumihimo.solutions.wildlife import entities
 from kumihimo.solutions.wildlife.encounters import notice_id
 from kumihimo.solutions.wildlife.watch import SOURCE as WILDLIFE
 from kumihimo.solutions.wildlife.words import AUDIENCES
+from kumihimo.solutions.wildlife.words import fact_titles as wildlife_titles
 from kumihimo.solutions.wildlife.words import words as wildlife_words
 
 _FLOOD: Final = {"ja": "洪水", "en": "Floods"}
@@ -59,8 +61,14 @@ def alert_doors(platform: Platform) -> AlertDoors:
 def log_doors(platform: Platform, others: Whole) -> LogDoors:
     """What the log goes through: each wing's decisions by its own sights, animals' where all of it may be seen."""
     seats = (
-        Seat(FLOOD, _FLOOD, "/flood/alerts/{id}", sights_of(flood_doors(platform))),
-        Seat(WILDLIFE, _WILDLIFE, "/wildlife/alerts/{id}", Whole(platform.alerts, platform.broker, _no_other, str)),
+        Seat(FLOOD, _FLOOD, "/flood/alerts/{id}", sights_of(flood_doors(platform)), flood_titles()),
+        Seat(
+            WILDLIFE,
+            _WILDLIFE,
+            "/wildlife/alerts/{id}",
+            Whole(platform.alerts, platform.broker, _no_other, str),
+            wildlife_titles(),
+        ),
         Seat("", _RULES, "/alerts/{id}", others),
     )
     return LogDoors(
@@ -70,6 +78,7 @@ def log_doors(platform: Platform, others: Whole) -> LogDoors:
         followed=Followed(platform),
         compact=platform.contexts.core.compact,
         temporal=temporal_path,
+        titles=platform.packs.attribute_titles,
     )
 
 

@@ -108,8 +108,8 @@ async def test_a_decisions_page_tells_the_chain_with_versions_and_the_way_back_t
     text = await page(town, f"/alerts/decisions/{made['flood']}")
     for word in (
         "flood.thresholds",
-        "caution: 1.0",
-        "automatic: true",
+        "Flood watch level (m): 1.0",
+        "<code>automatic</code>: true",
         "1.25",
         "MTR",
         "waterLevel",
@@ -131,7 +131,8 @@ async def test_a_decisions_page_tells_the_chain_with_versions_and_the_way_back_t
     for word in (
         "wildlife.risk",
         "版 1",
-        "chance: 0.03125",
+        "出やすさ(確率): 0.03125",
+        "学習の始まり: 2019-04-01",
         "点灯",
         "urgent=true",
         "拒否",

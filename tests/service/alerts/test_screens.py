@@ -25,6 +25,7 @@ from kumihimo.platform.jsonld.contexts import Contexts
 from kumihimo.platform.jsonld.models import DEFAULT_VOCAB
 from kumihimo.service.alerts.chain import DecisionLog, Logged, Seat
 from kumihimo.service.alerts.decision_pages import Happening, LogDoors
+from kumihimo.service.alerts.facts import Titles
 from kumihimo.service.alerts.models import Alert, Content, Sighting
 from kumihimo.service.alerts.screens import AlertDoors, alert_screens
 from kumihimo.service.alerts.store import SCHEMA as ALERTS
@@ -69,7 +70,10 @@ class Pages:
     def log(self, whole: Whole, compact: Callable[[str], str]) -> LogDoors:
         seats = [Seat("", {"ja": "規則", "en": "Rules"}, "/alerts/{id}", whole)]
         log = DecisionLog(self.world.alerts, self.world.house.broker, seats)
-        return LogDoors(self.world.alerts, log, self.rights, self.followed, compact, temporal_path)
+        return LogDoors(self.world.alerts, log, self.rights, self.followed, compact, temporal_path, self.titles)
+
+    async def titles(self, tenant: str) -> Titles:
+        return {"level": {"ja": "水位計の<値>", "en": "Level <m>"}} if tenant == "town" else {}
 
     async def followed(self, call: Call, logged: Logged) -> list[Happening]:
         return [Happening(logged.decision.at, "task", {"ja": call.tenant, "en": "look there"}, "open")]
@@ -138,8 +142,12 @@ async def test_a_rules_alert_is_shown_and_decided_on_once_with_reason_and_name(w
     page = (await pages.get("/alerts")).text
     assert page.index(alert.content.title["en"]) < page.index(other.content.title["en"]), "the graver one first"
     path = f"/alerts/{alert.id}"
-    for lang, title in (("ja", f"高い {GAUGE} 8.125"), ("en", f"=high {GAUGE} 8.125")):
+    for lang, title, row in (
+        ("ja", f"高い {GAUGE} 8.125", "規則セット</th>"),
+        ("en", f"=high {GAUGE} 8.125", '<th scope="row">Level &lt;m&gt;</th>'),
+    ):
         page = (await pages.get(path, lang=lang)).text
+        assert (row in page, "<code>note</code>" in page) == (True, True), "by its title, else by its plain name"
         assert all(word in page for word in (title, "grave", GAUGE, "CANARY", 'value="accepted"'))
     await world.level(9.25)
     assert "9.25" in (await pages.get(path)).text, "what stands now"
@@ -158,7 +166,7 @@ async def test_a_rules_alert_is_shown_and_decided_on_once_with_reason_and_name(w
     taken = await pages.post(path, {**form, "reason": "=sandbags"})
     assert (taken.status, taken.headers["location"]) == (303, f"/t/town{path}")
     page = (await pages.get(path)).text
-    assert all(word in page for word in ("=sandbags", "p-1", "This stage is decided", "level: 9.25"))
+    assert all(word in page for word in ("=sandbags", "p-1", "This stage is decided", "Level &lt;m&gt;: 9.25"))
     assert (await pages.post(path, {**form, "reason": "again"})).status == 409
     page = (await pages.get("/alerts")).text
     assert page.index(other.content.title["en"]) < page.index(alert.content.title["en"]), "the undecided one first"

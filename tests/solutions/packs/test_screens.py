@@ -101,6 +101,15 @@ async def house(tmp_path: Path, fake_clock: FakeClock) -> AsyncIterator[House]:
     await platform.database.close()
 
 
+async def test_what_attributes_are_called_is_what_the_installed_packs_say(house: House) -> None:
+    packs = house.platform.packs
+    assert await packs.attribute_titles("town") == {}
+    await house.install()
+    found = await packs.attribute_titles("town")
+    assert found["availableSpotNumber"] == {"ja": "空き台数", "en": "Free spaces"}
+    assert (await packs.attribute_titles("next"), await packs.attribute_titles("town") is found) == ({}, True)
+
+
 async def test_a_signed_pack_is_installed_set_and_removed_from_its_page(house: House) -> None:
     house.lay(house.trust(FILES))
     status, page = await house.ask("/packs/parking?lang=en")

@@ -11,6 +11,7 @@ from kumihimo.platform.access.grants import Grant
 from kumihimo.platform.access.rows import all_of
 from kumihimo.platform.broker.door import Broker
 from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.alerts.facts import Titles
 from kumihimo.service.alerts.models import Alert, Decision, LogPart, Wanted
 from kumihimo.service.alerts.sights import DECIDED, SeenDecision, among
 
@@ -33,13 +34,14 @@ class Seer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Seat:
     """A wing in the log: the source of its alerts ("": of all that have no seat of their own), how it is called, where
-    the page of an alert is ("{id}" stands for the alert), and who sees what of it.
+    the page of an alert is ("{id}" stands for the alert), who sees what of it, and what its figures are called.
     """
 
     source: str
     title: Mapping[str, str]
     path: str
     seer: Seer
+    facts: Titles = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

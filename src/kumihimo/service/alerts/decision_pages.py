@@ -17,7 +17,9 @@ from kumihimo.base.times import JST
 from kumihimo.platform.access.grants import Grant
 from kumihimo.service.alerts.chain import DecisionLog, Logged
 from kumihimo.service.alerts.door import Alerts
-from kumihimo.service.alerts.log import decisions_json, decisions_table, moment, spoken
+from kumihimo.service.alerts.facts import Called, TitlesOf
+from kumihimo.service.alerts.log import called as called_in
+from kumihimo.service.alerts.log import decisions_json, decisions_table, spoken
 from kumihimo.service.alerts.models import Alert, Content, Evidence, Maker, Wanted
 
 PACKAGE: Final = "kumihimo.service.alerts"
@@ -27,8 +29,6 @@ AT_DECISION: Final = "atDecision"
 MAX_LOG: Final = 100_000
 ASKED: Final = ("from", "until", "wing", "who", "verdict")
 _DAY: Final = 24 * 3600 * 1_000_000
-_MOMENTS: Final = ("at", "first")
-"""Figures of the wings that are moments, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ Followed = Callable[[Call, Logged], Awaitable[Sequence[Happening]]]
 @dataclass(frozen=True, slots=True)
 class LogDoors:
     """What the pages go through. compact: an attribute's short name; temporal: path and query of the readings of an
-    attribute (short name) of an entity from one moment to another.
+    attribute (short name) of an entity from one moment to another; titles: what a tenant's attributes are called.
     """
 
     alerts: Alerts
@@ -62,6 +62,7 @@ class LogDoors:
     followed: Followed
     compact: Callable[[str], str]
     temporal: Callable[[str, str, int, int], str]
+    titles: TitlesOf
 
 
 class DecisionPages:
@@ -115,6 +116,8 @@ class DecisionPages:
         sight, alert = logged.seen.sight, logged.alert
         [seen] = spoken([logged.seen], ask.lang)
         content = seen.decision.content
+        called = called_in(ask.lang, logged.seat.facts, await doors.titles(ask.tenant))
+        rested = {name: value for name, value in content.facts.items() if name != AT_DECISION}
         data = {
             "one": seen.decision,
             "sight": sight,
@@ -122,13 +125,13 @@ class DecisionPages:
             "alert_page": logged.page,
             "subject": alert.subject.partition("#")[0],
             "state": alert.state,
-            "facts": _facts(content, AT_DECISION),
-            "stood": _plain(content.facts.get(AT_DECISION)),
+            "facts": called.figures(rested),
+            "stood": called.figures(content.facts.get(AT_DECISION)),
             "evidence": [self._reading(one, content, alert) for one in content.evidence],
             "base_url": ask.base_url,
             "temporal": self._temporal(content, alert) if sight.reading else [],
-            "raised": [_shown(one, alert.subject) for one in content.makers],
-            "decided": [_shown(one, alert.subject) for one in seen.decision.makers],
+            "raised": [_shown(one, alert.subject, called) for one in content.makers],
+            "decided": [_shown(one, alert.subject, called) for one in seen.decision.makers],
             "happened": sorted(await doors.followed(ask.call, logged), key=lambda one: one.at),
             "events": await self._events(ask.tenant, logged),
             "later": await self._later(ask.tenant, grant, logged),
@@ -192,35 +195,10 @@ def _day(query: Mapping[str, str], name: str) -> datetime | None:
         raise BadRequestData(f"{name} is no day as 2026-11-26") from problem
 
 
-def _shown(maker: Maker, subject: str) -> dict[str, Any]:
+def _shown(maker: Maker, subject: str, called: Called) -> dict[str, Any]:
     """A maker with where it is looked up: a rule set's text of that version and its trace, a pack's page."""
     links = {}
     if maker.kind == "rule":
         links["version"] = f"/rules/{maker.name}/versions?{urlencode({'version': maker.version})}"
         links["trace"] = f"/rules/{maker.name}/trace?{urlencode({'entity': subject.rpartition('#')[0]})}"
-    return {"maker": maker, "facts": _plain(maker.facts) or [], "links": links}
-
-
-def _facts(content: Content, but: str) -> list[tuple[str, str]]:
-    """What the proposal rested on, without what came to it later."""
-    return _plain({name: value for name, value in content.facts.items() if name != but}) or []
-
-
-def _plain(facts: Any) -> list[tuple[str, str]] | None:
-    """Figures as a person reads them, those within figures with their path; None for none."""
-    if not isinstance(facts, Mapping):
-        return None
-    found: list[tuple[str, str]] = []
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            found += [(f"{name}.{inner}", said) for inner, said in _plain(value) or []]
-        elif name in _MOMENTS and isinstance(value, int):
-            found.append((name, moment(value)))
-        elif value is not None and value != "":
-            found.append((str(name), ", ".join(map(_said, value)) if isinstance(value, list | tuple) else _said(value)))
-    return found
-
-
-def _said(value: Any) -> str:
-    """One figure; yes and no as the JSON of the entity has them."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return {"maker": maker, "facts": called.figures(maker.facts), "links": links}

@@ -15,9 +15,9 @@ import msgspec
 from kumihimo.base import times
 from kumihimo.base.cells import plain
 from kumihimo.base.jsontext import dumps
-from kumihimo.base.texts import parse_texts, translator
-from kumihimo.base.times import JST
+from kumihimo.base.texts import Words, parse_texts, translator
 from kumihimo.service.alerts.chain import Logged
+from kumihimo.service.alerts.facts import Called, Titles, moment
 from kumihimo.service.alerts.models import Decision, Maker, Step
 from kumihimo.service.alerts.sights import SeenDecision
 
@@ -25,8 +25,18 @@ from kumihimo.service.alerts.sights import SeenDecision
 @cache
 def words(lang: str) -> Callable[..., str]:
     """`t(key, **values)` of the room's own texts in "ja" or "en"."""
+    return translator(_texts(), lang)
+
+
+@cache
+def _texts() -> Words:
     package = __package__ or ""
-    return translator(parse_texts(files(package).joinpath("texts.toml").read_text("utf-8"), package), lang)
+    return parse_texts(files(package).joinpath("texts.toml").read_text("utf-8"), package)
+
+
+def called(lang: str, *titles: Titles) -> Called:
+    """What figures are called in "ja" or "en", by these titles before the room's own."""
+    return Called(words(lang), _texts(), lang, titles)
 
 
 def spoken(decisions: Sequence[SeenDecision], lang: str) -> Sequence[SeenDecision]:
@@ -85,11 +95,6 @@ def _chain(logged: Logged, one: Decision, lang: str) -> list[str]:
 
 def _maker(one: Maker) -> str:
     return f"{one.kind}: {one.name} {one.version}".strip()
-
-
-def moment(at: int) -> str:
-    """A moment in Japan's time, to the second."""
-    return f"{times.from_micros(at).astimezone(JST):%Y-%m-%d %H:%M:%S}"
 
 
 def decisions_json(decisions: Sequence[Logged]) -> bytes:

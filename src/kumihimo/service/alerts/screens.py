@@ -17,6 +17,7 @@ from kumihimo.platform.broker.door import Broker
 from kumihimo.platform.jsonld.models import VALUE_MEMBER, EntityDoc, Instance
 from kumihimo.service.alerts.decision_pages import AT_DECISION, DecisionPages, LogDoors
 from kumihimo.service.alerts.door import Alerts
+from kumihimo.service.alerts.log import called as called_in
 from kumihimo.service.alerts.log import spoken
 from kumihimo.service.alerts.models import AlreadyDecided, Verdict
 from kumihimo.service.alerts.sights import Seen
@@ -87,16 +88,18 @@ class _Pages:
 
     async def _page(self, ask: Ask, problem: Problem | None = None) -> Page:
         doors, grant = self._doors, await self._doors.rights(ask.call)
+        called = called_in(ask.lang, await doors.decisions.titles(ask.tenant))
         seen = await doors.whole.get(ask.tenant, grant, ask.path["id"])
         entity, doc = doors.whole.entity(seen.alert), await self._doc(ask, grant, seen)
         data = {
             "alert": seen.alert,
             "entity": entity,
-            "facts": [(name, _words(value)) for name, value in seen.alert.content.facts.items() if value != ""],
+            "facts": called.figures(seen.alert.content.facts),
             "standing": None if doc is None else self._standing(doc, ask.lang),
             "events": await doors.whole.events(ask.tenant, seen),
             "decisions": spoken(await doors.whole.decisions(ask.tenant, grant, seen), ask.lang),
             "at_decision": AT_DECISION,
+            "called": called,
             "problem": problem,
             "may_decide": await doors.may_decide(ask.call),
             "form": {name: ask.form.get(name, "") for name in ("reason", "who")},

@@ -30,6 +30,7 @@ class Installed:
         self.doors = doors
         self._database = doors.database
         self._keepers = keepers_of(doors)
+        self._titled: dict[str, tuple[Sequence[Any], Mapping[str, Mapping[str, str]]]] = {}
         self.running = Running(doors.database, doors.clock)
 
     # --- what there is -----------------------------------------------------------------------------------
@@ -52,6 +53,20 @@ class Installed:
     async def values(self, tenant: str, id_: str) -> dict[str, Any]:
         """The values that the town gave itself, by parameter."""
         return await self._database.read(tenant, lambda tx: store.values_tx(tx, id_))
+
+    async def attribute_titles(self, tenant: str) -> Mapping[str, Mapping[str, str]]:
+        """What attributes are called by the pages of a tenant's packs, by their short name, then by language."""
+        standing = tuple((one.id, one.version, one.revision) for one in await self.all(tenant))
+        before, titles = self._titled.get(tenant, ((), {}))
+        if standing == before:
+            return titles
+        found: dict[str, Mapping[str, str]] = {}
+        for raw in await self._archives(tenant, ""):
+            for screen in read_pack(read_archive(raw)).screens:
+                for name, said in screen.columns.items():
+                    found.setdefault(name, {lang: said.in_(lang) for lang in ("ja", "en")})
+        self._titled[tenant] = (standing, found)
+        return found
 
     async def events(self, tenant: str, id_: str) -> list[Event]:
         """What was done with a pack, the newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from kumihimo.base.texts import translator
@@ -29,6 +29,13 @@ def species_name(species: str, lang: str) -> str:
     if not species or species in ("unknown", "animal"):
         return "動物(種類不明)" if lang == "ja" else "animal of unknown species"
     return SPECIES.get(species, (species, species))[lang != "ja"]
+
+
+@cache
+def fact_titles() -> Mapping[str, Mapping[str, str]]:
+    """What the figures of the wing's alerts are called, by their name, then by language."""
+    own = "wildlife.fact."
+    return {key.removeprefix(own): said for key, said in load_words([PACKAGE]).items() if key.startswith(own)}
 
 
 @cache
