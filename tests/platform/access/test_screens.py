@@ -126,7 +126,11 @@ async def test_a_form_from_elsewhere_is_refused(ask: Ask, rules: StoredRules) ->
         ("/members", {"action": "add", "actor": "nobody", "role": "x"}, "に当たる人やアプリケーションはありません"),
         ("/members", {"action": "add", "actor": "person:p-9", "role": "X"}, "役割の名前として使えません"),
         ("/policies", {"name": "X", "text": TEXT, "why": "x"}, "規則の名前として使えません"),
-        ("/policies", {"name": "x", "text": "nonsense", "why": "x"}, "1 行目は Cedar の規則として読めません"),
+        (
+            "/policies",
+            {"name": "x", "text": "nonsense", "why": "x"},
+            "1 行目の 9 文字目: Cedar の規則として読め",
+        ),
         ("/policies", {"name": "x", "text": "permit (principal, action, resource);", "why": "x"}, "検索の条件に移せる"),
         (
             "/policies",
@@ -194,7 +198,13 @@ async def test_a_person_is_named_by_how_they_sign_in(ask: Ask, rules: StoredRule
 async def test_policies_are_changed_compared_and_brought_back(ask: Ask, rules: StoredRules) -> None:
     page = "/policies/officer"
     status, text = await ask(page, {"action": "put", "text": f"{TEXT}\n{FORBID[:-2]} ", "why": "x"})
-    assert (status, "line 2: this is no Cedar policy" in text) == (422, True)
+    assert (status, "line 2, column 107: this is no Cedar policy" in text) == (422, True)
+    text = html.unescape(
+        (await ask(page, {"action": "put", "text": f"{TEXT}\n{FORBID[:-2]} ", "why": "x"}, lang="ja"))[1]
+    )
+    assert "2 行目の 107 文字目: Cedar の規則として読めません。文が途中で終わっています。" in text
+    assert "(Cedar の原文: “unexpected end of input”)" in text
+    assert "column" not in text
     assert (await ask(page, {"action": "put", "text": f"{TEXT}\r\n{FORBID}", "why": "<b>"}))[0] == 303
     (standing,) = [one for one in await rules.documents.list("fukui") if one.name == "officer"]
     assert standing.text == f"{TEXT}\n{FORBID}"

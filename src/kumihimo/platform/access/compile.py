@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from cedarpy import policies_to_json_str
 
+from kumihimo.base.errors import Wording
 from kumihimo.platform.access.conditions import (
     ALWAYS,
     AllOf,
@@ -23,6 +24,7 @@ from kumihimo.platform.access.conditions import (
     rows_where,
     test_of,
 )
+from kumihimo.platform.access.mistakes import mistake_in
 from kumihimo.platform.access.models import ALL_NAMES, NO_ROW, Clause, Names, Rights, RowNode
 from kumihimo.platform.access.narrow import narrowed
 from kumihimo.platform.access.read import Unfit, condition_of, scope_of
@@ -41,10 +43,17 @@ _TOKEN = re.compile(r'//[^\n\r]*|"(?:\\.|[^"\\])*"|[()\[\]{};]|&&|\|\||[!<>=.*+-
 
 
 class Statement(NamedTuple):
-    """The text of one policy, and the line of its document where it begins."""
+    """The text of one policy, and the line of its document and the column of that line where it begins, from 1."""
 
     text: str
     line: int
+    column: int = 1
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column in the document of an offset in the text."""
+        before = self.text[:offset]
+        begin = 0 if "\n" in before else self.column - 1
+        return self.line + before.count("\n"), begin + offset - (before.rfind("\n") + 1) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +156,8 @@ def _statement(text: str, begin: int, end: int) -> Statement:
     piece = text[begin:end]
     bare = re.match(r"(?:\s|//[^\n\r]*)*", piece)
     skipped = bare.end() if bare else 0
-    return Statement(piece[skipped:].strip(), _line(text, begin + skipped))
+    first = begin + skipped
+    return Statement(text[first:end].rstrip(), _line(text, first), first - text.rfind("\n", 0, first))
 
 
 def _bare(piece: str) -> str:
@@ -162,16 +172,28 @@ def _policy(one: Statement) -> Policy:
     try:
         whole = json.loads(policies_to_json_str(one.text))
     except (ValueError, RecursionError) as problem:
-        said = f"line {one.line}: this is no Cedar policy: {problem}"
-        raise PolicyRefused(said, line=one.line).worded(
-            "refused.policy.cedar", line=one.line, why=str(problem)
-        ) from problem
+        raise _no_cedar(one, str(problem)) from problem
     try:
         return _fit(whole, one)
     except Unfit as problem:
         raise PolicyRefused(f"line {one.line}: {problem}", line=one.line).worded(
             "refused.policy.unfit", line=one.line, why=str(problem)
         ) from problem
+
+
+def _no_cedar(one: Statement, said: str) -> PolicyRefused:
+    """The refusal of what Cedar says this against: what kind of mistake, where, and Cedar's own words beside."""
+    kind, word, offset = mistake_in(one.text, said)
+    line, column = (one.line, None) if offset is None else one.place(offset)
+    at = f"line {line}" if column is None else f"line {line}, column {column}"
+    where = Wording("refused.cedar.from", {"line": line})
+    if column is not None:
+        where = Wording("refused.cedar.at", {"line": line, "column": column})
+    what = Wording(f"refused.cedar.{kind}", {"word": word[:80]})
+    place = {"line": line} if column is None else {"line": line, "column": column}
+    return PolicyRefused(f"{at}: this is no Cedar policy: {said}", **place).worded(
+        "refused.policy.cedar", where=where, what=what, why=said
+    )
 
 
 def _fit(whole: Any, one: Statement) -> Policy:
