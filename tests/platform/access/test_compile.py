@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kumihimo.base.texts import translator
 from kumihimo.platform.access.compile import policies_of, rights_of
 from kumihimo.platform.access.conditions import Facts
 from kumihimo.platform.access.models import (
@@ -29,7 +31,8 @@ from kumihimo.platform.access.models import (
     RowTypes,
 )
 from kumihimo.platform.access.narrow import narrowed
-from kumihimo.platform.access.words import ACTIONS, MAX_BYTES, PolicyRefused
+from kumihimo.platform.access.words import ACTIONS, MAX_BYTES, MAX_POLICIES, PolicyRefused
+from kumihimo.service.console.words import load_words, refusal_in
 
 A, B = "https://example.org/a", "https://example.org/b"
 HEAD = 'permit (principal in Role::"officer", action, resource)'
@@ -67,9 +70,17 @@ REFUSED = {
     HEAD: "no Cedar policy",
     f"{HEAD};;": "no Cedar policy",
     f"{HEAD}; // \x00": "U+0000",
+    f"{HEAD};" * (MAX_POLICIES + 1): f"a tenant may have {MAX_POLICIES}",
     f"{HEAD} when {{ }};": "no Cedar policy",
     " " * MAX_BYTES + f"{HEAD};": f"more than {MAX_BYTES} bytes",
 }
+
+
+QUOTED = re.compile("“.*”|「.*?」")
+"""What stands in a refusal as it was written, or as Cedar says it."""
+JAPANESE = re.compile("[ぁ-んァ-ヶ一-龠]")
+ENGLISH = re.compile(r"\b[a-z]+ [a-z]+ [a-z]+\b")
+IN_JAPANESE = refusal_in(translator(load_words(["kumihimo.platform.access"]), "ja"), "ja")
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -78,6 +89,10 @@ def test_what_cannot_be_pushed_down_is_refused_with_the_reason(text: str) -> Non
         policies_of(text)
     assert REFUSED[text] in refused.value.detail
     assert refused.value.status == 422
+    said = html.unescape(str(IN_JAPANESE(refused.value)))
+    told = QUOTED.sub("", said)
+    assert len(JAPANESE.findall(told)) >= 12
+    assert ENGLISH.findall(told) == [], "no English stands in it but what was written and what Cedar says"
 
 
 def test_a_refusal_says_where() -> None:

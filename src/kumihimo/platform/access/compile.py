@@ -27,7 +27,7 @@ from kumihimo.platform.access.conditions import (
 from kumihimo.platform.access.mistakes import mistake_in
 from kumihimo.platform.access.models import ALL_NAMES, NO_ROW, Clause, Names, Rights, RowNode
 from kumihimo.platform.access.narrow import narrowed
-from kumihimo.platform.access.read import Unfit, condition_of, scope_of
+from kumihimo.platform.access.read import NO_TEMPLATE, Unfit, condition_of, scope_of
 from kumihimo.platform.access.titles import title_in
 from kumihimo.platform.access.words import (
     MAX_ATTRIBUTES,
@@ -124,10 +124,11 @@ def policies_of(text: str) -> tuple[Policy, ...]:
         said = f"the policies have more than {MAX_BYTES} bytes; cut them into several documents"
         raise PolicyRefused(said).worded("refused.policy.bytes", most=MAX_BYTES)
     if "\x00" in text:
-        raise PolicyRefused("the policies hold the character U+0000")
+        raise PolicyRefused("the policies hold the character U+0000").worded("refused.policy.nul")
     found = tuple(_policy(one) for one in statements(text))
     if len(found) > MAX_POLICIES:
-        raise PolicyRefused(f"{len(found)} policies in one document; a tenant may have {MAX_POLICIES}")
+        said = f"{len(found)} policies in one document; a tenant may have {MAX_POLICIES}"
+        raise PolicyRefused(said).worded("refused.policy.many", many=len(found), most=MAX_POLICIES)
     return found
 
 
@@ -146,10 +147,16 @@ def statements(text: str) -> Iterator[Statement]:
         elif what[0] not in '"/':
             operators += 1
         if depth > MAX_BRACKETS or operators > MAX_OPERATORS:
-            limits = f"{MAX_BRACKETS} brackets in each other and {MAX_OPERATORS} operators"
-            raise PolicyRefused(f"line {_line(text, token.start())}: a policy may have {limits}; cut it into several")
+            raise _too_much(_line(text, token.start()))
     if _bare(text[begin:]):
         yield _statement(text, begin, len(text))
+
+
+def _too_much(line: int) -> PolicyRefused:
+    limits = f"{MAX_BRACKETS} brackets in each other and {MAX_OPERATORS} operators"
+    return PolicyRefused(f"line {line}: a policy may have {limits}; cut it into several").worded(
+        "refused.policy.size", line=line, brackets=MAX_BRACKETS, operators=MAX_OPERATORS
+    )
 
 
 def _statement(text: str, begin: int, end: int) -> Statement:
@@ -176,8 +183,9 @@ def _policy(one: Statement) -> Policy:
     try:
         return _fit(whole, one)
     except Unfit as problem:
+        why = Wording("", {"ja": problem.ja, "en": str(problem)})
         raise PolicyRefused(f"line {one.line}: {problem}", line=one.line).worded(
-            "refused.policy.unfit", line=one.line, why=str(problem)
+            "refused.policy.unfit", line=one.line, why=why
         ) from problem
 
 
@@ -199,18 +207,21 @@ def _no_cedar(one: Statement, said: str) -> PolicyRefused:
 def _fit(whole: Any, one: Statement) -> Policy:
     """The policy of Cedar's JSON; Unfit where it is none, or none that is kept."""
     if whole["templates"]:
-        raise Unfit("a template (?principal, ?resource) is not taken; write the policy out")
+        raise Unfit(*NO_TEMPLATE)
     if len(whole["staticPolicies"]) != 1:
-        raise Unfit("one policy stands before each semicolon")
+        raise Unfit("one policy stands before each semicolon", "「;」の前に書ける規則は一つです。")
     (policy,) = whole["staticPolicies"].values()
     principal, action, resource = scope_of(policy)
     if policy["effect"] == "permit" and principal == ALWAYS:
         raise Unfit(
             "a permit says for whom: `principal in Role::…`, `principal is Person`; for everybody it is a permit"
-            " for each kind, `principal is Anonymous` among them"
+            " for each kind, `principal is Anonymous` among them",
+            "permit には、だれに許すかを principal in Role::… や principal is Person のように書いてください。"
+            "全員に許すときは、principal is Anonymous も含めて、種類ごとに permit を書きます。",
         )
     body = Asked(AllOf((resource, condition_of(policy))))
     if len(body.names) > MAX_ATTRIBUTES:
-        raise Unfit(f"a policy may name {MAX_ATTRIBUTES} attributes")
+        said = f"a policy may name {MAX_ATTRIBUTES} attributes"
+        raise Unfit(said, f"一つの規則に書ける属性は {MAX_ATTRIBUTES} 個までです。")
     head = AllOf((principal, action))
     return Policy(policy["effect"], head, body, one.text, one.line, test_of(head), title_in(policy))
