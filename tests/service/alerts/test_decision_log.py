@@ -171,6 +171,35 @@ async def test_the_exports_hold_evidence_and_versions(town: Town, fake_clock: Fa
 
 
 @pytest.mark.parametrize(
+    ("who", "why", "makers"),
+    [
+        ("田中", "通学路", (Maker("permission", "田中", at=9),)),
+        ("田中 (常時許可)", "常時許可による自動 / by standing permission: 通学路", ()),
+    ],
+)
+async def test_a_decision_by_permission_says_so_in_the_readers_language_also_one_of_before(
+    town: Town, fake_clock: FakeClock, who: str, why: str, makers: tuple[Maker, ...]
+) -> None:
+    await decided(town, fake_clock)
+    animal = Content({"ja": "クマ", "en": "A bear"}, proposals=(LIGHT,))
+    assert await town.platform.alerts.sight(CALL, Sighting("wildlife", f"{ANIMAL}2", 4, 9, animal)) is not None
+    await town.write(f"{ANIMAL}2", "WildlifeEncounter", species="bear")
+    [alert] = [one for one in await town.platform.alerts.list("town", source="wildlife") if one.subject.endswith("2")]
+    fake_clock.advance(1)
+    by = Call("town", Actor("person", who))
+    made = await town.platform.alerts.decide(by, alert.id, alert.version, "accepted", why, makers=makers)
+    for path in ("/alerts/decisions", f"/alerts/decisions/{made.id}"):
+        ja, en = await page(town, path, "ja"), await page(town, path)
+        assert ("田中（常時許可による）" in ja, "田中 (by standing permission)" in en) == (True, True)
+        assert ("(常時許可)" in ja + en, "常時許可による自動" in ja + en) == (False, False)
+    table = (await town.get("/alerts/decisions.csv", "en")).body.decode("utf-8-sig")
+    assert "田中 (by standing permission),通学路," in table
+    [newest, *older] = json.loads((await town.get("/alerts/decisions.json?wing=wildlife", "en")).body)
+    assert (newest["who"], newest["reason"], newest["byPermission"]) == ("田中", "通学路", True)
+    assert [one["byPermission"] for one in older] == [False]
+
+
+@pytest.mark.parametrize(
     ("hidden", "of", "there", "not_there"),
     [
         ("decision", "Alert", ["wildlife", "flood", "rules"], ["Sato", "=why"]),

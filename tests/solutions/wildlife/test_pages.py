@@ -35,7 +35,7 @@ from kumihimo.solutions.wildlife.limits import SirenRule
 from kumihimo.solutions.wildlife.models import together
 from kumihimo.solutions.wildlife.outlook import FEWEST
 from kumihimo.solutions.wildlife.risk import cell_of
-from kumihimo.solutions.wildlife.rule import RULE_ID, rule_of
+from kumihimo.solutions.wildlife.rule import RULE_ID, rule_change, rule_of
 from kumihimo.solutions.wildlife.screens import wildlife_screens
 from kumihimo.solutions.wildlife.stage import Stage
 from kumihimo.solutions.wildlife.words import PACKAGE
@@ -69,6 +69,20 @@ async def page(client: Client, path: str, lang: str = "en") -> str:
 
 def now(house: House) -> str:
     return times.text(house.doors.clock.now())
+
+
+@pytest.mark.parametrize(("lang", "who"), [("ja", "田中（常時許可による）"), ("en", "田中 (by standing permission)")])
+async def test_who_gave_the_permission_is_told_in_the_readers_language(
+    house: House, client: Client, lang: str, who: str
+) -> None:
+    rule = SirenRule(automatic=True, allowed_by="田中", reason="通学路")
+    await house.doors.apply(own_call(TOWN, "test"), [rule_change(rule)])
+    await house.send("sensor-field", "2024-10-05T18:00:00+09:00", species="Ursus thibetanus", confidence=0.9)
+    [alert] = await house.doors.alerts.list(TOWN)
+    shown = [await page(client, path, lang) for path in ("/decisions", f"/alerts/{alert.id}")]
+    shown.append((await client.get(f"{BASE}/decisions.csv?lang={lang}")).text)
+    assert [who in text for text in shown] == [True] * 3
+    assert [text for text in shown if "(常時許可)" in text or "常時許可による自動" in text] == []
 
 
 def test_every_word_of_the_pages_is_in_both_languages() -> None:

@@ -73,11 +73,15 @@ def _cells(seen: SeenDecision, lang: str, t: Callable[..., str]) -> list[str]:
         one.content.title.get(lang, ""),
         t(f"alerts.severity.{one.severity}") if sight.level else hidden,
         t(f"alerts.verdict.{one.verdict}"),
-        one.who if sight.people else hidden,
-        one.reason if sight.reasons else hidden,
+        _who(one, t) if sight.people else hidden,
+        one.why if sight.reasons else hidden,
         " / ".join(str(facts[name]) for name in ("ruleSet", "rule") if name in facts),
         "; ".join(_step(step, lang, t) for step in one.steps) if sight.steps else hidden,
     ]
+
+
+def _who(one: Decision, t: Callable[..., str]) -> str:
+    return t("alerts.by.permission", who=one.signer) if one.is_permitted else one.signer
 
 
 def _chain(logged: Logged, one: Decision, lang: str) -> list[str]:
@@ -131,8 +135,9 @@ def _as_json(logged: Logged) -> dict[str, Any]:
         "raisedBy": [_maker_json(each) for each in content.makers],
         "stoodBy": [_maker_json(each) for each in one.makers],
         "verdict": one.verdict,
-        "who": one.who,
-        "reason": one.reason,
+        "who": one.signer,
+        "byPermission": one.is_permitted,
+        "reason": one.why,
         "decidedAt": times.text(times.from_micros(one.at)),
         "steps": [msgspec.to_builtins(each) | {"at": _said(each.at)} for each in one.steps],
         "hidden": hidden,

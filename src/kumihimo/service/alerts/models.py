@@ -27,6 +27,12 @@ def called(who: str) -> str:
     return _ACCOUNT.sub("", who)
 
 
+_PERMITTED: Final = " (常時許可)"
+"""What stood behind the name in records of decisions by a standing permission before its maker alone said so."""
+_PERMITTED_WHY: Final = "常時許可による自動 / by standing permission: "
+"""What stood before the reason in these."""
+
+
 PACK_GONE: Final = {"ja": "パックを取り除いたため終了", "en": "closed: the pack was removed"}
 """What is said of an alert that closes because what raised it is no more in the town."""
 
@@ -195,9 +201,24 @@ class Decision:
     makers: tuple[Maker, ...] = ()
 
     @property
+    def is_permitted(self) -> bool:
+        """Whether a standing permission decided, in the name of who gave it."""
+        return self.who.endswith(_PERMITTED) or any(one.kind == "permission" for one in self.makers)
+
+    @property
+    def signer(self) -> str:
+        """Who decided or gave the permission, with the account where there is one."""
+        return self.who.removesuffix(_PERMITTED)
+
+    @property
     def by(self) -> str:
-        """Who decided, as a page says it."""
-        return called(self.who)
+        """The same, as a page says it."""
+        return called(self.signer)
+
+    @property
+    def why(self) -> str:
+        """The reason; of a standing permission, that with which it was given."""
+        return self.reason.removeprefix(_PERMITTED_WHY) if self.is_permitted else self.reason
 
     def may_be_sent_again(self, index: int) -> bool:
         """Whether the step took no effect and nothing was sent to its device after it."""

@@ -137,8 +137,9 @@ def decisions_table(decisions: list[Decision], lang: str) -> str:
             f"{step.proposal.label.get(lang, step.proposal.device)}: {t(f'wildlife.step.{step.state}')} {step.detail}"
             for step in one.steps
         )
+        who = t("wildlife.by.permission", who=one.signer) if one.is_permitted else one.signer
         cells = (_moment(one.at), one.content.title.get(lang, ""), t(f"wildlife.verdict.{one.verdict}"))
-        writer.writerow([plain(cell) for cell in (*cells, one.who, one.reason, steps)])
+        writer.writerow([plain(cell) for cell in (*cells, who, one.why, steps)])
     return out.getvalue()
 
 

@@ -212,11 +212,10 @@ class Watch:
         for alert in await self._doors.alerts.list(self.tenant, state="open", subject=entity_id):
             if alert.verdict != "undecided" or not any(one.name == "sound" for one in alert.content.proposals):
                 continue
-            call = replace(own_call(self.tenant, "decide"), actor=Actor("person", f"{rule.allowed_by} (常時許可)"))
+            call = replace(own_call(self.tenant, "decide"), actor=Actor("person", rule.allowed_by))
             by = permission(rule, await rule_maker(self._doors, self.tenant))
-            reason = f"常時許可による自動 / by standing permission: {rule.reason}"
             try:
-                await self._doors.alerts.decide(call, alert.id, alert.version, "accepted", reason, makers=[by])
+                await self._doors.alerts.decide(call, alert.id, alert.version, "accepted", rule.reason, makers=[by])
             except AlreadyDecided:
                 logger.info("a person decided first", extra={"tenant": self.tenant, "alert": alert.id})
 
