@@ -15,6 +15,7 @@ from tests.app.kpi_house import HERE, KPI, THERE, give, opened, platform_of
 from tests.fakes import FakeClock
 from tests.service.console.asgi_client import Client
 
+from kumihimo.app import notices
 from kumihimo.app.http import doors_of
 from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, NonexistentTenant
@@ -123,6 +124,7 @@ async def test_the_sheet_of_a_measure_says_what_it_wants_and_how_it_stands(
             "fence", "programme", title, "農林課", date(2025, 1, 1), "beasts", aim, state="running", budget=1_200_000,
             targets=(target,),
         )  # fmt: skip
+        monkeypatch.setitem(notices.NAMES, HERE, {"ja": "試験町", "en": "Trial town"})
         for one in (above, fence):
             await platform.measures.put(call, one, revision=0)
         await platform.measures.note(call, "fence", "check", "-8㎡。柵の内側は減った")
@@ -134,6 +136,9 @@ async def test_the_sheet_of_a_measure_says_what_it_wants_and_how_it_stands(
         book = openpyxl.load_workbook(io.BytesIO((await client.get(f"/t/{HERE}/measures/fence/sheet.xlsx", EN)).body))
         assert (await client.get(f"/t/{HERE}/measures/none/sheet.pdf", EN)).status == 404
     rows = [row for row in csv.reader(io.StringIO(table)) if row]
+    assert [row for row in rows if row[0] in ("自治体", "テナントID")] == [["自治体", "試験町"], ["テナントID", HERE]]
+    about = {row[0].value: row[1].value for page in book for row in page.iter_rows(max_col=2)}
+    assert (about["Town"], about["Tenant"]) == ("Trial town", HERE)
     assert [row[1] for row in rows if "被害を減らす" in row[-1]] == ["'=被害を減らす"]
     assert any(row[:1] == ["被害面積(試験) (㎡)"] and row[1:4] == ["-8", "-8", "-8"] for row in rows)
     assert any("'-8㎡。柵の内側は減った" in row for row in rows)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+from kumihimo.app.notices import town_name
 from kumihimo.app.platform import Platform
 from kumihimo.base.call import Call
 from kumihimo.base.errors import Problem
@@ -21,7 +22,7 @@ from kumihimo.service.kpi.public.pages import public_screens
 def exports_of(platform: Platform) -> Exports:
     """What makes files of figures. The font lies where all lies that is fetched when the package is built."""
     font = Path(str(files("kumihimo.service.console"))) / "static" / "vendor" / FONT_FILE
-    return Exports(platform.kpi, platform.measures, platform.clock, font)
+    return Exports(platform.kpi, platform.measures, platform.clock, font, town_name)
 
 
 def towns_of(platform: Platform) -> Towns:

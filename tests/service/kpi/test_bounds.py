@@ -32,7 +32,7 @@ def rows(count: int) -> Sheet:
 
 
 async def test_a_file_holds_so_many_rows_and_says_so(fake_clock: FakeClock) -> None:
-    exports = Exports(Kpi(), cast("Any", None), fake_clock, Path("none"))
+    exports = Exports(Kpi(), cast("Any", None), fake_clock, Path("none"), lambda tenant, _: tenant)
     assert MOST_ROWS["csv"] > MOST_ROWS["xlsx"] > MOST_ROWS["pdf"] == MOST_PDF
     for form, most in MOST_ROWS.items():
         with pytest.raises(BadRequestData, match=f"{most + 1} rows are too many for {form}"):

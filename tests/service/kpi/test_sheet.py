@@ -15,7 +15,7 @@ from kumihimo.base.errors import BadRequestData, InternalError
 from kumihimo.service.kpi.effect import begins
 from kumihimo.service.kpi.export import FONT_FILE, check_form
 from kumihimo.service.kpi.models import Definition, Figure, Lineage
-from kumihimo.service.kpi.sheet import Column, Part, Sheet, as_csv, figures_sheet
+from kumihimo.service.kpi.sheet import Column, Part, Sheet, Town, as_csv, figures_sheet, words
 from kumihimo.service.kpi.sheet_pdf import NO_GLYPH, as_pdf
 from kumihimo.service.kpi.sheet_xlsx import as_xlsx
 
@@ -26,6 +26,7 @@ METHOD = {"ja": "月ごとの中央値。", "en": "The median of each month."}
 KPI = Definition("a.seconds", TITLE, METHOD, {"ja": "秒", "en": "s"}, "T", ("a",))
 READING = Lineage("urn:x:1", "https://x/a", "a", DAY, 1.0, "s", TITLE)
 EVIL = {"ja": '=HYPERLINK("http://evil")', "en": '=HYPERLINK("http://evil")'}
+NAME = {"ja": "白山市", "en": "Hakusan"}
 FIGURES = [
     Figure(
         "a.seconds.1", "a.seconds", "1", {"ja": "2026年10月", "en": "2026-10"}, DAY, "known", -1234.5, (READING,) * 3
@@ -35,7 +36,9 @@ FIGURES = [
 
 
 def sheet(lang: str = "ja") -> Sheet:
-    return figures_sheet("hakusan", [(KPI, FIGURES)], "https://data.example", DAY + 3_600_000_000, lang)
+    return figures_sheet(
+        Town("hakusan", NAME[lang]), [(KPI, FIGURES)], "https://data.example", DAY + 3_600_000_000, lang
+    )
 
 
 def test_csv_is_read_by_excel_and_runs_nothing() -> None:
@@ -60,8 +63,14 @@ def test_a_workbook_has_numbers_days_and_a_heading_that_stays() -> None:
     assert [page["D2"].data_type, page["C2"].is_date, page["D3"].value] == ["n", True, None]
     assert page["B3"].data_type == "s"
     assert page["B3"].value.startswith("'=")
-    assert [row[0].value for row in book["この表について"].iter_rows(min_row=2)][:2] == ["テナント", "作成(日本時間)"]
+    about = [(row[0].value, row[1].value) for row in book["この表について"].iter_rows(min_row=2)]
+    assert about[:2] == [("自治体", "白山市"), ("テナントID", "hakusan")]
+    assert about[2][0] == "作成(日本時間)"
     assert book.properties.title == "成果指標一覧"
+
+
+def test_a_town_without_another_name_is_named_once() -> None:
+    assert Town("ourtown", "ourtown").facts(words("en")) == (("Town", "ourtown"),)
 
 
 def test_names_of_pages_that_excel_refuses_are_made_fit() -> None:
@@ -78,6 +87,8 @@ def test_a_printed_page_is_found_again_as_text(lang: str) -> None:
     plain = "".join(text.split())
     assert "".join(TITLE[lang].split()) in plain
     assert "-1,234.5" in plain
+    assert (f"{NAME[lang]}2026-10-01" if lang == "ja" else f"{NAME[lang]},made2026-10-01") in plain, "the town's name"
+    assert ("テナントIDhakusan" if lang == "ja" else "Tenanthakusan") in plain
     assert ("1ページ" if lang == "ja" else "Page1") in plain
     assert pdf.get_metadata_dict()["Title"] == ("成果指標一覧" if lang == "ja" else "Key figures")
     assert pdf.get_metadata_dict()["CreationDate"] == "D:20261001000000+09'00'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from kumihimo.service.kpi.measures import Measure
 from kumihimo.service.kpi.measures_door import Measures
 from kumihimo.service.kpi.measures_screens import NEEDS
 from kumihimo.service.kpi.screens import PACKAGE, Rights
-from kumihimo.service.kpi.sheet import Sheet, as_csv, figures_sheet
+from kumihimo.service.kpi.sheet import Sheet, Town, as_csv, figures_sheet
 from kumihimo.service.kpi.sheet_measure import Reviewed, measure_sheet
 
 MEDIA_TYPES: Final = {
@@ -36,9 +37,10 @@ MOST_ROWS: Final = {"csv": MOST_CSV, "xlsx": MOST_XLSX, "pdf": MOST_PDF}
 
 
 class Exports:
-    """Makes them. font: the file of the printed page's font."""
+    """Makes them. font: the file of the printed page's font; name: what a tenant is called in a language."""
 
-    def __init__(self, kpi: Kpi, measures: Measures, clock: Clock, font: Path) -> None:
+    def __init__(self, kpi: Kpi, measures: Measures, clock: Clock, font: Path, name: Callable[[str, str], str]) -> None:
+        self._name = name
         self._kpi = kpi
         self._measures = measures
         self._clock = clock
@@ -51,15 +53,20 @@ class Exports:
         check_form(form)
         groups = [(one, await self._kpi.figures(tenant, one.id, grant)) for one in await self._kpi.definitions(tenant)]
         groups = [(one, figures) for one, figures in groups if figures]
-        sheet = figures_sheet(tenant, groups, base_url, times.micros(self._clock.now()), lang)
+        sheet = figures_sheet(self._town(tenant, lang), groups, base_url, times.micros(self._clock.now()), lang)
         return await self.written(sheet, form)
 
     async def measure(self, tenant: str, id_: str, grant: Grant, form: str, lang: str, base_url: str) -> bytes:
         """The sheet of a measure as somebody may see it, as a file. ResourceNotFound, BadRequestData as in figures."""
         check_form(form)
         now = times.micros(self._clock.now())
-        sheet = measure_sheet(tenant, await self._reviewed(tenant, id_, grant, now), base_url, now, lang)
+        sheet = measure_sheet(
+            self._town(tenant, lang), await self._reviewed(tenant, id_, grant, now), base_url, now, lang
+        )
         return await self.written(sheet, form)
+
+    def _town(self, tenant: str, lang: str) -> Town:
+        return Town(tenant, self._name(tenant, lang))
 
     async def _reviewed(self, tenant: str, id_: str, grant: Grant, now: int) -> Reviewed:
         measure = await self._measures.get(tenant, id_)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from itertools import chain
+from typing import NamedTuple
 from urllib.parse import quote
 
 from kumihimo.base import times
@@ -64,8 +65,20 @@ def local(at: int) -> datetime:
     return times.from_micros(at).astimezone(JST).replace(tzinfo=None)
 
 
+class Town(NamedTuple):
+    """Whose sheet it is: the tenant, by which machines know it, and what people call it."""
+
+    tenant: str
+    name: str
+
+    def facts(self, t: Words) -> tuple[tuple[str, str], ...]:
+        """The town by its name, and its tenant where that is another."""
+        tenant = () if self.tenant == self.name else ((t("sheet.tenant"), self.tenant),)
+        return ((t("sheet.town"), self.name), *tenant)
+
+
 def figures_sheet(
-    town: str, groups: Sequence[tuple[Definition, Sequence[Figure]]], base_url: str, now: int, lang: str
+    town: Town, groups: Sequence[tuple[Definition, Sequence[Figure]]], base_url: str, now: int, lang: str
 ) -> Sheet:
     """The figures of a town's KPIs: one row each, with the address under which its readings are found."""
     t = words(lang)
@@ -81,14 +94,16 @@ def figures_sheet(
         Column(t("sheet.address"), 2.0),
     )
     rows = tuple(
-        _figure_row(definition, figure, f"{base_url}/t/{town}", lang) for definition, all_ in groups for figure in all_
+        _figure_row(definition, figure, f"{base_url}/t/{town.tenant}", lang)
+        for definition, all_ in groups
+        for figure in all_
     )
     methods = tuple(f"{definition.title[lang]}: {definition.method[lang]}" for definition, _ in groups)
     return Sheet(
         t("sheet.title"),
         lang,
-        t("sheet.foot", town=town, at=f"{local(now):%Y-%m-%d %H:%M}"),
-        ((t("sheet.town"), town), (t("sheet.made"), f"{local(now):%Y-%m-%d %H:%M}")),
+        t("sheet.foot", town=town.name, at=f"{local(now):%Y-%m-%d %H:%M}"),
+        (*town.facts(t), (t("sheet.made"), f"{local(now):%Y-%m-%d %H:%M}")),
         (Part(t("sheet.figures"), columns, rows, methods),),
     )
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from kumihimo.service.kpi.effect import Effect
 from kumihimo.service.kpi.measures import Frozen, Measure, said
 from kumihimo.service.kpi.measures_door import Seen, SeenNote
-from kumihimo.service.kpi.sheet import Cell, Column, Part, Sheet, Words, local, words
+from kumihimo.service.kpi.sheet import Cell, Column, Part, Sheet, Town, Words, local, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Reviewed:
     notes: Sequence[SeenNote]
 
 
-def measure_sheet(town: str, one: Reviewed, base_url: str, now: int, lang: str) -> Sheet:
+def measure_sheet(town: Town, one: Reviewed, base_url: str, now: int, lang: str) -> Sheet:
     """The sheet, with the addresses under which the readings behind each figure are found. now in microseconds."""
     t, measure = words(lang), one.measure
     made = f"{local(now):%Y-%m-%d %H:%M}"
@@ -38,14 +38,14 @@ def measure_sheet(town: str, one: Reviewed, base_url: str, now: int, lang: str) 
         (t("measures.f.due_on"), measure.due_on.isoformat() if measure.due_on else "–"),
         (t("measures.f.state"), t(f"measures.state.{measure.state}")),
         (t("measures.budget"), "–" if measure.budget is None else t("measures.yen", amount=f"{measure.budget:,}")),
-        (t("sheet.town"), town),
+        *town.facts(t),
         (t("sheet.made"), made),
     ]
     if measure.is_example:
         facts.insert(0, (t("measures.example"), t("measures.example.hint")))
-    parts = (_targets(one, f"{base_url}/t/{town}", lang, t), _effects(one, lang, t), _notes(one, lang, t))
+    parts = (_targets(one, f"{base_url}/t/{town.tenant}", lang, t), _effects(one, lang, t), _notes(one, lang, t))
     title = t("sheet.measure.title", title=measure.called(lang))
-    return Sheet(title, lang, t("sheet.foot", town=town, at=made), tuple(facts), parts)
+    return Sheet(title, lang, t("sheet.foot", town=town.name, at=made), tuple(facts), parts)
 
 
 def _targets(one: Reviewed, base: str, lang: str, t: Words) -> Part:
