@@ -116,6 +116,8 @@ async def test_a_drill_is_told_to_staff_alone_says_so_and_is_never_urgent(told: 
     assert (notice.topic, notice.urgent, notice.title["ja"][:4]) == (STAFF, False, "【訓練】")
     assert ("訓練です" in notice.text["ja"], "a drill" in notice.text["en"]) == (True, True)
     assert next(one for one in TOPICS if one.id == STAFF).is_closed
+    [kept] = await told.doors.docs(TOWN, entities.NOTICE, EVERYTHING)
+    assert entities.value_of(kept, entities.SIMULATED) is True, "by which the pack's right leaves it out"
 
 
 async def test_people_who_cannot_be_told_keep_no_alert_away_and_are_told_later(told: Told) -> None:

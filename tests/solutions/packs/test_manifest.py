@@ -51,6 +51,8 @@ WRONG_RIGHTS = {
     "only the town's own people command": right(may='["command"]', types=""),
     "reads at most": right(role='"stranger"', may='["write"]'),
     "none of the purposes": right(purposes='["advertising"]'),
+    "'secret' is no attribute of OffStreetParking": right(unless="{ secret = true }"),
+    "command and approve concern the town": right(role='"officer"', may='["approve"]', types="", unless="{ name = 1 }"),
     "Expected `str` matching regex": right(role='"x\\") || true //"'),
 }
 
@@ -112,6 +114,14 @@ def test_only_open_data_is_published() -> None:
         changed('legal = "open"', 'legal = "internal"', right(role='"stranger"'))
     published = changed(more=right(role='"stranger"')).pack
     assert "principal is Anonymous" in policies_text(published, str)
+
+
+@pytest.mark.parametrize(("value", "said"), [("true", "true"), ("3", "3"), ('"a\\"b"', '"a\\"b"')])
+def test_a_right_leaves_out_entities_by_a_value_of_theirs(value: str, said: str) -> None:
+    pack = changed(more=right(role='"officer"', unless=f"{{ name = {value} }}")).pack
+    text = policies_text(pack, lambda name: f"https://x.example/{name}")
+    assert f".contains({said})" in text
+    assert len(policies_of(text)) == len(pack.rights) + len(pack.forbids)
 
 
 BROKEN = [

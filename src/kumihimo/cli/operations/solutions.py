@@ -175,7 +175,9 @@ def rights_in_words(pack: Pack) -> list[str]:
             what = ", ".join(one.types) or "in the town"
             parts = f" (only {', '.join(one.attributes)})" if one.attributes else ""
             purposes = f" for {', '.join(one.purposes)}" if one.purposes else ""
-            found.append(f"{one.role} {sign} {', '.join(one.may)}: {what}{parts}{purposes}. {one.why.en}")
+            unless = f" (but none with {' or '.join(f'{name} {value}' for name, value in one.unless.items())})"
+            but = unless if one.unless else ""
+            found.append(f"{one.role} {sign} {', '.join(one.may)}: {what}{parts}{but}{purposes}. {one.why.en}")
     for rules in pack.rules:
         writes = f" (changes {', '.join(rules.writes)})" if rules.writes else ""
         found.append(f"rules {rules.title.en}: on {', '.join(rules.watches)}: {', '.join(rules.does)}{writes}")

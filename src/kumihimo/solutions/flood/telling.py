@@ -6,7 +6,7 @@ Whether to evacuate is announced by the town, which decides; a notice says so, a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from kumihimo.base import times
@@ -14,7 +14,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.events import LogRecord
 from kumihimo.platform.access.grants import ALL_ATTRIBUTES, ALL_ROWS, EVERYTHING
 from kumihimo.platform.broker.models import Change, Op
-from kumihimo.platform.jsonld.models import Instance
+from kumihimo.platform.jsonld.models import EntityDoc, Instance
 from kumihimo.service.notices import handed
 from kumihimo.service.notices.models import Area, Notice, Took, Topic
 from kumihimo.solutions.flood import entities
@@ -92,7 +92,7 @@ def notice_of(record: LogRecord, level: Level, urgent_from: int) -> Notice | Non
     if seen is None:
         return None
     at, height = seen
-    drill = entities.value_of(doc, entities.SIMULATED) is True
+    drill = _is_drill(doc)
     name = entities.text_at(doc, entities.NAME) or record.entity_id
     river = entities.text_at(doc, entities.RIVER)
     said = dict(title(river, name, level))
@@ -112,6 +112,10 @@ def notice_of(record: LogRecord, level: Level, urgent_from: int) -> Notice | Non
         link=f"/flood/gauges/{number}",
         since=record.at,
     )
+
+
+def _is_drill(doc: EntityDoc | dict[str, Any]) -> bool:
+    return entities.value_of(doc, entities.SIMULATED) is True
 
 
 def _text(level: Level, height: float, limit: float | None, *, drill: bool) -> dict[str, str]:
@@ -153,21 +157,23 @@ class Telling:
         await doors.tell(tenant, notice)
         taken = max(0, times.micros(doors.clock.now()) - record.at) / 1_000_000
         call = Call(tenant, Actor("system", "flood.watch"), "watch", cause=f"log:{tenant}:{record.seq}")
-        for outcome in await doors.broker.apply(call, [_change(notice, record.entity_id, level, taken)]):
+        for outcome in await doors.broker.apply(call, [_change(notice, record, level, taken)]):
             if outcome.problem is not None:
                 raise outcome.problem
         await settle(doors, tenant, notice.id)
 
 
-def _change(notice: Notice, gauge: str, level: Level, taken: float) -> Change:
+def _change(notice: Notice, record: LogRecord, level: Level, taken: float) -> Change:
     attrs: dict[str, list[Instance]] = {
         entities.HEADLINE: [{"type": "Property", "value": dict(notice.title)}],
         entities.SEVERITY: [{"type": "Property", "value": int(level)}],
-        entities.ABOUT: [{"type": "Relationship", "object": gauge}],
+        entities.ABOUT: [{"type": "Relationship", "object": record.entity_id}],
         entities.TAKEN: _seconds(taken, notice.at),
     }
     if notice.area:
         attrs[entities.AREA_NAME] = [{"type": "Property", "value": notice.area["ja"]}]
+    if _is_drill(record.entity):
+        attrs[entities.SIMULATED] = [{"type": "Property", "value": True}]
     return Change(Op.UPSERT_UPDATE, notice.id, {"id": notice.id, "type": [entities.NOTICE], "attrs": attrs})
 
 

@@ -138,7 +138,7 @@ def _of_roles(pack: Pack) -> Iterator[Said]:
 
 
 def _of_town_right(one: Right) -> Iterator[Said]:
-    if set(one.may) - OF_TOWN or one.types or one.attributes:
+    if set(one.may) - OF_TOWN or one.types or one.attributes or one.unless:
         yield Said(
             ja="command と approve は自治体についての権利です。データの権利とは分けて求めてください",
             en="command and approve concern the town, no entities; ask for them apart",
@@ -159,7 +159,7 @@ def _of_entity_right(pack: Pack, one: Right, models: _Models) -> Iterator[Said]:
     for name in sorted(set(one.types) - set(models)):
         yield _no_model(name)
     known = {name for kind in one.types if kind in models for name in models[kind].attributes}
-    for name in sorted(set(one.attributes) - known):
+    for name in sorted({*one.attributes, *one.unless} - known):
         yield Said(
             ja=f"{name!r} は {', '.join(one.types)} の属性ではありません",
             en=f"{name!r} is no attribute of {', '.join(one.types)}",

@@ -238,7 +238,10 @@ class ScreenEntry(Part, frozen=True, kw_only=True):
 
 
 class Right(Part, frozen=True, kw_only=True):
-    """A right that the pack asks for a role, or takes from it; attributes and purposes () are all of them."""
+    """A right that the pack asks for a role, or takes from it; attributes and purposes () are all of them.
+
+    unless: entities of which one of these attributes has this value are left out, such as those of a training.
+    """
 
     role: Name
     may: Annotated[tuple[PackAction, ...], Meta(min_length=1)]
@@ -246,6 +249,7 @@ class Right(Part, frozen=True, kw_only=True):
     types: Annotated[tuple[Term, ...], Meta(max_length=50)] = ()
     attributes: Annotated[tuple[Term, ...], Meta(max_length=100)] = ()
     purposes: Annotated[tuple[Name, ...], Meta(max_length=20)] = ()
+    unless: Annotated[dict[Term, Short | bool | int], Meta(max_length=5)] = {}
 
 
 class Clarified(Part, frozen=True, kw_only=True):

@@ -50,7 +50,14 @@ def _conditions(right: Right, expand: Expand) -> str:
         asked.append(f"{_list(expand(one) for one in right.attributes)}.contains(context.attribute)")
     if right.purposes:
         asked.append(f"{_list(right.purposes)}.contains(context.purpose)")
-    return f" when {{ {' && '.join(asked)} }}" if asked else ""
+    when = f" when {{ {' && '.join(asked)} }}" if asked else ""
+    left_out = [_holds(expand(name), value) for name, value in right.unless.items()]
+    return f"{when} unless {{ {' || '.join(left_out)} }}" if left_out else when
+
+
+def _holds(name: str, value: str | bool | int) -> str:
+    said = _text(value) if isinstance(value, str) else str(value).lower()
+    return f"(resource has {_text(name)} && resource[{_text(name)}].contains({said}))"
 
 
 def _list(names: Iterable[str]) -> str:
