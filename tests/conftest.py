@@ -24,6 +24,10 @@ from tests.postgres_server import PostgresMissing, PostgresServer, memory_if_roo
 settings.register_profile("kumihimo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kumihimo")
 
+for _name in ("LC_ALL", "LC_MESSAGES", "LANG"):  # what commands say is judged in English, whoever runs the tests
+    if os.environ.get(_name, "").startswith("ja"):
+        os.environ[_name] = "C.UTF-8"
+
 REQUIRE_ALL = os.environ.get("KUMIHIMO_TEST_REQUIRE_ALL") == "1"
 NOT_RUN: Counter[str] = Counter()
 """How many tests (or files of them) were skipped, or expected to fail, for which reason."""

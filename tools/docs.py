@@ -160,6 +160,7 @@ def commands_page() -> str:
         "# Command line",
         "",
         "Made from the commands' own help by `make docs`. Exit codes: 0 done, 1 refused or failed, 2 used wrongly.",
+        "What is refused is said in Japanese where LC_ALL, else LC_MESSAGES, else LANG says so (`ja_JP.UTF-8`).",
         "While a platform runs on the data folder, `device`, `tenant` and `import` reach it through a socket;",
         "where none runs, they open the files themselves.",
         "",

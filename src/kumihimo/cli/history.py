@@ -17,6 +17,7 @@ from kumihimo.base.errors import BadRequestData, LdContextNotAvailable, Problem
 from kumihimo.base.settings import Settings
 from kumihimo.cli.reach import Perform, reached
 from kumihimo.cli.say import fail, say, warn
+from kumihimo.cli.words import said, t
 from kumihimo.platform.imports.load import free_in, import_key, reader_of
 from kumihimo.platform.imports.observations import Layout
 from kumihimo.platform.imports.pieces import SHOWN, Piece
@@ -204,10 +205,7 @@ async def _write(do: Perform, source: _Source) -> int:
             await _send_all(do, source, run, problems, bar, task)
             run = await _settle(do, source, bar)
         except (Problem, ConnectionError) as problem:
-            raise fail(
-                f"stopped behind record {run['position']}: {problem}. What was written stays; run the same command "
-                "again to go on"
-            ) from problem
+            raise fail(t("cli.history.stopped", position=run["position"], why=said(problem))) from problem
     say(
         f"{run['stored']} stored, {run['duplicates']} there already, {run['corrected']} corrected, {run['refused']} "
         f"refused; {run['settled']} became the current value"

@@ -13,6 +13,7 @@ from kumihimo.base.jsontext import text
 from kumihimo.base.settings import Settings
 from kumihimo.cli.reach import Perform, reached
 from kumihimo.cli.say import fail, say, warn
+from kumihimo.cli.words import said, t
 from kumihimo.platform.imports.load import free_in
 from kumihimo.platform.imports.tables import Table, read_table
 from kumihimo.platform.jsonld.contexts import Contexts
@@ -83,7 +84,7 @@ async def _write(do: Perform, table: Table, tenant: str) -> int:
             try:
                 answer = await do("import", {"tenant": tenant, "entities": piece})
             except (Problem, ConnectionError) as problem:
-                raise fail(f"stopped after {start} entities: {problem}") from problem
+                raise fail(t("cli.import.stopped", count=start, why=said(problem))) from problem
             created += answer["created"]
             updated += answer["updated"]
             refused += answer["refused"]

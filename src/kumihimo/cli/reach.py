@@ -13,6 +13,7 @@ from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli.say import fail
 from kumihimo.cli.socket import ask
+from kumihimo.cli.words import said
 
 Perform = Callable[[str, dict[str, Any]], Awaitable[Any]]
 """Performs an operation by name. Problem where it is refused."""
@@ -50,7 +51,7 @@ def run(settings: Settings, operation: str, **given: Any) -> Any:
     try:
         return asyncio.run(_once(settings, operation, given))
     except (Problem, ConnectionError) as problem:
-        raise fail(str(problem)) from problem
+        raise fail(said(problem)) from problem
     except SettingsError as problem:
         raise fail(str(problem), code=2) from problem
 
@@ -60,4 +61,4 @@ def ask_running(settings: Settings, operation: str, **given: Any) -> Any:
     try:
         return asyncio.run(ask(Path(settings.data), operation, given))
     except (Problem, ConnectionError) as problem:
-        raise fail(str(problem)) from problem
+        raise fail(said(problem)) from problem

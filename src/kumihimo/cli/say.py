@@ -16,6 +16,7 @@ from rich.text import Text
 from kumihimo.base.errors import Problem
 from kumihimo.base.jsontext import text
 from kumihimo.base.settings import SettingsError
+from kumihimo.cli.words import said
 
 _out = Console(highlight=False, emoji=False)
 _err = Console(stderr=True, highlight=False, emoji=False)
@@ -73,6 +74,6 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        raise fail(problem.detail) from problem
+        raise fail(said(problem)) from problem
     except SettingsError as problem:
         raise fail(str(problem), code=2) from problem

@@ -21,6 +21,7 @@ from kumihimo.base.errors import Problem
 from kumihimo.base.settings import Settings, SettingsError
 from kumihimo.cli.logs import set_up
 from kumihimo.cli.say import say, warn
+from kumihimo.cli.words import said
 from kumihimo.device.simulate.schedule import MAX_SPEED
 from kumihimo.network.sockets import AddressInUse, CannotListen, at, listening
 from kumihimo.solutions.flood.recording import EventName
@@ -133,7 +134,7 @@ def _start(settings: Settings, steps: Sequence[Step], started: Callable[[Platfor
     try:
         return 0 if uvloop.run(_run(settings, steps, started)) else 1
     except (Problem, OSError, SettingsError) as problem:
-        warn(f"kumihimo: {problem}")
+        warn(f"kumihimo: {said(problem)}")
         return 1
 
 

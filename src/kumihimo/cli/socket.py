@@ -17,6 +17,8 @@ from kumihimo.base.errors import InternalError, Problem
 from kumihimo.base.jsontext import dumps, loads
 
 SOCKET = "kumihimo.sock"
+JAPANESE: Final = "ja"
+"""The member of a refusal that says the detail in Japanese."""
 LONGEST_PATH = 100
 """Bytes. Linux takes 108 for a socket's path; a longer data path gets no socket, and the log says so."""
 LONGEST_WAIT: Final = 600.0
@@ -35,10 +37,14 @@ def size_of(path: Path) -> int:
 
 
 class Remote(Problem):
-    """A problem that the running platform answered with; it keeps the platform's words."""
+    """A problem that the running platform answered with; it keeps the platform's words, in ja those in Japanese (""
+    for none), and its status.
+    """
 
     def __init__(self, document: dict[str, Any]) -> None:
         super().__init__(str(document.get("detail", "the platform refused without a reason")))
+        self.ja = str(document.get(JAPANESE, ""))
+        self.told_status = int(document.get("status", Problem.status))
 
 
 async def ask(data: Path, name: str, given: dict[str, Any]) -> Any:

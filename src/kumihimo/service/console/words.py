@@ -32,8 +32,8 @@ def load_words(packages: Iterable[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def refusal_in(t: Callable[..., str], lang: str) -> Callable[[Problem], Markup]:
-    """`refusal(problem)`: why something was refused, in the reader's language where there are words for it."""
+def said_in(t: Callable[..., str], lang: str) -> Callable[[Wording], str]:
+    """The text of a wording in a language. KeyError where t has none."""
     between = ", " if lang == "en" else "、"
 
     def put(word: Word) -> str:
@@ -45,6 +45,13 @@ def refusal_in(t: Callable[..., str], lang: str) -> Callable[[Problem], Markup]:
         if not wording.key:
             return put(wording.values["en" if lang == "en" else "ja"])
         return t(wording.key, **{name: put(word) for name, word in wording.values.items()})
+
+    return say
+
+
+def refusal_in(t: Callable[..., str], lang: str) -> Callable[[Problem], Markup]:
+    """`refusal(problem)`: why something was refused, in the reader's language where there are words for it."""
+    say = said_in(t, lang)
 
     def refusal(problem: Problem) -> Markup:
         with suppress(KeyError):  # a room that has no screens here has no texts here

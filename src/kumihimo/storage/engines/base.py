@@ -94,7 +94,8 @@ def refuse_waiting(scope: str, waiting: int) -> Overloaded:
 
 def no_tenant(name: str) -> NonexistentTenant:
     """What a caller hears who names a tenant that there is not."""
-    return NonexistentTenant(f"there is no tenant {name[:64]!r}")
+    said = NonexistentTenant(f"there is no tenant {name[:64]!r}")
+    return said.said(f"テナント「{name[:64]}」はありません")
 
 
 def too_long(seconds: float) -> TooComplexQuery:
