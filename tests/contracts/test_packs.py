@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from kumihimo.base.call import Actor, Call
 from kumihimo.base.errors import BadRequestData, Forbidden, NonexistentTenant, Problem, ResourceNotFound
 from kumihimo.base.settings import Settings
 from kumihimo.platform.broker.models import ALL_ATTRIBUTES, ALL_ROWS, Change, Op, Query
+from kumihimo.service.rules.text import read, write
 from kumihimo.solutions.packs.archive import MANIFEST, SIGNATURE, read_archive, read_path, write_archive
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.errors import PackChanged, PackRefused
@@ -32,6 +33,7 @@ OFFICER, RESIDENT = Actor("person", "p-2"), Actor("person", "p-3")
 TYPE = "https://example.org/parking/OffStreetParking"
 FREE = "https://example.org/parking/availableSpotNumber"
 FIVE = "urn:ngsi-ld:OffStreetParking:takamatsu-5"
+NAMED = "# with names\n"
 RULES = b"""
 [[rules]]
 file = "few.toml"
@@ -55,6 +57,14 @@ class Sets:
         writes = {"https://example.org/parking/telephone"} if "telephone" in text else set()
         watches = None if "anything" in text else frozenset({FREE})
         return RulesSaid(name, frozenset({TYPE}), watches, frozenset(writes), frozenset(does))
+
+    def named(self, text: str, names: Mapping[str, str]) -> str:
+        assert names[FREE.rpartition("/")[2]] == FREE
+        return f"{NAMED}{text}"
+
+    def unnamed(self, text: str, names: Mapping[str, str]) -> str:
+        assert names[FREE.rpartition("/")[2]] == FREE
+        return text.removeprefix(NAMED)
 
     async def allow(self, call: Call) -> None:
         """Everybody may put rules."""
@@ -310,13 +320,13 @@ async def test_two_who_change_values_at_once_lose_nothing(any_house: House) -> N
     house = any_house
     ruled = pack(more=RULES, **{"few.toml": b"few = @{few_spaces}"})
     await house.packs.install(CALL, ruled, unsigned=True)
-    assert house.sets.texts == {"parking-few": "few = 5"}
+    assert house.sets.texts == {"parking-few": NAMED + "few = 5"}
     seen = (await house.packs.get("town", "parking"))[0].revision
     await house.packs.set_values(CALL, "parking", {"few_spaces": 8}, seen)
-    assert house.sets.texts == {"parking-few": "few = 8"}
+    assert house.sets.texts == {"parking-few": NAMED + "few = 8"}
     with pytest.raises(PackChanged):
         await house.packs.set_values(CALL, "parking", {"few_spaces": 3}, seen)
-    assert house.sets.texts == {"parking-few": "few = 8"}
+    assert house.sets.texts == {"parking-few": NAMED + "few = 8"}
     for wrong in ({"few_spaces": 5000}, {"other": 1}):
         with pytest.raises(BadRequestData):
             await house.packs.set_values(CALL, "parking", wrong, seen + 1)
@@ -377,6 +387,58 @@ async def test_a_packs_rules_are_on_in_the_platforms_own_room_follow_the_values_
     assert await house.state() == before, "who may not put rules installs no half of a pack"
 
 
+FEW = """# few places are left
+name = "parking-few"
+
+[[rule]]
+name = "few"
+types = ["OffStreetParking"]
+watch = ["availableSpotNumber"]
+condition = "entity.availableSpotNumber < @{few_spaces} && before.availableSpotNumber > 1.0"
+
+[[rule.then]]
+do = "alert"
+severity = 2
+title_ja = "残り {entity.availableSpotNumber}"
+title_en = "{entity.availableSpotNumber} left"
+"""
+
+
+async def test_rules_of_a_pack_go_by_its_own_short_names(house: House) -> None:
+    """Written, judged, explained, changed and handed on by the names of the pack's @context."""
+    packs, sets, call = house.platform.packs, house.platform.rule_sets, replace(CALL, actor=Actor("system", "test"))
+    await packs.install(call, pack(more=RULES, **{"few.toml": FEW.encode()}), unsigned=True)
+    assert await packs.changed("town", "parking") == []
+    await house.put(FIVE, availableSpotNumber=9)
+    await house.put(FIVE, availableSpotNumber=1)
+    await sets.keeper.catch_up("town")
+    [fired] = await sets.firings(call, "parking-few")
+    assert fired.firing.facts["availableSpotNumber"] == 1.0
+    assert [one.order.content["title_en"] for one in fired.actions] == ["1 left"]
+    assert [one["attribute"] for one in fired.actions[0].order.content["evidence"]] == [FREE]
+    newest = (await sets.trace(call, "parking-few", FIVE)).changes[0].steps[0]
+    assert (newest.outcome, newest.facts["availableSpotNumber"]) == ("did", 1.0)
+    stands = (await sets.get(call, "parking-few")).text
+    definition = sets.check(stands)
+    assert dict(await sets.known(call, definition))["OffStreetParking"].count("availableSpotNumber") == 1
+    changed = replace(definition, rules=(replace(definition.rules[0], condition="entity.availableSpotNumber < 7"),))
+    await sets.put(call, write(changed), why="as the form puts it")
+    copy = await packs.export("town", "parking", "kawaramachi")
+    assert b"example.org" not in copy.files["few.toml"]
+    assert read(copy.files["few.toml"].decode()) == replace(changed, name="kawaramachi-few", names={})
+    await packs.remove(call, "parking")
+    await house.put(FIVE, availableSpotNumber=6)
+    await sets.keeper.catch_up("town")
+    newest = (await sets.trace(call, "parking-few", FIVE)).changes[0].steps[0]
+    assert (newest.outcome, newest.facts["availableSpotNumber"]) == ("did", 6.0), "the town's rule means what it meant"
+
+
+async def test_a_file_of_rules_gives_a_name_no_other_meaning_than_the_pack(house: House) -> None:
+    other = '\n[names]\navailableSpotNumber = "https://example.org/people/availableSpotNumber"\n'
+    with pytest.raises(PackRefused, match=r"few\.toml of parking: its names make 'https://example\.org/people/"):
+        await house.platform.packs.plan(pack(more=RULES, **{"few.toml": (FEW + other).encode()}), "town")
+
+
 async def test_rules_that_the_room_does_not_take_stop_the_pack_before_anything_is_made(house: House) -> None:
     before = await house.state()
     with pytest.raises(PackRefused, match=r"few\.toml: the rule costs too much"):
@@ -411,7 +473,7 @@ async def test_a_towns_changed_copy_is_a_pack_that_can_be_installed_elsewhere(ho
     assert "town.example.jp" not in str(made.files)
     await house.platform.database.add_tenant("next")
     await house.packs.install(replace(CALL, tenant="next"), copy, unsigned=True)
-    assert house.sets.texts["kawaramachi-few"] == "few = 12  # kawaramachi-few"
+    assert house.sets.texts["kawaramachi-few"] == NAMED + "few = 12  # kawaramachi-few"
     for name in ("parking", "Kawaramachi", "../x", ""):
         with pytest.raises(BadRequestData):
             await house.packs.export("town", "parking", name)

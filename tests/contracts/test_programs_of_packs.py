@@ -271,14 +271,30 @@ async def test_a_pack_with_names_of_its_own_calls_its_program_by_its_short_names
     assert await untried.attribute("warmerThanAround") == (3.0, "CEL")
 
 
-async def test_what_rules_of_a_pack_name_in_short_is_said_in_full_when_it_is_refused(untried: Town) -> None:
+async def test_rules_call_the_program_by_the_short_names_of_the_packs_context(untried: Town) -> None:
+    untried.vocabulary = NAMED
+    whole = named()
+    await untried.install(replace(whole, files={**whole.files, "rules.toml": FILES["rules.toml"]}))
+    await untried.read(30.0, entity_id="urn:ngsi-ld:WeatherObserved:near", east=0.001)
+    await untried.read(33.0)
+    assert [state for state, _ in await untried.done()] == ["done", "done"]
+    assert await untried.attribute("discomfort") == (85.9, None)
+    assert await untried.attribute("warmerThanAround") == (3.0, "CEL")
+    text = (await untried.sets.get(CALL, "heat-rules")).text
+    elsewhere = text.replace(f'discomfort = "{NAMED}', 'discomfort = "https://example.org/other/')
+    assert elsewhere != text
+    with pytest.raises(RuleRefused, match="asked for no right to write discomfort of this type"):
+        await untried.sets.put(CALL, elsewhere)
+
+
+async def test_rules_of_a_pack_that_name_one_thing_in_two_ways_are_told_how_it_is_written(untried: Town) -> None:
     whole = named()
     short = whole.files["rules.toml"].decode().replace(f'watch = ["{NAMED}', 'watch = ["')
     found = replace(whole, files={**whole.files, "rules.toml": short.encode()})
-    with pytest.raises(PackRefused, match=f"temperature; rules do not read .* in full: {NAMED}temperature") as refused:
+    with pytest.raises(PackRefused, match=f"temperature; write {NAMED}temperature in one way") as refused:
         await untried.install(found)
     assert refused.value.wording is not None
-    assert f"省略せずに書きます: {NAMED}temperature" in str(refused.value.wording.values["ja"])
+    assert f"{NAMED}temperature は、短い名前か" in str(refused.value.wording.values["ja"])
 
 
 async def test_no_other_rules_call_the_program_and_no_circle_is_made(untried: Town) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,11 +115,12 @@ class Persons:
 
     async def of_text(self, tenant: str, definition: Definition) -> Words | None:
         """As service.rules.models.Persons: what the text says openly; what it fills in, the order tells."""
+        expand = self._platform.rule_sets.names(definition).expand
         for rule in definition.rules:
             for action in rule.actions:
                 if action.do == "command" and (words := await self._command(tenant, action.device, action.name)):
                     return words
-                if action.sets and (words := await self._of_change(tenant, rule, action)):
+                if action.sets and (words := await self._of_change(tenant, rule, action, expand)):
                     return words
         return None
 
@@ -141,8 +142,7 @@ class Persons:
         pack = await self._mover(tenant, known.entity_type)
         return _of_command(pack, device) if pack and not (ability and ability.is_safe) else None
 
-    async def _of_change(self, tenant: str, rule: Rule, action: Action) -> Words | None:
-        expand = self._platform.contexts.core.expand_type
+    async def _of_change(self, tenant: str, rule: Rule, action: Action, expand: Callable[[str], str]) -> Words | None:
         kinds = {expand(action.type)} if action.type else set[str]()
         if not action.entity:
             kinds |= {expand(one) for one in rule.types}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,6 +17,7 @@ from kumihimo.device.codecs.families import FAMILIES
 from kumihimo.platform.history.spread import Spreads
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.rules.refusal import RuleRefused
+from kumihimo.service.rules.text import with_names, without_names
 from kumihimo.solutions.packs.door import Packs
 from kumihimo.solutions.packs.models import Held, Verdict
 from kumihimo.solutions.packs.ports import PackDoors, RulesSaid, Trial
@@ -41,7 +42,7 @@ def pack_doors(platform: Platform, trial: Trial | None) -> PackDoors:
         spreads=Spreads(platform.database),
         families=frozenset(FAMILIES),
         parts=parts_of(platform),
-        rule_sets=PackRules(platform.rule_sets, platform.contexts.core.expand),
+        rule_sets=PackRules(platform.rule_sets),
         trial=trial,
         programs=platform.programs,
     )
@@ -58,30 +59,43 @@ def in_both_languages() -> Iterator[None]:
 
 
 class PackRules:
-    """The room of rules as packs know it. expand gives the long name of one that a text of rules says short."""
+    """The room of rules as packs know it."""
 
-    def __init__(self, sets: RuleSets, expand: Callable[[str], str]) -> None:
+    def __init__(self, sets: RuleSets) -> None:
         self._sets = sets
-        self._expand = expand
 
     def check(self, text: str) -> RulesSaid:
         """As packs.ports.RuleSets."""
         with in_both_languages():
             found = self._sets.check(text)
+        expand = self._sets.names(found).expand
+
+        def long(*many: Iterable[str]) -> frozenset[str]:
+            return frozenset(expand(name) for names in many for name in names)
+
         acts = [act for rule in found.rules for act in rule.actions]
         by_change = [rule for rule in found.rules if not rule.schedule]
-        watches = None if any(not rule.watch for rule in by_change) else self._long(*(one.watch for one in by_change))
+        watches = None if any(not rule.watch for rule in by_change) else long(*(one.watch for one in by_change))
         return RulesSaid(
             found.name,
-            self._long(*(rule.types for rule in found.rules), [act.type for act in acts if act.type]),
+            long(*(rule.types for rule in found.rules), [act.type for act in acts if act.type]),
             watches,
-            self._long(*(act.sets for act in acts)),
+            long(*(act.sets for act in acts)),
             frozenset(act.do for act in acts),
             frozenset(act.function for act in acts if act.do == "compute"),
+            found.names,
         )
 
-    def _long(self, *many: Iterable[str]) -> frozenset[str]:
-        return frozenset(self._expand(name) for names in many for name in names)
+    def named(self, text: str, names: Mapping[str, str]) -> str:
+        """As packs.ports.RuleSets; what is wrong with a text is said when it is checked."""
+        try:
+            return with_names(text, names)
+        except RuleRefused:
+            return text
+
+    def unnamed(self, text: str, names: Mapping[str, str]) -> str:
+        """As packs.ports.RuleSets."""
+        return without_names(text, names)
 
     async def allow(self, call: Call) -> None:
         """As packs.ports.RuleSets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from kumihimo.app.platform import Platform
@@ -72,13 +72,14 @@ class PackFunctions:
         own = await self._own(tenant, definition.name)
         if own is None:
             return _NO_PACK
+        expand = self._platform.rule_sets.names(definition).expand
         for rule in definition.rules:
             for action in rule.actions:
-                if action.do == "compute" and (words := self._of_action(own, rule, action)):
+                if action.do == "compute" and (words := self._of_action(own, rule, action, expand)):
                     return words
         return None
 
-    def _of_action(self, own: _Own, rule: Rule, action: Action) -> Words | None:
+    def _of_action(self, own: _Own, rule: Rule, action: Action, expand: Callable[[str], str]) -> Words | None:
         function = own.program.function(action.function)
         if function is None:
             return Words(
@@ -96,9 +97,8 @@ class PackFunctions:
                 f"関数 {function.name} は {other[0]} を答えません。",
                 f"the function {function.name} gives no {other[0]}",
             )
-        expand, expand_type = self._platform.contexts.core.expand, self._platform.contexts.core.expand_type
         kinds = [action.type] if action.type else [] if action.entity else list(rule.types)
-        return _unasked(own, [expand_type(one) for one in kinds], [expand(one) for one in action.attributes])
+        return _unasked(own, [expand(one) for one in kinds], [expand(one) for one in action.attributes])
 
     async def of_order(self, tenant: str, order: Order) -> Words | None:
         """As Functions."""

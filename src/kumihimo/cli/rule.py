@@ -64,9 +64,11 @@ def check(file: File) -> None:
     """Say whether a rule set of a file would be taken, and what is wrong where not; nothing is changed."""
     from kumihimo.platform.jsonld.contexts import Contexts
     from kumihimo.service.rules.compile import compiled
+    from kumihimo.service.rules.naming import Names
 
     with refusals():
-        found = compiled(text.read(text_of(file, text.MAX_BYTES)), Contexts(None).core.expand)
+        core = Contexts(None).core
+        found = compiled(text.read(text_of(file, text.MAX_BYTES)), Names(core.expand, core.compact))
     say(f"rule set {found.definition.name}: {len(found.rules)} rules, which would be taken")
 
 

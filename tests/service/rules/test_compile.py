@@ -6,8 +6,11 @@ import pytest
 
 from kumihimo.service.rules import text
 from kumihimo.service.rules.compile import compiled
+from kumihimo.service.rules.naming import Names
 from kumihimo.service.rules.refusal import RuleRefused
 
+PLAIN = Names(str, str)
+X = Names(lambda name: f"x:{name}", lambda iri: iri.removeprefix("x:"))
 TASK = '[[rule.then]]\ndo = "task"\nwhom = "officer"\ntext = "x"\nminutes = 5\n'
 WINDOW = '[[rule.window]]\nname = "w"\nfigure = "count"\nattribute = "level"\nminutes = 5\n'
 
@@ -18,7 +21,7 @@ def one(when: str = "", then: str = TASK, name: str = "r") -> str:
 
 def refused(written: str) -> RuleRefused:
     with pytest.raises(RuleRefused) as problem:
-        compiled(text.read('name = "s"\n' + written), lambda name: f"x:{name}")
+        compiled(text.read('name = "s"\n' + written), X)
     return problem.value
 
 
@@ -93,7 +96,7 @@ def test_what_a_rule_lacks_is_said_in_both_languages(written: str, en: str, ja: 
 
 def test_the_name_of_a_set_is_checked() -> None:
     with pytest.raises(RuleRefused, match="no name of a rule set"):
-        compiled(text.read('name = "../x"\n' + one()), str)
+        compiled(text.read('name = "../x"\n' + one()), PLAIN)
 
 
 def changes(watched: str, changed: str, name: str, more: str = "") -> str:
@@ -125,4 +128,4 @@ def test_a_loop_within_a_set_is_refused_with_its_path(rules: list[str], loop: st
         assert loop in problem.detail
         assert loop in problem.words.ja
     else:
-        assert compiled(text.read('name = "s"\n' + "".join(rules)), str).rules
+        assert compiled(text.read('name = "s"\n' + "".join(rules)), PLAIN).rules

@@ -34,6 +34,7 @@ def member(one: Member) -> st.SearchStrategy[Any]:
         "flag": st.booleans(),
         "choice": st.sampled_from(one.choices or [""]),
         "value": JSON,
+        "terms": st.dictionaries(LINES, LINES, max_size=3),
         "values": st.dictionaries(LINES, JSON, max_size=3),
     }[one.kind]
 
@@ -87,6 +88,9 @@ def test_every_member_of_a_model_stands_in_the_one_table() -> None:
         ('name = "a\\u0000b"', "name: it holds a character that cannot be shown", "表示できない文字"),
         ("[[rule]]\n" * 51, "51 are given; at most 50", "51 個あります"),
         ("a = " + "[" * 100 + "]" * 100, "nested too deeply", "入れ子が深すぎます"),
+        ("names = 1", "names: give a table of at most 1000 names", "1000 個まで"),
+        ("[names]\n" + "".join(f"a{n} = 'x'\n" for n in range(1001)), "names: give a table of at most", "表を"),
+        ("[names]\na = 1", "names.a: give a text", "names.a：200 文字まで"),
         ("#" * 70_000, "longer than 65536 bytes", "65536 バイトまで"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,12 +14,12 @@ from kumihimo.base.times import EPOCH
 from kumihimo.service.rules.definition import Action, Definition, Join, Rule, Window
 from kumihimo.service.rules.expressions import Expression, Template, Variable, check_name, read, read_template
 from kumihimo.service.rules.loops import find_loop
+from kumihimo.service.rules.naming import Names, check_spelling, names_of
 from kumihimo.service.rules.refusal import RuleRefused
 
 MAX_MINUTES: Final = 31 * 24 * 60
 MAX_METRES: Final = 100_000
 NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", re.ASCII)
-Expand = Callable[[str], str]
 TEMPLATES: Final = (
     "entity",
     "title_ja",
@@ -56,17 +56,21 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """A window or a join with its names expanded."""
+    """A window or a join with its names expanded. names: how what they find is called."""
 
+    names: Names
     windows: tuple[tuple[Window, str], ...]
     joins: tuple[tuple[Join, tuple[str, ...], str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A rule that can be judged. types and watch are expanded names; condition None always holds."""
+    """A rule that can be judged. types and watch are expanded names; condition None always holds. names: how
+    attributes and types are called in its set.
+    """
 
     rule: Rule
+    names: Names
     types: frozenset[str]
     watch: frozenset[str]
     condition: Expression | None
@@ -93,8 +97,10 @@ class Compiled:
     rules: tuple[Ready, ...]
 
 
-def compiled(definition: Definition, expand: Expand) -> Compiled:
-    """The rules as they are run; RuleRefused with the place and the reason in both languages."""
+def compiled(definition: Definition, core: Names) -> Compiled:
+    """The rules as they are run; RuleRefused with the place and the reason in both languages. core: the names that
+    count where the set has none of its own.
+    """
     if not NAME.match(definition.name):
         raise RuleRefused(
             f"name: {definition.name[:64]!r} is no name of a rule set; use 1 to 64 of a-z, 0-9 and '-'",
@@ -112,7 +118,9 @@ def compiled(definition: Definition, expand: Expand) -> Compiled:
                 f"rule[{number}].name: give each rule a name of its own of a-z, 0-9 and '-', not {name[:64]!r}",
                 f"rule[{number}].name：規則ごとに別の名前を a〜z、0〜9、- で付けてください（いまは {name[:64]!r}）。",
             )
-    rules = tuple(replace(_ready(one, expand), rule_set=definition.name) for one in definition.rules)
+    own = names_of(definition.names, core)
+    check_spelling(definition, core)
+    rules = tuple(replace(_ready(one, own), rule_set=definition.name) for one in definition.rules)
     if loop := find_loop(rules):
         path = " → ".join((*loop, loop[0]))
         raise RuleRefused(
@@ -122,7 +130,8 @@ def compiled(definition: Definition, expand: Expand) -> Compiled:
     return Compiled(definition, rules)
 
 
-def _ready(rule: Rule, expand: Expand) -> Ready:
+def _ready(rule: Rule, names: Names) -> Ready:
+    expand = names.expand
     where = f"rule {rule.name}"
     _check_when(rule, where)
     variables = _variables(rule, where)
@@ -136,14 +145,16 @@ def _ready(rule: Rule, expand: Expand) -> Ready:
         )
     return Ready(
         rule,
+        names,
         frozenset(map(expand, rule.types)),
         frozenset(map(expand, rule.watch)),
         condition,
         Looks(
+            names,
             tuple((one, expand(one.attribute)) for one in rule.windows),
             tuple((one, tuple(map(expand, one.types)), expand(one.relationship)) for one in rule.joins),
         ),
-        tuple(_act(one, variables, f"{where}: then[{number}]", expand) for number, one in enumerate(rule.actions, 1)),
+        tuple(_act(one, variables, f"{where}: then[{number}]", names) for number, one in enumerate(rule.actions, 1)),
     )
 
 
@@ -204,7 +215,8 @@ def _variables(rule: Rule, where: str) -> list[Variable]:
     return found
 
 
-def _act(action: Action, variables: Sequence[Variable], where: str, expand: Expand) -> Act:
+def _act(action: Action, variables: Sequence[Variable], where: str, names: Names) -> Act:
+    expand = names.expand
     _check_needs(action, where)
     texts = {
         name: read_template(getattr(action, name), variables, f"{where}: {name}")

@@ -115,10 +115,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A rule set as it is written."""
+    """A rule set as it is written. names: the short names of its own, and the IRI that each stands for; all others are
+    those of the core @context.
+    """
 
     name: str = ""
     title_ja: str = ""
     title_en: str = ""
     note: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()

@@ -7,7 +7,7 @@ its text last, never more.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -39,12 +39,12 @@ from kumihimo.service.rules.models import (
     Topics,
     Version,
 )
+from kumihimo.service.rules.naming import Names, names_of
 from kumihimo.service.rules.perform import Performer
 from kumihimo.service.rules.refusal import ChangedMeanwhile, RuleRefused, Words
 from kumihimo.service.rules.replay import MAX_SPAN, Replay, Replayed
 from kumihimo.service.rules.run import Tools, reader_of
 from kumihimo.service.rules.trace import Trace, traced
-from kumihimo.service.rules.view import Compact
 from kumihimo.storage.database import Database, Tx
 
 MAX_SETS: Final = 50
@@ -58,14 +58,6 @@ SHOWN_TYPES: Final = 100
 _SWITCHED_OFF: Final = Words(
     "規則セットが止められたため行いませんでした。", "the rule set was switched off before it was done"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How short names become long ones and back: those of the core @context."""
-
-    expand: Callable[[str], str]
-    compact: Compact
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +93,9 @@ class RuleSets:
         self._bus = bus
         self._access = access
         self._history = history
-        self._eyes = Eyes(broker, history, names.compact)
+        self._eyes = Eyes(broker, history)
         self._names = names
-        self.tools = Tools(database, clock, access, self._eyes, names.compact, names.expand)
+        self.tools = Tools(database, clock, access, self._eyes)
         self._performer = Performer(database, clock, ports, alone=alone)
         self.keeper = Keeper(self.tools, bus, self._performer, self._compiled)
 
@@ -168,7 +160,7 @@ class RuleSets:
         return times.micros(self._clock.now())
 
     def _compiled(self, one: str) -> Compiled:
-        return compiled(text.read(one), self._names.expand)
+        return compiled(text.read(one), self._names)
 
     async def _allow(self, call: Call) -> None:
         await self._access.decide(call, "rules")
@@ -177,14 +169,20 @@ class RuleSets:
         """Keeps all rule sets that are on at work, until cancelled."""
         await self.keeper.run()
 
-    async def known(self, call: Call) -> list[tuple[str, list[str]]]:
-        """The types and attributes that a rule can name here, of what the caller may read. Forbidden."""
+    async def known(self, call: Call, definition: Definition) -> list[tuple[str, list[str]]]:
+        """The types and attributes that a rule can name here, of what the caller may read, as this set calls them.
+        Forbidden.
+        """
         await self._allow(call)
         try:
             grant = await self._access.decide(call, "read")
         except Forbidden:
             return []
-        return (await self._eyes.known(call.tenant, grant))[:SHOWN_TYPES]
+        return (await self._eyes.known(call.tenant, grant, self.names(definition)))[:SHOWN_TYPES]
+
+    def names(self, definition: Definition) -> Names:
+        """How attributes and types are called in a set. RuleRefused where it would call one what it is not."""
+        return names_of(definition.names, self._names)
 
     # --- reading -------------------------------------------------------------------------------------------
 
@@ -353,7 +351,7 @@ class RuleSets:
                 "始まりより後の日を終わりにし、400 日以内にしてください。"
             )
         tried = self._compiled(text_)
-        return await Replay(self._eyes, self._history, self._names.compact, call.tenant, grant).run(tried, start, end)
+        return await Replay(self._eyes, self._history, call.tenant, grant).run(tried, start, end)
 
     async def trace(self, call: Call, name: str, entity_id: str) -> Trace:
         """Why the rules of a set fired at the newest changes of an entity or did not, as the caller may see it.

@@ -121,7 +121,7 @@ class Editor:
             "form": given,
             "hints": HINTS,
             "topics": await self._sets.topics(ask.call.tenant),
-            "known": await self._sets.known(ask.call),
+            "known": await self._sets.known(ask.call, definition),
             "about": {"title_ja": definition.title_ja, "title_en": definition.title_en, "why": "", **_about(ask)},
             "theirs": problem.theirs if isinstance(problem, ChangedMeanwhile) else None,
             "yours": problem.yours if isinstance(problem, ChangedMeanwhile) else None,
@@ -150,7 +150,7 @@ class Editor:
     @staticmethod
     def _with(definition: Definition, given: dict[str, str], rule: str, *, removes: bool, ask: Ask) -> Definition:
         """The set with the rule as the form has it, in its place; a new one stands last."""
-        about = {name: value for name, value in _about(ask).items() if name != "why"}
+        about: dict[str, Any] = {name: value for name, value in _about(ask).items() if name != "why"}
         if removes:
             return replace(definition, rules=tuple(one for one in definition.rules if one.name != rule), **about)
         made = form.rule_of(given)

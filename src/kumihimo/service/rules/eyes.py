@@ -15,8 +15,9 @@ from kumihimo.platform.jsonld.models import EntityDoc
 from kumihimo.service.rules.compile import Looks
 from kumihimo.service.rules.definition import Join, Window
 from kumihimo.service.rules.models import Functions, Uncomputed
+from kumihimo.service.rules.naming import Names
 from kumihimo.service.rules.refusal import Words
-from kumihimo.service.rules.view import LOCATION, Compact, default_of, value_of, values_of
+from kumihimo.service.rules.view import LOCATION, default_of, value_of, values_of
 from kumihimo.service.rules.windows import MINUTE, Point, figure_of, within
 
 MAX_JOINED: Final = 50
@@ -28,10 +29,9 @@ MAX_POINTS: Final = 5000
 class Eyes:
     """Looks up what a rule's windows and joins need."""
 
-    def __init__(self, broker: Broker, history: History, compact: Compact) -> None:
+    def __init__(self, broker: Broker, history: History) -> None:
         self._broker = broker
         self._history = history
-        self._compact = compact
         self.functions: Functions | None = None
 
     async def call(self, tenant: str, rule_set: str, function: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -42,10 +42,10 @@ class Eyes:
             )
         return await self.functions.call(tenant, rule_set, function, arguments)
 
-    async def known(self, tenant: str, grant: Grant) -> list[tuple[str, list[str]]]:
+    async def known(self, tenant: str, grant: Grant, names: Names) -> list[tuple[str, list[str]]]:
         """The types there are, each with the attributes of its entities, as short names; of what the grant shows."""
         found = await self._broker.types(tenant, grant.restriction, grant.visible)
-        return sorted((self._compact(name), sorted(map(self._compact, attrs))) for name, attrs, count in found if count)
+        return sorted((names.compact(name), sorted(map(names.compact, attrs))) for name, attrs, count in found if count)
 
     async def figures(self, tenant: str, looks: Looks, doc: EntityDoc, at: int, grant: Grant) -> dict[str, Any]:
         """The figure of each window, of attributes that the owner may see; None where there are too few readings."""
@@ -85,7 +85,9 @@ class Eyes:
     async def joined(self, tenant: str, looks: Looks, doc: EntityDoc, grant: Grant) -> dict[str, Any]:
         """The entities of each join as they are now, MAX_JOINED at most."""
         return {
-            join.name: [values_of(one, self._compact) for one in await self._join(tenant, join, types, via, doc, grant)]
+            join.name: [
+                values_of(one, looks.names.compact) for one in await self._join(tenant, join, types, via, doc, grant)
+            ]
             for join, types, via in looks.joins
         }
 

@@ -10,12 +10,16 @@ from typing import Any, Final, Literal
 from kumihimo.service.rules.definition import ACTION_KINDS, FIGURES, REPEATS, Action, Definition, Join, Rule, Window
 from kumihimo.service.rules.refusal import RuleRefused
 
-Kind = Literal["line", "text", "names", "number", "flag", "choice", "value", "values"]
-"""line: a text of one line; text: of many; names: a list of texts; value: any JSON value but null; values: a table."""
+Kind = Literal["line", "text", "names", "number", "flag", "choice", "value", "values", "terms"]
+"""line: a text of one line; text: of many; names: a list of texts; value: any JSON value but null; values: a table;
+terms: a table of texts.
+"""
 
 MAX_LINE: Final = 200
 MAX_TEXT: Final = 4000
 MAX_NAMES: Final = 20
+MAX_TERMS: Final = 1000
+"""Short names of a set's own: those of all models of a pack."""
 MAX_NUMBER: Final = 1_000_000
 MAX_DEPTH: Final = 6
 
@@ -112,7 +116,13 @@ RULE: Final = Part(
 )
 SET: Final = Part(
     Definition,
-    (Member("name", "line"), Member("title_ja", "line"), Member("title_en", "line"), Member("note", "text")),
+    (
+        Member("name", "line"),
+        Member("title_ja", "line"),
+        Member("title_en", "line"),
+        Member("note", "text"),
+        Member("names", "terms"),
+    ),
     (("rule", "rules", RULE),),
 )
 MOST: Final = {"rule": 50, "window": 5, "join": 3, "then": 10}
@@ -198,7 +208,7 @@ def checked(member: Member, value: Any, where: str) -> Any:
         if not isinstance(value, bool):
             raise RuleRefused(f"{where}: give true or false", f"{where}：true か false で書いてください。")
         return value
-    return _values(member, value, where)
+    return _terms(value, where) if member.kind == "terms" else _values(member, value, where)
 
 
 def _text(value: Any, where: str, most: int, *, lines: bool = False) -> str:
@@ -212,6 +222,15 @@ def _text(value: Any, where: str, most: int, *, lines: bool = False) -> str:
             f"{where}: it holds a character that cannot be shown", f"{where}：表示できない文字が含まれています。"
         )
     return value
+
+
+def _terms(value: Any, where: str) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > MAX_TERMS:
+        raise RuleRefused(
+            f"{where}: give a table of at most {MAX_TERMS} names and what they stand for",
+            f"{where}：名前とそれが表すものの表を {MAX_TERMS} 個まで書いてください。",
+        )
+    return {_text(name, where, MAX_LINE): _text(one, f"{where}.{name[:64]}", MAX_LINE) for name, one in value.items()}
 
 
 def _values(member: Member, value: Any, where: str) -> Any:

@@ -91,8 +91,8 @@ def _shown(member: Member, value: Any) -> str:
         return "on" if value else ""
     if member.kind == "number":
         return str(value) if value else ""
-    if member.kind in ("value", "values"):
-        is_none = value is None or (member.kind == "values" and not value)
+    if member.kind in ("value", "values", "terms"):
+        is_none = value is None or (member.kind != "value" and not value)
         return "" if is_none else jsontext.text(value)
     return str(value)
 
@@ -132,7 +132,7 @@ def _read(member: Member, given: str, where: str) -> Any:
         if not (given.isascii() and given.isdigit() and len(given) < 10):
             raise RuleRefused(f"{where}: give a whole number", f"{where}：整数で書いてください。")
         return int(given)
-    if member.kind in ("value", "values"):
+    if member.kind in ("value", "values", "terms"):
         try:
             return jsontext.loads(given.encode())
         except Problem as problem:

@@ -14,7 +14,7 @@ from kumihimo.service.rules.compile import Act, Looks, Ready
 from kumihimo.service.rules.expressions import Expression, Unanswered, shown
 from kumihimo.service.rules.models import Memory, Outcome, Uncomputed
 from kumihimo.service.rules.refusal import NO_WORDS, Words
-from kumihimo.service.rules.view import Attributes, Compact, attributes_of, moment_of, observed_of, values_of
+from kumihimo.service.rules.view import Attributes, attributes_of, moment_of, observed_of, values_of
 from kumihimo.service.rules.windows import MINUTE
 
 MAX_FACTS: Final = 20
@@ -86,12 +86,10 @@ def closes(rule: Ready) -> bool:
     return any(act.action.do == "alert" for act in rule.acts)
 
 
-async def judge(
-    rule: Ready, case: Case, memory: Memory, look: Look, tenant: str, grant: Grant, compact: Compact
-) -> Verdict:
+async def judge(rule: Ready, case: Case, memory: Memory, look: Look, tenant: str, grant: Grant) -> Verdict:
     """Judges a rule that looks at the case."""
     case = case.of_moment(rule.watch)
-    values = await values_for(rule, case, look, tenant, grant, compact)
+    values = await values_for(rule, case, look, tenant, grant)
     try:
         holds = _holds(rule, values)
     except Unanswered as problem:
@@ -158,10 +156,9 @@ def _holds(rule: Ready, values: Mapping[str, Any]) -> bool:
     return holds
 
 
-async def values_for(
-    rule: Ready, case: Case, look: Look, tenant: str, grant: Grant, compact: Compact
-) -> dict[str, Any]:
+async def values_for(rule: Ready, case: Case, look: Look, tenant: str, grant: Grant) -> dict[str, Any]:
     """What the rule's expressions may ask in a case."""
+    compact = rule.names.compact
     values: dict[str, Any] = {"entity": {}, "before": {}, "observed": {}, "changed": []}
     if case.doc is not None:
         now = values_of(case.doc, compact)
@@ -194,13 +191,13 @@ def settle(rule: Ready, memory: Memory, *, holds: bool, at: int, values: Mapping
     return Verdict("fires", values, replace(after, fired_at=at), at=at)
 
 
-def facts_of(rule: Ready, verdict: Verdict, compact: Compact) -> dict[str, Any]:
+def facts_of(rule: Ready, verdict: Verdict) -> dict[str, Any]:
     """The figures behind a firing, for its record: what is watched, the windows, how many were joined, and what
     functions gave.
     """
     values = verdict.values
     entity, before = values.get("entity", {}), values.get("before", {})
-    names = [compact(name) for name in sorted(rule.watch)] or list(values.get("changed", ()))
+    names = [rule.names.compact(name) for name in sorted(rule.watch)] or list(values.get("changed", ()))
     found: dict[str, Any] = {}
     for name in names[:MAX_FACTS]:
         if name in entity:

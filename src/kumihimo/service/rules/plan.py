@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from kumihimo.service.rules.expressions import Unanswered
 from kumihimo.service.rules.firings import Planned
 from kumihimo.service.rules.judge import Verdict, content_of
 from kumihimo.service.rules.models import Cost, Firing, FiringKind, Memory, Order, RuleSet, Stop
+from kumihimo.service.rules.naming import Names
 from kumihimo.service.rules.refusal import NO_WORDS, Words
 from kumihimo.storage.database import Tx
 
@@ -56,7 +57,6 @@ def fired(
     occasion: Occasion,
     verdict: Verdict,
     facts: Mapping[str, Any],
-    expand: Callable[[str], str],
 ) -> tuple[Firing, list[Planned]]:
     """A firing with its actions. One whose condition is over closes its alerts; one that was cut does nothing."""
     key = f"{rule_set.name}/{rule.name}/{occasion.key}"
@@ -79,7 +79,7 @@ def fired(
     for place, act in enumerate(rule.acts):
         if occasion.kind != "over" or act.action.do == "alert":
             gives = verdict.computed.get(place)
-            planned.append(_planned(firing, f"{key}/{place}", act, verdict.values, gives, rule_set.owner, expand))
+            planned.append(_planned(firing, f"{key}/{place}", act, verdict.values, gives, rule_set.owner, rule.names))
     return firing, planned
 
 
@@ -90,7 +90,7 @@ def _planned(
     values: Mapping[str, Any],
     gives: Mapping[str, Any] | Words | None,
     owner: Actor,
-    expand: Callable[[str], str],
+    names: Names,
 ) -> Planned:
     order = Order(
         key=key,
@@ -106,23 +106,27 @@ def _planned(
     if isinstance(gives, Words):
         return order, "failed", gives
     try:
-        content = content_of(act, values, expand, gives)
+        content = content_of(act, values, names.expand, gives)
     except Unanswered as problem:
         return order, "failed", problem.words
     if firing.kind == "over":
         content["severity"] = 0
     if act.action.do == "alert":
-        content |= made_of(firing, values)
+        content |= made_of(firing, values, names)
     return replace(order, content=content), "waiting", NO_WORDS
 
 
-def made_of(firing: Firing, values: Mapping[str, Any]) -> dict[str, Any]:
+def made_of(firing: Firing, values: Mapping[str, Any], names: Names) -> dict[str, Any]:
     """What an alert keeps of the firing that raised it: which version of which rule, and the readings that it saw, by
-    the short names of their attributes; at is when one was observed, in microseconds.
+    the long names of their attributes; at is when one was observed, in microseconds.
     """
     entity, observed = values.get("entity", {}), values.get("observed", {})
     readings = [
-        {"attribute": name, "value": value, "at": times.micros(observed[name]) if name in observed else firing.at}
+        {
+            "attribute": names.expand(name),
+            "value": value,
+            "at": times.micros(observed[name]) if name in observed else firing.at,
+        }
         for name, value in firing.facts.items()
         if name in entity and value is not None
     ]

@@ -22,7 +22,7 @@ from kumihimo.service.rules.compile import Compiled, Looks, Ready
 from kumihimo.service.rules.eyes import MAX_POINTS, Eyes
 from kumihimo.service.rules.judge import NOTHING, Case, Verdict, facts_of, failed_of, judge
 from kumihimo.service.rules.models import FiringKind, Memory
-from kumihimo.service.rules.view import Compact, value_of
+from kumihimo.service.rules.view import value_of
 from kumihimo.service.rules.windows import MINUTE, Point, figure_of
 
 MAX_ENTITIES: Final = 200
@@ -101,10 +101,9 @@ class _PastLook:
 class Replay:
     """One replay of one rule set in one tenant, with the rights of who asks for it."""
 
-    def __init__(self, eyes: Eyes, history: History, compact: Compact, tenant: str, grant: Grant) -> None:
+    def __init__(self, eyes: Eyes, history: History, tenant: str, grant: Grant) -> None:
         self._eyes = eyes
         self._history = history
-        self._compact = compact
         self._tenant = tenant
         self._grant = grant
         self._look = _PastLook(eyes)
@@ -201,7 +200,7 @@ class Replay:
         replayed.judged += 1
         if replayed.judged % _REST_EVERY == 0:
             await asyncio.sleep(0)
-        verdict = await judge(rule, case, memory, self._look, self._tenant, self._grant, self._compact)
+        verdict = await judge(rule, case, memory, self._look, self._tenant, self._grant)
         failed = verdict.words if verdict.outcome == "unanswered" else failed_of(verdict.computed)
         if failed is not None:
             count, _ = replayed.unanswered.get(rule.name, (0, ""))
@@ -211,7 +210,7 @@ class Replay:
     def _note(self, rule: Ready, entity_id: str, kind: FiringKind, verdict: Verdict, replayed: Replayed) -> None:
         replayed.counts[rule.name] += 1
         if len(replayed.found) < MAX_SHOWN:
-            facts = facts_of(rule, verdict, self._compact)
+            facts = facts_of(rule, verdict)
             replayed.found.append(Would(rule.name, entity_id, verdict.at, kind, facts))
 
 

@@ -28,7 +28,7 @@ from kumihimo.service.rules.judge import NOTHING, Case, Verdict, closes, facts_o
 from kumihimo.service.rules.models import MAX_HOPS, Cost, Memories, Memory, RuleSet, Stop, hop_of
 from kumihimo.service.rules.plan import Occasion, Plan, fired, write_tx
 from kumihimo.service.rules.refusal import Words
-from kumihimo.service.rules.view import Compact, seen_of
+from kumihimo.service.rules.view import seen_of
 from kumihimo.storage.database import Database, Tx
 
 BATCH: Final = 200
@@ -49,8 +49,6 @@ class Tools:
     clock: Clock
     access: Access
     eyes: Eyes
-    compact: Compact
-    expand: Callable[[str], str]
     timer: Callable[[], float] = time.perf_counter
 
     def now(self) -> int:
@@ -197,7 +195,7 @@ class Runner:
         entity_id = "" if case.doc is None else case.doc["id"]
         memory = self.memories.get((rule.name, entity_id), NOTHING)
         begun = tools.timer()
-        verdict = await judge(rule, case, memory, tools.eyes, self.tenant, grant, tools.compact)
+        verdict = await judge(rule, case, memory, tools.eyes, self.tenant, grant)
         micros = max(0, round((tools.timer() - begun) * 1_000_000))
         failed = verdict.words if verdict.outcome == "unanswered" else failed_of(verdict.computed)
         unanswered, said = failed is not None, "" if failed is None else failed.en
@@ -209,8 +207,8 @@ class Runner:
 
     def fire(self, rule: Ready, occasion: Occasion, verdict: Verdict, plan: Plan) -> None:
         """Takes a firing into the plan; a rule that fires too often is stopped."""
-        facts = facts_of(rule, verdict, self.tools.compact)
-        plan.firings.append(fired(self.rule_set, rule, occasion, verdict, facts, self.tools.expand))
+        facts = facts_of(rule, verdict)
+        plan.firings.append(fired(self.rule_set, rule, occasion, verdict, facts))
         if occasion.kind in ("over", "cut"):
             return
         plan.cost(rule.name, Cost(fired=1, fired_at=occasion.now))

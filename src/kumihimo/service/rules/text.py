@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import tomli_w
@@ -9,10 +13,13 @@ import tomli_w
 from kumihimo.base import tomltext
 from kumihimo.service.rules.definition import Definition
 from kumihimo.service.rules.fields import SET, model_of, table_of
+from kumihimo.service.rules.naming import spelled_in_full
 from kumihimo.service.rules.refusal import RuleRefused
 
 MAX_BYTES: Final = 64 * 1024
 _MAX_BRACKETS: Final = 40
+_TABLE: Final = re.compile(r"\n?^\[names\]\n(?:(?!\[)[^\n]*(?:\n|\Z))*", re.MULTILINE)
+"""The table of names, up to the next one."""
 
 
 def read(text: str) -> Definition:
@@ -34,6 +41,45 @@ def read(text: str) -> Definition:
 def write(definition: Definition) -> str:
     """The text of a definition; `read` gives it back."""
     return tomli_w.dumps(table_of(SET, definition))
+
+
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """The text with these short names and what each stands for, as it says itself what it means from then on: wherever
+    it is read, and whatever becomes of the @context that they are from.
+
+    Names that the text gives itself stay. One whose address an expression spells in full is not given, so that the
+    expression goes on finding it under that. RuleRefused where the text cannot be read.
+    """
+    definition = read(text)
+    more = {
+        name: iri
+        for name, iri in names.items()
+        if name not in definition.names and not spelled_in_full(definition, iri)
+    }
+    if not more:
+        return text
+    if definition.names:
+        return write(replace(definition, names={**definition.names, **more}))
+    return f"{text.rstrip()}\n\n{tomli_w.dumps({'names': more})}"
+
+
+def without_names(text: str, names: Mapping[str, str]) -> str:
+    """The text without those of its names that stand for the same among these; what `with_names` gave is gone.
+    Unchanged where it cannot be read.
+    """
+    try:
+        definition = read(text)
+    except RuleRefused:
+        return text
+    left = {name: iri for name, iri in definition.names.items() if names.get(name) != iri}
+    if len(left) == len(definition.names):
+        return text
+    wanted = replace(definition, names=left)
+    cut = _TABLE.sub("", text)
+    with suppress(RuleRefused):
+        if read(cut) == wanted:
+            return cut  # with its comments
+    return write(wanted)
 
 
 def _depth(text: str) -> int:

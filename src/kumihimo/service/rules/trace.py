@@ -115,8 +115,8 @@ async def _step(
         return Step(rule.name, "other" if rule.rule.schedule else "heard")
     if hop_of(record.cause) >= MAX_HOPS:
         return Step(rule.name, "cut")
-    verdict = await judge(rule, case, NOTHING, tools.eyes, tenant, grant, tools.compact)
-    facts = facts_of(rule, verdict, tools.compact)
+    verdict = await judge(rule, case, NOTHING, tools.eyes, tenant, grant)
+    facts = facts_of(rule, verdict)
     if verdict.outcome != "fires":
         return Step(rule.name, verdict.outcome, verdict.words, facts)
     return Step(rule.name, _why_not(rule_set, rule, record, position), _stop_words(rule_set, rule), facts)

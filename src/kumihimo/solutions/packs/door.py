@@ -19,7 +19,7 @@ from kumihimo.solutions.packs.archive import read_archive, write_archive
 from kumihimo.solutions.packs.errors import PackChanged, PackRefused, refused, refused_at
 from kumihimo.solutions.packs.export import Exported, exported
 from kumihimo.solutions.packs.installed import Installed
-from kumihimo.solutions.packs.items import check_rules, context_of, rules_name, wanted
+from kumihimo.solutions.packs.items import check_rules, context_of, rule_names, rules_name, wanted
 from kumihimo.solutions.packs.manifest import read_pack
 from kumihimo.solutions.packs.models import (
     Event,
@@ -57,7 +57,7 @@ class Packs(Installed):
         """What the town changed of what the pack made."""
         install, held = await self.get(tenant, id_)
         shipped = await self._shipped(tenant, install.id)
-        same = await wanted(self.doors.contexts, held, await self.values(tenant, id_), sample=install.sample)
+        same = await self._wanted(held, await self.values(tenant, id_), sample=install.sample)
         steps = steps_of(id_, shipped, same, await self._standing(tenant, [*shipped, *same]))
         return [one for one in steps if one.what == "stays"]
 
@@ -66,7 +66,15 @@ class Packs(Installed):
         _, held = await self.get(tenant, id_)
         changed = await self.changed(tenant, id_)
         now = {one.item.name: await self._keepers[one.item.kind].now(tenant, one.item) for one in changed}
+        if self.doors.rule_sets is not None:
+            names = rule_names(held.pack, self.doors.contexts.core, await context_of(self.doors.contexts, held))
+            for one in changed:
+                if one.item.kind == "rules" and (text := now[one.item.name]) is not None:
+                    now[one.item.name] = self.doors.rule_sets.unnamed(text, names)
         return exported(held, name, await self.values(tenant, id_), changed, now)
+
+    async def _wanted(self, held: Held, values: Values, *, sample: bool) -> list[Item]:
+        return await wanted(self.doors.contexts, self.doors.rule_sets, held, values, sample=sample)
 
     # --- what would happen -------------------------------------------------------------------------------
 
@@ -80,7 +88,7 @@ class Packs(Installed):
         values = {name: value for name, value in both.items() if value is not None}
         keeps_sample = sample or (before is not None and before.sample)
         shipped = await self._shipped(tenant, pack.id)
-        items = await wanted(self.doors.contexts, held, values, sample=keeps_sample)
+        items = await self._wanted(held, values, sample=keeps_sample)
         standing = await self._standing(tenant, [*shipped, *items])
         begun = before is not None and before.state == "installing"
         context = await context_of(self.doors.contexts, held)
@@ -186,8 +194,7 @@ class Packs(Installed):
             ran = await self.running.of(call.tenant)
             await self._begin(call, held, said, ran, sample=sample)
             await self._do(_because(call, held.name), held.pack.id, plan.steps)
-            shipped = await wanted(
-                self.doors.contexts,
+            shipped = await self._wanted(
                 held,
                 await self.values(call.tenant, held.pack.id),
                 sample=await self._sample(call, held),

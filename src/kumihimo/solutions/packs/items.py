@@ -18,7 +18,7 @@ from kumihimo.solutions.packs.families import family_text
 from kumihimo.solutions.packs.manifest import entities_of
 from kumihimo.solutions.packs.models import DeviceEntry, Held, Item, Pack, RuleFile
 from kumihimo.solutions.packs.parameters import Values, filled, values_of
-from kumihimo.solutions.packs.ports import RulesSaid
+from kumihimo.solutions.packs.ports import RuleSets, RulesSaid
 from kumihimo.solutions.packs.rights import document_of, policies_text
 
 _OF_BROKER: Final = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"})
@@ -101,7 +101,9 @@ def _check_same_name(name: str, expanded: str) -> None:
         )
 
 
-async def wanted(contexts: Contexts, held: Held, values: Values, *, sample: bool) -> list[Item]:
+async def wanted(
+    contexts: Contexts, rule_sets: RuleSets | None, held: Held, values: Values, *, sample: bool
+) -> list[Item]:
     """All that the pack makes, in the order of making. PackRefused, or a Problem of the room that would not take it."""
     context = await context_of(contexts, held)
     return [
@@ -110,7 +112,7 @@ async def wanted(contexts: Contexts, held: Held, values: Values, *, sample: bool
         *(Item("family", one.name, family_text(one, context)) for one in held.pack.codecs),
         *(Item("device", one.id, device_text(registered(one, context))) for one in held.pack.devices),
         *_entity_items(held, context, sample=sample),
-        *rule_items(held, values),
+        *rule_items(held, values, rule_sets, rule_names(held.pack, contexts.core, context)),
     ]
 
 
@@ -150,14 +152,25 @@ def _entity_items(held: Held, context: Context, *, sample: bool) -> Iterator[Ite
         yield Item("entity", doc["id"], entity_text(doc))
 
 
-def rule_items(held: Held, values: Values) -> Iterator[Item]:
-    """The sets of rules with the town's values in their places; without a value for all of them there is no set."""
+def rule_names(pack: Pack, core: Context, context: Context) -> dict[str, str]:
+    """The short names of the pack's models that its own @context gives an address, and that: the rules of the pack say
+    them short, and keep what they stand for.
+    """
+    names = dict.fromkeys(name for model in pack.models for name in (model.type, *model.attributes))
+    return {name: context.expand(name) for name in names if context.expand(name) != core.expand(name)}
+
+
+def rule_items(held: Held, values: Values, rule_sets: RuleSets | None, names: Mapping[str, str]) -> Iterator[Item]:
+    """The sets of rules with the town's values in their places, and with what their short names stand for; without a
+    value for all of them there is no set.
+    """
     own = values_of(held.pack, values)
     for one in held.pack.rules:
         try:
             text = filled(held.files[one.file].decode("utf-8"), own)
         except KeyError:
             continue
+        text = text if rule_sets is None else rule_sets.named(text, names)
         yield Item("rules", rules_name(held.pack, one), text)
 
 
@@ -176,6 +189,12 @@ def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[st
             f"{where}: the set is named {said.name!r}; in this pack it is {rules_name(pack, one)!r}",
             f"{at}: 規則の名前が {said.name!r} です。このパックでは {rules_name(pack, one)!r} にします",
         )
+    for name in sorted(name for model in pack.models for name in (model.type, *model.attributes)):
+        if name in said.names and said.names[name] != expand(name):
+            raise refused(
+                f"{where}: its names make {said.names[name]!r} of {name!r}, the pack's @context {expand(name)!r}",
+                f"{at}: {name!r} は names では {said.names[name]!r}、パックの @context では {expand(name)!r} です",
+            )
     if said.watches is None:
         raise refused(
             f"{where}: a rule without watch watches whatever changes; name each attribute there and under watches",
@@ -212,8 +231,8 @@ def check_rules(pack: Pack, one: RuleFile, said: RulesSaid, expand: Callable[[st
 
 
 def _check_said(names: AbstractSet[str], known: AbstractSet[str], en: str, ja: str) -> None:
-    """PackRefused, in these words, with the names that the manifest does not say. Rules read no @context of a pack:
-    where the manifest says the same short name, how it is written in full.
+    """PackRefused, in these words, with the names that the manifest does not say. Where it says the same short name of
+    something else, an expression of the file spells that in full, so that its short name is not the pack's there.
     """
     unsaid = sorted(names - known)
     if not unsaid:
@@ -224,8 +243,8 @@ def _check_said(names: AbstractSet[str], known: AbstractSet[str], en: str, ja: s
     if not meant:
         raise refused(f"{en}: {listed}", f"{ja}: {listed}")
     raise refused(
-        f"{en}: {listed}; rules do not read the pack's @context, so write it in full: {meant}",
-        f"{ja}: {listed}。規則はパックの @context を読まないので、省略せずに書きます: {meant}",
+        f"{en}: {listed}; write {meant} in one way in the whole file: short, or in full also in the expressions",
+        f"{ja}: {listed}。{meant} は、短い名前か省略しない名前のどちらか一方だけで、式の中も同じように書きます",
     )
 
 

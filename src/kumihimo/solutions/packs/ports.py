@@ -32,6 +32,8 @@ class RulesSaid(NamedTuple):
     does: frozenset[str]
     calls: frozenset[str] = frozenset()
     """Functions of the pack's program."""
+    names: Mapping[str, str] = {}
+    """What the text itself says that its short names stand for."""
 
 
 class RuleSets(Protocol):
@@ -39,6 +41,14 @@ class RuleSets(Protocol):
 
     def check(self, text: str) -> RulesSaid:
         """What the set would do; a Problem with the reason where it would not be taken."""
+        ...
+
+    def named(self, text: str, names: Mapping[str, str]) -> str:
+        """The text with what these short names stand for in it; unchanged where it is none that would be taken."""
+        ...
+
+    def unnamed(self, text: str, names: Mapping[str, str]) -> str:
+        """The text without what `named` gave it."""
         ...
 
     async def allow(self, call: Call) -> None:
