@@ -256,6 +256,16 @@ async def test_a_rule_neither_decides_nor_gives_a_permission(town: Town) -> None
     assert town.sent == []
 
 
+async def test_a_short_name_of_a_packs_own_gives_no_permission_either(town: Town) -> None:
+    await town.platform.packs.install(CALL, pack("1.0.0", 'permits = ["OffStreetParking"]'), unsigned=True)
+    change = 'do = "change"\nattribute = "state"\nvalue = 1'
+    short = RULE.format(name="permits", then=change).replace('"Gauge"', '"OffStreetParking"')
+    named = short + '\n[names]\nOffStreetParking = "https://example.org/parking/OffStreetParking"\n'
+    with pytest.raises(RuleRefused, match="in the pack parking a person alone gives a standing permission"):
+        await town.platform.rule_sets.put(CALL, named)
+    await town.platform.rule_sets.put(CALL, short)  # of another type, as the core @context has it
+
+
 async def test_only_a_person_decides_whatever_name_a_program_signs(town: Town) -> None:
     await town.install("flood", "wildlife")
     alert, actor = await town.alert(), Actor("application", "a-1")

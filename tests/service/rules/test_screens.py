@@ -169,6 +169,29 @@ async def test_the_form_offers_the_types_and_attributes_that_the_town_has(world:
     assert '<option value="level">' in page
 
 
+async def test_the_form_goes_by_the_names_of_the_set_and_keeps_them(world: World, ask: Ask) -> None:
+    names = '\n[names]\nlevel = "https://example.org/dam/level"\n'
+    await world.sets.put(OFFICER, rule_set(rule("one", when='condition = "entity.level > 7"')) + names)
+    _, page, _ = await ask("/rules/river/edit?rule=one")
+    assert "https://example.org/dam" not in page
+    form = {
+        "version": "1", "rule": "one", "name": "one", "types": "Gauge", "watch": "level", "repeat": "each",
+        "condition": "entity.level > 8",
+        "window.count": "0", "join.count": "0", "then.count": "1", "then.0.do": "task", "then.0.whom": "officer",
+        "then.0.text": "mine", "then.0.minutes": "5",
+    }  # fmt: skip
+    assert (await ask("/rules/river/edit", form))[0] == 303
+    kept = text.read((await world.sets.get(OFFICER, "river")).text)
+    assert kept.names == {"level": "https://example.org/dam/level"}
+    assert (kept.rules[0].watch, kept.rules[0].condition) == (("level",), "entity.level > 8")
+    full = {**form, "version": "2", "condition": 'entity["https://example.org/dam/level"] > 8'}
+    status, page, _ = await ask("/rules/river/edit", full, "ja")
+    assert (status, "この規則セットでは" in page) == (422, True)
+    await world.level(1.0)
+    _, page, _ = await ask("/rules/river/edit?rule=one")
+    assert '<option value="https://uri.etsi.org/ngsi-ld/default-context/level">' in page, "what is another level"
+
+
 async def test_two_who_edit_at_once_see_both_and_lose_nothing(world: World, ask: Ask) -> None:
     await world.sets.put(OFFICER, rule_set(rule("one"), rule("two")))
     theirs = rule_set(rule("one"), rule("two", when='condition = "entity.level > 99"'))
