@@ -47,6 +47,25 @@ def test_whoever_follows_the_tutorial_has_a_pack_that_works(tmp_path: Path, monk
     assert (tmp_path / "parking-1.0.0.zip").is_file()
 
 
+def test_the_rules_of_the_tutorial_go_by_the_packs_short_names_and_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = written(tmp_path / "parking")
+    manifest, rules = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    (folder / "solution.toml").write_text((folder / "solution.toml").read_text() + "\n" + manifest)
+    (folder / "few.toml").write_text(rules)
+    monkeypatch.chdir(tmp_path)
+    install = "solution install ./parking --tenant mytown --data ./town --unsigned --apply"
+    for command in ("tenant add mytown --data ./town", install):
+        answer = CliRunner().invoke(app, command.split())
+        assert answer.exit_code == 0, (command, answer.output)
+    shown = CliRunner().invoke(app, ["rule", "show", "parking-few", "--tenant", "mytown", "--data", "./town"])
+    assert 'availableSpotNumber = "https://example.org/parking/availableSpotNumber"' in shown.output
+    (folder / "few.toml").write_text(rules.replace('["availableSpotNumber"]', '["telephone"]'))
+    answer = CliRunner().invoke(app, install.split())
+    assert "it watches what the manifest does not say under watches: telephone" in answer.output
+
+
 def test_the_pack_of_the_tests_is_that_of_the_tutorial(tmp_path: Path) -> None:
     mine, kept = read_path(written(tmp_path / "parking")), read_path(KEPT)
     assert read_pack(mine) == read_pack(kept)
