@@ -31,7 +31,7 @@ from kumihimo.service.alerts.store import SCHEMA as ALERTS
 from kumihimo.service.rules import budget, clockwork, door, eyes, keeper, run
 from kumihimo.service.rules.door import RuleSets
 from kumihimo.service.rules.models import MAX_HOPS
-from kumihimo.service.rules.refusal import ChangedMeanwhile
+from kumihimo.service.rules.refusal import ChangedMeanwhile, RuleRefused
 from kumihimo.service.rules.store import SCHEMA as RULES
 
 GAUGE = "urn:ngsi-ld:Gauge:1"
@@ -708,14 +708,36 @@ async def test_two_processes_at_once_do_everything_once(world: World) -> None:
     assert (len(world.commands), len(world.sent), len(await world.tasks())) == (3, 3, 3)
 
 
-async def test_a_rule_sees_no_attribute_that_its_owner_may_not_read(world: World) -> None:
-    secret = DEFAULT_VOCAB + "secret"
+SECRET = DEFAULT_VOCAB + "secret"
+ELSEWHERE = '\n[names]\nsecret = "https://example.org/people/secret"\n'
+
+
+@pytest.mark.parametrize(
+    ("asks", "watch", "names"),
+    [
+        ("has(entity.secret) || has(before.secret)", "secret", ""),
+        (
+            f'has(entity.secret) || "{SECRET}" in entity || "{SECRET}" in before || changed.size() > 9',
+            SECRET,
+            ELSEWHERE,
+        ),
+    ],
+    ids=["short", "in full"],
+)
+async def test_a_rule_sees_no_attribute_that_its_owner_may_not_read(
+    world: World, asks: str, watch: str, names: str
+) -> None:
+    """By no name either: what another name of the set's own makes room for is hidden as it was."""
+    secret = SECRET
+    alias = f'\n[names]\nopen = "{secret}"\n'
+    with pytest.raises(RuleRefused, match=r"names\.open: .* whose last part is the name itself"):
+        await world.put(rule_set(rule("told", when='watch = ["open"]')) + alias)
     hidden = f"""permit (principal in Role::"data-manager", action == Action::"read", resource is Entity)
       unless {{ context.attribute == "{secret}" }};
     permit (principal in Role::"data-manager", action == Action::"rules", resource is Tenant);"""
     await world.rules.documents.put("town", "data-manager", hidden, "test", "narrower")
-    told = rule("told", when='condition = "has(entity.secret) || has(before.secret)"')
-    await world.put(rule_set(told, rule("watched", when='watch = ["secret"]'), rule("seen", when="")), call=NEWCOMER)
+    told, watched = rule("told", when=f"condition = '{asks}'"), rule("watched", when=f'watch = ["{watch}"]')
+    await world.put(rule_set(told, watched, rule("seen", when="")) + names, call=NEWCOMER)
     await world.level(1.0, secret=1)
     await world.level(1.0, secret=2)
     await world.go()
