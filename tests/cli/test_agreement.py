@@ -88,6 +88,10 @@ def test_what_people_wrote_makes_no_line_of_its_own() -> None:
     words = OFFER.replace("水防", "'x\nstate: running'")
     code, shown = told(f"{words} --type River")
     assert (code, "purpose: x state: running" in shown) == (0, True)
+    assert [line for line in shown.splitlines() if line.startswith(("state:", "offered:"))] == [], "it is no offer yet"
+    assert told(f"{words} --type River --apply")[0] == 0
+    (one,) = listed("fukui")
+    shown = told(f"show {one['id']} --tenant sabae")[1]
     assert [line for line in shown.splitlines() if line.startswith("state:")] == ["state: offered"]
 
 

@@ -39,6 +39,8 @@ def show_(
         return
     say(f"agreement: {one['id']}")
     _say_terms(one)
+    _say_deeds(one)
+    _say_text(one)
 
 
 @app.command("offer")
@@ -86,6 +88,7 @@ def offer(
     )
     if not apply:
         _say_terms(one)
+        _say_text(one)
         say("nothing is offered yet; --apply does it")
         return
     say(f"agreement {one['id']} is offered to {one['taker']}, which accepts it with:")
@@ -132,12 +135,19 @@ def _say_terms(one: Mapping[str, Any]) -> None:
     say(f"to: {_to(one)}")
     say(f"purpose: {_line(one['purpose'])}")
     say(f"days: {_first(one)} to {_last(one)}")
+
+
+def _say_deeds(one: Mapping[str, Any]) -> None:
+    """Where it stands, and who did what."""
     say(f"state: {one['state']}")
     for deed in ("offered", "accepted", "ended"):
         moment, by, why = one[f"{deed}_at"], one[f"{deed}_by"], one.get(f"{deed}_why", "")
         if moment is not None:
             when = times.from_micros(moment).strftime("%Y-%m-%d %H:%M:%SZ")
             say(f"{deed}: {when} by {by}" + (f", {_line(why)}" if why else ""))
+
+
+def _say_text(one: Mapping[str, Any]) -> None:
     say("")
     say(one["text"].rstrip("\n"))
 
