@@ -4,5 +4,5 @@ Owns: access_revision, access_member, access_policy, access_agreement, access_em
 Says: screens.{tenant}: members, policies, agreements or an emergency changed, look again
 Hears: nothing
 Door: audit, audit_pages, compile, days, decide, door, explain, grants, members, models, places, published, records,
-    rows, screens, words
+    rows, screens, titles, words
 """
