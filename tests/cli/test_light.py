@@ -13,7 +13,8 @@ from kumihimo.cli.groups import GROUPS
 from kumihimo.cli.socket import socket_path
 
 HEAVY = {
-    *("kumihimo.app", "kumihimo.storage", "kumihimo.cli.operations", "kumihimo.platform.jsonld"),
+    *("kumihimo.app", "kumihimo.storage", "kumihimo.cli.operations"),
+    *("kumihimo.platform.jsonld.contexts", "kumihimo.platform.jsonld.expand", "kumihimo.platform.jsonld.render"),
     *("starlette", "uvicorn", "uvloop", "aiohttp", "jinja2", "cryptography", "joserfc", "webauthn", "argon2"),
     *("apsw", "asyncpg", "shapely", "pyproj", "numpy", "cedarpy", "cel_expr_python", "reportlab", "xlsxwriter", "PIL"),
 }
