@@ -51,7 +51,9 @@ def test_the_rules_of_the_tutorial_go_by_the_packs_short_names_and_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = written(tmp_path / "parking")
-    manifest, rules = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    [manifest], [rules] = (
+        re.findall(rf"```toml\n({begin}.*?)```", PAGE, re.DOTALL) for begin in (r"\[\[rules\]\]", "name = ")
+    )
     (folder / "solution.toml").write_text((folder / "solution.toml").read_text() + "\n" + manifest)
     (folder / "few.toml").write_text(rules)
     monkeypatch.chdir(tmp_path)
