@@ -35,6 +35,11 @@ def parse_texts(source: str, where: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def words_below(words: Words, own: str) -> Words:
+    """The words whose keys begin with own ("flood.fact."), by what comes behind it."""
+    return {key.removeprefix(own): said for key, said in words.items() if key.startswith(own)}
+
+
 def translator(words: Words, lang: str) -> Callable[..., str]:
     """`t(key, **values)`: the text in this language with {values} put in. KeyError for an unknown key."""
 

@@ -175,8 +175,8 @@ def rights_in_words(pack: Pack) -> list[str]:
             what = ", ".join(one.types) or "in the town"
             parts = f" (only {', '.join(one.attributes)})" if one.attributes else ""
             purposes = f" for {', '.join(one.purposes)}" if one.purposes else ""
-            unless = f" (but none with {' or '.join(f'{name} {value}' for name, value in one.unless.items())})"
-            but = unless if one.unless else ""
+            left_out = " or ".join(f"{name} {value}" for name, value in one.unless.items())
+            but = f" (but none with {left_out})" if left_out else ""
             found.append(f"{one.role} {sign} {', '.join(one.may)}: {what}{parts}{but}{purposes}. {one.why.en}")
     for rules in pack.rules:
         writes = f" (changes {', '.join(rules.writes)})" if rules.writes else ""

@@ -13,6 +13,12 @@ from kumihimo.service.rules.refusal import RuleRefused
 
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*:(?:[^\s\"'\\]*[/#:])?([^/#:\s\"'\\]+)\Z", re.IGNORECASE)
 _RESERVED: Final = frozenset({"id", "type", "scope", "@id", "@type"})
+_EXPRESSIONS: Final = tuple(
+    name
+    for name in Action.__dataclass_fields__
+    if name == "expression" or name.startswith(("title", "text")) or name in ("entity", "device", "reason", "area")
+)
+"""Members of an action that are an expression, or texts that hold some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +99,8 @@ def _expressions(rule: Rule) -> Iterator[tuple[str, str]]:
     """All texts of a rule that are expressions or hold some, with their places."""
     yield "condition", rule.condition
     for number, action in enumerate(rule.actions, 1):
-        for name in EXPRESSIONS:
+        for name in _EXPRESSIONS:
             yield f"then[{number}]: {name}", getattr(action, name)
         for name, value in action.arguments.items():
             if isinstance(value, str):
                 yield f"then[{number}]: arguments.{name}", value
-
-
-EXPRESSIONS: Final = tuple(
-    name
-    for name in Action.__dataclass_fields__
-    if name == "expression" or name.startswith(("title", "text")) or name in ("entity", "device", "reason", "area")
-)
-"""Members of an action that are an expression, or texts that hold some."""

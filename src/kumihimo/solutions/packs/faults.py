@@ -120,17 +120,18 @@ def _of_right(pack: Pack, one: Right, models: _Models) -> Iterator[Said]:
 def _of_roles(pack: Pack) -> Iterator[Said]:
     """A role that the pack brings has a title, and nothing else has."""
     named = {one.role for one in (*pack.rights, *pack.forbids)}
-    for name in sorted(named - {*NAMED_ROLES, STRANGER} - set(pack.roles)):
+    platforms, titled = {*NAMED_ROLES, STRANGER}, set(pack.roles)
+    for name in sorted(named - platforms - titled):
         yield Said(
             ja=f"役割 {name} の呼び名がありません。[roles] に ja、en、ja-easy で書いてください",
             en=f"the role {name} has no title: say in [roles] what it is called, in ja, en and ja-easy",
         )
-    for name in sorted(set(pack.roles) & {*NAMED_ROLES, STRANGER}):
+    for name in sorted(titled & platforms):
         yield Said(
             ja=f"[roles] の {name} は基盤の役割で、呼び名がもうあります",
             en=f"[roles] titles {name}, which is the platform's and has its title",
         )
-    for name in sorted(set(pack.roles) - {*NAMED_ROLES, STRANGER} - named):
+    for name in sorted(titled - platforms - named):
         yield Said(
             ja=f"[roles] の {name} は、どの権利にも出てきません",
             en=f"[roles] titles {name}, to which the pack gives no right",

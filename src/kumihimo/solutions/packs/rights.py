@@ -40,8 +40,7 @@ def _policy(effect: str, right: Right, expand: Expand, title: RoleTitle | None) 
 
 
 def _titled(title: RoleTitle) -> str:
-    said = {"ja": title.ja, "en": title.en, "ja-easy": title.easy}
-    return "".join(f"@{key}({_text(said[lang])})\n" for lang, key in TITLES.items())
+    return "".join(f"@{key}({_text(title.in_(lang))})\n" for lang, key in TITLES.items())
 
 
 def _conditions(right: Right, expand: Expand) -> str:

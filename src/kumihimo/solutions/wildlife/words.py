@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 
-from kumihimo.base.texts import translator
+from kumihimo.base.texts import Words, translator, words_below
 from kumihimo.service.console.words import load_words
 
 PACKAGE = "kumihimo.solutions.wildlife"
@@ -32,10 +32,9 @@ def species_name(species: str, lang: str) -> str:
 
 
 @cache
-def fact_titles() -> Mapping[str, Mapping[str, str]]:
+def fact_titles() -> Words:
     """What the figures of the wing's alerts are called, by their name, then by language."""
-    own = "wildlife.fact."
-    return {key.removeprefix(own): said for key, said in load_words([PACKAGE]).items() if key.startswith(own)}
+    return words_below(load_words([PACKAGE]), "wildlife.fact.")
 
 
 @cache
